@@ -1,0 +1,15 @@
+// Compiles the project before the first test (and on every re-run in watch mode): threads always run compiled files.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { TestProject } from 'vitest/node'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+function compile(): void {
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { cwd: root, stdio: 'inherit' })
+}
+
+export default function setup(project: TestProject): void {
+  compile()
+  project.onTestsRerun(async () => compile())
+}
