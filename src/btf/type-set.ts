@@ -2,7 +2,7 @@
 // names by id; what a type means is in type.ts.
 import { decodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
-import { infoKind, KIND_COUNT, KIND_VOID, type KindName, kindName, kindNumber } from './format.ts'
+import { infoFlag, infoKind, infoVlen, KIND_COUNT, type KindName, kindName, kindNumber } from './format.ts'
 import {
   FLAG_FOREIGN,
   FLAG_SORTED,
@@ -124,10 +124,30 @@ export class TypeSet {
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
   }
 
+  /** Word `i` of a type's record, whichever set it is in; 0 for void and ids that do not exist. */
+  word(id: number, i: number): number {
+    const set = this.owner(id)
+    return set ? set.words[set.position(id) + i]! : 0
+  }
+
   /** Number of a type's kind; 0 for void and for ids that do not exist. */
   kindNumberOf(id: number): number {
-    const set = this.owner(id)
-    return set ? infoKind(set.words[set.position(id) + 1]!) : KIND_VOID
+    return infoKind(this.word(id, 1))
+  }
+
+  /** A type's number of trailing elements. */
+  vlenOf(id: number): number {
+    return infoVlen(this.word(id, 1))
+  }
+
+  /** A type's kind flag. */
+  flagOf(id: number): boolean {
+    return infoFlag(this.word(id, 1))
+  }
+
+  /** The third word of a type's record: what it refers to, or its size. */
+  refOf(id: number): number {
+    return this.word(id, 2)
   }
 
   /** A type's kind; `VOID` for id 0 and ids that do not exist. */
@@ -152,8 +172,7 @@ export class TypeSet {
 
   /** A type's name; empty if it has none or the id does not exist. */
   nameOf(id: number): string {
-    const set = this.owner(id)
-    return set ? set.nameAt(set.words[set.position(id)]!) : ''
+    return this.nameAt(this.word(id, 0))
   }
 
   /** Whether an own type's name equals a byte string (see `byteString`). */
