@@ -1,0 +1,299 @@
+// BTF blobs → a type index in shared memory. Pure: a loader thread calls it for vmlinux alone, or for a batch of modules.
+import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
+import { allocateSections } from '../core/sections.ts'
+import { KIND_COUNT } from './format.ts'
+import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
+import {
+  FLAG_FOREIGN,
+  FLAG_SORTED,
+  HEAD_BUCKET_BITS,
+  HEAD_ORDINAL_BITS,
+  HEAD_SET_COUNT,
+  HEAD_SORTED,
+  HEAD_TYPE_COUNT,
+  HEAD_WORDS,
+  INDEX_LAYOUT,
+  ROW_FIRST_ID,
+  ROW_FIRST_ORDINAL,
+  ROW_FLAGS,
+  ROW_KIND_COUNTS,
+  ROW_LAYOUT_BYTES,
+  ROW_LAYOUT_START,
+  ROW_NAMED,
+  ROW_STRING_BASE,
+  ROW_STRINGS_BYTES,
+  ROW_STRINGS_START,
+  ROW_TYPE_COUNT,
+  ROW_TYPES_BYTES,
+  ROW_TYPES_START,
+  ROW_WORDS,
+} from './index-layout.ts'
+import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
+
+/**
+ * All that a split set needs to know of the sets below it, as sums over all of them: how many ids they use (void
+ * included) and how long their strings are; and where those strings lie, because a split set's names may lie in them.
+ * Structured-cloneable.
+ */
+export type BaseShape = WalkBase
+
+/** A BTF blob to be indexed. */
+export interface NamedBlob {
+  /** `vmlinux`, or the module's name. */
+  readonly name: string
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+}
+
+/**
+ * One type set in shared memory: where its blob is, and its row in a type index. Structured-cloneable; several sets may
+ * share one blob arena and one index buffer.
+ */
+export interface TypeSetRecord {
+  readonly name: string
+  readonly blob: SharedArrayBuffer
+  readonly blobOffset: number
+  readonly blobLength: number
+  readonly index: SharedArrayBuffer
+  /** Byte offset of the set's row in `index`. */
+  readonly indexOffset: number
+  /** Name of the set this one is split on, if that is another than the first base set of the collection. */
+  readonly base?: string
+}
+
+/** A blob that could not be indexed. */
+export interface IndexFailure {
+  readonly name: string
+  readonly error: KerndexError
+}
+
+/** What became of a batch of blobs. */
+export interface IndexedTypes {
+  readonly records: TypeSetRecord[]
+  readonly failures: IndexFailure[]
+}
+
+/** Words looked at between two yields: about a millisecond of code that has not been compiled yet. */
+const STEP_WORDS = 1 << 14
+
+/**
+ * The shape that sets split on this blob need. Only the header and the sizes of the types are looked at, so that
+ * modules can be indexed side by side with vmlinux; errors in the types themselves are found by `indexTypes`.
+ * @throws BadFormatError or UnsupportedError if the header is not that of BTF.
+ */
+export function readShape(blob: Uint8Array<SharedArrayBuffer>, base: BaseShape = NO_BASE): BaseShape {
+  const normal = normalizeBlob(blob, readHeader(blob, base.typeCount > 1))
+  const { typesStart, typesBytes, stringsStart, stringsBytes } = normal.header
+  const bytes = normal.blob
+  const layout = readLayout(bytes, normal.header) ?? base.layout
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+  const count = countTypes(words, typesStart >>> 2, (typesStart + typesBytes) >>> 2, layout)
+  return {
+    typeCount: base.typeCount + count,
+    stringBytes: base.stringBytes + stringsBytes,
+    strings: [...base.strings, { buffer: bytes.buffer, offset: bytes.byteOffset + stringsStart, length: stringsBytes }],
+    ...(layout && { layout }),
+  }
+}
+
+/**
+ * Indexes blobs that are all split on the same base, or on nothing. A blob that is damaged ends up in `failures`; the
+ * others are not affected. The name index spans all sets of one call, so few large batches answer faster than many
+ * small ones. A blob in foreign byte order, or at an address that is no multiple of four, is copied.
+ */
+export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): IndexedTypes {
+  const steps = indexTypesSteps(blobs, base)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** What was found of one blob. */
+interface IndexedBlob {
+  readonly name: string
+  readonly blob: Uint8Array<SharedArrayBuffer>
+  readonly header: BtfHeader
+  readonly walk: WalkResult
+  readonly firstOrdinal: number
+}
+
+/** The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. */
+export function* indexTypesSteps(
+  blobs: readonly NamedBlob[],
+  base: BaseShape = NO_BASE,
+): Generator<void, IndexedTypes, void> {
+  const failures: IndexFailure[] = []
+  const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader }[] = []
+  let room = 0
+  for (const { name, bytes } of blobs) {
+    try {
+      const normal = normalizeBlob(bytes, readHeader(bytes, base.typeCount > 1))
+      opened.push({ name, ...normal })
+      room += mostTypes(normal.header.typesBytes)
+    } catch (error) {
+      failures.push({ name, error: placed(name, error) })
+    }
+  }
+
+  const offsets = new Uint32Array(room)
+  const hashes = new Uint32Array(room)
+  const sets: IndexedBlob[] = []
+  let count = 0
+  let named = 0
+  for (const { name, blob, header } of opened) {
+    try {
+      const walk = new Walk(blob, header, base, readLayout(blob, header), { offsets, hashes }, count)
+      while (!walk.step(STEP_WORDS)) yield
+      const result = walk.result()
+      sets.push({ name, blob, header, walk: result, firstOrdinal: count })
+      count += result.count
+      named += result.named
+    } catch (error) {
+      failures.push({ name, error: placed(name, error) })
+    }
+  }
+
+  // A single set that is sorted needs no index of its own: its names are found by binary search.
+  const sorted = sets.length === 1 && sets[0]!.walk.sorted
+  const entryCount = sorted ? 0 : named
+  const bucketBits = entryCount < 2 ? 0 : 31 - Math.clz32(entryCount)
+  const ordinalBits = 32 - Math.clz32(Math.max(count - 1, 1))
+  const { buffer, sections } = allocateSections(INDEX_LAYOUT, {
+    head: HEAD_WORDS * 4,
+    sets: sets.length * ROW_WORDS * 4,
+    offsets: count * 4,
+    buckets: sorted ? 0 : ((1 << bucketBits) + 1) * 4,
+    entries: entryCount * 4,
+  })
+  const view = (section: { offset: number; length: number }): Uint32Array =>
+    new Uint32Array(buffer, section.offset, section.length / 4)
+  const head = view(sections.head)
+  head[HEAD_SET_COUNT] = sets.length
+  head[HEAD_TYPE_COUNT] = count
+  head[HEAD_BUCKET_BITS] = bucketBits
+  head[HEAD_ORDINAL_BITS] = ordinalBits
+  head[HEAD_SORTED] = sorted ? 1 : 0
+  view(sections.offsets).set(offsets.subarray(0, count))
+  const records = sets.map((set, i): TypeSetRecord => {
+    const row = view(sections.sets).subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS)
+    writeRow(row, set, base)
+    return {
+      name: set.name,
+      blob: set.blob.buffer,
+      blobOffset: set.blob.byteOffset,
+      blobLength: set.blob.length,
+      index: buffer,
+      indexOffset: sections.sets.offset + i * ROW_WORDS * 4,
+    }
+  })
+  if (!sorted) {
+    const names = new NameRows(hashes, count, bucketBits, ordinalBits, view(sections.buckets), view(sections.entries))
+    yield* names.fill()
+  }
+  return { records, failures }
+}
+
+function writeRow(row: Uint32Array, set: IndexedBlob, base: BaseShape): void {
+  const { header, walk } = set
+  row[ROW_FIRST_ID] = base.typeCount
+  row[ROW_TYPE_COUNT] = walk.count
+  row[ROW_STRING_BASE] = base.stringBytes
+  row[ROW_STRINGS_START] = header.stringsStart
+  row[ROW_STRINGS_BYTES] = header.stringsBytes
+  row[ROW_FIRST_ORDINAL] = set.firstOrdinal
+  row[ROW_NAMED] = walk.named
+  row[ROW_FLAGS] = (header.foreign ? FLAG_FOREIGN : 0) | (walk.sorted ? FLAG_SORTED : 0)
+  row[ROW_TYPES_START] = header.typesStart
+  row[ROW_TYPES_BYTES] = header.typesBytes
+  row[ROW_LAYOUT_START] = header.layoutStart
+  row[ROW_LAYOUT_BYTES] = header.layoutBytes
+  row.set(walk.kindCounts, ROW_KIND_COUNTS)
+  if (walk.kindCounts.length !== KIND_COUNT + 1) throw new LimitError('type index: the row has no room for its kinds')
+}
+
+/** Writes the compressed rows of the name index: count per bucket, running sums, then the entries in order. */
+class NameRows {
+  readonly #hashes: Uint32Array
+  readonly #count: number
+  readonly #shift: number
+  readonly #ordinalBits: number
+  readonly #buckets: Uint32Array
+  readonly #entries: Uint32Array
+
+  constructor(
+    hashes: Uint32Array,
+    count: number,
+    bucketBits: number,
+    ordinalBits: number,
+    buckets: Uint32Array,
+    entries: Uint32Array,
+  ) {
+    this.#hashes = hashes
+    this.#count = count
+    this.#shift = 32 - bucketBits
+    this.#ordinalBits = ordinalBits
+    this.#buckets = buckets
+    this.#entries = entries
+  }
+
+  *fill(): Generator<void, void, void> {
+    for (let from = 0; from < this.#count; from += STEP_WORDS) {
+      this.#countRange(from, Math.min(from + STEP_WORDS, this.#count))
+      yield
+    }
+    this.#sum()
+    yield
+    // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
+    for (let to = this.#count; to > 0; to -= STEP_WORDS) {
+      this.#placeRange(Math.max(to - STEP_WORDS, 0), to)
+      yield
+    }
+  }
+
+  #countRange(from: number, to: number): void {
+    const hashes = this.#hashes
+    const buckets = this.#buckets
+    const shift = this.#shift
+    // `x >>> 32` would shift by nothing.
+    for (let i = from; i < to; i++) if (hashes[i] !== 0) buckets[shift === 32 ? 0 : hashes[i]! >>> shift]!++
+  }
+
+  /** Turns counts into ends; the last word, one past all buckets, becomes the number of entries. */
+  #sum(): void {
+    const buckets = this.#buckets
+    let sum = 0
+    for (let i = 0; i < buckets.length; i++) {
+      sum += buckets[i]!
+      buckets[i] = sum
+    }
+  }
+
+  #placeRange(from: number, to: number): void {
+    const hashes = this.#hashes
+    const buckets = this.#buckets
+    const entries = this.#entries
+    const shift = this.#shift
+    const ordinalBits = this.#ordinalBits
+    for (let i = to - 1; i >= from; i--) {
+      const hash = hashes[i]!
+      if (hash === 0) continue
+      const bucket = shift === 32 ? 0 : hash >>> shift
+      const slot = buckets[bucket]! - 1
+      buckets[bucket] = slot
+      entries[slot] = ordinalBits === 32 ? i : (hash << ordinalBits) | i
+    }
+  }
+}
+
+/** A failure as a typed error that names the blob. */
+function placed(name: string, error: unknown): KerndexError {
+  if (error instanceof KerndexError) {
+    const kind = error.constructor as new (
+      message: string,
+      place: KerndexError['place'],
+      options: ErrorOptions,
+    ) => KerndexError
+    return new kind(`${name}: ${error.message}`, { ...error.place, path: name }, { cause: error })
+  }
+  return new BadFormatError(`${name}: ${String(error)}`, { path: name }, { cause: error })
+}

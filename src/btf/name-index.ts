@@ -1,0 +1,107 @@
+// Reads a type index: which types, of all the sets it spans, have a given name. One view per index and thread.
+import { readSections } from '../core/sections.ts'
+import {
+  HEAD_BUCKET_BITS,
+  HEAD_ORDINAL_BITS,
+  HEAD_SET_COUNT,
+  HEAD_SORTED,
+  INDEX_LAYOUT,
+  ROW_FIRST_ORDINAL,
+  ROW_TYPE_COUNT,
+  ROW_WORDS,
+} from './index-layout.ts'
+
+/** The view of one type index. */
+export class IndexView {
+  readonly rows: Uint32Array
+  readonly offsets: Uint32Array
+  readonly setCount: number
+  /** Names are found by binary search in the only set. */
+  readonly sorted: boolean
+  readonly #buckets: Uint32Array
+  readonly #entries: Uint32Array
+  readonly #shift: number
+  readonly #ordinalBits: number
+  readonly #rowsOffset: number
+
+  /** @throws BadFormatError if the buffer holds something else. */
+  constructor(buffer: SharedArrayBuffer) {
+    const sections = readSections(INDEX_LAYOUT, buffer)
+    const view = (section: { offset: number; length: number }): Uint32Array =>
+      new Uint32Array(buffer, section.offset, section.length >>> 2)
+    const head = view(sections.head)
+    this.rows = view(sections.sets)
+    this.offsets = view(sections.offsets)
+    this.#buckets = view(sections.buckets)
+    this.#entries = view(sections.entries)
+    this.setCount = head[HEAD_SET_COUNT]!
+    this.sorted = head[HEAD_SORTED] === 1
+    this.#shift = 32 - head[HEAD_BUCKET_BITS]!
+    this.#ordinalBits = head[HEAD_ORDINAL_BITS]!
+    this.#rowsOffset = sections.sets.offset
+  }
+
+  /** Number of the set whose row is at a byte offset of the buffer. */
+  setAt(indexOffset: number): number {
+    return (indexOffset - this.#rowsOffset) / (ROW_WORDS * 4)
+  }
+
+  /** Start of a set's row in `rows`, in words. */
+  row(set: number): number {
+    return set * ROW_WORDS
+  }
+
+  /** The set that an ordinal belongs to. */
+  setOf(ordinal: number): number {
+    let low = 0
+    let high = this.setCount - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.rows[middle * ROW_WORDS + ROW_FIRST_ORDINAL]! <= ordinal) low = middle
+      else high = middle - 1
+    }
+    // A set without types has the same first ordinal as the next one, which the search has passed already.
+    return low
+  }
+
+  /**
+   * Adds to `into` the ordinals of all types whose name has that hash (and of a few others: compare the names), in
+   * ascending order: by set, then by id. Empty for a sorted index.
+   */
+  candidates(hash: number, into: number[]): void {
+    if (this.sorted) return
+    const shift = this.#shift
+    const bucket = shift === 32 ? 0 : hash >>> shift
+    const end = this.#buckets[bucket + 1]!
+    const ordinalBits = this.#ordinalBits
+    const entries = this.#entries
+    if (ordinalBits === 32) {
+      for (let i = this.#buckets[bucket]!; i < end; i++) into.push(entries[i]!)
+      return
+    }
+    const tag = (hash << ordinalBits) >>> ordinalBits
+    const mask = (1 << ordinalBits) - 1
+    for (let i = this.#buckets[bucket]!; i < end; i++) {
+      const entry = entries[i]!
+      if (entry >>> ordinalBits === tag) into.push(entry & mask)
+    }
+  }
+
+  /** First ordinal and number of types of a set. */
+  range(set: number): { first: number; count: number } {
+    const row = this.row(set)
+    return { first: this.rows[row + ROW_FIRST_ORDINAL]!, count: this.rows[row + ROW_TYPE_COUNT]! }
+  }
+}
+
+const views = new WeakMap<SharedArrayBuffer, IndexView>()
+
+/** The view of an index buffer, one per buffer and thread. */
+export function viewIndex(buffer: SharedArrayBuffer): IndexView {
+  let view = views.get(buffer)
+  if (!view) {
+    view = new IndexView(buffer)
+    views.set(buffer, view)
+  }
+  return view
+}

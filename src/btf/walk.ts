@@ -1,0 +1,380 @@
+// The structural pass over a blob's types: counts them, notes where each begins, hashes names, and makes every later read
+// safe: ids, name offsets and lengths are in bounds after it. Works in bounded steps over one reusable state.
+import { BadFormatError, UnsupportedError } from '../core/errors.ts'
+import {
+  ELEMENT_WORDS,
+  FIXED_WORDS,
+  infoKind,
+  infoVlen,
+  KIND_ARRAY,
+  KIND_COUNT,
+  KIND_DATASEC,
+  KIND_ENUM,
+  KIND_ENUM64,
+  KIND_FLOAT,
+  KIND_FUNC_PROTO,
+  KIND_FWD,
+  KIND_INT,
+  KIND_STRUCT,
+  KIND_UNION,
+  type KindLayout,
+  kindName,
+  TYPE_WORDS,
+  typeWords,
+} from './format.ts'
+import type { BtfHeader } from './header.ts'
+import { compareNames, hashBytes } from './names.ts'
+
+/** A range of bytes in shared memory. */
+export interface SharedRange {
+  readonly buffer: SharedArrayBuffer
+  readonly offset: number
+  readonly length: number
+}
+
+/** What a walk needs to know of the sets below the one it walks: sums over all of them, and their strings. */
+export interface WalkBase {
+  /** Ids in use, void included: the first id of a set split on them. */
+  readonly typeCount: number
+  readonly stringBytes: number
+  /** The string sections, lowest set first. Together `stringBytes` long. */
+  readonly strings: readonly SharedRange[]
+  /** The layout section that a split set without one of its own falls back to. */
+  readonly layout?: KindLayout
+}
+
+/** The base of a set that is split on nothing. */
+export const NO_BASE: WalkBase = { typeCount: 1, stringBytes: 0, strings: [] }
+
+/** Where a walk puts what it finds, one entry a type from `from` on. The caller provides room for every type. */
+export interface WalkOutput {
+  /** Position of each type in words from the start of its blob. */
+  readonly offsets: Uint32Array
+  /** Hash of each type's name; 0 for an anonymous type. */
+  readonly hashes: Uint32Array
+}
+
+/** What a finished walk found. */
+export interface WalkResult {
+  readonly count: number
+  readonly named: number
+  /** Types of each kind; the last entry counts the kinds not known here. */
+  readonly kindCounts: Uint32Array
+  /** Anonymous types come first and the rest is in strcmp order, as resolve_btfids leaves sets since Linux 7.0. */
+  readonly sorted: boolean
+}
+
+/** So many names taken from a base tell for certain whether it is the right one. */
+const ENOUGH_NAMES = 32
+const NAMED_ELEMENTS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FUNC_PROTO])
+
+/** Upper bound of the number of types in a section of that many bytes. */
+export function mostTypes(typesBytes: number): number {
+  return Math.floor(typesBytes / (TYPE_WORDS * 4))
+}
+
+/** Counts the types of a section by their sizes alone; what follows them is not looked at. */
+export function countTypes(words: Uint32Array, start: number, end: number, layout: KindLayout | undefined): number {
+  let count = 0
+  let at = start
+  while (at + TYPE_WORDS <= end) {
+    const info = words[at + 1]!
+    const kind = (info >>> 24) & 0x7f
+    if (kind > 0 && kind < KIND_COUNT) {
+      at += TYPE_WORDS + FIXED_WORDS[kind]! + (info & 0xffffff) * ELEMENT_WORDS[kind]!
+    } else {
+      const length = typeWords(kind, info & 0xffffff, layout)
+      if (length < 0) break
+      at += length
+    }
+    if (at > end) break
+    count++
+  }
+  return count
+}
+
+/** One blob's walk. `step` until it returns true, then `result`. */
+export class Walk {
+  readonly #words: Uint32Array
+  readonly #bytes: Uint8Array
+  readonly #end: number
+  readonly #base: WalkBase
+  readonly #layout: KindLayout | undefined
+  readonly #nameLimit: number
+  /** Adding this to a name offset gives its position in #bytes, for names of this set's own. */
+  readonly #ownStrings: number
+  readonly #baseStrings: readonly { bytes: Uint8Array; first: number }[]
+  readonly #output: WalkOutput
+  readonly #from: number
+  #at: number
+  #count = 0
+  #named = 0
+  #sorted = true
+  #highestRef = 0
+  /** Names taken from the base, and how many of them do not begin where one of its strings begins. */
+  #baseNames = 0
+  #baseNamesInside = 0
+  #previousBytes: Uint8Array | undefined
+  #previousStart = 0
+  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
+
+  constructor(
+    blob: Uint8Array<SharedArrayBuffer>,
+    header: BtfHeader,
+    base: WalkBase,
+    layout: KindLayout | undefined,
+    output: WalkOutput,
+    from: number,
+  ) {
+    this.#words = new Uint32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
+    this.#bytes = blob
+    this.#at = header.typesStart >>> 2
+    this.#end = (header.typesStart + header.typesBytes) >>> 2
+    this.#base = base
+    this.#layout = layout ?? base.layout
+    this.#nameLimit = base.stringBytes + header.stringsBytes
+    this.#ownStrings = header.stringsStart - base.stringBytes
+    let first = 0
+    this.#baseStrings = base.strings.map((range) => {
+      const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
+      first += range.length
+      return part
+    })
+    this.#output = output
+    this.#from = from
+    if (header.typesBytes % 4 !== 0) {
+      throw new BadFormatError(`BTF: the type section's length ${header.typesBytes} is not a multiple of 4`, {
+        byteOffset: header.typesStart,
+      })
+    }
+  }
+
+  /**
+   * Walks on for about `budget` words; true once the end is reached.
+   * @throws BadFormatError for the first type that breaks a rule, UnsupportedError for a kind of unknown size.
+   */
+  step(budget: number): boolean {
+    const words = this.#words
+    const { offsets, hashes } = this.#output
+    const from = this.#from
+    const end = this.#end
+    const nameLimit = this.#nameLimit
+    const stringBase = this.#base.stringBytes
+    const bytes = this.#bytes
+    const ownStrings = this.#ownStrings
+    const kindCounts = this.#kindCounts
+    const stop = Math.min(end, this.#at + budget)
+    let at = this.#at
+    let count = this.#count
+    let highestRef = this.#highestRef
+    while (at < stop) {
+      if (at + TYPE_WORDS > end) this.#fail(count, at, 'the record is cut short by the end of the type section')
+      const name = words[at]!
+      const info = words[at + 1]!
+      const kind = (info >>> 24) & 0x7f
+      const vlen = info & 0xffffff
+      const known = kind > 0 && kind < KIND_COUNT
+      const length = known
+        ? TYPE_WORDS + FIXED_WORDS[kind]! + vlen * ELEMENT_WORDS[kind]!
+        : typeWords(kind, vlen, this.#layout)
+      if (length < 0) this.#refuseKind(count, at, kind)
+      const next = at + length
+      if (next > end) this.#fail(count, at, `needs ${length * 4} bytes, ${(end - at) * 4} are left`)
+      if (name >= nameLimit && name !== 0) this.#fail(count, at, `Invalid name_offset:${name}`)
+      kindCounts[known ? kind : KIND_COUNT]!++
+      switch (kind) {
+        case KIND_INT:
+        case KIND_FWD:
+        case KIND_FLOAT:
+          break
+        case KIND_ARRAY: {
+          const element = words[at + 3]!
+          const index = words[at + 4]!
+          if (element > highestRef) highestRef = element
+          if (index > highestRef) highestRef = index
+          break
+        }
+        case KIND_STRUCT:
+        case KIND_UNION:
+          for (let m = at + 3; m < next; m += 3) {
+            if (words[m]! >= nameLimit) this.#failName(count, at, m, 'member')
+            const ref = words[m + 1]!
+            if (ref > highestRef) highestRef = ref
+          }
+          break
+        case KIND_ENUM:
+          for (let m = at + 3; m < next; m += 2) if (words[m]! >= nameLimit) this.#failName(count, at, m, 'enumerator')
+          break
+        case KIND_ENUM64:
+          for (let m = at + 3; m < next; m += 3) if (words[m]! >= nameLimit) this.#failName(count, at, m, 'enumerator')
+          break
+        case KIND_DATASEC:
+          for (let m = at + 3; m < next; m += 3) {
+            const ref = words[m]!
+            if (ref > highestRef) highestRef = ref
+          }
+          break
+        case KIND_FUNC_PROTO: {
+          const ref = words[at + 2]!
+          if (ref > highestRef) highestRef = ref
+          for (let m = at + 3; m < next; m += 2) {
+            if (words[m]! >= nameLimit) this.#failName(count, at, m, 'parameter')
+            const param = words[m + 1]!
+            if (param > highestRef) highestRef = param
+          }
+          break
+        }
+        default:
+          if (known) {
+            const ref = words[at + 2]!
+            if (ref > highestRef) highestRef = ref
+          }
+      }
+      const slot = from + count
+      offsets[slot] = at
+      if (name === 0) {
+        hashes[slot] = 0
+        if (this.#named > 0) this.#sorted = false
+      } else {
+        this.#named++
+        if (name >= stringBase) {
+          const start = ownStrings + name
+          hashes[slot] = hashBytes(bytes, start)
+          if (this.#sorted) this.#checkOrder(bytes, start)
+        } else hashes[slot] = this.#hashBaseName(name)
+      }
+      count++
+      at = next
+    }
+    this.#at = at
+    this.#count = count
+    this.#highestRef = highestRef
+    return at >= end
+  }
+
+  /** What the walk found. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong. */
+  result(): WalkResult {
+    if (this.#highestRef >= this.#base.typeCount + this.#count) this.#failRef()
+    if (this.#base.stringBytes > 0 && this.#baseNames < ENOUGH_NAMES) this.#checkElementNames()
+    if (this.#baseNamesInside * 2 > this.#baseNames) {
+      throw new BadFormatError(
+        `BTF: wrong base: ${this.#baseNamesInside} of ${this.#baseNames} names taken from the base begin inside one of its strings. Decode this set on the vmlinux it was built for`,
+      )
+    }
+    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts, sorted: this.#sorted }
+  }
+
+  /** Keeps #sorted true as long as names arrive in strcmp order. */
+  #checkOrder(bytes: Uint8Array, start: number): void {
+    const previous = this.#previousBytes
+    if (previous && compareNames(previous, this.#previousStart, bytes, start) > 0) this.#sorted = false
+    this.#previousBytes = bytes
+    this.#previousStart = start
+  }
+
+  #countBaseName(bytes: Uint8Array, start: number): void {
+    this.#baseNames++
+    if (start > 0 && bytes[start - 1] !== 0) this.#baseNamesInside++
+  }
+
+  #basePart(name: number): { bytes: Uint8Array; first: number } {
+    const parts = this.#baseStrings
+    let part = parts[0]!
+    for (let i = 1; i < parts.length && name >= parts[i]!.first; i++) part = parts[i]!
+    return part
+  }
+
+  /** When few types have their name from the base: looks at the names of members, parameters and enumerators as well. */
+  #checkElementNames(): void {
+    const words = this.#words
+    for (let i = 0; i < this.#count && this.#baseNames < ENOUGH_NAMES; i++) {
+      const at = this.#output.offsets[this.#from + i]!
+      const info = words[at + 1]!
+      const kind = infoKind(info)
+      if (!NAMED_ELEMENTS.has(kind)) continue
+      const step = ELEMENT_WORDS[kind]!
+      const end = at + TYPE_WORDS + infoVlen(info) * step
+      for (let m = at + TYPE_WORDS; m < end; m += step) {
+        const name = words[m]!
+        if (name === 0 || name >= this.#base.stringBytes) continue
+        const part = this.#basePart(name)
+        this.#countBaseName(part.bytes, name - part.first)
+      }
+    }
+  }
+
+  /** Hash of a name that lies in a base's strings; also counts names that do not begin where a string begins. */
+  #hashBaseName(name: number): number {
+    const part = this.#basePart(name)
+    const start = name - part.first
+    this.#countBaseName(part.bytes, start)
+    if (this.#sorted) this.#checkOrder(part.bytes, start)
+    return hashBytes(part.bytes, start)
+  }
+
+  #fail(count: number, at: number, message: string): never {
+    const typeId = this.#base.typeCount + count
+    const kind = at + 1 < this.#words.length ? kindName(infoKind(this.#words[at + 1]!)) : 'type'
+    throw new BadFormatError(`[${typeId}] ${kind} ${message}`, { byteOffset: at * 4, typeId })
+  }
+
+  #failName(count: number, at: number, where: number, what: string): void {
+    // Without any string there is still the empty name.
+    if (this.#words[where] !== 0) this.#fail(count, at, `Invalid ${what} name_offset:${this.#words[where]}`)
+  }
+
+  #refuseKind(count: number, at: number, kind: number): never {
+    const typeId = this.#base.typeCount + count
+    const place = { byteOffset: at * 4, typeId }
+    if (kind === 0) throw new BadFormatError(`[${typeId}] Invalid kind:0`, place)
+    throw new UnsupportedError(
+      `[${typeId}] Invalid kind:${kind}: newer than kerndex, and no layout gives its size`,
+      place,
+    )
+  }
+
+  /** Finds the type that made #highestRef too high: the slow way, for the error's text. */
+  #failRef(): never {
+    const words = this.#words
+    const limit = this.#base.typeCount + this.#count
+    for (let i = 0; i < this.#count; i++) {
+      const at = this.#output.offsets[this.#from + i]!
+      for (const ref of referencedTypes(words, at)) {
+        if (ref >= limit) this.#fail(i, at, `Invalid type_id:${ref}; ids end at ${limit - 1}`)
+      }
+    }
+    throw new BadFormatError(`BTF: a type refers to id ${this.#highestRef}; ids end at ${limit - 1}`)
+  }
+}
+
+/** The ids a type refers to, in the order they stand in its record. Unknown kinds refer to nothing. */
+export function* referencedTypes(words: Uint32Array, at: number): Generator<number> {
+  const info = words[at + 1]!
+  const kind = infoKind(info)
+  const vlen = infoVlen(info)
+  switch (kind) {
+    case KIND_INT:
+    case KIND_FWD:
+    case KIND_FLOAT:
+    case KIND_ENUM:
+    case KIND_ENUM64:
+      return
+    case KIND_ARRAY:
+      yield words[at + 3]!
+      yield words[at + 4]!
+      return
+    case KIND_STRUCT:
+    case KIND_UNION:
+      for (let i = 0; i < vlen; i++) yield words[at + 4 + 3 * i]!
+      return
+    case KIND_DATASEC:
+      for (let i = 0; i < vlen; i++) yield words[at + 3 + 3 * i]!
+      return
+    case KIND_FUNC_PROTO:
+      yield words[at + 2]!
+      for (let i = 0; i < vlen; i++) yield words[at + 4 + 2 * i]!
+      return
+    default:
+      if (kind > 0 && kind < KIND_COUNT) yield words[at + 2]!
+  }
+}

@@ -1,0 +1,121 @@
+// Dumps, prototypes, layouts and sizes against what bpftool 7.8 and libbpf 1.8 print for the same blobs, byte for byte.
+import { describe, expect, test } from 'vitest'
+import { Declarations } from '../../src/btf/c-declare.ts'
+import { dumpC } from '../../src/btf/c-dump.ts'
+import { UniqueNames } from '../../src/btf/c-names.ts'
+import { dumpRaw } from '../../src/btf/raw.ts'
+import { alignOf, sizeOf } from '../../src/btf/sizes.ts'
+import { decodeType, type Member, type StructType } from '../../src/btf/type.ts'
+import type { TypeSet } from '../../src/btf/type-set.ts'
+import { blob, debian, fixture, MODULES, oneSet } from './fixtures.ts'
+
+/** Compares texts of megabytes: says where they part instead of printing them. */
+function expectSameText(actual: string, path: string): void {
+  const expected = fixture(path).toString('latin1')
+  if (actual === expected) return
+  const [a, b] = [actual.split('\n'), expected.split('\n')]
+  const line = a.findIndex((text, i) => text !== b[i])
+  expect(`line ${line + 1}: ${a[line]}`).toBe(`line ${line + 1}: ${b[line]}`)
+  expect(a.length).toBe(b.length)
+}
+
+function prototypes(set: TypeSet): string {
+  const declarations = new Declarations(set, new UniqueNames(set))
+  let text = ''
+  for (let id = set.firstId; id < set.endId; id++) {
+    if (set.kindOf(id) !== 'FUNC') continue
+    const name = set.nameOf(id)
+    text += `${id}\t${name}\t${declarations.declare(set.refOf(id), name)}\n`
+  }
+  return text
+}
+
+function sizes(set: TypeSet): string {
+  let text = ''
+  for (let id = set.firstId; id < set.endId; id++) {
+    text += `${id}\t${set.kindNumberOf(id)}\t${sizeOf(set, id) ?? -22}\t${alignOf(set, id) ?? 'none'}\n`
+  }
+  return text
+}
+
+function layouts(set: TypeSet): string {
+  let text = ''
+  for (let id = set.firstId; id < set.endId; id++) {
+    const kind = set.kindOf(id)
+    if (kind !== 'STRUCT' && kind !== 'UNION') continue
+    const type = decodeType(set, id) as StructType
+    text += `${id}\t${kind.toLowerCase()}\t${type.name}\tsize=${type.size}\tvlen=${type.members.length}\n`
+    type.members.forEach((member: Member, i) => {
+      const place = `type=${member.type}\tbit_off=${member.bitOffset}\tbits=${member.bits}`
+      text += `\t${i}\t${member.name}\t${place}\tsize=${sizeOf(set, member.type) ?? -22}\n`
+    })
+  }
+  return text
+}
+
+const sets: [string, string, () => TypeSet][] = [
+  ['vmlinux', 'deb61/vmlinux', () => debian().set('vmlinux')!],
+  ...MODULES.map((name): [string, string, () => TypeSet] => [name, `deb61/mod/${name}`, () => debian().set(name)!]),
+  ['all kinds', 'synthetic/all-kinds', () => oneSet('x', blob('synthetic/all-kinds'))],
+]
+
+describe.each(sets)('%s', (_, path, open) => {
+  test('raw dump', () => {
+    expectSameText([...dumpRaw(open())].join(''), `${path}.raw`)
+  })
+
+  test('prototypes', () => {
+    expectSameText(prototypes(open()), `${path}.protos.tsv`)
+  })
+
+  test('member layouts', () => {
+    expectSameText(layouts(open()), `${path}.layout.tsv`)
+  })
+
+  test('sizes and alignments', () => {
+    // The reference writes -1 or 0 where there is no alignment.
+    const expected = fixture(`${path}.sizes.tsv`)
+      .toString()
+      .replace(/\t(-1|0)$/gm, '\tnone')
+      .split('\n')
+    const actual = sizes(open()).split('\n')
+    expect(actual.length).toBe(expected.length)
+    expect(actual.filter((line, i) => line !== expected[i])).toEqual([])
+  })
+})
+
+describe('C headers', () => {
+  test('of vmlinux in order of ids', () => {
+    expectSameText([...dumpC(debian().set('vmlinux')!, { order: 'ids' })].join(''), 'deb61/vmlinux.c-unsorted.h')
+  })
+
+  test('of vmlinux in bpftool’s order', () => {
+    expectSameText([...dumpC(debian().set('vmlinux')!)].join(''), 'deb61/vmlinux.c-sorted.h')
+  })
+
+  test.each(['all-kinds', 'all-kinds-be', 'layout', 'multi-base', 'vlen24'])('of %s', (name) => {
+    const set = oneSet(name, blob(`synthetic/${name}`))
+    expectSameText([...dumpC(set, { order: 'ids' })].join(''), `synthetic/${name}.c-unsorted.h`)
+  })
+
+  test('refuse a kind that C output does not know', () => {
+    const set = oneSet('x', blob('synthetic/layout-unknown-kind20'))
+    expect(() => [...dumpC(set)]).toThrow(expect.objectContaining({ code: 'BAD_FORMAT', place: { typeId: 2 } }))
+  })
+})
+
+describe('raw dumps of synthetic blobs', () => {
+  test.each(['all-kinds-be', 'layout', 'layout-unknown-kind20', 'multi-base', 'vlen24'])('%s', (name) => {
+    expectSameText([...dumpRaw(oneSet(name, blob(`synthetic/${name}`)))].join(''), `synthetic/${name}.raw`)
+  })
+
+  test('of split sets on split sets', () => {
+    const base = oneSet('base', blob('synthetic/multi-base'))
+    const one = oneSet('one', blob('synthetic/multi-split1'), base)
+    expectSameText([...dumpRaw(one)].join(''), 'synthetic/multi-split1.raw')
+    expectSameText(
+      [...dumpRaw(oneSet('none', blob('synthetic/multi-split-empty'), base))].join(''),
+      'synthetic/multi-split-empty.raw',
+    )
+  })
+})
