@@ -4,6 +4,7 @@
 import { formatAddress, highHalf, joinAddress, lowHalf } from '../core/address.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { UsageError } from '../core/errors.ts'
+import { compileGlob } from '../core/glob.ts'
 import { COUNTS, LONG_ROOT, openSymbolColumns, ROOT_BITS, ROOT_MASK, SPECIAL, type SymbolColumns } from './layout.ts'
 import { candidatesAt, type KindFilter, type NothingReason, ownerOf, reasonAt } from './locate.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
@@ -75,6 +76,16 @@ export interface BulkAnswer {
   readonly offsets: Uint32Array
 }
 
+/** What a table consists of. */
+export interface SymbolCensus {
+  readonly byOwner: Readonly<Record<string, number>>
+  readonly byType: Readonly<Record<string, number>>
+  /** Symbols that start where another does that comes before them. */
+  readonly aliases: number
+  /** Symbols whose name another has that comes before them. */
+  readonly repeatedNames: number
+}
+
 /** How to look for what contains an address. */
 export interface AddressOptions {
   readonly kinds?: KindFilter
@@ -120,6 +131,31 @@ export class SymbolTable {
   /** Bytes of the shared buffer. */
   get byteLength(): number {
     return this.buffer.byteLength
+  }
+
+  /** Digits of an address as this kernel prints it: 8 on 32-bit machines. */
+  get addressDigits(): 8 | 16 {
+    const { groups } = this.#columns
+    return groups.length === 2 && groups[0] === 0 ? 8 : 16
+  }
+
+  /** Symbols by owner and by type, and how many share an address or a name with an earlier one. */
+  census(): SymbolCensus {
+    const { kind, ownerStart, ownerOf: owner } = this.#columns
+    const byOwner: Record<string, number> = {}
+    for (let run = 0; run < ownerStart.length; run++) {
+      const name = this.owners[owner[run]!]!
+      const end = run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size
+      byOwner[name] = (byOwner[name] ?? 0) + end - ownerStart[run]!
+    }
+    const types = new Uint32Array(128)
+    for (let id = 0; id < this.size; id++) types[kind[id]! & ~SPECIAL]!++
+    const byType: Record<string, number> = {}
+    types.forEach((count, code) => {
+      if (count > 0) byType[String.fromCharCode(code)] = count
+    })
+    const { addresses, names } = this.distinct
+    return { byOwner, byType, aliases: this.size - addresses, repeatedNames: this.size - names }
   }
 
   /** How many different addresses, and how many different names, the symbols have. */
@@ -206,6 +242,17 @@ export class SymbolTable {
       if (owner < 0 || ownerOf(this.#columns, id) === owner) symbols.push(new KernelSymbol(this, id))
     }
     return symbols
+  }
+
+  /** The symbols whose whole name matches a glob (`*`, `?`, `[…]`), in table order; of owners that match one, if asked. */
+  *matching(glob: string, options: { readonly owner?: string } = {}): Generator<KernelSymbol> {
+    const matches = compileGlob(glob)
+    const ownerMatches = options.owner === undefined ? undefined : compileGlob(options.owner)
+    const wanted = ownerMatches && this.owners.map((name) => ownerMatches(name))
+    for (let id = 0; id < this.size; id++) {
+      if (wanted !== undefined && wanted[ownerOf(this.#columns, id)] === false) continue
+      if (matches(this.nameOf(id))) yield new KernelSymbol(this, id)
+    }
   }
 
   /** The ids of every symbol whose name is exactly these bytes, in file order. */
