@@ -199,7 +199,9 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
     const taken = f < fixed.length && fixed[f]!.start < start + PAGE
     if (winner === CORE || (taken && !ownedByKernel)) continue
     const before = regions[regions.length - 1]
-    const contiguous = before !== undefined && before.owner === winner && start - before.end < MOST_OFFSET
+    // Pages that the kernel made for itself are allocations of their own, with unmapped pages between them.
+    const joins = before !== undefined && before.owner === winner && builtin[winner] !== true
+    const contiguous = joins && start - before.end < MOST_OFFSET
     // Between two stretches of one owner nobody else has a symbol, unless known memory lies there.
     const free = before === undefined || !fixed.some((region) => region.start < start && region.end > before.end)
     if (contiguous && free) before.end = start + PAGE
@@ -250,9 +252,10 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
         if (region.owner === CORE) {
           if (ends.has(low[previous]!)) hole = pageEnd(low[previous]!)
         } else if (isText(kind[previous]!) && !isText(kind[position]!)) {
-          hole = Math.max(pageStart(at), low[previous]! + 1)
+          hole = pageStart(at)
         }
-        if (hole >= 0 && hole < at) {
+        // Text and data that share a page have no hole between them.
+        if (hole > low[previous]! && hole < at) {
           result.push({ start, end: hole, owner: region.owner })
           start = at
         }
