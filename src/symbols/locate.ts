@@ -109,7 +109,10 @@ export function reasonAt(table: SymbolColumns, half: number, low: number): Nothi
   const last = regions.length - REGION_WORDS
   const below = (h: number, l: number) => half < h || (half === h && low < l)
   const belowAll = below(regions[0]!, regions[1]!)
-  if (!belowAll && below(regions[last + 2]!, regions[last + 3]!)) return 'gap'
+  const endHigh = regions[last + 2]!
+  const endLow = regions[last + 3]!
+  // An end of zero is that of all addresses.
+  if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
   const highest = groups[groups.length - 2]!
   const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'

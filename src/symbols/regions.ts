@@ -136,10 +136,9 @@ function regionsOfGroup(
   last: number,
   trusted: ReadonlyMap<number, Region & { high: number }>,
 ): Region[] {
-  const fixed: Region[] = [...trusted.values()].filter((range) => range.high === half)
+  const ranges = [...trusted.values()].filter((range) => range.high === half).sort((a, b) => a.start - b.start)
   const core = coreRegion(input, half, first, last)
-  if (core !== undefined) fixed.push(core)
-  fixed.sort((a, b) => a.start - b.start)
+  const fixed = core === undefined ? ranges : overlay([core], ranges)
   const claimed = claimPages(input, first, last, fixed)
   return splitAtHoles(input, first, last, overlay(fixed, claimed))
 }
@@ -214,9 +213,10 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
 function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[] {
   const result: Region[] = []
   let c = 0
+  let start = 0
   for (const region of fixed) {
     while (c < claimed.length && claimed[c]!.end <= region.start) result.push(claimed[c++]!)
-    let start = region.start
+    start = Math.max(start, region.start)
     while (c < claimed.length && claimed[c]!.start < region.end) {
       const claim = claimed[c++]!
       if (claim.start > start) result.push({ start, end: claim.start, owner: region.owner })

@@ -74,6 +74,11 @@ describe('edge', () => {
     expect(table.reasonFor(0xffffffff80ffffffn)).toBe('not kernel')
     expect(table.reasonFor(0xffffffffffffffffn)).toBe('not kernel')
     expect(table.reasonFor(0xffffffff81f00000n)).toBe('gap')
+    const highest = tableOf('ffffffff81000000 T _stext\nfffffffffffff010 t f\t[m]\n')
+    expect(highest.at(0xffffffffffffffffn)?.symbol.name).toBe('f')
+    expect(highest.reasonFor(0xfffffffffffff000n)).toBe('gap')
+    expect(highest.reasonFor(0xfffffffffffeffffn)).toBe('gap')
+    expect(tableOf('').reasonFor(0n)).toBe('not kernel')
   })
 })
 
