@@ -15,6 +15,7 @@ import {
 } from './layout.ts'
 import { fingerprint, nameHash, splitName } from './names.ts'
 import { orderByAddress } from './order.ts'
+import { indexPages, markCells } from './pages.ts'
 import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MemoryRange, regionsOf } from './regions.ts'
 import { RootHeap } from './roots.ts'
@@ -98,7 +99,7 @@ export class TableBuilder {
     const at = this.#count
     this.#high.set(chunk.high, at)
     this.#low.set(chunk.low, at)
-    this.#kind.set(chunk.type, at)
+    this.#kind.set(chunk.kind, at)
     const numbers = Uint16Array.from(chunk.owners, (name) => this.#ownerNumber(name))
     for (let from = 0; from < count; from += SLICE) {
       if (from > 0) yield
@@ -182,11 +183,16 @@ export class TableBuilder {
     const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
     const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
     const idBits = Math.ceil(Math.log2(Math.max(2, count)))
+    const sortedLow = new Uint32Array(count)
+    for (let id = 0; id < count; id++) sortedLow[id] = this.#low[order[id]!]!
+    yield
+    const pages = indexPages(groups, sortedLow, count)
+    yield
     const { buffer, sections } = allocateSections(
       SYMBOL_LAYOUT,
       symbolSectionBytes({
         symbols: count,
-        groups: groups.length / 2,
+        pages,
         heapBytes: this.#roots.length,
         ownerRuns: runs.start.length,
         ownerBytes: owners.length,
@@ -195,7 +201,11 @@ export class TableBuilder {
       }),
     )
     const table = symbolColumns(buffer, sections)
-    table.groups.set(groups)
+    table.groups.set(pages.groups)
+    table.directory.set(pages.directory)
+    table.chunks.set(pages.chunks)
+    table.cells.set(pages.cells)
+    table.low.set(sortedLow)
     table.heap.set(this.#roots.bytes.subarray(0, this.#roots.length))
     table.ownerStart.set(runs.start)
     table.ownerOf.set(runs.owner)
@@ -208,6 +218,8 @@ export class TableBuilder {
       yield
     }
     yield* flagSpecial(table, runs)
+    markCells(table, table.kind)
+    yield
     const distinctNames = yield* this.#indexNames(table, order, bucketBits, idBits)
     const { counts } = table
     counts[COUNTS.symbols] = count
@@ -252,12 +264,11 @@ export class TableBuilder {
 
   /** Writes ids [from, to) of the columns that go by table order; returns how many addresses are new there. */
   #place(table: SymbolColumns, order: Uint32Array, from: number, to: number): number {
-    const { low, kind, name } = table
+    const { kind, name } = table
     let fresh = 0
     let last = from > 0 ? order[from - 1]! : -1
     for (let id = from; id < to; id++) {
       const position = order[id]!
-      low[id] = this.#low[position]!
       kind[id] = this.#kind[position]!
       name[id] = this.#name[position]!
       if (last < 0 || this.#low[position] !== this.#low[last] || this.#high[position] !== this.#high[last]) fresh++

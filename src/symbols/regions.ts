@@ -8,6 +8,8 @@
 // - per-cpu symbols are offsets and answer no address; mapping symbols and local labels answer nowhere;
 // - where symbols of several owners lie in one page, as freed __init symbols do, the page is that of the owner with the most.
 
+import { isText, LABEL } from './kinds.ts'
+
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
   readonly owner: string
@@ -20,9 +22,6 @@ export const REGION_WORDS = 5
 
 /** The distance beyond which a symbol is no answer unless the caller asks: nothing in a kernel is that large. */
 export const MOST_OFFSET = 0x10_0000
-
-/** Set in the kind of a symbol that never answers an address: a mapping symbol or a local label. */
-export const LABEL = 0x80
 
 /** Core symbols with which the kernel's image, and each of its sections, begins or ends. */
 export const MARKERS = {
@@ -58,12 +57,6 @@ const BUILTIN = '__builtin__'
 
 const pageStart = (low: number): number => low - (low % PAGE)
 const pageEnd = (low: number): number => pageStart(low) + PAGE
-
-/** Whether a type character is that of text: `t`, `T`, and `w`, `W`, as which weak functions appear. */
-export function isText(type: number): boolean {
-  const lower = type | 0x20
-  return lower === 0x74 || lower === 0x77
-}
 
 /**
  * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of

@@ -33,6 +33,7 @@ describe('lines that are no symbols', () => {
     ['a name only', 'name', 'address'],
     ['two type characters', 'ffffffff81000000 TT name', 'type'],
     ['a type above ASCII', Buffer.from('ffffffff81000000 \xe9 name', 'latin1'), 'type'],
+    ['a type that is no letter', 'ffffffff81000000 1 name', 'type'],
     ['a control character as type', 'ffffffff81000000 \x01 name', 'type'],
     ['an owner without brackets', 'ffffffff81000000 t name\tmod', 'owner'],
     ['an open bracket', 'ffffffff81000000 t name\t[mod', 'owner'],
@@ -99,7 +100,7 @@ describe('forms of a good line', () => {
     ['upper case', 'FFFFFFFFAB00CDEF T name\n', 'ffffffffab00cdef T name vmlinux'],
     ['every digit', '0123456789abcdef T name\n', '123456789abcdef T name vmlinux'],
     ['the highest address', 'ffffffffffffffff T name\n', 'ffffffffffffffff T name vmlinux'],
-    ['any printable type', 'ffffffff81000000 ! name\n', 'ffffffff81000000 ! name vmlinux'],
+    ['a type that nm does not know', 'ffffffff81000000 ? name\n', 'ffffffff81000000 ? name vmlinux'],
     ['brackets in a name', 'ffffffff81000000 T na[me]\n', 'ffffffff81000000 T na[me] vmlinux'],
     ['a name that begins with a bracket', 'ffffffff81000000 T [me]\n', 'ffffffff81000000 T [me] vmlinux'],
   ]

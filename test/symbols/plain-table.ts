@@ -9,7 +9,7 @@ export interface PlainSymbol {
   readonly owner: string
 }
 
-const LINE = /^([0-9a-fA-F]{1,16})[ \t]+([!-~])[ \t]+([^\0- ]+)(?:[ \t]+\[([^\0- \]]+)\])?[ \t]*\r?$/
+const LINE = /^([0-9a-fA-F]{1,16})[ \t]+([A-Za-z?-])[ \t]+([^\0- ]+)(?:[ \t]+\[([^\0- \]]+)\])?[ \t]*\r?$/
 
 /** The symbols of a text in file order, and the numbers of the lines that hold none. */
 export function readPlainly(text: Uint8Array): { symbols: PlainSymbol[]; bad: number[] } {
