@@ -1,6 +1,7 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
+import { essentialName } from './core-spec.ts'
 import { infoKind, KIND_COUNT, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
@@ -145,6 +146,21 @@ export class Types {
     }
     if (found.length > 1) found.sort((a, b) => a.rank - b.rank || a.candidate.id - b.candidate.id)
     return found.map((each) => each.candidate)
+  }
+
+  /**
+   * Every type whose name is `name` or a flavour of it (`name___anything`), in the kernel's order: the candidates of a
+   * CO-RE relocation.
+   */
+  findEssential(name: string, options: FindOptions = {}): TypeCandidate[] {
+    const found = this.find(name, options)
+    const sets = options.module === undefined ? this.sets : [this.set(options.module)]
+    const flavoured = sets.flatMap((set) =>
+      set ? (flavoursOf(set).get(name) ?? []).map((id) => candidate(set, id, set.nameOf(id))) : [],
+    )
+    if (flavoured.length === 0) return found
+    const rank = (each: TypeCandidate): number => this.#byName.get(each.module) ?? 0
+    return [...found, ...flavoured].sort((a, b) => rank(a) - rank(b) || a.id - b.id)
   }
 
   /**
@@ -298,6 +314,26 @@ export class Types {
     }
     return this.#attach(base)
   }
+}
+
+const flavours = new WeakMap<TypeSet, Map<string, number[]>>()
+
+/** Types of a set whose names have a flavour, by essential name. Kernels have hardly any. */
+function flavoursOf(set: TypeSet): ReadonlyMap<string, readonly number[]> {
+  let table = flavours.get(set)
+  if (!table) {
+    table = new Map()
+    for (let id = set.firstId; id < set.endId; id++) {
+      const name = set.nameOf(id)
+      const essential = name.includes('___') ? essentialName(name) : name
+      if (essential === name) continue
+      const ids = table.get(essential)
+      if (ids) ids.push(id)
+      else table.set(essential, [id])
+    }
+    flavours.set(set, table)
+  }
+  return table
 }
 
 const ROOTS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'TYPEDEF'])
