@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// The `kerndex` command: a thin skin over the library. Parses arguments, and turns every failure into words and an exit code.
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { KerndexError } from '../core/errors.ts'
+import { addAddressCommand } from './address.ts'
+import { EXIT, exitCodeOf } from './exit.ts'
+import { note, OutputClosed } from './output.ts'
+import { addStatusCommand } from './status.ts'
+import { addSymbolCommand } from './symbol.ts'
+
+/** The package's own description, two folders above the compiled command. */
+const manifest: { version: string } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+)
+
+const program = new Command('kerndex')
+  .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
+  .version(manifest.version)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(--help shows what is possible)')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 all answered, 1 something was not found, 2 wrong usage, 3 the kernel's data cannot be read, 130 interrupted.
+
+Examples:
+  $ sudo kerndex status
+  $ sudo kerndex address 0xffffffff81000018
+  $ kerndex symbol 'vfs_*' --from capture/ --json`,
+  )
+
+addStatusCommand(program)
+addAddressCommand(program)
+addSymbolCommand(program)
+for (const command of program.commands) command.exitOverride()
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = explain(error)
+}
+
+/** Says on stderr what went wrong, unless somebody has already, and gives the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof OutputClosed) return EXIT.ok
+  // Commander has printed its own message; help and version end in code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof KerndexError) note(`${error.message} (${error.code})`)
+  else note(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  return exitCodeOf(error)
+}

@@ -1,0 +1,94 @@
+// The options that every command has, and the opening of a kernel with them: progress on a terminal, Ctrl-C respected.
+
+import { SingleBar } from 'cli-progress'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Kernel, openKernel } from '../kernel.ts'
+
+/** What the common options come to. */
+export interface CommonOptions {
+  readonly from?: string
+  readonly threads?: number
+  readonly json?: boolean
+}
+
+/** Milliseconds a load may take before a progress bar appears. */
+const PATIENCE_MS = 400
+
+/** Adds `--from`, `--threads` and `--json` to a command. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--from <path>', 'capture directory or kallsyms-like file instead of the running kernel').helpGroup(
+        'Common options:',
+      ),
+    )
+    .addOption(
+      new Option('--threads <n>', 'threads to use; 0 = everything inline')
+        .argParser(wholeNumber)
+        .helpGroup('Common options:'),
+    )
+    .addOption(new Option('--json', 'one JSON object a line').helpGroup('Common options:'))
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return Number(text)
+}
+
+const interrupt = new AbortController()
+
+/** Aborted by the first Ctrl-C. */
+export const interrupted: AbortSignal = interrupt.signal
+
+process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
+
+/** Opens what the options name, and runs `use` on it; its threads are ended whatever happens. */
+export async function withKernel<T>(
+  options: CommonOptions & { readonly types?: boolean },
+  use: (kernel: Kernel) => Promise<T>,
+): Promise<T> {
+  const bar = progressBar()
+  let kernel: Kernel
+  try {
+    kernel = await openKernel({
+      from: options.from,
+      threads: options.threads,
+      types: options.types ?? true,
+      signal: interrupted,
+      onProgress: bar?.update,
+    })
+  } finally {
+    bar?.stop()
+  }
+  try {
+    return await use(kernel)
+  } finally {
+    await kernel.close()
+  }
+}
+
+function progressBar() {
+  if (!process.stderr.isTTY) return undefined
+  const begun = performance.now()
+  let bar: SingleBar | undefined
+  return {
+    update({ bytes, expected }: { bytes: number; expected: number }) {
+      if (performance.now() - begun < PATIENCE_MS) return
+      const total = Math.max(bytes, expected)
+      if (bar === undefined) {
+        bar = new SingleBar({
+          format: 'loading {bar} {percentage}% | {value}/{total} bytes | {eta_formatted} left',
+          stream: process.stderr,
+          clearOnComplete: true,
+          hideCursor: true,
+        })
+        bar.start(total, bytes)
+      }
+      bar.setTotal(total)
+      bar.update(bytes)
+    },
+    stop() {
+      bar?.stop()
+    },
+  }
+}

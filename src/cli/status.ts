@@ -1,0 +1,180 @@
+// `kerndex status`: loads and describes: a picture of the load, symbols and types by kind, the rate of bulk lookups.
+
+import type { Command } from 'commander'
+import pico from 'picocolors'
+import { KerndexError } from '../core/errors.ts'
+import type { Kernel } from '../kernel.ts'
+import { type CommonOptions, interrupted, withCommonOptions, withKernel } from './open.ts'
+import { note, write, writeJson } from './output.ts'
+import { drawTimeline } from './timeline-picture.ts'
+
+interface StatusOptions extends CommonOptions {
+  readonly fallback?: string
+}
+
+/** Addresses in the sample bulk lookup. */
+const SAMPLE = 1 << 20
+/** Rows of a list of owners before the rest is summed up. */
+const MOST_ROWS = 12
+
+export function addStatusCommand(program: Command): void {
+  withCommonOptions(
+    program
+      .command('status')
+      .description('load the kernel and describe what was found, how long it took and where the time went')
+      .option('--fallback <capture>', 'use this capture if the running kernel cannot be read, and say so'),
+  )
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 2 wrong usage, 3 the kernel's data cannot be read.
+
+Examples:
+  $ sudo kerndex status
+  $ kerndex status --from capture/ --threads 0
+  $ kerndex status --json | jq .symbols.byType`,
+    )
+    .action(async (options: StatusOptions) => {
+      try {
+        await withKernel(options, (kernel) => report(kernel, options))
+      } catch (error) {
+        const { fallback } = options
+        const unreadable = error instanceof KerndexError && ['NO_PERMISSION', 'NOT_READABLE'].includes(error.code)
+        if (fallback === undefined || options.from !== undefined || !unreadable) throw error
+        note(`the running kernel cannot be read: ${error.message}`)
+        note(`using the capture ${fallback} instead`)
+        await withKernel({ ...options, from: fallback }, (kernel) => report(kernel, options))
+      }
+    })
+}
+
+async function report(kernel: Kernel, options: StatusOptions): Promise<void> {
+  const facts = await gather(kernel)
+  await (options.json ? writeJson(facts) : write(inWords(kernel, facts)))
+}
+
+type Facts = Awaited<ReturnType<typeof gather>>
+
+async function gather(kernel: Kernel) {
+  const { symbols, types, host, skipped, timing, generation } = kernel
+  const sumOf = (work: string) =>
+    timing.spans.reduce((sum, span) => (span.work === work ? sum + span.end - span.start : sum), 0)
+  const byKind: Record<string, number> = {}
+  for (const set of types.sets) {
+    for (const [kind, count] of Object.entries(set.countByKind())) {
+      if (count > 0) byKind[kind] = (byKind[kind] ?? 0) + count
+    }
+  }
+  const withBtf = new Set(types.sets.map(({ name }) => name))
+  const modules = (host.modules ?? []).map(({ name }) => name)
+  return {
+    source: host.source,
+    release: host.release ?? null,
+    bootId: host.bootId ?? null,
+    buildId: host.buildId ?? null,
+    generation,
+    symbols: {
+      count: symbols.size,
+      ...symbols.census(),
+      bytesPerSymbol: symbols.size === 0 ? 0 : round(symbols.byteLength / symbols.size),
+      skipped: skipped.count,
+      skippedLines: skipped.lines.slice(0, 100),
+    },
+    types: { sets: types.sets.length, count: types.size, byKind },
+    modules: {
+      loaded: host.modules?.length ?? null,
+      withBtf: modules.filter((name) => withBtf.has(name)).length,
+      withoutBtf: modules.filter((name) => !withBtf.has(name)),
+    },
+    timing: {
+      readMs: round(sumOf('read')),
+      parseMs: round(sumOf('parse')),
+      gatherMs: round(sumOf('gather')),
+      mergeMs: round(sumOf('merge')),
+      indexMs: round(sumOf('index')),
+      readyMs: round(timing.readyMs),
+      threads: timing.threads,
+      spans: timing.spans.map((span) => ({ ...span, start: round(span.start), end: round(span.end) })),
+    },
+    lookups: await sampleRates(kernel),
+    absences: host.absences,
+  }
+}
+
+/** Million lookups a second of random addresses, on this thread and through the pool; null for an empty table. */
+async function sampleRates(kernel: Kernel): Promise<{ oneThread: number; pool: number } | null> {
+  const { symbols } = kernel
+  if (symbols.size === 0) return null
+  const addresses = new BigUint64Array(new SharedArrayBuffer(SAMPLE * 8))
+  let random = 1
+  for (let i = 0; i < SAMPLE; i++) {
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
+    addresses[i] = symbols.addressOf(random % symbols.size) + BigInt(random & 7)
+  }
+  const rate = async (run: () => unknown) => {
+    await run()
+    const start = performance.now()
+    await run()
+    return round(SAMPLE / (performance.now() - start) / 1000)
+  }
+  return {
+    oneThread: await rate(() => symbols.findMany(addresses)),
+    pool: await rate(() => kernel.findMany(addresses, { signal: interrupted })),
+  }
+}
+
+function inWords(kernel: Kernel, facts: Facts): string {
+  const { symbols, types, modules, timing, lookups } = facts
+  const number = (value: number) => value.toLocaleString('en-US')
+  const lines: string[] = []
+  const heading = (text: string) => lines.push('', pico.bold(text))
+  lines.push(`${pico.bold(facts.source)}  ${facts.release ?? 'release unknown'}  generation ${facts.generation}`)
+  if (facts.buildId !== null) lines.push(pico.dim(`build id ${facts.buildId}`))
+
+  heading(`Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : `${timing.threads} threads`}`)
+  const width = Math.max(30, Math.min(100, (process.stdout.columns ?? 100) - 32))
+  lines.push(drawTimeline(kernel.timing.spans, timing.readyMs, width).trimEnd())
+
+  heading(`${number(symbols.count)} symbols, ${symbols.bytesPerSymbol} bytes each`)
+  lines.push(
+    `  by type   ${Object.entries(symbols.byType)
+      .map(([type, n]) => `${type} ${number(n)}`)
+      .join('   ')}`,
+  )
+  const owners = Object.entries(symbols.byOwner).sort((a, b) => b[1] - a[1])
+  for (const [owner, count] of owners.slice(0, MOST_ROWS)) lines.push(`  ${number(count).padStart(9)}  ${owner}`)
+  if (owners.length > MOST_ROWS) {
+    const rest = owners.slice(MOST_ROWS).reduce((sum, [, count]) => sum + count, 0)
+    lines.push(`  ${number(rest).padStart(9)}  in ${owners.length - MOST_ROWS} other owners`)
+  }
+  lines.push(`  ${number(symbols.aliases)} aliases, ${number(symbols.repeatedNames)} repeated names`)
+  if (symbols.skipped > 0) {
+    const where = symbols.skippedLines.slice(0, 8).map(({ line, reason }) => `${line} (${reason})`)
+    lines.push(pico.yellow(`  ${number(symbols.skipped)} bad lines skipped: ${where.join(', ')}`))
+  }
+
+  heading(`${number(types.count)} types in ${number(types.sets)} sets`)
+  const kinds = Object.entries(types.byKind).sort((a, b) => b[1] - a[1])
+  if (kinds.length > 0) lines.push(`  ${kinds.map(([kind, n]) => `${kind} ${number(n)}`).join('   ')}`)
+  if (modules.loaded !== null) {
+    const without = modules.withoutBtf.length
+    const names = without === 0 ? '' : `: ${modules.withoutBtf.slice(0, 8).join(', ')}${without > 8 ? ', …' : ''}`
+    lines.push(`  ${modules.loaded} modules loaded, ${modules.withBtf} with BTF, ${without} without${names}`)
+  }
+
+  if (lookups !== null) {
+    heading('Random addresses looked up in bulk')
+    lines.push(`  ${lookups.oneThread} M/s on one thread, ${lookups.pool} M/s on the pool of ${timing.threads}`)
+  }
+  if (facts.absences.length > 0) {
+    heading('Not available')
+    for (const { what, reason } of facts.absences.slice(0, MOST_ROWS)) lines.push(`  ${what}: ${reason}`)
+    const more = facts.absences.length - MOST_ROWS
+    if (more > 0) lines.push(`  and ${more} more`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}

@@ -1,0 +1,25 @@
+// The public names of kerndex.
+
+export type { KindName } from './btf/format.ts'
+export type { TypeCandidate } from './btf/types.ts'
+export { Types } from './btf/types.ts'
+export { formatAddress, parseAddress } from './core/address.ts'
+export { decodeName, encodeName } from './core/bytes.ts'
+export * from './core/errors.ts'
+export { attachKernel, Kernel, type OpenOptions, openKernel, type Timing } from './kernel.ts'
+export type { LoadProgress } from './load/load.ts'
+export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
+export type { Span, Work } from './load/timeline.ts'
+export type { BulkOptions } from './query/pool.ts'
+export type { ModuleInfo } from './sources/facts.ts'
+export type { Absence } from './sources/source.ts'
+export type { KindFilter, NothingReason } from './symbols/locate.ts'
+export type { BadLine, BadLineReason } from './symbols/parse.ts'
+export { NO_SYMBOL } from './symbols/search.ts'
+export {
+  type AddressOptions,
+  type BulkAnswer,
+  KernelSymbol,
+  type SymbolMatch,
+  SymbolTable,
+} from './symbols/table.ts'

@@ -1,0 +1,46 @@
+// Keeps the caller's event loop alive during a load: work goes in short slices, with a turn of the loop between them.
+
+import { AbortedError } from '../core/errors.ts'
+
+/** Milliseconds of work after which the loop gets a turn; a single slice may overrun it by about as much again. */
+const SLICE_MS = 4
+
+/** Gives the event loop its turns, and notices an abort there. */
+export class Pacer {
+  readonly #signal: AbortSignal | undefined
+  #sliceEnd = performance.now() + SLICE_MS
+
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal
+  }
+
+  /** Whether it is time to `pause`. */
+  get due(): boolean {
+    return performance.now() >= this.#sliceEnd
+  }
+
+  /**
+   * Lets everything else on this thread run once.
+   * @throws AbortedError once the signal is aborted.
+   */
+  async pause(): Promise<void> {
+    this.check()
+    await new Promise<void>((resume) => setImmediate(resume))
+    this.check()
+    this.#sliceEnd = performance.now() + SLICE_MS
+  }
+
+  /** Throws if the work was aborted. */
+  check(): void {
+    if (this.#signal?.aborted === true) throw new AbortedError('the load was aborted', { cause: this.#signal.reason })
+  }
+
+  /** Runs work that yields between bounded steps, pausing whenever it is due. */
+  async drive<T>(steps: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      if (this.due) await this.pause()
+    }
+  }
+}

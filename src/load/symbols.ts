@@ -1,0 +1,211 @@
+// kallsyms from a source to the finished table: the calling thread reads in slices and parses what no other thread has
+// taken; chunks are gathered in the order of the text, whoever parsed them.
+
+import type { ByteReader } from '../sources/reader.ts'
+import { type BuildFacts, type BuiltTable, TableBuilder } from '../symbols/build.ts'
+import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import type { Pacer } from './pacer.ts'
+import type { LoaderResult, LoaderTask } from './tasks.ts'
+import type { Threads } from './threads.ts'
+import type { Timeline } from './timeline.ts'
+
+/** The loader pool. */
+export type LoaderThreads = Threads<LoaderTask, LoaderResult>
+
+/** Bytes of text in a chunk: large enough for the 20 µs a task costs, small enough to share out a kernel's 5 MB. */
+export const CHUNK_BYTES = 512 * 1024
+
+/** A typical line, address to newline, for a guess at the number of symbols. */
+const TYPICAL_LINE = 45
+/** Lines parsed between two looks at the clock. */
+const LINES_A_SLICE = 1_000
+/** Chunks that may wait for a thread before the calling thread parses one itself. */
+const MOST_WAITING = 2
+
+const NEWLINE = 0x0a
+
+/** What the load of the symbols needs. */
+export interface SymbolLoad {
+  readonly threads: LoaderThreads | undefined
+  readonly pacer: Pacer
+  readonly timeline: Timeline
+  /** What else is known of the host; awaited only when the text has been read. */
+  readonly facts: Promise<BuildFacts>
+  /** Bytes of text a chunk; the result does not depend on it. */
+  readonly chunkBytes?: number
+  /** Called with the bytes read so far. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+/** A stretch of whole lines on its way: in `text` from 0 to `end`. */
+interface Chunk {
+  readonly text: Uint8Array<SharedArrayBuffer>
+  readonly end: number
+  parsed: ParsedChunk | undefined
+}
+
+/**
+ * Loads the table from an open kallsyms text and closes it.
+ * @throws NoPermissionError if addresses are hidden; NotReadableError if a read fails; WorkerFailedError, AbortedError
+ */
+export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise<BuiltTable> {
+  const pipeline = new Pipeline(reader, load)
+  try {
+    await pipeline.readAll()
+    await pipeline.finishChunks()
+  } finally {
+    reader.close()
+    await pipeline.settle()
+  }
+  const { timeline, pacer } = load
+  const facts = await load.facts
+  const start = timeline.elapsed
+  const table = await pacer.drive(pipeline.builder.finish(facts))
+  timeline.record('merge', 'symbols', start)
+  return table
+}
+
+class Pipeline {
+  readonly builder: TableBuilder
+  readonly #reader: ByteReader
+  readonly #load: SymbolLoad
+  readonly #chunkBytes: number
+  readonly #parser = new ChunkParser()
+  /** All chunks that have not been gathered, in the order of the text. */
+  readonly #chunks: Chunk[] = []
+  /** Those of them that nobody has begun to parse. */
+  readonly #waiting: Chunk[] = []
+  readonly #running = new Set<Promise<void>>()
+  readonly #free: Uint8Array<SharedArrayBuffer>[] = []
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(reader: ByteReader, load: SymbolLoad) {
+    this.#reader = reader
+    this.#load = load
+    this.#chunkBytes = load.chunkBytes ?? CHUNK_BYTES
+    this.builder = new TableBuilder(reader.sizeHint > 0 ? Math.ceil(reader.sizeHint / TYPICAL_LINE) : undefined)
+  }
+
+  /** Reads the text to its end, cutting it into chunks behind newlines. */
+  async readAll(): Promise<void> {
+    const { timeline, pacer, onProgress } = this.#load
+    let text = this.#buffer(this.#chunkBytes)
+    let filled = 0
+    let total = 0
+    let start = timeline.elapsed
+    for (;;) {
+      if (filled === text.length) {
+        timeline.record('read', 'kallsyms', start)
+        const cut = text.lastIndexOf(NEWLINE) + 1
+        const next = this.#buffer(Math.max(this.#chunkBytes, cut === 0 ? text.length * 2 : 0))
+        next.set(text.subarray(cut, filled))
+        if (cut > 0) this.#queue({ text, end: cut, parsed: undefined })
+        filled -= cut
+        text = next
+        await this.#help(MOST_WAITING)
+        start = timeline.elapsed
+      }
+      const got = this.#reader.read(text.subarray(filled))
+      const count = typeof got === 'number' ? got : await got
+      if (count === 0) break
+      filled += count
+      total += count
+      if (pacer.due) {
+        onProgress?.(total)
+        timeline.record('read', 'kallsyms', start)
+        await pacer.pause()
+        start = timeline.elapsed
+      }
+    }
+    timeline.record('read', 'kallsyms', start)
+    if (filled > 0) this.#queue({ text, end: filled, parsed: undefined })
+    onProgress?.(total)
+  }
+
+  /** Parses and gathers whatever is left. */
+  async finishChunks(): Promise<void> {
+    while (this.#chunks.length > 0) {
+      await this.#help(0)
+      if (this.#chunks.length > 0 && this.#chunks[0]?.parsed === undefined) await Promise.race(this.#running)
+      if (this.#failure !== undefined) throw this.#failure.error
+    }
+  }
+
+  /** Waits for the threads that still work on a chunk, so that nothing runs on behind a failure. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#running)
+  }
+
+  #queue(chunk: Chunk): void {
+    this.#chunks.push(chunk)
+    this.#waiting.push(chunk)
+  }
+
+  /** Hands chunks to idle threads, parses here while more than `most` wait, and gathers what is ready. */
+  async #help(most: number): Promise<void> {
+    this.#handOut()
+    await this.#gather()
+    while (this.#waiting.length > (this.#threadsReady ? most : 0)) {
+      const chunk = this.#waiting.shift()!
+      await this.#parseHere(chunk)
+      this.#handOut()
+      await this.#gather()
+    }
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  get #threadsReady(): boolean {
+    return (this.#load.threads?.ready ?? 0) > 0
+  }
+
+  #handOut(): void {
+    const { threads, timeline } = this.#load
+    if (threads === undefined) return
+    // One chunk more than threads, so that none is idle while this thread reads.
+    while (this.#waiting.length > 0 && this.#running.size < threads.ready + 1 && threads.ready > 0) {
+      const chunk = this.#waiting.shift()!
+      const done = threads
+        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end })
+        .then((result) => {
+          timeline.adopt(result.spans)
+          if (result.did === 'parse') chunk.parsed = result.chunk
+        })
+        .catch((error: unknown) => {
+          this.#failure ??= { error }
+        })
+        .finally(() => this.#running.delete(done))
+      this.#running.add(done)
+    }
+  }
+
+  async #parseHere(chunk: Chunk): Promise<void> {
+    const { pacer, timeline } = this.#load
+    let start = timeline.elapsed
+    for (let position = 0; position < chunk.end; ) {
+      position = this.#parser.parse(chunk.text, position, chunk.end, LINES_A_SLICE)
+      if (!pacer.due) continue
+      timeline.record('parse', 'kallsyms', start)
+      await pacer.pause()
+      start = timeline.elapsed
+    }
+    chunk.parsed = this.#parser.take()
+    timeline.record('parse', 'kallsyms', start)
+  }
+
+  /** Gathers the parsed chunks that are next in the order of the text, and frees their buffers. */
+  async #gather(): Promise<void> {
+    const { pacer, timeline } = this.#load
+    while (this.#chunks[0]?.parsed !== undefined) {
+      const { parsed, text } = this.#chunks.shift()!
+      const start = timeline.elapsed
+      await pacer.drive(this.builder.append(parsed!, text))
+      timeline.record('gather', 'kallsyms', start)
+      if (text.length === this.#chunkBytes) this.#free.push(text)
+    }
+  }
+
+  #buffer(bytes: number): Uint8Array<SharedArrayBuffer> {
+    const free = bytes === this.#chunkBytes ? this.#free.pop() : undefined
+    return free ?? new Uint8Array(new SharedArrayBuffer(bytes))
+  }
+}

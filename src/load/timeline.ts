@@ -1,0 +1,68 @@
+// What a load did when, on which thread: the record behind `kerndex status` and the diagnostics channel.
+
+import { channel } from 'node:diagnostics_channel'
+import { threadId } from 'node:worker_threads'
+
+/** The kinds of work a load consists of. */
+export type Work = 'start' | 'read' | 'parse' | 'gather' | 'merge' | 'index'
+
+/** One piece of work. Times are milliseconds since the load began. */
+export interface Span {
+  readonly work: Work
+  /** What it worked on: `kallsyms`, a blob's module, … */
+  readonly what: string
+  /** The thread's number in Node; 0 is the main thread. */
+  readonly thread: number
+  readonly start: number
+  readonly end: number
+}
+
+/** A span as another thread reports it: times in milliseconds since the epoch of performance.timeOrigin. */
+export interface AbsoluteSpan {
+  readonly work: Work
+  readonly what: string
+  readonly thread: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Now, on the clock that all threads of a process share. */
+export function absoluteNow(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** Every span is published here as it is recorded. */
+const spans = channel('kerndex:load:span')
+
+/** Gathers the spans of one load. */
+export class Timeline {
+  readonly #origin = absoluteNow()
+  readonly #spans: Span[] = []
+
+  /** The spans so far, by start. */
+  get spans(): readonly Span[] {
+    return [...this.#spans].sort((a, b) => a.start - b.start)
+  }
+
+  /** Milliseconds since the load began. */
+  get elapsed(): number {
+    return absoluteNow() - this.#origin
+  }
+
+  /** Records a piece of work of this thread that began at `start` (from `elapsed`) and ends now. */
+  record(work: Work, what: string, start: number): void {
+    this.#add({ work, what, thread: threadId, start, end: this.elapsed })
+  }
+
+  /** Takes over the spans that another thread measured. */
+  adopt(reported: readonly AbsoluteSpan[]): void {
+    for (const span of reported) {
+      this.#add({ ...span, start: span.start - this.#origin, end: span.end - this.#origin })
+    }
+  }
+
+  #add(span: Span): void {
+    this.#spans.push(span)
+    if (spans.hasSubscribers) spans.publish(span)
+  }
+}

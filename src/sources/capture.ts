@@ -1,0 +1,45 @@
+// A capture directory as a source: raw files of one host at one moment, plain or `.gz`.
+
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { NotReadableError } from '../core/errors.ts'
+import { openReader } from './reader.ts'
+import { absenceOf, type Source, vmlinuxFirst } from './source.ts'
+
+const unpack = promisify(gunzip)
+
+/** The capture in a directory: `kallsyms`, and optionally `btf/NAME`, `modules`, `notes`, `version` and others. */
+export function captureSource(directory: string): Source {
+  return {
+    kind: 'capture',
+    description: directory,
+    openSymbols() {
+      const plain = join(directory, 'kallsyms')
+      const path = [plain, `${plain}.gz`].find((candidate) => existsSync(candidate))
+      if (path === undefined) {
+        throw new NotReadableError(`${directory} is no capture: it has neither kallsyms nor kallsyms.gz`, {
+          path: plain,
+        })
+      }
+      return openReader(path)
+    },
+    async btfFiles() {
+      const folder = join(directory, 'btf')
+      const names = await readdir(folder).catch((error: unknown) => absenceOf('btf', error))
+      if (!Array.isArray(names)) return names
+      return vmlinuxFirst(names.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
+    },
+    async fact(name) {
+      const path = join(directory, name)
+      try {
+        return await readFile(path)
+      } catch (error) {
+        const packed = await readFile(`${path}.gz`).catch(() => undefined)
+        return packed === undefined ? absenceOf(name, error) : unpack(packed)
+      }
+    },
+  }
+}

@@ -1,0 +1,55 @@
+// The running kernel as a source: /proc, /sys and tracefs.
+
+import { readdir, readFile } from 'node:fs/promises'
+import { release } from 'node:os'
+import { NotReadableError } from '../core/errors.ts'
+import { openReader } from './reader.ts'
+import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
+
+const BTF = '/sys/kernel/btf'
+
+/** Where the live host keeps what a capture calls by a short name; the first path that exists counts. */
+const PATHS: Readonly<Record<FactFile, readonly string[]>> = {
+  modules: ['/proc/modules'],
+  module_sections: [],
+  notes: ['/sys/kernel/notes'],
+  version: ['/proc/version'],
+  boot_id: ['/proc/sys/kernel/random/boot_id'],
+  available_filter_functions: tracing('available_filter_functions'),
+  available_filter_functions_addrs: tracing('available_filter_functions_addrs'),
+  kprobes_blacklist: ['/sys/kernel/debug/kprobes/blacklist'],
+}
+
+function tracing(name: string): string[] {
+  return [`/sys/kernel/tracing/${name}`, `/sys/kernel/debug/tracing/${name}`]
+}
+
+/** The running kernel. */
+export function liveSource(): Source {
+  return {
+    kind: 'live',
+    description: `the running kernel (${release()})`,
+    openSymbols() {
+      if (process.platform !== 'linux') {
+        throw new NotReadableError(`no running Linux kernel here: this is ${process.platform}; name a capture instead`)
+      }
+      return openReader('/proc/kallsyms')
+    },
+    async btfFiles() {
+      const names = await readdir(BTF).catch((error: unknown) => absenceOf('btf', error))
+      if (!Array.isArray(names)) return names
+      return vmlinuxFirst(names.map((module) => ({ module, path: `${BTF}/${module}` })))
+    },
+    async fact(name) {
+      let last: unknown = Object.assign(new Error('the live host has no such file'), { code: 'ENOENT' })
+      for (const path of PATHS[name]) {
+        try {
+          return await readFile(path)
+        } catch (error) {
+          last = error
+        }
+      }
+      return absenceOf(name, last)
+    },
+  }
+}

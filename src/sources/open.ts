@@ -1,0 +1,23 @@
+// Chooses the source that a path names.
+
+import { stat } from 'node:fs/promises'
+import { captureSource } from './capture.ts'
+import { fileSource } from './file.ts'
+import { liveSource } from './live.ts'
+import { readFailure } from './reader.ts'
+import type { Source } from './source.ts'
+
+/**
+ * The source that `from` names: undefined is the running kernel, a directory is a capture, a file is kallsyms text.
+ * @throws NotReadableError, NoPermissionError if there is nothing at that path.
+ */
+export async function openSource(from: string | undefined): Promise<Source> {
+  if (from === undefined) return liveSource()
+  let isDirectory: boolean
+  try {
+    isDirectory = (await stat(from)).isDirectory()
+  } catch (error) {
+    throw readFailure(from, error)
+  }
+  return isDirectory ? captureSource(from) : fileSource(from)
+}

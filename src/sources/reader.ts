@@ -1,0 +1,111 @@
+// Files as streams of bytes: plain ones with synchronous reads of bounded length, `.gz` ones unpacked on zlib's threads.
+
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { NoPermissionError, NotReadableError } from '../core/errors.ts'
+
+/** Hands out a file's bytes in order. */
+export interface ByteReader {
+  /** The file's size in bytes if the file system tells one; /proc says 0 for files it makes up as they are read. */
+  readonly sizeHint: number
+  /**
+   * Puts the next bytes at the start of `target` and says how many; 0 at the end. A number comes from a read that was
+   * cheap enough to do at once, a promise from one that has to be waited for.
+   * @throws NotReadableError if the read fails.
+   */
+  read(target: Uint8Array): number | Promise<number>
+  close(): void
+}
+
+/** An open file's failure as a kerndex error: permission apart from everything else. */
+export function readFailure(path: string, cause: unknown): NoPermissionError | NotReadableError {
+  const code = errorCode(cause)
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new NoPermissionError(
+      `${path} may not be read by this user; run as root or with CAP_SYSLOG`,
+      { path },
+      { cause },
+    )
+  }
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new NotReadableError(`${path} cannot be read: ${why}`, { path }, { cause })
+}
+
+/** The `code` of a system error, such as ENOENT. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/**
+ * Opens a file for reading; a name that ends in `.gz` is unpacked on the way.
+ * @throws NoPermissionError, NotReadableError
+ */
+export function openReader(path: string): ByteReader {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, 'r')
+  } catch (error) {
+    throw readFailure(path, error)
+  }
+  try {
+    const stat = fstatSync(descriptor)
+    if (stat.isDirectory()) throw new NotReadableError(`${path} is a directory, not a file`, { path })
+    return path.endsWith('.gz') ? gzipReader(path, descriptor, stat.size) : plainReader(path, descriptor, stat.size)
+  } catch (error) {
+    closeSync(descriptor)
+    throw error
+  }
+}
+
+function plainReader(path: string, descriptor: number, sizeHint: number): ByteReader {
+  let open = true
+  return {
+    sizeHint,
+    read(target) {
+      try {
+        return readSync(descriptor, target, 0, target.length, null)
+      } catch (error) {
+        throw readFailure(path, error)
+      }
+    },
+    close() {
+      if (open) closeSync(descriptor)
+      open = false
+    },
+  }
+}
+
+/** How much larger kallsyms text and BTF blobs are than their gzip, for a guess at the size. */
+const TYPICAL_GZIP_RATIO = 6
+
+function gzipReader(path: string, descriptor: number, packedSize: number): ByteReader {
+  const file = createReadStream(path, { fd: descriptor })
+  const unpacked = createGunzip({ chunkSize: 256 * 1024 })
+  // The pipeline's failure surfaces through the iterator; this only keeps it from being unhandled as well.
+  pipeline(file, unpacked).catch(() => {})
+  const pieces: AsyncIterator<Buffer> = unpacked[Symbol.asyncIterator]()
+  let rest: Uint8Array = new Uint8Array(0)
+  return {
+    sizeHint: packedSize * TYPICAL_GZIP_RATIO,
+    async read(target) {
+      if (rest.length === 0) {
+        try {
+          const { value, done } = await pieces.next()
+          if (done === true) return 0
+          rest = value
+        } catch (error) {
+          throw new NotReadableError(`${path} cannot be unpacked: ${String(error)}`, { path }, { cause: error })
+        }
+      }
+      const count = Math.min(rest.length, target.length)
+      target.set(rest.subarray(0, count))
+      rest = rest.subarray(count)
+      return count
+    },
+    close() {
+      unpacked.destroy()
+      file.destroy()
+    },
+  }
+}

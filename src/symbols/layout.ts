@@ -1,0 +1,162 @@
+// The shared symbol table's layout: which sections it has and what stands in each. The table, its builder and the
+// snapshot file agree on this page and nowhere else.
+
+import { BadFormatError } from '../core/errors.ts'
+import { type Layout, readSections, type Section } from '../core/sections.ts'
+import { PREFIX_BITS } from './names.ts'
+
+/**
+ * Symbols are numbered in table order: by address, and among equal addresses as in the file (the first is the primary
+ * name, as in the kernel's get_symbol_pos).
+ *
+ * | section | holds |
+ * |---|---|
+ * | counts | u32 words, see COUNTS |
+ * | groups | pairs (high half of the addresses, first id): symbols whose upper 32 bits are equal are one group |
+ * | low | u32 an id: the lower half of the address |
+ * | kind | u8 an id: the type character, plus SPECIAL where the plain search's answer needs a second look |
+ * | name | u32 an id: prefix number, and the root's offset in the heap |
+ * | heap | every root once: its length (one byte; 255 and two more bytes for long ones), its bytes |
+ * | ownerStart, ownerOf | runs of ids with one owner: the first id of each run (u32), its owner (u16) |
+ * | owners | owner names, each with a zero behind it, by owner number |
+ * | buckets, entries | the name index in compressed-row form: a bucket's first entry (u32), and entries that carry a
+ *   fingerprint of the name's hash in the bits that ids do not need; in a bucket in file order |
+ * | regions | where owners' memory begins and ends: see regions.ts |
+ */
+export const SYMBOL_LAYOUT = {
+  what: 'symbol table',
+  magic: 0x4d595344,
+  version: 1,
+  sections: [
+    'counts',
+    'groups',
+    'low',
+    'kind',
+    'name',
+    'heap',
+    'ownerStart',
+    'ownerOf',
+    'owners',
+    'buckets',
+    'entries',
+    'regions',
+  ],
+} as const satisfies Layout<string>
+
+export type SymbolSection = (typeof SYMBOL_LAYOUT.sections)[number]
+
+/** The words of the `counts` section. */
+export const COUNTS = {
+  symbols: 0,
+  groups: 1,
+  owners: 2,
+  ownerRuns: 3,
+  bucketBits: 4,
+  idBits: 5,
+  heapBytes: 6,
+  distinctAddresses: 7,
+  distinctNames: 8,
+  lines: 9,
+  badLines: 10,
+  regions: 11,
+  words: 12,
+} as const
+
+/** Set in `kind` where the greatest start at or below an address is not simply the answer. */
+export const SPECIAL = 0x80
+
+/** Bits of a name reference that are the root's offset in the heap. */
+export const ROOT_BITS = 32 - PREFIX_BITS
+export const ROOT_MASK = 2 ** ROOT_BITS - 1
+
+/** A length byte of this value says that two more bytes hold the length. */
+export const LONG_ROOT = 255
+
+/** The sections of a table as typed arrays over the shared buffer. */
+export interface SymbolColumns {
+  readonly counts: Uint32Array
+  readonly groups: Uint32Array
+  readonly low: Uint32Array
+  readonly kind: Uint8Array
+  readonly name: Uint32Array
+  readonly heap: Uint8Array
+  readonly ownerStart: Uint32Array
+  readonly ownerOf: Uint16Array
+  readonly owners: Uint8Array
+  readonly buckets: Uint32Array
+  readonly entries: Uint32Array
+  readonly regions: Uint32Array
+}
+
+/** Lays typed arrays over the sections of a buffer. */
+export function symbolColumns(
+  buffer: SharedArrayBuffer,
+  sections: Readonly<Record<SymbolSection, Section>>,
+): SymbolColumns {
+  const u32 = ({ offset, length }: Section) => new Uint32Array(buffer, offset, length >>> 2)
+  const u16 = ({ offset, length }: Section) => new Uint16Array(buffer, offset, length >>> 1)
+  const u8 = ({ offset, length }: Section) => new Uint8Array(buffer, offset, length)
+  return {
+    counts: u32(sections.counts),
+    groups: u32(sections.groups),
+    low: u32(sections.low),
+    kind: u8(sections.kind),
+    name: u32(sections.name),
+    heap: u8(sections.heap),
+    ownerStart: u32(sections.ownerStart),
+    ownerOf: u16(sections.ownerOf),
+    owners: u8(sections.owners),
+    buckets: u32(sections.buckets),
+    entries: u32(sections.entries),
+    regions: u32(sections.regions),
+  }
+}
+
+/** The bytes each section needs, from the counts of what goes into it. */
+export function symbolSectionBytes(sizes: {
+  symbols: number
+  groups: number
+  heapBytes: number
+  ownerRuns: number
+  ownerBytes: number
+  bucketBits: number
+  regionWords: number
+}): Record<SymbolSection, number> {
+  return {
+    counts: COUNTS.words * 4,
+    groups: sizes.groups * 8,
+    low: sizes.symbols * 4,
+    kind: sizes.symbols,
+    name: sizes.symbols * 4,
+    heap: sizes.heapBytes,
+    ownerStart: sizes.ownerRuns * 4,
+    ownerOf: sizes.ownerRuns * 2,
+    owners: sizes.ownerBytes,
+    buckets: (2 ** sizes.bucketBits + 1) * 4,
+    entries: sizes.symbols * 4,
+    regions: sizes.regionWords * 4,
+  }
+}
+
+/**
+ * Opens a buffer that holds a symbol table and checks that its counts and its sections agree.
+ * @throws BadFormatError, UnsupportedError as `readSections` does.
+ */
+export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
+  const sections = readSections(SYMBOL_LAYOUT, buffer)
+  const columns = symbolColumns(buffer, sections)
+  const { counts } = columns
+  const symbols = counts[COUNTS.symbols] ?? 0
+  const agree =
+    counts.length === COUNTS.words &&
+    columns.low.length === symbols &&
+    columns.kind.length === symbols &&
+    columns.name.length === symbols &&
+    columns.entries.length === symbols &&
+    columns.groups.length === 2 * counts[COUNTS.groups]! &&
+    columns.ownerStart.length === counts[COUNTS.ownerRuns]! &&
+    columns.ownerOf.length === counts[COUNTS.ownerRuns]! &&
+    columns.buckets.length === 2 ** counts[COUNTS.bucketBits]! + 1
+  if (!agree) throw new BadFormatError('symbol table: the counts and the sections disagree')
+  return columns
+}

@@ -1,0 +1,185 @@
+// How a symbol's name is cut into a family prefix and a root, and hashed.
+//
+// The kernel's build makes families of names from one root: `foo`, `__pfx_foo`, `__ksymtab_foo`, `__SCT__tp_func_foo`, … .
+// Keeping each root once and the prefix as a small number takes the names of a real table from 19–25 bytes a symbol to
+// about 12. The cut is a pure function of the name, so a name that is looked up is cut the same way.
+
+/**
+ * The prefixes that are worth a number of their own, chosen by the bytes they save over several distributions' kernels.
+ * Each ends in `_` or `.`, the only places where a prefix is looked for, and none begins another, so that the first one
+ * found is the only one. A table stores indexes into this list: any change of it is a new layout version.
+ */
+export const PREFIXES: readonly string[] = [
+  '',
+  '__pfx_',
+  '__cfi_',
+  '__ksymtab_',
+  '__kstrtab_',
+  '__kstrtabns_',
+  '__crc_',
+  '__UNIQUE_ID_',
+  '__addressable_',
+  '__export_symbol_',
+  '__tracepoint_',
+  '__tpstrtab_',
+  '__traceiter_',
+  '__probestub_',
+  '__bpf_trace_',
+  '__SCT__tp_func_',
+  '__SCK__tp_func_',
+  '__SCT__kvm_x86_',
+  '__SCK__kvm_x86_',
+  '__SCT__lsm_static_call_',
+  'trace_event_raw_event_',
+  'trace_event_type_funcs_',
+  'trace_event_fields_',
+  'trace_raw_output_',
+  'perf_trace_',
+  'event_',
+  '__event_',
+  'print_fmt_',
+  'str__',
+  'types__',
+  'args__',
+  '__syscall_meta__',
+  '__p_syscall_meta__',
+  '__x64_sys_',
+  '__x64_compat_sys_',
+  '__ia32_sys_',
+  '__ia32_compat_sys_',
+  '__arm64_sys_',
+  '__arm64_compat_sys_',
+  '__s390x_sys_',
+  '__se_sys_',
+  '__do_sys_',
+  '__param_',
+  '__setup_',
+  '__initcall__kmod_',
+  '__mod_',
+  '__BTF_ID__func__bpf_lsm_',
+  '__BTF_ID__func__',
+  '__TRACE_SYSTEM_',
+  'TRACE_SYSTEM_',
+  'dev_attr_',
+  'sensor_dev_attr_',
+  '__compound_literal.',
+  '__already_done.',
+  '__func__.',
+  'descriptor.',
+  'show_',
+  'CSWTCH.',
+]
+
+/** Bits of a name reference that number the prefix; the others are the root's offset in the heap. */
+export const PREFIX_BITS = 6
+/** The longest prefix in bytes: beyond it no prefix needs to be looked for. */
+export const LONGEST_PREFIX = Math.max(...PREFIXES.map((prefix) => prefix.length))
+
+/** What every hash starts from, and the multiplier of each step (FNV-1a, 32 bits). */
+export const HASH_SEED = 0x811c9dc5 | 0
+export const HASH_STEP = 0x01000193
+
+export const UNDERSCORE = 0x5f
+export const DOT = 0x2e
+
+/**
+ * Slots of the open-addressed table that finds a prefix by the hash of its bytes; a power of two, so large that a name
+ * that has no prefix nearly always meets an empty slot.
+ */
+const PREFIX_SLOTS = 2048
+/** Prefix numbers by `hash & PREFIX_MASK`; 0 is an empty slot. */
+export const prefixBySlot = new Uint8Array(PREFIX_SLOTS)
+export const PREFIX_MASK = PREFIX_SLOTS - 1
+const prefixHash = new Int32Array(PREFIXES.length)
+const prefixBytes: readonly Uint8Array[] = PREFIXES.map((prefix) => Buffer.from(prefix, 'latin1'))
+
+/** 1 for every byte with which a prefix may begin. */
+export const beginsPrefix = new Uint8Array(256)
+
+prefixBytes.forEach((bytes, number) => {
+  if (number === 0) return
+  const hash = hashBytes(bytes, 0, bytes.length)
+  let slot = hash & PREFIX_MASK
+  while (prefixBySlot[slot] !== 0) slot = (slot + 1) & PREFIX_MASK
+  prefixBySlot[slot] = number
+  prefixHash[number] = hash
+  beginsPrefix[bytes[0]!] = 1
+})
+
+/** FNV-1a over [start, end). */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = HASH_SEED
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, HASH_STEP)
+  return hash
+}
+
+/** The number of the prefix whose bytes are [start, end) and hash to `hash`, or 0. */
+export function prefixAt(bytes: Uint8Array, start: number, end: number, hash: number): number {
+  for (let slot = hash & PREFIX_MASK; ; slot = (slot + 1) & PREFIX_MASK) {
+    const number = prefixBySlot[slot]!
+    if (number === 0) return 0
+    if (prefixHash[number] === hash && equalBytes(prefixBytes[number]!, bytes, start, end)) return number
+  }
+}
+
+function equalBytes(expected: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (expected.length !== end - start) return false
+  for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false
+  return true
+}
+
+/** A name's prefix number, where its root begins and the root's hash. */
+export interface SplitName {
+  readonly prefix: number
+  readonly rootStart: number
+  readonly rootHash: number
+}
+
+/**
+ * Cuts the name [start, end) behind the listed prefix that it begins with, if something follows it. The scanner of
+ * kallsyms text does the same in its own pass; a test holds the two equal.
+ */
+export function splitName(bytes: Uint8Array, start: number, end: number): SplitName {
+  let hash = HASH_SEED
+  let i = start
+  if (start < end && beginsPrefix[bytes[start]!] === 1) {
+    const limit = Math.min(end - 1, start + LONGEST_PREFIX)
+    while (i < limit) {
+      const byte = bytes[i++]!
+      hash = Math.imul(hash ^ byte, HASH_STEP)
+      if ((byte === UNDERSCORE || byte === DOT) && prefixBySlot[hash & PREFIX_MASK] !== 0) {
+        const prefix = prefixAt(bytes, start, i, hash)
+        if (prefix !== 0) return { prefix, rootStart: i, rootHash: hashBytes(bytes, i, end) }
+      }
+    }
+  }
+  while (i < end) hash = Math.imul(hash ^ bytes[i++]!, HASH_STEP)
+  return { prefix: 0, rootStart: start, rootHash: hash }
+}
+
+/** The hash of a whole name from its parts: it decides the bucket and the fingerprint in the name index. */
+export function nameHash(rootHash: number, prefix: number): number {
+  let hash = Math.imul(rootHash ^ (rootHash >>> 15) ^ Math.imul(prefix, 0x9e3779b1), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** Bits of a name's hash that its bucket does not already imply, moved to where entries carry them. */
+export function fingerprint(hash: number): number {
+  return Math.imul(hash, 0x9e3779b1)
+}
+
+/**
+ * Whether the name at `start` is a mapping symbol (`$x`, `$d`, …) or a local label (`.L…`, `L0…`), which are names but
+ * never the answer to an address (is_mapping_symbol, include/linux/module_symbol.h). No listed prefix begins so.
+ */
+export function isLabel(bytes: Uint8Array, start: number): boolean {
+  const first = bytes[start]
+  if (first === DOLLAR) return true
+  const second = bytes[start + 1]
+  return (first === DOT && second === UPPER_L) || (first === UPPER_L && second === ZERO)
+}
+
+const DOLLAR = 0x24
+const ZERO = 0x30
+const UPPER_L = 0x4c

@@ -1,0 +1,265 @@
+// Whose memory is where: the regions that bound every answer, found from the symbols themselves and, where it helps, from
+// the ranges that /proc/modules gives. No answer ever crosses the end of a region.
+//
+// Rules, from the kernel's own lookup (kernel/kallsyms.c, kernel/module/kallsyms.c) and the answers it gives:
+// - the core answers in [_stext, _end); behind a section's end marker (_etext, …) nothing lives beyond that page;
+// - a module answers in its own memory; the last text symbol before its data ends with its page, and its data begins with
+//   its first symbol;
+// - per-cpu symbols are offsets and answer no address; mapping symbols and local labels answer nowhere;
+// - where symbols of several owners lie in one page, as freed __init symbols do, the page is that of the owner with the most.
+
+/** A stretch of memory that is known to be an owner's: [start, end). */
+export interface MemoryRange {
+  readonly owner: string
+  readonly start: bigint
+  readonly end: bigint
+}
+
+/** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
+export const REGION_WORDS = 5
+
+/** The distance beyond which a symbol is no answer unless the caller asks: nothing in a kernel is that large. */
+export const MOST_OFFSET = 0x10_0000
+
+/** Set in the kind of a symbol that never answers an address: a mapping symbol or a local label. */
+export const LABEL = 0x80
+
+/** Core symbols with which the kernel's image, and each of its sections, begins or ends. */
+export const MARKERS = {
+  begin: ['_stext', '_text'],
+  sectionEnd: ['_etext', '__end_rodata', '_edata', '_einittext', '__init_end', '__bss_stop', '__brk_limit'],
+  end: '_end',
+} as const
+
+/** What the search for regions reads: columns by file position, their order as a table, and where the markers are. */
+export interface RegionInput {
+  readonly high: Uint32Array
+  readonly low: Uint32Array
+  readonly kind: Uint8Array
+  readonly owner: Uint16Array
+  readonly order: Uint32Array
+  readonly owners: readonly string[]
+  /** File positions of the core symbols named in MARKERS that exist. */
+  readonly markers: ReadonlyMap<string, number>
+}
+
+/** A region within one group: lower halves, `end` exclusive and at most 2^32. */
+interface Region {
+  start: number
+  end: number
+  owner: number
+}
+
+const CORE = 0
+const PAGE = 4096
+const GROUP_END = 2 ** 32
+/** Owners of pages that the kernel makes for itself inside anybody's memory (kprobe slots, ftrace trampolines). */
+const BUILTIN = '__builtin__'
+
+const pageStart = (low: number): number => low - (low % PAGE)
+const pageEnd = (low: number): number => pageStart(low) + PAGE
+
+/** Whether a type character is that of text: `t`, `T`, and `w`, `W`, as which weak functions appear. */
+export function isText(type: number): boolean {
+  const lower = type | 0x20
+  return lower === 0x74 || lower === 0x77
+}
+
+/**
+ * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of
+ * the table's `groups` section. Yields between groups of addresses.
+ */
+export function* regionsOf(
+  input: RegionInput,
+  groups: Uint32Array,
+  known: readonly MemoryRange[],
+): Generator<void, Uint32Array, void> {
+  const { high, order, owner } = input
+  const trusted = trustedRanges(input, known)
+  const upperHalf = order.some((position) => owner[position] === CORE && high[position]! >= 0x8000_0000)
+  yield
+  const words: number[] = []
+  for (let g = 0; g < groups.length; g += 2) {
+    const half = groups[g]!
+    const first = groups[g + 1]!
+    const last = g + 3 < groups.length ? groups[g + 3]! : order.length
+    // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
+    if (half === 0 && upperHalf) continue
+    for (const { start, end, owner: number } of regionsOfGroup(input, half, first, last, trusted)) {
+      words.push(half, start, end === GROUP_END ? half + 1 : half, end === GROUP_END ? 0 : end, number)
+    }
+    yield
+  }
+  return Uint32Array.from(words)
+}
+
+/**
+ * The known ranges that can be believed. Since 6.4 a module's memory is several pieces and /proc/modules gives the first
+ * address with the total size: such a range misses most of the module's symbols, or overlaps another's, and is dropped.
+ */
+function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<number, Region & { high: number }> {
+  const numbers = new Map(input.owners.map((name, number) => [name, number]))
+  const ranges = new Map<number, Region & { high: number }>()
+  for (const { owner, start, end } of known) {
+    const number = numbers.get(owner)
+    const half = Number(start >> 32n)
+    if (number === undefined || number === CORE || end <= start || Number((end - 1n) >> 32n) !== half) continue
+    const low = Number(start & 0xffff_ffffn)
+    ranges.set(number, { high: half, start: low, end: low + Number(end - start), owner: number })
+  }
+  const inside = new Uint32Array(input.owners.length)
+  const outside = new Uint32Array(input.owners.length)
+  for (let i = 0; i < input.order.length; i++) {
+    const range = ranges.get(input.owner[i]!)
+    // Per-cpu offsets and freed __init symbols lie outside of any module's range.
+    if (range === undefined || input.high[i] === 0) continue
+    const low = input.low[i]!
+    if (input.high[i] === range.high && low >= range.start && low < range.end) inside[range.owner]!++
+    else outside[range.owner]!++
+  }
+  for (const number of [...ranges.keys()]) if (outside[number]! * 4 > inside[number]!) ranges.delete(number)
+  const ascending = [...ranges.values()].sort((a, b) => a.high - b.high || a.start - b.start)
+  ascending.forEach((range, i) => {
+    const next = ascending[i + 1]
+    if (next === undefined || next.high !== range.high || next.start >= range.end) return
+    ranges.delete(range.owner)
+    ranges.delete(next.owner)
+  })
+  return ranges
+}
+
+/** The regions among the ids [first, last), whose addresses share their upper half. */
+function regionsOfGroup(
+  input: RegionInput,
+  half: number,
+  first: number,
+  last: number,
+  trusted: ReadonlyMap<number, Region & { high: number }>,
+): Region[] {
+  const fixed: Region[] = [...trusted.values()].filter((range) => range.high === half)
+  const core = coreRegion(input, half, first, last)
+  if (core !== undefined) fixed.push(core)
+  fixed.sort((a, b) => a.start - b.start)
+  const claimed = claimPages(input, first, last, fixed)
+  return splitAtHoles(input, first, last, overlay(fixed, claimed))
+}
+
+/** The core kernel's image within one group, or undefined where it has no symbol. */
+function coreRegion(input: RegionInput, half: number, first: number, last: number): Region | undefined {
+  const { high, low, owner, order, markers } = input
+  let firstCore = -1
+  let lastCore = -1
+  for (let id = first; id < last; id++) {
+    if (owner[order[id]!] !== CORE) continue
+    if (firstCore < 0) firstCore = id
+    lastCore = id
+  }
+  if (firstCore < 0) return undefined
+  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((position) => position !== undefined)
+  const here = begins.filter((position) => high[position] === half)
+  if (begins.length > 0 && here.length === 0) return undefined
+  const start = here.length > 0 ? Math.min(...here.map((position) => low[position]!)) : low[order[firstCore]!]!
+  const end = markers.get(MARKERS.end)
+  if (end !== undefined && high[end] === half && low[end]! > start) return { start, end: low[end]!, owner: CORE }
+  // Without _end nothing says where the image ends: it reaches as far as an offset may, or to the next owner's page.
+  const next = lastCore + 1 < last ? pageStart(low[order[lastCore + 1]!]!) : GROUP_END
+  const lastLow = low[order[lastCore]!]!
+  return { start, end: Math.max(lastLow + 1, Math.min(lastLow + MOST_OFFSET, next)), owner: CORE }
+}
+
+/** Regions of the owners whose memory is not known: page by page, to the owner with the most symbols there. */
+function claimPages(input: RegionInput, first: number, last: number, fixed: readonly Region[]): Region[] {
+  const { low, kind, owner, order, owners } = input
+  const regions: Region[] = []
+  const builtin = owners.map((name) => name.startsWith(BUILTIN))
+  const tally = new Map<number, number>()
+  let f = 0
+  let id = first
+  while (id < last) {
+    const start = pageStart(low[order[id]!]!)
+    tally.clear()
+    let winner = -1
+    let ownedByKernel = false
+    for (; id < last; id++) {
+      const position = order[id]!
+      if (low[position]! >= start + PAGE) break
+      if ((kind[position]! & LABEL) !== 0) continue
+      const number = owner[position]!
+      const votes = (tally.get(number) ?? 0) + 1
+      tally.set(number, votes)
+      if (winner < 0 || votes > tally.get(winner)!) winner = number
+      if (builtin[number] === true) {
+        winner = number
+        ownedByKernel = true
+        tally.set(number, Number.POSITIVE_INFINITY)
+      }
+    }
+    if (winner < 0) continue
+    while (f < fixed.length && fixed[f]!.end <= start) f++
+    const taken = f < fixed.length && fixed[f]!.start < start + PAGE
+    if (winner === CORE || (taken && !ownedByKernel)) continue
+    const before = regions[regions.length - 1]
+    const contiguous = before !== undefined && before.owner === winner && start - before.end < MOST_OFFSET
+    // Between two stretches of one owner nobody else has a symbol, unless known memory lies there.
+    const free = before === undefined || !fixed.some((region) => region.start < start && region.end > before.end)
+    if (contiguous && free) before.end = start + PAGE
+    else regions.push({ start, end: start + PAGE, owner: winner })
+  }
+  return regions
+}
+
+/** The fixed regions with the claimed ones laid over them, ascending. */
+function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[] {
+  const result: Region[] = []
+  let c = 0
+  for (const region of fixed) {
+    while (c < claimed.length && claimed[c]!.end <= region.start) result.push(claimed[c++]!)
+    let start = region.start
+    while (c < claimed.length && claimed[c]!.start < region.end) {
+      const claim = claimed[c++]!
+      if (claim.start > start) result.push({ start, end: claim.start, owner: region.owner })
+      result.push(claim)
+      start = claim.end
+    }
+    if (start < region.end) result.push({ start, end: region.end, owner: region.owner })
+  }
+  while (c < claimed.length) result.push(claimed[c++]!)
+  return result
+}
+
+/** Cuts the known holes out of regions: behind the core's section ends, and between a module's text and its data. */
+function splitAtHoles(input: RegionInput, first: number, last: number, regions: readonly Region[]): Region[] {
+  const { low, kind, owner, order, markers } = input
+  const ends = new Set<number>()
+  for (const name of MARKERS.sectionEnd) {
+    const position = markers.get(name)
+    if (position !== undefined && input.high[position] === input.high[order[first]!]) ends.add(low[position]!)
+  }
+  const result: Region[] = []
+  let id = first
+  for (const region of regions) {
+    let start = region.start
+    let previous = -1
+    while (id < last && low[order[id]!]! < region.start) id++
+    for (; id < last && low[order[id]!]! < region.end; id++) {
+      const position = order[id]!
+      if (owner[position] !== region.owner || (kind[position]! & LABEL) !== 0) continue
+      const at = low[position]!
+      if (previous >= 0 && at !== low[previous]) {
+        let hole = -1
+        if (region.owner === CORE) {
+          if (ends.has(low[previous]!)) hole = pageEnd(low[previous]!)
+        } else if (isText(kind[previous]!) && !isText(kind[position]!)) {
+          hole = Math.max(pageStart(at), low[previous]! + 1)
+        }
+        if (hole >= 0 && hole < at) {
+          result.push({ start, end: hole, owner: region.owner })
+          start = at
+        }
+      }
+      previous = position
+    }
+    result.push({ start, end: region.end, owner: region.owner })
+  }
+  return result
+}
