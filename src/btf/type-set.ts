@@ -28,6 +28,8 @@ import {
   ROW_STRINGS_BYTES,
   ROW_STRINGS_START,
   ROW_TYPE_COUNT,
+  ROW_TYPES_BYTES,
+  ROW_TYPES_START,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
@@ -137,6 +139,12 @@ export class TypeSet {
   /** Position of an own type's record in `words`. The id must be in [firstId, endId). */
   position(id: number): number {
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
+  }
+
+  /** Position in `words` after the last own record. */
+  get typesEnd(): number {
+    const rows = this.#index.rows
+    return this.#firstWord + ((rows[this.#row + ROW_TYPES_START]! + rows[this.#row + ROW_TYPES_BYTES]!) >>> 2)
   }
 
   /** Word `i` of a type's record, whichever set it is in; 0 for void and ids that do not exist. */
