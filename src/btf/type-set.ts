@@ -200,7 +200,12 @@ export class TypeSet {
 
   /** Whether an own type's name equals a byte string (see `byteString`). */
   nameEquals(id: number, name: string): boolean {
-    const offset = this.words[this.position(id)]!
+    return this.nameEqualsAt(this.position(id), name)
+  }
+
+  /** The same for the own type whose record is at a position of `words`. */
+  nameEqualsAt(at: number, name: string): boolean {
+    const offset = this.words[at]!
     // Most names are the set's own: no need to ask for the place then.
     if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.#strings + offset, name)
     const place = this.locateName(offset)
