@@ -134,6 +134,7 @@ describe('a text that changes while it is read', () => {
         const reader = real.openSymbols()
         return {
           sizeHint: reader.sizeHint,
+          identity: reader.identity,
           async read(target) {
             const count = await reader.read(target.subarray(0, 1_000))
             if (++reads === 3) await writeFile(path, lines.slice(1_000).join(''), { flag: 'a' })
