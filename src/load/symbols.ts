@@ -62,8 +62,6 @@ interface Chunk {
   readonly number: number
   readonly text: Uint8Array<SharedArrayBuffer>
   readonly end: number
-  /** Its digest, if it had to be compared with an earlier load's. */
-  readonly digest: string | undefined
   /** What came of it, once somebody has looked: without `parsed` it is what the earlier load had in this place. */
   done: { readonly digest: string; readonly parsed: ParsedChunk | undefined } | undefined
 }
@@ -198,15 +196,7 @@ class Pipeline {
   }
 
   #queue(text: Uint8Array<SharedArrayBuffer>, end: number): void {
-    const number = this.#queued++
-    const known = this.#earlier?.digests[number]
-    // Mostly a text that is read again is the same: to find out here costs less than to ask another thread.
-    const digest = known === undefined ? undefined : digestOf(text.subarray(0, end))
-    if (digest !== undefined && digest === known) {
-      this.#chunks.push({ number, text, end, digest, done: { digest, parsed: undefined } })
-      return
-    }
-    const chunk: Chunk = { number, text, end, digest, done: undefined }
+    const chunk: Chunk = { number: this.#queued++, text, end, done: undefined }
     this.#chunks.push(chunk)
     this.#waiting.push(chunk)
   }
@@ -235,7 +225,7 @@ class Pipeline {
     while (this.#waiting.length > 0 && this.#running.size < threads.ready + 1 && threads.ready > 0) {
       const chunk = this.#waiting.shift()!
       const done = threads
-        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end, digest: chunk.digest })
+        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end, known: this.#earlier?.digests[chunk.number] })
         .then((result) => {
           timeline.adopt(result.spans)
           if (result.did === 'parse') chunk.done = { digest: result.digest, parsed: result.chunk }
@@ -250,7 +240,11 @@ class Pipeline {
 
   async #parseHere(chunk: Chunk): Promise<void> {
     const { pacer, timeline } = this.#load
-    const digest = chunk.digest ?? digestOf(chunk.text.subarray(0, chunk.end))
+    const digest = digestOf(chunk.text.subarray(0, chunk.end))
+    if (digest === this.#earlier?.digests[chunk.number]) {
+      chunk.done = { digest, parsed: undefined }
+      return
+    }
     let start = timeline.elapsed
     for (let position = 0; position < chunk.end; ) {
       position = this.#parser.parse(chunk.text, position, chunk.end, LINES_A_SLICE)

@@ -15,8 +15,8 @@ export type LoaderTask =
       readonly do: 'parse'
       readonly text: SharedArrayBuffer
       readonly end: number
-      /** The text's digest, if it is known already. */
-      readonly digest: string | undefined
+      /** The digest of an earlier load's stretch in this place: equal text is not parsed. */
+      readonly known: string | undefined
     }
   | { readonly do: 'base'; readonly file: BtfFile }
   | { readonly do: 'index'; readonly blobs: readonly NamedBlob[]; readonly base: BaseShape | undefined }
@@ -37,7 +37,7 @@ export interface IndexedSets {
 
 /** What each task gives, with the work it consisted of. */
 export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (
-  | { readonly did: 'parse'; readonly digest: string; readonly chunk: ParsedChunk }
+  | { readonly did: 'parse'; readonly digest: string; readonly chunk: ParsedChunk | undefined }
   | { readonly did: 'base'; readonly blob: NamedBlob; readonly identity: string; readonly shape: BaseShape }
   | { readonly did: 'index'; readonly sets: IndexedSets }
 )
@@ -56,7 +56,8 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
   switch (task.do) {
     case 'parse': {
       const text = new Uint8Array(task.text, 0, task.end)
-      const digest = task.digest ?? digestOf(text)
+      const digest = digestOf(text)
+      if (digest === task.known) return { did: 'parse', spans, digest, chunk: undefined }
       const chunk = timed('parse', 'kallsyms', () => {
         parser.parse(text, 0, task.end)
         return parser.take()

@@ -61,11 +61,8 @@ export async function loadTypes(
       ? loadAllHere(base, modules, load)
       : loadAllInPool(base, modules, load, load.threads))
   } else {
-    const shape = readShape(new Uint8Array(knownBase.blob, knownBase.blobOffset, knownBase.blobLength))
     const fresh = modules.filter(({ module }) => !known.has(module))
-    sets = await (load.threads === undefined
-      ? loadModulesHere(fresh, shape, load)
-      : loadModulesInPool(fresh, shape, load, load.threads, []))
+    sets = await loadModules(fresh, knownBase, load)
   }
   const order = new Map(files.map(({ module }, position) => [module, position]))
   const position = (name: string) => order.get(name) ?? 0
@@ -78,6 +75,15 @@ export async function loadTypes(
       .sort((a, b) => position(a.module) - position(b.module))
       .map(({ module, error }) => ({ what: `btf/${module}`, reason: error.message })),
   }
+}
+
+/** Loads modules beside a vmlinux that is loaded already. */
+async function loadModules(modules: readonly BtfFile[], base: TypeSetRecord, load: TypeLoad): Promise<IndexedSets> {
+  if (modules.length === 0) return { records: [], identities: [], failures: [] }
+  const shape = readShape(new Uint8Array(base.blob, base.blobOffset, base.blobLength))
+  return load.threads === undefined
+    ? loadModulesHere(modules, shape, load)
+    : loadModulesInPool(modules, shape, load, load.threads, [])
 }
 
 /** The sets of an earlier load whose files have not been replaced since. */
