@@ -91,12 +91,47 @@ describe('bulk lookups through the pool', () => {
     const cancelled = new SharedArrayBuffer(4)
     new Int32Array(cancelled)[0] = 1
     const table = kernel.symbols.buffer
-    const task = { table, addresses: new SharedArrayBuffer(8), ids, offsets: new SharedArrayBuffer(4), from: 0, to: 1 }
+    const numbers = new SharedArrayBuffer(4)
+    const task = { do: 'contain', table, addresses: new SharedArrayBuffer(8), ids, numbers, from: 0, to: 1 } as const
     new Uint32Array(ids)[0] = 77
     runQueryTask({ ...task, cancelled })
     expect(new Uint32Array(ids)[0]).toBe(77)
     runQueryTask({ ...task, cancelled: new SharedArrayBuffer(4) })
     expect(new Uint32Array(ids)[0]).toBe(NO_SYMBOL)
+  })
+
+  it.each([1, 5_000, 20_001])('of %i names are those of one thread, in order', async (count) => {
+    const { symbols } = kernel
+    const names = Array.from(
+      { length: count },
+      (_, i) => symbols.nameOf((i * 7_919) % symbols.size) + (i % 4 ? '' : 'x'),
+    )
+    const expected = symbols.namedMany(names)
+    const got = await kernel.namedMany(names)
+    expect(Array.from(got.starts)).toEqual(Array.from(expected.starts))
+    expect(Array.from(got.ids)).toEqual(Array.from(expected.ids))
+    expect(got.ids.length).toBeGreaterThan(0)
+  })
+
+  it('of exact addresses and patterns are those of one thread', async () => {
+    const { symbols } = kernel
+    const asked = BigUint64Array.from(
+      { length: 2 * BATCH },
+      (_, i) => symbols.addressOf(i % symbols.size) + BigInt(i % 3),
+    )
+    const expected = symbols.startingAtMany(asked)
+    const got = await kernel.startingAtMany(asked)
+    expect(Buffer.from(got.ids.buffer).equals(Buffer.from(expected.ids.buffer))).toBe(true)
+    expect(Buffer.from(got.counts.buffer).equals(Buffer.from(expected.counts.buffer))).toBe(true)
+    for (const [pattern, owner] of [
+      ['*_read', undefined],
+      [/^vfs_/, 'vmlinux'],
+      ['*', /^virtio/],
+      ['nothing', 'nobody'],
+    ] as const) {
+      const ids = Array.from(symbols.matching(pattern, { owner }), ({ id }) => id)
+      expect(Array.from(await kernel.matching(pattern, { owner })), String(pattern)).toEqual(ids)
+    }
   })
 
   it('without threads are done here', async () => {
