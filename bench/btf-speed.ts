@@ -3,7 +3,7 @@
 //
 //   npm run bench:btf -- CAPTURE [ROUNDS]
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Declarations } from '../src/btf/c-declare.ts'
@@ -53,9 +53,10 @@ function coldProcess(args: readonly string[]): number[] {
 }
 
 function read(name: string): Uint8Array<SharedArrayBuffer> {
-  const file = readFileSync(join(directory, name))
-  const bytes = new Uint8Array(new SharedArrayBuffer(file.length))
-  bytes.set(file)
+  const fd = openSync(join(directory, name), 'r')
+  const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(fd).size))
+  for (let at = 0, got = 1; got > 0; at += got) got = readSync(fd, bytes, at, bytes.length - at, null)
+  closeSync(fd)
   return bytes
 }
 
