@@ -137,12 +137,13 @@ export function* indexTypesSteps(
 
   const offsets = new Uint32Array(room)
   const hashes = new Int32Array(room)
+  const walk = new Walk(base, { offsets, hashes })
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
   for (const { name, blob, header } of opened) {
     try {
-      const walk = new Walk(blob, header, base, readLayout(blob, header), { offsets, hashes }, count)
+      walk.begin(blob, header, readLayout(blob, header), count)
       while (!walk.step(STEP_WORDS)) yield
       const result = walk.result()
       sets.push({ name, blob, header, walk: result, firstOrdinal: count })
