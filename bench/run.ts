@@ -2,9 +2,10 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { withInputs } from './lib/inputs.ts'
+import { type Input, withInputs } from './lib/inputs.ts'
 import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
+import { benchLookup } from './lookup.ts'
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
@@ -37,9 +38,12 @@ const count = (option: 'processes' | 'rounds' | 'seed'): number => {
   return value
 }
 const processes = count('processes')
+const rounds = count('rounds')
+const seed = count('seed')
 
-const SUITES: Readonly<Record<string, (input: Parameters<typeof benchLoad>[0]) => Promise<Row[]>>> = {
+const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes),
+  lookup: (input) => benchLookup(input, rounds, seed),
 }
 
 async function main(): Promise<void> {
@@ -71,7 +75,7 @@ async function main(): Promise<void> {
   )
   if (values.json === undefined) return
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string } // This package's own.
-  const report: Report = { schema: 1, date, kerndex: version, machine: host, seed: count('seed'), rows }
+  const report: Report = { schema: 1, date, kerndex: version, machine: host, seed, rows }
   writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
 }
 
