@@ -6,6 +6,7 @@ import { type Input, withInputs } from './lib/inputs.ts'
 import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
+import { benchMemory } from './memory.ts'
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
@@ -44,6 +45,7 @@ const seed = count('seed')
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
+  memory: (input) => benchMemory(input, processes),
 }
 
 async function main(): Promise<void> {
