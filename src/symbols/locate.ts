@@ -147,13 +147,14 @@ export function candidatesAt(
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
   const { regions } = table
   if (regions.length === 0) return 'not kernel'
-  const lastRegion = regions.length - REGION_WORDS
-  const lastEnd = regions[lastRegion + 2]! * 2 ** 32 + regions[lastRegion + 3]!
-  const firstStart = regions[0]! * 2 ** 32 + regions[1]!
-  // As doubles these lose low bits, which is harmless: they only tell inside from outside.
-  const address = half * 2 ** 32 + low
-  if (address >= firstStart && address < lastEnd) return 'gap'
-  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && address < firstStart
+  const last = regions.length - REGION_WORDS
+  const below = (h: number, l: number) => half < h || (half === h && low < l)
+  const belowAll = below(regions[0]!, regions[1]!)
+  const endHigh = regions[last + 2]!
+  const endLow = regions[last + 3]!
+  // An end of zero is that of all addresses.
+  if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
+  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'
 }
 
