@@ -7,15 +7,16 @@ import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { benchMemory } from './memory.ts'
+import { benchRefresh } from './refresh.ts'
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine. Suites: load, lookup, memory (default: all).
+Measures kerndex on this machine. Suites: load, lookup, memory, refresh (default: all).
 
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
   --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
   --processes N     cold processes for each figure of start-up and memory (default 15)
-  --rounds N        rounds for each figure of lookups (default 15)
+  --rounds N        rounds for each figure of lookups and refreshes (default 15)
   --seed N          seed of the random addresses and names (default 1)
   --json FILE       write the rows, the machine and the versions as JSON
 `
@@ -46,6 +47,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
   memory: (input) => benchMemory(input, processes),
+  refresh: (input) => benchRefresh(input, rounds),
 }
 
 async function main(): Promise<void> {

@@ -3,7 +3,7 @@
 import { type BulkAnswer, type Kernel, openKernel } from '../../src/index.ts'
 import { type PlainTable, plainFind, plainFindMany, tableOf } from '../lib/baselines.ts'
 import { answer, coldTask } from '../lib/cold.ts'
-import { type Contender, contest, type Rates } from '../lib/contest.ts'
+import { type Contender, contest, type Turns } from '../lib/contest.ts'
 import {
   byteStrings,
   checkAddresses,
@@ -39,10 +39,10 @@ const random = seededRandom(task.seed)
 /** Bulk lookups on this thread, into arrays that are there already. */
 function bulk(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array, what: string): Contender[] {
   const into = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) }
-  const lookups = addresses.length
+  const count = addresses.length
   return [
-    { what, by: BASELINE, lookups, run: () => plainFindMany(plain.starts, addresses, into.ids, into.offsets) },
-    { what, by: ONE_THREAD, lookups, run: () => kernel.symbols.findMany(addresses, into), yardstick: BASELINE },
+    { what, by: BASELINE, count, run: () => plainFindMany(plain.starts, addresses, into.ids, into.offsets) },
+    { what, by: ONE_THREAD, count, run: () => kernel.symbols.findMany(addresses, into), yardstick: BASELINE },
   ]
 }
 
@@ -50,13 +50,13 @@ function bulk(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array, what
 function single(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array): Contender[] {
   const what = 'containing address, one at a time'
   const bigints = [...addresses]
-  const lookups = bigints.length
+  const count = bigints.length
   const { symbols } = kernel
   return [
     {
       what,
       by: BASELINE,
-      lookups,
+      count,
       run() {
         let sum = 0
         for (const address of bigints) {
@@ -69,7 +69,7 @@ function single(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array): C
     {
       what,
       by: 'kerndex at(bigint)',
-      lookups,
+      count,
       run() {
         let sum = 0
         for (const address of bigints) {
@@ -85,18 +85,18 @@ function single(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array): C
 
 /** 10 million addresses, with answers in new arrays whoever gives them. */
 function pooled(kernels: readonly Kernel[], addresses: BigUint64Array, what: string): Contender[] {
-  const lookups = addresses.length
+  const count = addresses.length
   const [one, two] = kernels as [Kernel, Kernel] // Opened below, with pools of one and of two.
   return [
-    { what, by: ONE_THREAD, lookups, run: () => one.symbols.findMany(addresses) },
-    { what, by: 'kerndex, pool of 1', lookups, run: () => one.findMany(addresses), yardstick: ONE_THREAD },
-    { what, by: 'kerndex, pool of 2', lookups, run: () => two.findMany(addresses), yardstick: ONE_THREAD },
+    { what, by: ONE_THREAD, count, run: () => one.symbols.findMany(addresses) },
+    { what, by: 'kerndex, pool of 1', count, run: () => one.findMany(addresses), yardstick: ONE_THREAD },
+    { what, by: 'kerndex, pool of 2', count, run: () => two.findMany(addresses), yardstick: ONE_THREAD },
   ]
 }
 
 /** Names as strings that are new in every run, and as bytes. */
 function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string): Contender[] {
-  const lookups = list.starts.length - 1
+  const count = list.starts.length - 1
   const { symbols } = kernel
   const bytes = byteStrings(list)
   let strings: string[] = []
@@ -107,7 +107,7 @@ function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string):
     {
       what,
       by: MAP,
-      lookups,
+      count,
       before,
       run() {
         let sum = 0
@@ -118,7 +118,7 @@ function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string):
     {
       what,
       by: 'kerndex named(string)',
-      lookups,
+      count,
       before,
       run() {
         let sum = 0
@@ -130,7 +130,7 @@ function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string):
     {
       what,
       by: 'kerndex idsNamed(bytes)',
-      lookups,
+      count,
       before,
       run() {
         let sum = 0
@@ -161,24 +161,30 @@ const few = many.slice(0, BULK)
 checkAddresses(symbols, few)
 const sorted = few.slice().sort()
 checkAddresses(symbols, sorted)
-const expected = symbols.findMany(many)
-for (const one of kernels) checkSame(expected, await one.findMany(many))
+const manySorted = new BigUint64Array(new SharedArrayBuffer(many.byteLength))
+manySorted.set(many)
+manySorted.sort()
+for (const addresses of [many, manySorted]) {
+  const expected = symbols.findMany(addresses)
+  for (const one of kernels) checkSame(expected, await one.findMany(addresses))
+}
 const hits = uniqueNames(symbols, random, NAMES)
 const misses = missingNames(symbols, random, hits)
 checkNames(symbols, hits, 1)
 checkNames(symbols, misses, 0)
 const plain = tableOf([...symbols].map(({ name, address, type, owner }) => ({ name, address, type, owner })))
 
-const rates: Rates[] = []
+const turns: Turns[] = []
 for (const contenders of [
   bulk(kernel, plain, few, 'containing addresses, random'),
   bulk(kernel, plain, sorted, 'containing addresses, sorted'),
   single(kernel, plain, few.slice(0, SINGLE)),
   pooled(kernels, many, '10 million containing addresses, random'),
+  pooled(kernels, manySorted, '10 million containing addresses, sorted'),
   names(kernel, plain, listNames(hits), 'names, hits'),
   names(kernel, plain, listNames(misses), 'names, misses'),
 ]) {
-  rates.push(...(await contest(contenders, task.rounds)))
+  turns.push(...(await contest(contenders, task.rounds)))
 }
 for (const one of kernels) await one.close()
-answer(rates)
+answer(turns)

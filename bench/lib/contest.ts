@@ -6,8 +6,8 @@ import { Bench } from 'tinybench'
 export interface Contender {
   readonly what: string
   readonly by: string
-  /** Lookups that one run answers. */
-  readonly lookups: number
+  /** How many things one run does: lookups, or 1. */
+  readonly count: number
   run(): unknown
   /** Prepares a run; not timed. */
   before?(): void
@@ -15,21 +15,22 @@ export interface Contender {
   readonly yardstick?: string
 }
 
-/** A contender's rate in each round. */
-export interface Rates {
+/** A contender's times. */
+export interface Turns {
   readonly what: string
   readonly by: string
-  /** Millions of lookups a second, a round each. */
-  readonly rates: readonly number[]
+  readonly count: number
   readonly yardstick: string | undefined
+  /** Milliseconds a run, one figure a round. */
+  readonly times: readonly number[]
 }
 
-/** Timed runs a turn consists of; its median counts. */
+/** Timed runs a turn consists of; their median counts. */
 const RUNS_A_TURN = 3
 
 /** Runs every contender once a round. A round before the first is not counted: it gets the code compiled. */
-export async function contest(contenders: readonly Contender[], rounds: number): Promise<Rates[]> {
-  const results = contenders.map(({ what, by, yardstick }) => ({ what, by, yardstick, rates: [] as number[] }))
+export async function contest(contenders: readonly Contender[], rounds: number): Promise<Turns[]> {
+  const times: number[][] = contenders.map(() => [])
   for (let round = -1; round < rounds; round++) {
     const bench = new Bench({ iterations: RUNS_A_TURN, time: 0, warmup: false, throws: true })
     contenders.forEach(({ run, before }, index) => {
@@ -40,8 +41,19 @@ export async function contest(contenders: readonly Contender[], rounds: number):
     if (round < 0) continue
     bench.tasks.forEach(({ result }, index) => {
       if (result.state !== 'completed') throw new Error(`a measurement ended as ${result.state}`)
-      results[index]?.rates.push(contenders[index]!.lookups / result.latency.p50 / 1000)
+      times[index]?.push(result.latency.p50)
     })
   }
-  return results
+  return contenders.map(({ what, by, count, yardstick }, index) => ({
+    what,
+    by,
+    count,
+    yardstick,
+    times: times[index] ?? [],
+  }))
+}
+
+/** The yardstick of a contender: the one of the same work that it is to be compared with. */
+export function yardstickOf(one: Turns, all: readonly Turns[]): Turns | undefined {
+  return all.find(({ what, by }) => what === one.what && by === one.yardstick)
 }
