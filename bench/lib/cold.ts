@@ -1,6 +1,9 @@
 // Runs a measurement in a Node process of its own, where no code is compiled and no memory is touched yet.
 
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -16,13 +19,21 @@ export async function runCold<Task, Result>(
   nodeFlags: readonly string[] = [],
 ): Promise<Result> {
   const entry = fileURLToPath(new URL(`../cold/${name}.js`, import.meta.url))
-  const { stdout } = await run(process.execPath, [...nodeFlags, entry, JSON.stringify(task)], { maxBuffer: 2 ** 26 })
-  return JSON.parse(stdout) as Result // Both ends are files of this folder, and each names the same types.
+  // In a file, because the names of a few thousand files are more than an argument may hold.
+  const folder = mkdtempSync(join(tmpdir(), 'kerndex-cold-'))
+  const path = join(folder, 'task.json')
+  writeFileSync(path, JSON.stringify(task))
+  try {
+    const { stdout } = await run(process.execPath, [...nodeFlags, entry, path])
+    return JSON.parse(stdout) as Result // Both ends are files of this folder, and each names the same types.
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 /** In the cold process: the task that it was started with. */
 export function coldTask<Task>(): Task {
-  return JSON.parse(process.argv[2] ?? 'null') as Task // See runCold.
+  return JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task // See runCold.
 }
 
 /** In the cold process: hands over the result. */
