@@ -65,6 +65,7 @@ function rowOf(input: Input, { by, types, results }: Contender): Row {
     ...summarize(results.map(({ loadMs }) => loadMs)),
     ratio: median(results.map(({ loadMs, readMs }) => loadMs / readMs)),
     yardstick: 'plain read',
+    note: `${median(results.map(({ cpuMs }) => cpuMs)).toFixed(0)} ms of processor time`,
   }
 }
 
