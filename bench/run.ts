@@ -1,6 +1,8 @@
 // The command behind `npm run bench`: chooses suites and inputs, prints a table as each is done, writes JSON if asked.
 
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Input, withInputs } from './lib/inputs.ts'
 import { formatRows, machine, type Report, type Row } from './lib/report.ts'
@@ -8,6 +10,9 @@ import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { benchMemory } from './memory.ts'
 import { benchRefresh } from './refresh.ts'
+
+/** The package's folder; this file runs compiled, in dist/bench. */
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
@@ -64,7 +69,7 @@ async function main(): Promise<void> {
   const date = new Date().toISOString()
   const skip = (name: string, why: string) => process.stderr.write(`left out: ${name}: ${why}\n`)
   await withInputs(
-    named.length > 0 ? named : ['fixtures'],
+    named.length > 0 ? named : [join(PACKAGE, 'fixtures')],
     (values.input ?? []).flatMap((names) => names.split(',')),
     skip,
     async (inputs) => {
@@ -78,7 +83,7 @@ async function main(): Promise<void> {
     },
   )
   if (values.json === undefined) return
-  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string } // This package's own.
+  const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string } // This package's own.
   const report: Report = { schema: 1, date, kerndex: version, machine: host, seed, rows }
   writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
 }
