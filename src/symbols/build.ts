@@ -3,6 +3,7 @@
 
 import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
+import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
 import { flagSpecial } from './flags.ts'
 import {
   COUNTS,
@@ -38,6 +39,8 @@ export interface BuiltTable {
 export interface BuildFacts {
   /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
   readonly ranges?: readonly MemoryRange[]
+  /** What symbols span, where they say so themselves; otherwise each reaches to the next as in a kernel. */
+  readonly extents?: Extents
 }
 
 /** Symbols worked on between two yields: about a millisecond even before the code is compiled. */
@@ -59,14 +62,19 @@ export class TableBuilder {
   #owner: Uint16Array
   #kind: Uint8Array
   #roots: RootHeap
-  #owners: string[] = [CORE_OWNER]
-  #ownerNumbers = new Map<string, number>([[CORE_OWNER, 0]])
+  #owners: string[]
+  #ownerNumbers: Map<string, number>
   #lines = 0
   #badCount = 0
   #bad: BadLine[] = []
 
-  /** `expected`: about how many symbols will come, from the size of the text; more is no error. */
-  constructor(expected = 131_072) {
+  /**
+   * `expected`: about how many symbols will come, from the size of the text; more is no error. `coreOwner`: the owner of
+   * symbols whose chunk names none.
+   */
+  constructor(expected = 131_072, coreOwner = CORE_OWNER) {
+    this.#owners = [coreOwner]
+    this.#ownerNumbers = new Map([[coreOwner, 0]])
     this.#capacity = Math.max(1024, expected)
     this.#high = new Uint32Array(this.#capacity)
     this.#low = new Uint32Array(this.#capacity)
@@ -123,15 +131,17 @@ export class TableBuilder {
   }
 
   #ownerNumber(name: string): number {
-    const owner = name === '' ? CORE_OWNER : name
-    const known = this.#ownerNumbers.get(owner)
+    if (name === '') return 0
+    const known = this.#ownerNumbers.get(name)
     if (known !== undefined) return known
     const number = this.#owners.length
     if (number === MOST_OWNERS) {
-      throw new LimitError(`more than ${MOST_OWNERS} owners (modules): [${owner}] cannot be numbered in 16 bits`)
+      throw new LimitError(
+        `more than ${MOST_OWNERS} owners (modules or sections): [${name}] cannot be numbered in 16 bits`,
+      )
     }
-    this.#owners.push(owner)
-    this.#ownerNumbers.set(owner, number)
+    this.#owners.push(name)
+    this.#ownerNumbers.set(name, number)
     return number
   }
 
@@ -152,11 +162,12 @@ export class TableBuilder {
 
   /**
    * Sorts, lays out and indexes what was appended. The builder is spent afterwards.
-   * @throws NoPermissionError if there are symbols and every address is zero.
+   * @throws NoPermissionError if there are symbols without sizes and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
     const count = this.#count
-    if (count > 0 && allZero(this.#high, count) && allZero(this.#low, count)) {
+    const { extents } = facts
+    if (extents === undefined && count > 0 && allZero(this.#high, count) && allZero(this.#low, count)) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
           'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
@@ -167,19 +178,10 @@ export class TableBuilder {
     const groups = groupStarts(this.#high, order)
     const runs = ownerRuns(this.#owner, order)
     yield
-    const regions = yield* regionsOf(
-      {
-        high: this.#high,
-        low: this.#low,
-        kind: this.#kind,
-        owner: this.#owner,
-        order,
-        owners: this.#owners,
-        markers: this.#findMarkers(),
-      },
-      groups,
-      facts.ranges ?? [],
-    )
+    const regions =
+      extents === undefined
+        ? yield* this.#kernelRegions(order, groups, facts.ranges ?? [])
+        : rangeWords(extents.ranges, (name) => this.#ownerNumbers.get(name) ?? MOST_OWNERS)
     const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
     const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
     const idBits = Math.ceil(Math.log2(Math.max(2, count)))
@@ -198,6 +200,8 @@ export class TableBuilder {
         ownerBytes: owners.length,
         bucketBits,
         regionWords: regions.length,
+        sized: extents !== undefined,
+        largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
       }),
     )
     const table = symbolColumns(buffer, sections)
@@ -217,8 +221,10 @@ export class TableBuilder {
       distinctAddresses += this.#place(table, order, from, Math.min(count, from + SLICE))
       yield
     }
-    yield* flagSpecial(table, runs)
-    markCells(table, table.kind)
+    if (extents === undefined) {
+      yield* flagSpecial(table, runs)
+      markCells(table, table.kind)
+    } else yield* placeExtents(table, order, extents.sizes)
     yield
     const distinctNames = yield* this.#indexNames(table, order, bucketBits, idBits)
     const { counts } = table
@@ -233,7 +239,28 @@ export class TableBuilder {
     counts[COUNTS.distinctNames] = distinctNames
     counts[COUNTS.lines] = this.#lines
     counts[COUNTS.badLines] = this.#badCount
+    counts[COUNTS.sized] = extents === undefined ? 0 : 1
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad }
+  }
+
+  #kernelRegions(
+    order: Uint32Array,
+    groups: Uint32Array,
+    known: readonly MemoryRange[],
+  ): Generator<void, Uint32Array, void> {
+    return regionsOf(
+      {
+        high: this.#high,
+        low: this.#low,
+        kind: this.#kind,
+        owner: this.#owner,
+        order,
+        owners: this.#owners,
+        markers: this.#findMarkers(),
+      },
+      groups,
+      known,
+    )
   }
 
   /** File positions of the core symbols that mark sections; the first of each name. */

@@ -18,6 +18,7 @@ import {
 } from './locate.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
 import { findAddresses, type GroupView, groupOf, groupViews, NO_SYMBOL, predecessor } from './search.ts'
+import { SizedLookup } from './sized.ts'
 
 /** One symbol. Its fields are read from the shared table when they are asked for. */
 export class KernelSymbol {
@@ -49,7 +50,10 @@ export class KernelSymbol {
     return this.#table.ownerOf(this.id)
   }
 
-  /** Bytes to the next distinct symbol or to the end of the owner's memory; 0 for a symbol that answers no address. */
+  /**
+   * Bytes to the next distinct symbol or to the end of the owner's memory; 0 for a symbol that answers no address. In a
+   * sized table, the size that the symbol itself gives.
+   */
   get size(): number {
     return this.#table.sizeOf(this.id)
   }
@@ -91,7 +95,8 @@ export class SymbolMatch {
 
   /** The other symbols that start at the same address, unless they are candidates of another owner. */
   get aliases(): readonly KernelSymbol[] {
-    const others = this.#found ?? []
+    // By sizes, what starts here may end elsewhere: a symbol may be both an alias and a candidate.
+    const others = this.#table.sized ? [] : (this.#found ?? [])
     return this.#table
       .startingAt(this.#table.addressOf(this.#id))
       .filter(({ id }) => id !== this.#id && !others.some((candidate) => candidate.id === id))
@@ -158,6 +163,7 @@ export class SymbolTable {
   readonly #idMask: number
   readonly #bucketShift: number
   readonly #ownerNumbers: ReadonlyMap<string, number>
+  readonly #sized: SizedLookup | undefined
 
   /**
    * Attaches to a table's buffer.
@@ -179,11 +185,17 @@ export class SymbolTable {
     const idBits = counts[COUNTS.idBits]!
     this.#idMask = idBits === 32 ? NO_SYMBOL : 2 ** idBits - 1
     this.#bucketShift = 32 - counts[COUNTS.bucketBits]!
+    this.#sized = counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
   }
 
   /** Bytes of the shared buffer. */
   get byteLength(): number {
     return this.buffer.byteLength
+  }
+
+  /** Whether symbols have sizes of their own, as those of ELF files do, instead of reaching to the next. */
+  get sized(): boolean {
+    return this.#sized !== undefined
   }
 
   /** Digits of an address as this kernel prints it: 8 on 32-bit machines. */
@@ -246,6 +258,7 @@ export class SymbolTable {
   /** What contains an address, or undefined; `reasonFor` tells why not. */
   at(address: bigint, options?: AddressOptions): SymbolMatch | undefined {
     const { half, low: value } = split(address)
+    if (this.#sized !== undefined) return this.#atSized(this.#sized, half, value, options)
     const columns = this.#columns
     const group = groupOf(this.#groups, half)
     const id = predecessor(columns, group, value)
@@ -261,9 +274,16 @@ export class SymbolTable {
     return new SymbolMatch(this, answer.id, value - columns.low[answer.id]!, answer.size, found)
   }
 
+  #atSized(lookup: SizedLookup, half: number, low: number, options?: AddressOptions): SymbolMatch | undefined {
+    const found = lookup.candidates(half, low, options?.kinds, options?.maxOffset)
+    const answer = found[0]
+    return answer && new SymbolMatch(this, answer.id, answer.offset, answer.size, found)
+  }
+
   /** Why no symbol contains an address. Meaningful only where `at` gives nothing. */
   reasonFor(address: bigint): NothingReason {
     const { half, low } = split(address)
+    if (this.#sized !== undefined) return this.#sized.reason(half, low)
     return reasonAt(this.#columns, this.#groups[this.#groups.length - 1]?.half ?? 0, half, low)
   }
 
@@ -338,7 +358,8 @@ export class SymbolTable {
     into: BulkAnswer = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) },
   ): BulkAnswer {
     const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
+    if (this.#sized !== undefined) this.#sized.findMany(pairs, addresses.length, into.ids, into.offsets)
+    else findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
     return into
   }
 
@@ -392,6 +413,7 @@ export class SymbolTable {
 
   sizeOf(id: number): number {
     this.#check(id)
+    if (this.#sized !== undefined) return this.#sized.sizeOf(id)
     const columns = this.#columns
     const { low, kind } = columns
     const group = this.#groupOfId(id)
