@@ -44,7 +44,11 @@ export async function openElf(from: string | Uint8Array, options: ElfOptions = {
   if (typeof from !== 'string') throw new UsageError('openElf takes a path or the bytes of a file')
   try {
     if (!from.endsWith('.gz')) return await openParts(from, table, pacer)
-    return await build(readElf(await readBlob(from, async () => (pacer.due ? pacer.pause() : undefined))), table, pacer)
+    return await build(
+      readElf((await readBlob(from, async () => (pacer.due ? pacer.pause() : undefined))).bytes),
+      table,
+      pacer,
+    )
   } catch (error) {
     throw withPath(error, from)
   }

@@ -30,7 +30,9 @@ export function captureSource(directory: string): Source {
       const folder = join(directory, 'btf')
       const names = await readdir(folder).catch((error: unknown) => absenceOf('btf', error))
       if (!Array.isArray(names)) return names
-      return vmlinuxFirst(names.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
+      const all = new Set(names)
+      const once = names.filter((name) => !(name.endsWith('.gz') && all.has(name.slice(0, -'.gz'.length))))
+      return vmlinuxFirst(once.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
     },
     async fact(name) {
       const path = join(directory, name)
@@ -38,7 +40,8 @@ export function captureSource(directory: string): Source {
         return await readFile(path)
       } catch (error) {
         const packed = await readFile(`${path}.gz`).catch(() => undefined)
-        return packed === undefined ? absenceOf(name, error) : unpack(packed)
+        if (packed === undefined) return absenceOf(name, error)
+        return unpack(packed).catch((damage: unknown) => absenceOf(name, damage))
       }
     },
   }

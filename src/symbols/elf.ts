@@ -53,7 +53,7 @@ export function symbolSections(file: ElfFile, table: ElfTable): ElfSection[] {
 export function* elfTable(file: ElfFile, table: ElfTable): Generator<void, BuiltElf, void> {
   const parts = findSymbolSections(file, table).map((sections) => new SymbolEntries(file, sections))
   const total = parts.reduce((sum, { count }) => sum + count, 0)
-  const builder = new TableBuilder(total, ABSOLUTE_OWNER)
+  const builder = new TableBuilder(total, {}, ABSOLUTE_OWNER)
   const sizes = new Float64Array(total)
   const result = new Outcome()
   const sorted: Uint32Array[][] = []

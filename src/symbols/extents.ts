@@ -1,5 +1,6 @@
 // The columns of a table whose symbols have sizes of their own, as those of ELF files do: how they are filled.
 
+import { SPECIAL } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { type MemoryRange, REGION_WORDS } from './regions.ts'
 import { groupViews, NO_SYMBOL } from './search.ts'
@@ -41,7 +42,8 @@ export function rangeWords(ranges: readonly MemoryRange[], numberOf: (owner: str
 const SLICE = 16_384
 
 /**
- * Fills `size`, `large` and `outer`. `order` gives the position in `sizes` of each id.
+ * Fills `size`, `large` and `outer`, and marks every symbol SPECIAL, since none is the answer merely because it is nearest.
+ * `order` gives the position in `sizes` of each id.
  *
  * `outer` links each symbol to the nearest one before it that ends later. Whoever looks for all symbols that contain an
  * address goes down the ids from the last that starts at or below it: by one from a symbol that contains the address, and
@@ -53,7 +55,7 @@ export function* placeExtents(
   order: Uint32Array,
   sizes: Float64Array,
 ): Generator<void, void, void> {
-  const { low, size, outer, large } = table
+  const { low, kind, size, outer, large } = table
   const count = order.length
   // Doubles, because an end may be 2^64.
   const endHigh = new Float64Array(count)
@@ -63,6 +65,7 @@ export function* placeExtents(
     for (let id = first; id < end; id++) {
       const bytes = sizes[order[id]!]!
       size[id] = Math.min(bytes, LARGE)
+      kind[id]! |= SPECIAL
       const lowEnd = low[id]! + (bytes % 2 ** 32)
       endHigh[id] = half + Math.floor(bytes / 2 ** 32) + (lowEnd >= 2 ** 32 ? 1 : 0)
       endLow[id] = lowEnd % 2 ** 32

@@ -28,3 +28,11 @@ export function isText(kind: number): boolean {
 export function typeOf(kind: number): string {
   return TYPES[kind & TYPE_MASK] ?? '?'
 }
+
+const DATA = new Uint8Array(TYPE_MASK + 1)
+for (const type of 'bBdDrR') DATA[TYPES.indexOf(type)] = 1
+
+/** Whether a symbol is data in the sense of tracers: `b`, `d`, `r`, any case. Weak objects and absolutes are not. */
+export function isData(kind: number): boolean {
+  return DATA[kind & TYPE_MASK] === 1
+}

@@ -61,6 +61,12 @@ function regionRow({ regions }: SymbolColumns, half: number, low: number): numbe
   return regions[at + 2] !== half || low < regions[at + 3]! ? at : -1
 }
 
+/** The number of the owner of the memory at an address, or -1. */
+export function regionOwner(table: SymbolColumns, half: number, low: number): number {
+  const row = regionRow(table, half, low)
+  return row < 0 ? -1 : table.regions[row + 4]!
+}
+
 /** The region that holds an address, or undefined. */
 function regionAt(table: SymbolColumns, half: number, low: number): Region | undefined {
   const at = regionRow(table, half, low)
@@ -150,13 +156,14 @@ export function candidatesAt(
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
   const { regions } = table
   if (regions.length === 0) return 'not kernel'
-  const lastRegion = regions.length - REGION_WORDS
-  const lastEnd = regions[lastRegion + 2]! * 2 ** 32 + regions[lastRegion + 3]!
-  const firstStart = regions[0]! * 2 ** 32 + regions[1]!
-  // As doubles these lose low bits, which is harmless: they only tell inside from outside.
-  const address = half * 2 ** 32 + low
-  if (address >= firstStart && address < lastEnd) return 'gap'
-  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && address < firstStart
+  const last = regions.length - REGION_WORDS
+  const below = (h: number, l: number) => half < h || (half === h && low < l)
+  const belowAll = below(regions[0]!, regions[1]!)
+  const endHigh = regions[last + 2]!
+  const endLow = regions[last + 3]!
+  // An end of zero is that of all addresses.
+  if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
+  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'
 }
 

@@ -83,6 +83,12 @@ export class SizedLookup {
     return this.#regionAt(half, low) < 0 ? 'outside' : 'gap'
   }
 
+  /** The number of the section that an address lies in, or -1. */
+  owner(half: number, low: number): number {
+    const region = this.#regionAt(half, low)
+    return region < 0 ? -1 : this.#table.regions[region + 4]!
+  }
+
   /** The last symbol at or before `id` that contains the address, or NO_SYMBOL. Goes along `outer`: see extents.ts. */
   #containing(group: GroupView, low: number, id: number): number {
     const { outer } = this.#table
