@@ -302,9 +302,22 @@ export class TableBuilder {
     const runs = ownerRuns(this.#owner, order)
     yield
     const regions =
-      extents === undefined
-        ? yield* this.#kernelRegions(order, groups, facts.ranges ?? [])
-        : rangeWords(extents.ranges, (name) => this.#ownerNumber(name))
+      extents !== undefined
+        ? rangeWords(extents.ranges, (name) => this.#ownerNumber(name))
+        : yield* regionsOf(
+            {
+              high: this.#high,
+              low: this.#low,
+              kind: this.#kind,
+              owner: this.#owner,
+              order,
+              runs,
+              owners: this.#owners,
+              markers: this.#markers,
+            },
+            groups,
+            facts.ranges ?? [],
+          )
     const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
     const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
     const idBits = Math.ceil(Math.log2(Math.max(2, count)))
@@ -364,23 +377,6 @@ export class TableBuilder {
     counts[COUNTS.sized] = extents === undefined ? 0 : 1
     this.#roots.forgetHashes()
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
-  }
-
-  #kernelRegions(
-    order: Uint32Array,
-    groups: Uint32Array,
-    known: readonly MemoryRange[],
-  ): Generator<void, Uint32Array, void> {
-    const input = {
-      high: this.#high,
-      low: this.#low,
-      kind: this.#kind,
-      owner: this.#owner,
-      order,
-      owners: this.#owners,
-      markers: this.#markers,
-    }
-    return regionsOf(input, groups, known)
   }
 
   /** Writes ids [from, to) of the columns that go by table order; returns how many addresses are new there. */

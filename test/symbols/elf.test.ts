@@ -125,6 +125,11 @@ test('a function in a function: the inner one first, labels without a size behin
   expect(table.startingAt(0x1234n).map(({ name, owner }) => `${name} ${owner}`)).toEqual(['absolute_value *ABS*'])
   expect(table.at(0x10b8n, { kinds: 'text' })?.symbol.name).toBe('indirect_function')
   expect(table.at(0x10b8n, { kinds: 'data' })).toBeUndefined()
+  // Overlap is no ambiguity here: the innermost is meant.
+  expect(table.requireAt(0x1083n).symbol.name).toBe('inner')
+  expect(() => table.requireAt(0x1086n)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }))
+  expect(table.ownerAt(0x1086n)).toBe('.text')
+  expect(table.ownerAt(0x1234n)).toBe('hidden')
 })
 
 const variants = [true, false].flatMap((is64) =>
@@ -454,8 +459,9 @@ test('lookups by size equal the plain model, one at a time and in bulk', () => {
         expect(found({ maxOffset: 9 })).toEqual(
           modelAt(symbols, at, () => true, 9n).filter(([, offset]) => offset! < 9),
         )
-        const inPlace = MODEL_PLACES.some(({ address, size }) => address <= at && at < address + BigInt(size))
-        if (expected.length === 0) expect(table.reasonFor(at)).toBe(inPlace ? 'gap' : 'outside')
+        const place = MODEL_PLACES.find(({ address, size }) => address <= at && at < address + BigInt(size))
+        expect(table.ownerAt(at)).toBe(place?.name ?? 'hidden')
+        if (expected.length === 0) expect(table.reasonFor(at)).toBe(place ? 'gap' : 'outside')
       })
     }),
     { numRuns: process.env.KERNDEX_LONG ? 20_000 : 300 },
