@@ -1,5 +1,7 @@
 // stdout for a filter: waits when the reader is slow, ends quietly when the reader is gone.
 
+import { checkInterrupt } from './interrupt.ts'
+
 /** Thrown to unwind when nobody reads the output any more. */
 export class OutputClosed extends Error {}
 
@@ -11,10 +13,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 /**
  * Writes to stdout and waits until there is room again.
- * @throws OutputClosed once the reader has gone
+ * @throws OutputClosed once the reader has gone, AbortedError after Ctrl-C
  */
 export async function write(data: string | Uint8Array): Promise<void> {
   if (closed) throw new OutputClosed()
+  checkInterrupt()
   if (process.stdout.write(data)) return
   await new Promise<void>((resume) => {
     const go = () => {

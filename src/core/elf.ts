@@ -2,10 +2,8 @@
 import { decodeName } from './bytes.ts'
 import { BadFormatError, UnsupportedError } from './errors.ts'
 
-/** Section types that callers ask for (elf.h). */
-export const SHT_SYMTAB = 2
-export const SHT_NOBITS = 8
-export const SHT_DYNSYM = 11
+/** The type of a section without bytes in the file (elf.h). */
+const SHT_NOBITS = 8
 const SHF_COMPRESSED = 0x800
 const SHN_XINDEX = 0xffff
 
