@@ -74,6 +74,8 @@ export interface IndexedTypes {
 
 /** Words looked at between two yields: about a millisecond of code that has not been compiled yet. */
 const STEP_WORDS = 1 << 14
+/** Blobs handled between two yields, however small they are. */
+const STEP_BLOBS = 64
 
 /**
  * The shape that sets split on this blob need. Only the header and the sizes of the types are looked at, so that
@@ -139,6 +141,7 @@ export function* indexTypesSteps(
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
+    if ((opened.length + failures.length) % STEP_BLOBS === 0) yield
   }
 
   const offsets = new Uint32Array(room)
@@ -148,10 +151,17 @@ export function* indexTypesSteps(
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
+  let pending = 0
   for (const { name, blob, header } of opened) {
     try {
       walk.begin(blob, header, readLayout(blob, header), count)
       while (!walk.step(STEP_WORDS)) yield
+      // Small blobs share a step.
+      pending += Math.min(header.typesBytes / 4, STEP_WORDS) + STEP_WORDS / STEP_BLOBS
+      if (pending >= STEP_WORDS) {
+        pending = 0
+        yield
+      }
       const result = walk.result()
       sets.push({ name, blob, header, walk: result, firstOrdinal: count })
       count += result.count
@@ -183,19 +193,23 @@ export function* indexTypesSteps(
   head[HEAD_BUCKET_BITS] = bucketBits
   head[HEAD_ORDINAL_BITS] = ordinalBits
   head[HEAD_SORTED] = sorted ? 1 : 0
+  yield
   view(sections.offsets).set(offsets.subarray(0, count))
-  const records = sets.map((set, i): TypeSetRecord => {
-    const row = view(sections.sets).subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS)
-    writeRow(row, set, base)
-    return {
+  yield
+  const rows = view(sections.sets)
+  const records: TypeSetRecord[] = []
+  for (const [i, set] of sets.entries()) {
+    writeRow(rows.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS), set, base)
+    records.push({
       name: set.name,
       blob: set.blob.buffer,
       blobOffset: set.blob.byteOffset,
       blobLength: set.blob.length,
       index: buffer,
       indexOffset: sections.sets.offset + i * ROW_WORDS * 4,
-    }
-  })
+    })
+    if (i % STEP_BLOBS === STEP_BLOBS - 1) yield
+  }
   if (!sorted) {
     const bits = { bucket: bucketBits, ordinal: ordinalBits }
     yield* fillNames(hashes, count, bits, view(sections.buckets), view(sections.entries))
