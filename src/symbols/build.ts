@@ -296,6 +296,7 @@ export class TableBuilder {
         kind: this.#kind,
         owner: this.#owner,
         order,
+        runs,
         owners: this.#owners,
         markers: this.#markers,
       },
