@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { CAPTURE, edge, fixtureBytes, fixturePath } from '../fixtures.ts'
 import { readPlainly } from '../symbols/plain-table.ts'
@@ -275,11 +276,28 @@ describe('exit codes and words', () => {
       during: (child) => child.stdout?.once('data', () => child.stdout?.destroy()),
     })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const head = spawn('sh', ['-c', `"${process.execPath}" "${MAIN}" symbol '*' --from "${CAPTURE}" | head -1`])
-    let heard = ''
-    head.stderr.on('data', (piece) => (heard += piece))
-    await new Promise((resolve) => head.on('close', resolve))
-    expect(heard).toBe('')
+    const heard = await kerndex(['symbol', '*', '--from', CAPTURE], {
+      during: (child) => child.stdout?.once('data', () => child.stdout?.destroy()),
+    })
+    expect({ code: heard.code, stderr: heard.stderr }).toEqual({ code: 0, stderr: '' })
+    const shell = promisify(execFile)
+    const script = `"$0" "$1" symbol '*' --from "$2" | head -2`
+    const { stdout, stderr: words } = await shell('sh', ['-c', script, process.execPath, MAIN, CAPTURE])
+    expect({ lines: stdout.split('\n').length, words }).toEqual({ lines: 3, words: '' })
+  })
+
+  it('Ctrl-C while it prints ends with 130', async () => {
+    let printed = 0
+    const { code } = await kerndex(['symbol', '*', '--from', CAPTURE], {
+      during: (child) => {
+        child.stdout?.once('data', () => child.kill('SIGINT'))
+        child.stdout?.on('data', (piece: Buffer) => {
+          printed += piece.length
+        })
+      },
+    })
+    expect(code).toBe(130)
+    expect(printed).toBeGreaterThan(0)
   })
 
   it('Ctrl-C while it waits for stdin ends with 130', async () => {
