@@ -209,6 +209,35 @@ describe('a load that cannot succeed', () => {
     })
   }
 
+  it.each([0, 2])(
+    '%i threads: a file that is no kallsyms text at all is an error, not an empty table',
+    async (threads) => {
+      const pool = threads === 0 ? undefined : loader(threads)
+      for (const other of ['#!/bin/sh\necho no\n', '\n\n', 'x', '\x7fELF\0\0\0']) {
+        const loading = load(fakeSource(Buffer.from(other)), { threads: pool })
+        await expect(loading, JSON.stringify(other)).rejects.toMatchObject({ code: 'BAD_FORMAT' })
+      }
+    },
+  )
+
+  it('a text without newlines does not take memory without limit', async () => {
+    let given = 0
+    const endless = {
+      ...fakeSource(Buffer.alloc(0)),
+      openSymbols: () => ({
+        sizeHint: 0,
+        identity: '',
+        read: (target: Uint8Array) => {
+          given += target.length
+          return target.length
+        },
+        close: () => {},
+      }),
+    }
+    await expect(load(endless)).rejects.toThrow(LimitError)
+    expect(given).toBeLessThan(100e6)
+  })
+
   it('does not begin once aborted', async () => {
     const source = fakeSource(text)
     await expect(load(source, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError)
