@@ -30,6 +30,7 @@ export {
   type WatchOptions,
 } from './kernel.ts'
 export { Change, type Difference, differenceOf } from './load/changes.ts'
+export { type ElfOptions, type ElfSymbols, openElf } from './load/elf.ts'
 export type { LoadProgress } from './load/load.ts'
 export {
   type OpenedFile,
@@ -43,6 +44,9 @@ export type { Span, Work } from './load/timeline.ts'
 export type { BulkOptions } from './query/pool.ts'
 export type { ModuleInfo } from './sources/facts.ts'
 export type { Absence } from './sources/source.ts'
+export type { DamagedEntry } from './symbols/elf.ts'
+export type { ElfTable } from './symbols/elf-entries.ts'
+export type { DamageReason, LeftOutReason } from './symbols/elf-rules.ts'
 export type { KindFilter, NothingReason } from './symbols/locate.ts'
 export { type NamedAnswer, type PackedNames, packNames } from './symbols/lookup-names.ts'
 export type { BadLine, BadLineReason } from './symbols/parse.ts'

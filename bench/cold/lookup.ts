@@ -1,11 +1,10 @@
 // A process of its own that measures lookups over one kernel: by address in bulk and singly, and by name.
 
-import { type BulkAnswer, type Kernel, openKernel } from '../../src/index.ts'
-import { type PlainTable, plainFind, plainFindMany, tableOf } from '../lib/baselines.ts'
+import { type BulkAnswer, type Kernel, openKernel, packNames } from '../../src/index.ts'
+import { type PlainSymbol, type PlainTable, plainFind, plainFindMany, tableOf } from '../lib/baselines.ts'
 import { answer, coldTask } from '../lib/cold.ts'
 import { type Contender, contest, type Turns } from '../lib/contest.ts'
 import {
-  byteStrings,
   checkAddresses,
   checkNames,
   freshStrings,
@@ -13,6 +12,7 @@ import {
   missingNames,
   type NameList,
   randomAddresses,
+  startsOf,
   uniqueNames,
 } from '../lib/questions.ts'
 import { seededRandom } from '../lib/random.ts'
@@ -43,6 +43,31 @@ function bulk(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array, what
   return [
     { what, by: BASELINE, count, run: () => plainFindMany(plain.starts, addresses, into.ids, into.offsets) },
     { what, by: ONE_THREAD, count, run: () => kernel.symbols.findMany(addresses, into), yardstick: BASELINE },
+  ]
+}
+
+/** Addresses where symbols start, and all that start there. */
+function exact({ symbols }: Kernel, plain: PlainTable, addresses: BigUint64Array): Contender[] {
+  const what = 'all symbols that start at an address'
+  const byAddress = new Map<bigint, PlainSymbol[]>()
+  for (const symbol of plain.byAddress) {
+    const same = byAddress.get(symbol.address)
+    if (same === undefined) byAddress.set(symbol.address, [symbol])
+    else same.push(symbol)
+  }
+  const count = addresses.length
+  return [
+    {
+      what,
+      by: MAP,
+      count,
+      run() {
+        let sum = 0
+        for (const address of addresses) sum += byAddress.get(address)?.length ?? 0
+        return sum
+      },
+    },
+    { what, by: ONE_THREAD, count, run: () => symbols.startingAtMany(addresses), yardstick: MAP },
   ]
 }
 
@@ -83,10 +108,9 @@ function single(kernel: Kernel, plain: PlainTable, addresses: BigUint64Array): C
   ]
 }
 
-/** 10 million addresses, with answers in new arrays whoever gives them. */
-function pooled(kernels: readonly Kernel[], addresses: BigUint64Array, what: string): Contender[] {
+/** 10 million addresses on pools of one and of two, with answers in new arrays whoever gives them. */
+function shared(one: Kernel, two: Kernel, addresses: BigUint64Array, what: string): Contender[] {
   const count = addresses.length
-  const [one, two] = kernels as [Kernel, Kernel] // Opened below, with pools of one and of two.
   return [
     { what, by: ONE_THREAD, count, run: () => one.symbols.findMany(addresses) },
     { what, by: 'kerndex, pool of 1', count, run: () => one.findMany(addresses), yardstick: ONE_THREAD },
@@ -94,15 +118,14 @@ function pooled(kernels: readonly Kernel[], addresses: BigUint64Array, what: str
   ]
 }
 
-/** Names as strings that are new in every run, and as bytes. */
-function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string): Contender[] {
+/** Names as strings that are new in every run, and packed beforehand. */
+function names({ symbols }: Kernel, pooled: Kernel, plain: PlainTable, list: NameList, what: string): Contender[] {
   const count = list.starts.length - 1
-  const { symbols } = kernel
-  const bytes = byteStrings(list)
   let strings: string[] = []
   const before = () => {
     strings = freshStrings(list)
   }
+  const packed = packNames(freshStrings(list))
   return [
     {
       what,
@@ -129,16 +152,14 @@ function names(kernel: Kernel, plain: PlainTable, list: NameList, what: string):
     },
     {
       what,
-      by: 'kerndex idsNamed(bytes)',
+      by: 'kerndex namedMany(strings)',
       count,
       before,
-      run() {
-        let sum = 0
-        for (const name of bytes) sum += symbols.idsNamed(name).length
-        return sum
-      },
+      run: () => symbols.namedMany(strings),
       yardstick: MAP,
     },
+    { what, by: 'kerndex namedMany(packed)', count, run: () => symbols.namedMany(packed), yardstick: MAP },
+    { what, by: 'kerndex, pool of 2', count, before, run: () => pooled.namedMany(strings), yardstick: MAP },
   ]
 }
 
@@ -150,11 +171,8 @@ function checkSame(expected: BulkAnswer, given: BulkAnswer): void {
   }
 }
 
-const kernels = [
-  await openKernel({ from: task.from, threads: 1, types: false }),
-  await openKernel({ from: task.from, threads: 2, types: false }),
-]
-const kernel = kernels[0]!
+const kernel = await openKernel({ from: task.from, threads: 1, types: false })
+const two = await openKernel({ from: task.from, threads: 2, types: false })
 const { symbols } = kernel
 const many = randomAddresses(symbols, random, POOLED)
 const few = many.slice(0, BULK)
@@ -166,7 +184,7 @@ manySorted.set(many)
 manySorted.sort()
 for (const addresses of [many, manySorted]) {
   const expected = symbols.findMany(addresses)
-  for (const one of kernels) checkSame(expected, await one.findMany(addresses))
+  for (const one of [kernel, two]) checkSame(expected, await one.findMany(addresses))
 }
 const hits = uniqueNames(symbols, random, NAMES)
 const misses = missingNames(symbols, random, hits)
@@ -179,12 +197,13 @@ for (const contenders of [
   bulk(kernel, plain, few, 'containing addresses, random'),
   bulk(kernel, plain, sorted, 'containing addresses, sorted'),
   single(kernel, plain, few.slice(0, SINGLE)),
-  pooled(kernels, many, '10 million containing addresses, random'),
-  pooled(kernels, manySorted, '10 million containing addresses, sorted'),
-  names(kernel, plain, listNames(hits), 'names, hits'),
-  names(kernel, plain, listNames(misses), 'names, misses'),
+  exact(kernel, plain, startsOf(symbols, few)),
+  shared(kernel, two, many, '10 million containing addresses, random'),
+  shared(kernel, two, manySorted, '10 million containing addresses, sorted'),
+  names(kernel, two, plain, listNames(hits), 'names, hits'),
+  names(kernel, two, plain, listNames(misses), 'names, misses'),
 ]) {
   turns.push(...(await contest(contenders, task.rounds)))
 }
-for (const one of kernels) await one.close()
+await Promise.all([kernel.close(), two.close()])
 answer(turns)

@@ -11,7 +11,8 @@ export function randomAddresses(table: SymbolTable, random: Random, count: numbe
   const starts: bigint[] = []
   const sizes: number[] = []
   for (const { address, size } of table) {
-    if (size === 0) continue
+    // Markers of sections reach to the next symbol by their size, but answer for less.
+    if (size === 0 || table.at(address + BigInt(size - 1)) === undefined) continue
     starts.push(address)
     sizes.push(size)
   }
@@ -21,6 +22,20 @@ export function randomAddresses(table: SymbolTable, random: Random, count: numbe
     addresses[i] = starts[symbol]! + BigInt(random(sizes[symbol]!))
   }
   return addresses
+}
+
+/** Where the symbols that contain addresses start; throws unless the symbols there are found in bulk as singly. */
+export function startsOf(table: SymbolTable, addresses: BigUint64Array): BigUint64Array {
+  const { ids } = table.findMany(addresses)
+  const starts = BigUint64Array.from(ids, (id) => table.addressOf(id))
+  const found = table.startingAtMany(starts)
+  starts.subarray(0, CHECKED).forEach((start, i) => {
+    const here = table.startingAt(start)
+    if (here[0]?.id !== found.ids[i] || here.length !== found.counts[i]) {
+      throw new Error(`startingAtMany and startingAt disagree about ${start.toString(16)}`)
+    }
+  })
+  return starts
 }
 
 /** Throws unless the bulk answers are those of `at`, for a part of the addresses and for some where nothing is. */
@@ -75,17 +90,16 @@ export function freshStrings({ bytes, starts }: NameList): string[] {
   return Array.from({ length: starts.length - 1 }, (_, i) => bytes.toString('latin1', starts[i], starts[i + 1]))
 }
 
-/** The names as separate byte arrays. */
-export function byteStrings({ bytes, starts }: NameList): Uint8Array[] {
-  return Array.from({ length: starts.length - 1 }, (_, i) => bytes.subarray(starts[i], starts[i + 1]))
-}
-
-/** Throws unless every name finds exactly `expected` symbols that have it. */
+/** Throws unless every name finds exactly `expected` symbols that have it, singly and in bulk. */
 export function checkNames(table: SymbolTable, names: readonly string[], expected: 0 | 1): void {
-  for (const name of names) {
+  const { starts, ids } = table.namedMany(names)
+  names.forEach((name, i) => {
     const found = table.named(name)
+    const bulk = ids.subarray(starts[i], starts[i + 1])
+    if (bulk.length !== expected || bulk[0] !== found[0]?.id)
+      throw new Error(`namedMany and named disagree about ${name}`)
     if (found.length !== expected || found.some((symbol) => symbol.name !== name)) {
       throw new Error(`${name} found ${found.length} symbols, not ${expected}`)
     }
-  }
+  })
 }

@@ -64,10 +64,11 @@ export function formatRows(rows: readonly Row[]): string {
     row.by,
     `${figure(row.median)} ${row.unit}`,
     row.n > 1 ? `${figure(row.low)} – ${figure(row.high)}` : '',
+    row.n > 1 ? figure(row.unit === 'M/s' ? row.max : row.min) : '',
     row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} × ${row.yardstick ?? ''}`,
     row.note ?? '',
   ])
-  const table = [['what', 'by', 'median', 'quartiles', 'ratio', 'note'], ...cells]
+  const table = [['what', 'by', 'median', 'quartiles', 'best', 'ratio', 'note'], ...cells]
   const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
   const lines = table.map((line) =>
     `  ${line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd(),

@@ -7,12 +7,16 @@ export interface Summary {
   /** The quartiles: half of the measurements lie between them. */
   readonly low: number
   readonly high: number
+  /** The extremes; the better one tells what the machine gives when nothing else has its cores. */
+  readonly min: number
+  readonly max: number
 }
 
 /** Summarizes measurements, of which there must be one at least. */
 export function summarize(samples: readonly number[]): Summary {
   const sorted = [...samples].sort((a, b) => a - b)
-  return { n: sorted.length, median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) }
+  const at = (q: number) => quantile(sorted, q)
+  return { n: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75), min: at(0), max: at(1) }
 }
 
 export function median(samples: readonly number[]): number {

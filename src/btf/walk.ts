@@ -128,18 +128,21 @@ export function countTypes(words: Int32Array, start: number, end: number, layout
   return count
 }
 
+const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: new Int32Array(0) }
+const NO_BYTES = new Uint8Array(0)
+
 /**
- * Walks blobs that are split on the same base, one after the other: `begin`, `step` until it returns true, `result`. One
- * object for all of them, because code compiled for the first blob then stays right for the others.
+ * Walks blobs that are split on the same base, one after the other: `open`, then for each `begin`, `step` until it returns
+ * true, `result`. One object for all of them, because code compiled for the first blob then stays right for the others.
  */
 export class Walk {
-  readonly #base: WalkBase
-  readonly #baseStrings: readonly { bytes: Uint8Array; first: number }[]
-  readonly #output: WalkOutput
+  #base: WalkBase = NO_BASE
+  #baseStrings: readonly { bytes: Uint8Array; first: number }[] = []
+  #output: WalkOutput = NO_OUTPUT
   readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
   /** Signed: see `hashBytes`. Names, ids and lengths of sound blobs are below 2^31; others are caught as unsigned. */
-  #words: Int32Array = new Int32Array(0)
-  #bytes: Uint8Array = new Uint8Array(0)
+  #words: Int32Array = NO_OUTPUT.hashes
+  #bytes: Uint8Array = NO_BYTES
   #layout: KindLayout | undefined
   #nameLimit = 0
   /** Adding this to a name offset gives its position in #bytes, for names of this set's own. */
@@ -158,7 +161,8 @@ export class Walk {
   #previousBytes: Uint8Array = this.#bytes
   #previousStart = -1
 
-  constructor(base: WalkBase, output: WalkOutput) {
+  /** Turns to a batch of blobs on one base. */
+  open(base: WalkBase, output: WalkOutput): void {
     this.#base = base
     this.#output = output
     let first = 0
@@ -167,6 +171,14 @@ export class Walk {
       first += range.length
       return part
     })
+  }
+
+  /** Lets go of the batch's memory. */
+  close(): void {
+    this.open(NO_BASE, NO_OUTPUT)
+    this.#words = NO_OUTPUT.hashes
+    this.#bytes = NO_BYTES
+    this.#previousBytes = NO_BYTES
   }
 
   /**

@@ -19,6 +19,8 @@ export const CHUNK_BYTES = 512 * 1024
 
 /** A typical line, address to newline, for a guess at the number of symbols. */
 const TYPICAL_LINE = 45
+/** Symbols for which room is made before they are seen: more than any kernel has. */
+const MOST_EXPECTED = 1 << 21
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
 /** Lines parsed between two looks at the clock. */
@@ -140,7 +142,9 @@ class Pipeline {
   /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
   async #beginBuilder(same: number): Promise<TableBuilder> {
     const { sizeHint } = this.#reader
-    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? Math.ceil(sizeHint / TYPICAL_LINE) : undefined)
+    // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
+    const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
+    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
     const builder = new TableBuilder(expected, this.#load.keep)
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
       await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))

@@ -21,8 +21,8 @@ ffffffffc0000000 t init\t[mod]
 `
 
 test('a summary has the median and the quartiles, whatever the order', () => {
-  expect(summarize([4, 1, 3, 2, 5])).toEqual({ n: 5, median: 3, low: 2, high: 4 })
-  expect(summarize([1, 2])).toEqual({ n: 2, median: 1.5, low: 1.25, high: 1.75 })
+  expect(summarize([4, 1, 3, 2, 5])).toEqual({ n: 5, median: 3, low: 2, high: 4, min: 1, max: 5 })
+  expect(summarize([1, 2])).toEqual({ n: 2, median: 1.5, low: 1.25, high: 1.75, min: 1, max: 2 })
   expect(() => summarize([])).toThrow(RangeError)
 })
 
@@ -118,13 +118,15 @@ test('rows are printed with their figures, spread, ratio and note', () => {
     median: 1234.5,
     low: 0.01234,
     high: 56.78,
+    min: 0.012,
+    max: 60,
     ratio: 1.234,
     yardstick: 'plain read',
     note: 'noted',
   }
   expect(formatRows([row]).split('\n').slice(0, 3)).toEqual([
     'load: live',
-    '  what  by       median   quartiles      ratio              note',
-    '  load  kerndex  1235 ms  0.0123 – 56.8  1.23 × plain read  noted',
+    '  what  by       median   quartiles      best    ratio              note',
+    '  load  kerndex  1235 ms  0.0123 – 56.8  0.0120  1.23 × plain read  noted',
   ])
 })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -236,6 +236,18 @@ describe('a load that cannot succeed', () => {
     }
     await expect(load(endless)).rejects.toThrow(LimitError)
     expect(given).toBeLessThan(100e6)
+  })
+
+  it('a size that is only claimed costs nothing', async () => {
+    const { symbols } = await load(fakeSource(edge('edge'), { sizeHint: 2 ** 45 }))
+    expect(symbols.size).toBe(34)
+    const folder = await mkdtemp(join(tmpdir(), 'kerndex-sparse-'))
+    await writeFile(join(folder, 'blob'), '')
+    await truncate(join(folder, 'blob'), 2 ** 40)
+    const btf = [{ module: 'vmlinux', path: join(folder, 'blob') }]
+    const { host } = await load(fakeSource(edge('edge'), { btf }))
+    expect(host.absences).toContainEqual({ what: 'btf/vmlinux', reason: expect.stringContaining('more than') })
+    await rm(folder, { recursive: true })
   })
 
   it('does not begin once aborted', async () => {
