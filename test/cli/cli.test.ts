@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -291,21 +290,19 @@ describe('exit codes and words', () => {
   })
 
   it('Ctrl-C while it prints ends with 130', async () => {
-    // A true pipe, into which writes are synchronous: nothing but the command itself gives its event loop a turn.
-    const folder = await mkdtemp(join(tmpdir(), 'kerndex-pipe-'))
-    const path = join(folder, 'pipe')
-    await promisify(execFile)('mkfifo', [path])
-    const pipe = await open(path, 'r+')
-    const stdio = ['ignore', pipe.fd, 'ignore'] as const
-    const child = spawn(process.execPath, [MAIN, 'symbol', '*', '--from', CAPTURE], { stdio: [...stdio] })
+    // Into a file, which takes everything at once: nothing but the command itself gives its event loop a turn.
+    const folder = await mkdtemp(join(tmpdir(), 'kerndex-interrupt-'))
+    const path = join(folder, 'out')
+    const file = await open(path, 'w')
+    // Half a minute of output, so that the signal comes long before the end.
+    const names = new Array<string>(50).fill('*')
+    const stdio = ['ignore', file.fd, 'ignore'] as const
+    const child = spawn(process.execPath, [MAIN, 'symbol', ...names, '--from', CAPTURE], { stdio: [...stdio] })
     const ended = once(child, 'exit')
-    // The table is far larger than what a pipe holds, so the command is still printing when the signal is sent.
-    await pipe.read(Buffer.alloc(100))
+    while ((await file.stat()).size === 0) await new Promise((resume) => setImmediate(resume))
     child.kill('SIGINT')
-    const drain = createReadStream(path).resume()
     const [code] = await ended
-    drain.destroy()
-    await pipe.close()
+    await file.close()
     await rm(folder, { recursive: true })
     expect(code).toBe(130)
   })
