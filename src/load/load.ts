@@ -2,6 +2,7 @@
 // gathered meanwhile.
 
 import { release } from 'node:os'
+import { BadFormatError } from '../core/errors.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
 import { type Absence, type FactFile, isAbsence, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
@@ -53,7 +54,8 @@ export interface Loaded {
 
 /**
  * Loads a source as the given generation.
- * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; NotReadableError, LimitError,
+ * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; BadFormatError if it is another kind of
+ * file; NotReadableError, LimitError,
  * WorkerFailedError, AbortedError
  */
 export async function loadKernel(source: Source, generation: number, options: LoadOptions = {}): Promise<Loaded> {
@@ -78,6 +80,12 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts])
   const [{ table, memory }, sets, host] = await Promise.all([symbols, types, facts])
+  // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
+  if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
+    throw new BadFormatError(
+      `none of the ${table.lines} lines is a symbol: ${source.description} holds no kallsyms text`,
+    )
+  }
   if (earlier !== undefined && table === undefined && sameSets(sets, earlier.types)) {
     return { handle: earlier.handle, memory: earlier, timeline }
   }
