@@ -2,7 +2,8 @@
 // taken; chunks are gathered in the order of the text, whoever parsed them.
 
 import type { ByteReader } from '../sources/reader.ts'
-import { type BuildFacts, type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
+import type { BuildFacts } from '../symbols/assemble.ts'
+import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { digestOf } from './digest.ts'
 import type { Pacer } from './pacer.ts'
