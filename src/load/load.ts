@@ -4,7 +4,7 @@
 import { release } from 'node:os'
 import { BadFormatError } from '../core/errors.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
-import { type Absence, type FactFile, isAbsence, type Source } from '../sources/source.ts'
+import { type Absence, type BtfFile, type FactFile, isAbsence, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { Pacer } from './pacer.ts'
@@ -76,7 +76,8 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  const types = options.types === false ? Promise.resolve(NO_TYPES) : gatherTypes(source, options, pacer, timeline)
+  const types =
+    options.types === false ? Promise.resolve(NO_TYPES) : gatherTypes(source, facts, options, pacer, timeline)
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts])
   const [{ table, memory }, sets, host] = await Promise.all([symbols, types, facts])
@@ -105,14 +106,28 @@ export async function loadKernel(source: Source, generation: number, options: Lo
 
 async function gatherTypes(
   source: Source,
+  facts: Promise<HostFacts>,
   { threads, modules, earlier }: LoadOptions,
   pacer: Pacer,
   timeline: Timeline,
 ): Promise<LoadedTypes> {
   const files = await source.btfFiles()
   if (isAbsence(files)) return { ...NO_TYPES, absences: [files] }
-  const wanted = files.filter(({ module }) => module === 'vmlinux' || modules?.has(module) !== false)
+  const { modules: loaded = [] } = await facts
+  const wanted = inLoadOrder(files, loaded).filter(
+    ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
+  )
   return loadTypes(wanted, { threads, pacer, timeline }, earlier?.types)
+}
+
+/**
+ * Blobs in the order in which the kernel searches them (btf_find_by_name_kind, bpf_find_btf_id): vmlinux, then modules as
+ * they were loaded, which /proc/modules lists newest first. Those that it does not list come last, by name.
+ */
+function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
+  const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
+  const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
+  return [...files].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
 function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
