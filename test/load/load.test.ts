@@ -393,10 +393,11 @@ describe('types of a capture', () => {
     const names = readdirSync(fixturePath('debian-6.1-amd64/btf')).map((file) => file.replace(/\.gz$/, ''))
     for (const threads of [undefined, loader(1), loader(2), loader(3)]) {
       const { types, host } = await load(captureSource(CAPTURE), { threads })
-      expect(types.sets.map(({ name }) => name)).toEqual([
-        'vmlinux',
-        ...names.filter((name) => name !== 'vmlinux').sort(),
-      ])
+      // In the order of loading, which /proc/modules gives newest first.
+      const loaded = fixtureBytes('debian-6.1-amd64/modules').toString().trimEnd().split('\n').reverse()
+      const inOrder = loaded.map((line) => line.split(' ')[0]!).filter((name) => names.includes(name))
+      expect(types.sets.map(({ name }) => name)).toEqual(['vmlinux', ...inOrder])
+      expect(types.sets.length).toBe(names.length)
       let total = 0
       for (const set of types.sets) {
         const bytes = fixtureBytes(`debian-6.1-amd64/btf/${set.name}.gz`)
