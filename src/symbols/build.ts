@@ -9,7 +9,7 @@ import { ROOT_BITS, ROOT_MASK } from './layout.ts'
 import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
-import { RootHeap, rootAt } from './roots.ts'
+import { RootHeap, rootLength, rootStart } from './roots.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -153,9 +153,10 @@ export class TableBuilder {
       const to = Math.min(known.to, at + SLICE)
       for (let i = at; i < to; i++) {
         const reference = earlier.#name[i]!
-        const { start, length } = rootAt(heap, reference & ROOT_MASK)
+        const place = reference & ROOT_MASK
         const target = from + i - known.from
-        const root = this.#roots.add(heap, start, length, this.#rootHash[target]!)
+        const hash = this.#rootHash[target]!
+        const root = this.#roots.add(heap, rootStart(heap, place), rootLength(heap, place), hash)
         this.#name[target] = ((reference >>> ROOT_BITS) << ROOT_BITS) | root
         this.#owner[target] = numbers[earlier.#owner[i]!]!
       }
