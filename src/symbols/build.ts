@@ -195,6 +195,12 @@ export class TableBuilder {
   ): void {
     const { high, low, kind, rootStart, rootLength, rootHash, prefix, owner } = chunk
     const roots = this.#roots
+    const toHigh = this.#high
+    const toLow = this.#low
+    const toKind = this.#kind
+    const toName = this.#name
+    const toRootHash = this.#rootHash
+    const toOwner = this.#owner
     const onlyListedData = this.#keep.data !== undefined
     let count = this.#count
     let address = 0
@@ -213,12 +219,12 @@ export class TableBuilder {
         continue
       }
       const root = roots.add(text, rootStart[i]!, rootLength[i]!, hash)
-      this.#high[count] = high[i]!
-      this.#low[count] = low[i]!
-      this.#kind[count] = kind[i]!
-      this.#name[count] = (family << ROOT_BITS) | root
-      this.#rootHash[count] = hash
-      this.#owner[count] = number
+      toHigh[count] = high[i]!
+      toLow[count] = low[i]!
+      toKind[count] = kind[i]!
+      toName[count] = (family << ROOT_BITS) | root
+      toRootHash[count] = hash
+      toOwner[count] = number
       count++
     }
     this.#count = count
