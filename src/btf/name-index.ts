@@ -7,7 +7,6 @@ import {
   HEAD_SORTED,
   INDEX_LAYOUT,
   ROW_FIRST_ORDINAL,
-  ROW_TYPE_COUNT,
   ROW_WORDS,
 } from './index-layout.ts'
 
@@ -23,6 +22,8 @@ export class IndexView {
   readonly #shift: number
   readonly #ordinalBits: number
   readonly #rowsOffset: number
+  /** First ordinals, close together: rows are wider than cache lines. */
+  readonly #starts: Uint32Array
 
   /** @throws BadFormatError if the buffer holds something else. */
   constructor(buffer: SharedArrayBuffer) {
@@ -39,6 +40,7 @@ export class IndexView {
     this.#shift = 32 - head[HEAD_BUCKET_BITS]!
     this.#ordinalBits = head[HEAD_ORDINAL_BITS]!
     this.#rowsOffset = sections.sets.offset
+    this.#starts = Uint32Array.from({ length: this.setCount }, (_, i) => this.rows[i * ROW_WORDS + ROW_FIRST_ORDINAL]!)
   }
 
   /** Number of the set whose row is at a byte offset of the buffer. */
@@ -51,13 +53,19 @@ export class IndexView {
     return set * ROW_WORDS
   }
 
+  /** Ordinal of a set's first type. */
+  firstOrdinal(set: number): number {
+    return this.#starts[set]!
+  }
+
   /** The set that an ordinal belongs to. */
   setOf(ordinal: number): number {
+    const starts = this.#starts
     let low = 0
-    let high = this.setCount - 1
+    let high = starts.length - 1
     while (low < high) {
       const middle = (low + high + 1) >>> 1
-      if (this.rows[middle * ROW_WORDS + ROW_FIRST_ORDINAL]! <= ordinal) low = middle
+      if (starts[middle]! <= ordinal) low = middle
       else high = middle - 1
     }
     // A set without types has the same first ordinal as the next one, which the search has passed already.
@@ -85,12 +93,6 @@ export class IndexView {
       const entry = entries[i]!
       if (entry >>> ordinalBits === tag) into.push(entry & mask)
     }
-  }
-
-  /** First ordinal and number of types of a set. */
-  range(set: number): { first: number; count: number } {
-    const row = this.row(set)
-    return { first: this.rows[row + ROW_FIRST_ORDINAL]!, count: this.rows[row + ROW_TYPE_COUNT]! }
   }
 }
 

@@ -82,3 +82,18 @@ export function nameEnd(bytes: Uint8Array, start: number): number {
   while (bytes[end] !== 0) end++
   return end
 }
+
+/** Longest name the kernel takes, KSYM_NAME_LEN. */
+export const MAX_NAME = 512
+
+/** Whether the kernel takes a name for a C identifier: dots are allowed, for names such as `foo.isra.0`. */
+export function isIdentifier(bytes: Uint8Array, start: number): boolean {
+  const end = nameEnd(bytes, start)
+  if (end === start || end - start > MAX_NAME) return false
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    const letter = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || byte === 0x5f || byte === 0x2e
+    if (!letter && !(i > start && byte >= 0x30 && byte <= 0x39)) return false
+  }
+  return true
+}

@@ -2,7 +2,20 @@
 // names by id; what a type means is in type.ts.
 import { decodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
-import { infoFlag, infoKind, infoVlen, KIND_COUNT, type KindName, kindName, kindNumber } from './format.ts'
+import {
+  infoFlag,
+  infoKind,
+  infoVlen,
+  KIND_COUNT,
+  KIND_DATASEC,
+  KIND_DECL_TAG,
+  KIND_FUNC,
+  KIND_FUNC_PROTO,
+  KIND_VAR,
+  type KindName,
+  kindName,
+  kindNumber,
+} from './format.ts'
 import {
   FLAG_FOREIGN,
   FLAG_SORTED,
@@ -19,6 +32,7 @@ import {
 import type { TypeSetRecord } from './index-types.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { byteString, compareWithByteString, equalsBytes, hashByteString, nameEnd } from './names.ts'
+import { referencedTypes } from './walk.ts'
 
 interface Views {
   readonly words: Uint32Array<SharedArrayBuffer>
@@ -99,6 +113,7 @@ export class TypeSet {
           `${base ? base.name : 'no base'} has ${below.ids} and ${below.strings}`,
       )
     }
+    if (base) checkBase(this, base)
   }
 
   /** Bytes of all strings up to and including this set's. */
@@ -184,6 +199,13 @@ export class TypeSet {
     return equalsBytes(place.bytes, place.start, name)
   }
 
+  /** Whether an own type's name begins with a byte string. */
+  nameStartsWith(id: number, prefix: string): boolean {
+    const { bytes, start } = this.locateName(this.words[this.position(id)]!)
+    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix.charCodeAt(i)) return false
+    return true
+  }
+
   /** How many own types there are of each kind; kinds that do not occur are 0, `VOID` always. */
   countByKind(): Record<KindName, number> {
     const counts = {} as Record<KindName, number>
@@ -237,6 +259,39 @@ export class TypeSet {
       const number = infoKind(this.words[this.position(id) + 1]!)
       return wanted < 0 ? number >= KIND_COUNT : number === wanted
     })
+  }
+}
+
+/** So many references into the base are looked at: a wrong base cannot pass that many. */
+const SAMPLE = 64
+
+/**
+ * Refuses a base that cannot be the one a set was made for: functions whose prototype is something else, members and
+ * parameters whose type is a function or a section.
+ */
+function checkBase(set: TypeSet, base: TypeSet): void {
+  let left = SAMPLE
+  for (let id = set.firstId; id < set.endId && left > 0; id++) {
+    const at = set.position(id)
+    const own = infoKind(set.words[at + 1]!)
+    const isFunc = own === KIND_FUNC
+    // Tags and sections do refer to functions and variables.
+    if (own === KIND_DECL_TAG || own === KIND_DATASEC) continue
+    for (const ref of referencedTypes(set.words, at)) {
+      if (ref === 0 || ref >= set.firstId) continue
+      if (--left < 0) break
+      const kind = base.kindNumberOf(ref)
+      const wrong = isFunc
+        ? kind !== KIND_FUNC_PROTO
+        : kind === KIND_FUNC || kind === KIND_VAR || kind === KIND_DATASEC || kind === KIND_DECL_TAG
+      if (wrong) {
+        throw new BadFormatError(
+          `type set ${set.name}: wrong base: [${id}] ${set.kindOf(id)} ${set.nameOf(id)} refers to [${ref}], which is a ` +
+            `${base.kindOf(ref)} in ${base.name}. Decode this set on the ${base.name} it was built for`,
+          { typeId: id },
+        )
+      }
+    }
   }
 }
 

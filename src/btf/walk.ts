@@ -218,7 +218,7 @@ export class Walk {
           const ref = words[at + 2]!
           if (ref > highestRef) highestRef = ref
           for (let m = at + 3; m < next; m += 2) {
-            if (words[m]! >= nameLimit) this.#failName(count, at, m, 'parameter')
+            if (words[m]! >= nameLimit) this.#failName(count, at, m, `arg#${(m - at - 1) / 2}`)
             const param = words[m + 1]!
             if (param > highestRef) highestRef = param
           }
@@ -320,7 +320,9 @@ export class Walk {
 
   #failName(count: number, at: number, where: number, what: string): void {
     // Without any string there is still the empty name.
-    if (this.#words[where] !== 0) this.#fail(count, at, `Invalid ${what} name_offset:${this.#words[where]}`)
+    const name = this.#words[where]!
+    if (name === 0) return
+    this.#fail(count, at, what.startsWith('arg') ? `Invalid ${what}` : `Invalid ${what} name_offset:${name}`)
   }
 
   #refuseKind(count: number, at: number, kind: number): never {
@@ -339,11 +341,28 @@ export class Walk {
     const limit = this.#base.typeCount + this.#count
     for (let i = 0; i < this.#count; i++) {
       const at = this.#output.offsets[this.#from + i]!
+      let position = 0
       for (const ref of referencedTypes(words, at)) {
-        if (ref >= limit) this.#fail(i, at, `Invalid type_id:${ref}; ids end at ${limit - 1}`)
+        const what = referenceName(infoKind(words[at + 1]!), position++)
+        if (ref >= limit) this.#fail(i, at, `Invalid ${what}: type_id ${ref}, ids end at ${limit - 1}`)
       }
     }
     throw new BadFormatError(`BTF: a type refers to id ${this.#highestRef}; ids end at ${limit - 1}`)
+  }
+}
+
+/** What the kernel calls the reference at a position of `referencedTypes`. */
+function referenceName(kind: number, position: number): string {
+  switch (kind) {
+    case KIND_ARRAY:
+      return position === 0 ? 'elem' : 'index'
+    case KIND_STRUCT:
+    case KIND_UNION:
+      return 'member'
+    case KIND_FUNC_PROTO:
+      return position === 0 ? 'return type' : `arg#${position}`
+    default:
+      return 'type_id'
   }
 }
 
