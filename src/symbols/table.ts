@@ -8,6 +8,7 @@ import { compileGlob } from '../core/glob.ts'
 import { COUNTS, LONG_ROOT, openSymbolColumns, ROOT_BITS, ROOT_MASK, SPECIAL, type SymbolColumns } from './layout.ts'
 import { candidatesAt, type KindFilter, type NothingReason, ownerOf, reasonAt } from './locate.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
+import { scanNames } from './scan.ts'
 import { findAddresses, groupRange, NO_SYMBOL, upperBound } from './search.ts'
 
 /** One symbol. Its fields are read from the shared table when they are asked for. */
@@ -246,13 +247,18 @@ export class SymbolTable {
 
   /** The symbols whose whole name matches a glob (`*`, `?`, `[…]`), in table order; of owners that match one, if asked. */
   *matching(glob: string, options: { readonly owner?: string } = {}): Generator<KernelSymbol> {
-    const matches = compileGlob(glob)
+    for (const id of this.idsMatching(glob, options)) yield new KernelSymbol(this, id)
+  }
+
+  /** The ids of `matching`, for callers that look at many and keep few; of one kind of symbol if asked. */
+  idsMatching(
+    glob: string,
+    options: { readonly owner?: string | undefined; readonly kinds?: KindFilter } = {},
+  ): Generator<number, void, void> {
     const ownerMatches = options.owner === undefined ? undefined : compileGlob(options.owner)
-    const wanted = ownerMatches && this.owners.map((name) => ownerMatches(name))
-    for (let id = 0; id < this.size; id++) {
-      if (wanted !== undefined && wanted[ownerOf(this.#columns, id)] === false) continue
-      if (matches(this.nameOf(id))) yield new KernelSymbol(this, id)
-    }
+    const owners = ownerMatches && this.owners.map((name) => ownerMatches(name))
+    const table = { columns: this.#columns, nameOf: (id: number) => this.nameOf(id) }
+    return scanNames(table, glob, { owners, kinds: options.kinds })
   }
 
   /** The ids of every symbol whose name is exactly these bytes, in file order. */
