@@ -6,7 +6,16 @@ export { Types } from './btf/types.ts'
 export { formatAddress, parseAddress } from './core/address.ts'
 export { decodeName, encodeName } from './core/bytes.ts'
 export * from './core/errors.ts'
-export { attachKernel, Kernel, type OpenOptions, openKernel, type Timing } from './kernel.ts'
+export {
+  attachKernel,
+  Kernel,
+  type OpenOptions,
+  openKernel,
+  type Refreshed,
+  type Timing,
+  type WatchOptions,
+} from './kernel.ts'
+export { Change, type Difference, differenceOf } from './load/changes.ts'
 export type { LoadProgress } from './load/load.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'

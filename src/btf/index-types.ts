@@ -85,7 +85,7 @@ export function readShape(blob: Uint8Array<SharedArrayBuffer>, base: BaseShape =
   const { typesStart, typesBytes, stringsStart, stringsBytes } = normal.header
   const bytes = normal.blob
   const layout = readLayout(bytes, normal.header) ?? base.layout
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
   const count = countTypes(words, typesStart >>> 2, (typesStart + typesBytes) >>> 2, layout)
   return {
     typeCount: base.typeCount + count,
@@ -136,7 +136,7 @@ export function* indexTypesSteps(
   }
 
   const offsets = new Uint32Array(room)
-  const hashes = new Uint32Array(room)
+  const hashes = new Int32Array(room)
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
@@ -213,7 +213,7 @@ function writeRow(row: Uint32Array, set: IndexedBlob, base: BaseShape): void {
 
 /** Writes the compressed rows of the name index: count per bucket, running sums, then the entries in order. */
 class NameRows {
-  readonly #hashes: Uint32Array
+  readonly #hashes: Int32Array
   readonly #count: number
   readonly #shift: number
   readonly #ordinalBits: number
@@ -221,7 +221,7 @@ class NameRows {
   readonly #entries: Uint32Array
 
   constructor(
-    hashes: Uint32Array,
+    hashes: Int32Array,
     count: number,
     bucketBits: number,
     ordinalBits: number,

@@ -10,6 +10,9 @@ import {
   ROW_WORDS,
 } from './index-layout.ts'
 
+/** The table from ordinals to sets has an entry for so many ordinals: two modules or so. */
+const COARSE_BITS = 6
+
 /** The view of one type index. */
 export class IndexView {
   readonly rows: Uint32Array
@@ -24,6 +27,8 @@ export class IndexView {
   readonly #rowsOffset: number
   /** First ordinals, close together: rows are wider than cache lines. */
   readonly #starts: Uint32Array
+  /** By ordinal >>> COARSE_BITS: the last set that begins at or before the first of those ordinals. */
+  readonly #coarse: Uint32Array
 
   /** @throws BadFormatError if the buffer holds something else. */
   constructor(buffer: SharedArrayBuffer) {
@@ -41,6 +46,11 @@ export class IndexView {
     this.#ordinalBits = head[HEAD_ORDINAL_BITS]!
     this.#rowsOffset = sections.sets.offset
     this.#starts = Uint32Array.from({ length: this.setCount }, (_, i) => this.rows[i * ROW_WORDS + ROW_FIRST_ORDINAL]!)
+    this.#coarse = new Uint32Array((this.offsets.length >>> COARSE_BITS) + 1)
+    for (let i = 0, set = 0; i < this.#coarse.length; i++) {
+      while (set + 1 < this.setCount && this.#starts[set + 1]! <= i << COARSE_BITS) set++
+      this.#coarse[i] = set
+    }
   }
 
   /** Number of the set whose row is at a byte offset of the buffer. */
@@ -61,15 +71,10 @@ export class IndexView {
   /** The set that an ordinal belongs to. */
   setOf(ordinal: number): number {
     const starts = this.#starts
-    let low = 0
-    let high = starts.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (starts[middle]! <= ordinal) low = middle
-      else high = middle - 1
-    }
-    // A set without types has the same first ordinal as the next one, which the search has passed already.
-    return low
+    let set = this.#coarse[ordinal >>> COARSE_BITS]!
+    // A set without types has the same first ordinal as the next one, which is the right one.
+    while (set + 1 < starts.length && starts[set + 1]! <= ordinal) set++
+    return set
   }
 
   /**

@@ -14,11 +14,12 @@ function finish(hash: number): number {
   h = Math.imul(h, 0x2c1b3c6d)
   h ^= h >>> 12
   h = Math.imul(h, 0x297a2d39)
-  // Never 0, which stands for "no name" where hashes are kept.
-  return (h ^ (h >>> 15)) >>> 0 || 1
+  // Never 0, which stands for "no name" where hashes are kept. Signed, because code that is not compiled yet keeps an
+  // integer of 32 bits without an allocation only if it is signed.
+  return (h ^ (h >>> 15)) | 0 || 1
 }
 
-/** Hash of the NUL-terminated name at `start`. */
+/** Hash of the NUL-terminated name at `start`: 32 bits, signed. */
 export function hashBytes(bytes: Uint8Array, start: number): number {
   let h = OFFSET_BASIS
   const end = start + HASHED_BYTES

@@ -28,6 +28,8 @@ import {
   ROW_STRINGS_BYTES,
   ROW_STRINGS_START,
   ROW_TYPE_COUNT,
+  ROW_TYPES_BYTES,
+  ROW_TYPES_START,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
@@ -139,6 +141,12 @@ export class TypeSet {
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
   }
 
+  /** Position in `words` after the last own record. */
+  get typesEnd(): number {
+    const rows = this.#index.rows
+    return this.#firstWord + ((rows[this.#row + ROW_TYPES_START]! + rows[this.#row + ROW_TYPES_BYTES]!) >>> 2)
+  }
+
   /** Word `i` of a type's record, whichever set it is in; 0 for void and ids that do not exist. */
   word(id: number, i: number): number {
     const set = this.owner(id)
@@ -192,7 +200,12 @@ export class TypeSet {
 
   /** Whether an own type's name equals a byte string (see `byteString`). */
   nameEquals(id: number, name: string): boolean {
-    const offset = this.words[this.position(id)]!
+    return this.nameEqualsAt(this.position(id), name)
+  }
+
+  /** The same for the own type whose record is at a position of `words`. */
+  nameEqualsAt(at: number, name: string): boolean {
+    const offset = this.words[at]!
     // Most names are the set's own: no need to ask for the place then.
     if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.#strings + offset, name)
     const place = this.locateName(offset)

@@ -1,6 +1,7 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
+import { essentialName } from './core-spec.ts'
 import { infoKind, KIND_COUNT, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
@@ -51,7 +52,8 @@ export class Types {
   /** Why a set cannot be used, such as a wrong base; found when it is first attached. */
   readonly #failures = new Map<string, KerndexError>()
   readonly #byName = new Map<string, number>()
-  readonly #groups = new Map<SharedArrayBuffer, Group>()
+  readonly #groups: Group[] = []
+  readonly #groupOf = new Map<SharedArrayBuffer, Group>()
   readonly #hits: number[] = []
   readonly #lazy: LazyModules | undefined
   readonly #pending: Set<string>
@@ -122,29 +124,49 @@ export class Types {
     }
     const query = byteString(name)
     if (query === undefined || query === '') return []
-    this.#loadPending()
+    if (this.#pending.size > 0) this.#loadPending()
     const wanted = kind === undefined ? undefined : kindNumber(kind)
-    const found: { rank: number; candidate: TypeCandidate }[] = []
+    const found: TypeCandidate[] = []
+    const ranks: number[] = []
     const hash = hashByteString(query)
     const hits = this.#hits
-    for (const { view, sets } of this.#groups.values()) {
+    for (const { view, sets } of this.#groups) {
       hits.length = 0
       if (view.sorted) {
         const set = sets[0]! < 0 ? undefined : this.#attach(sets[0]!)
         if (set) for (const id of set.idsInOrder(query)) hits.push(id - set.firstId)
       } else view.candidates(hash, hits)
-      for (const ordinal of hits) {
+      for (let i = 0; i < hits.length; i++) {
+        const ordinal = hits[i]!
         const number = view.setOf(ordinal)
         const rank = sets[number]!
-        const set = rank < 0 ? undefined : this.#attach(rank)
+        const set = rank < 0 ? undefined : (this.#sets[rank] ?? this.#attach(rank))
         if (!set) continue
         const id = set.firstId + ordinal - view.firstOrdinal(number)
-        if (!set.nameEquals(id, query) || !isKind(set, id, wanted)) continue
-        found.push({ rank, candidate: candidate(set, id, name) })
+        const at = set.position(id)
+        if (!set.nameEqualsAt(at, query)) continue
+        const kindFound = infoKind(set.words[at + 1]!)
+        if (wanted !== undefined && (wanted < 0 ? kindFound < KIND_COUNT : kindFound !== wanted)) continue
+        found.push({ module: set.name, id, kind: kindName(kindFound), name })
+        ranks.push(rank)
       }
     }
-    if (found.length > 1) found.sort((a, b) => a.rank - b.rank || a.candidate.id - b.candidate.id)
-    return found.map((each) => each.candidate)
+    return found.length > 1 ? inOrder(found, ranks) : found
+  }
+
+  /**
+   * Every type whose name is `name` or a flavour of it (`name___anything`), in the kernel's order: the candidates of a
+   * CO-RE relocation.
+   */
+  findEssential(name: string, options: FindOptions = {}): TypeCandidate[] {
+    const found = this.find(name, options)
+    const sets = options.module === undefined ? this.sets : [this.set(options.module)]
+    const flavoured = sets.flatMap((set) =>
+      set ? (flavoursOf(set).get(name) ?? []).map((id) => candidate(set, id, set.nameOf(id))) : [],
+    )
+    if (flavoured.length === 0) return found
+    const rank = (each: TypeCandidate): number => this.#byName.get(each.module) ?? 0
+    return [...found, ...flavoured].sort((a, b) => rank(a) - rank(b) || a.id - b.id)
   }
 
   /**
@@ -255,11 +277,12 @@ export class Types {
     const rank = this.#records.length
     this.#records.push(record)
     this.#byName.set(record.name, rank)
-    let group = this.#groups.get(record.index)
+    let group = this.#groupOf.get(record.index)
     if (!group) {
       const view = viewIndex(record.index)
       group = { view, sets: new Int32Array(view.setCount).fill(-1) }
-      this.#groups.set(record.index, group)
+      this.#groupOf.set(record.index, group)
+      this.#groups.push(group)
     }
     group.sets[group.view.setAt(record.indexOffset)] = rank
   }
@@ -300,6 +323,26 @@ export class Types {
   }
 }
 
+const flavours = new WeakMap<TypeSet, Map<string, number[]>>()
+
+/** Types of a set whose names have a flavour, by essential name. Kernels have hardly any. */
+function flavoursOf(set: TypeSet): ReadonlyMap<string, readonly number[]> {
+  let table = flavours.get(set)
+  if (!table) {
+    table = new Map()
+    for (let id = set.firstId; id < set.endId; id++) {
+      const name = set.nameOf(id)
+      const essential = name.includes('___') ? essentialName(name) : name
+      if (essential === name) continue
+      const ids = table.get(essential)
+      if (ids) ids.push(id)
+      else table.set(essential, [id])
+    }
+    flavours.set(set, table)
+  }
+  return table
+}
+
 const ROOTS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'TYPEDEF'])
 const HAS_STEPS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'ARRAY', 'PTR'])
 const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
@@ -308,10 +351,13 @@ const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
   enum: new Set(['ENUM', 'ENUM64']),
 }
 
-function isKind(set: TypeSet, id: number, wanted: number | undefined): boolean {
-  if (wanted === undefined) return true
-  const kind = infoKind(set.words[set.position(id) + 1]!)
-  return wanted < 0 ? kind >= KIND_COUNT : kind === wanted
+/** Candidates by rank of their set, then id. Each index gives its own in order; most often that is all there is to do. */
+function inOrder(found: TypeCandidate[], ranks: readonly number[]): TypeCandidate[] {
+  let sorted = true
+  for (let i = 1; i < ranks.length && sorted; i++) sorted = ranks[i - 1]! <= ranks[i]!
+  if (sorted) return found
+  const order = found.map((_, i) => i).sort((a, b) => ranks[a]! - ranks[b]! || found[a]!.id - found[b]!.id)
+  return order.map((i) => found[i]!)
 }
 
 function candidate(set: TypeSet, id: number, name: string): TypeCandidate {

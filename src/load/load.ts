@@ -3,13 +3,15 @@
 
 import { release } from 'node:os'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
-import { type Absence, type FactFile, isAbsence, type Source } from '../sources/source.ts'
+import { inSharedMemory } from '../sources/later.ts'
+import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { Pacer } from './pacer.ts'
-import type { Handle, HostFacts } from './snapshot.ts'
-import { type LoaderThreads, loadSymbols } from './symbols.ts'
+import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
+import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
 import { Timeline } from './timeline.ts'
-import { loadTypes } from './types.ts'
+import { type LoadedTypes, loadTypes, NO_TYPES } from './types.ts'
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -21,62 +23,113 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   readonly threads?: LoaderThreads | undefined
-  /** Whether to load types; default true. */
-  readonly types?: boolean
+  /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
+  readonly types?: boolean | 'lazy'
+  /** Load what the planner of probes needs as well, so that its first plan has nothing to read. */
+  readonly probes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+  /** Which symbols to keep; default all. */
+  readonly keep?: Keep | undefined
+  /** The modules whose types to load beside vmlinux; default all. */
+  readonly modules?: ReadonlySet<string> | undefined
+  /** What the load before this one remembers: what has not changed is taken over. */
+  readonly earlier?: LoadMemory | undefined
   /** Bytes of text a chunk; the result does not depend on it. */
-  readonly chunkBytes?: number
+  readonly chunkBytes?: number | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
+/** What a load leaves behind for the next one of the same source. */
+export interface LoadMemory {
+  readonly text: TextMemory
+  readonly types: LoadedTypes
+  readonly handle: Handle
+}
+
+/** A finished load. */
+export interface Loaded {
+  /** Of the new generation; that of the earlier load where nothing has changed. */
+  readonly handle: Handle
+  readonly memory: LoadMemory
+  readonly timeline: Timeline
+}
+
 /**
- * Loads a source.
+ * Loads a source as the given generation.
  * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; NotReadableError, LimitError,
  * WorkerFailedError, AbortedError
  */
-export async function loadKernel(
-  source: Source,
-  generation: number,
-  options: LoadOptions = {},
-): Promise<{ handle: Handle; timeline: Timeline }> {
+export async function loadKernel(source: Source, generation: number, options: LoadOptions = {}): Promise<Loaded> {
   const timeline = new Timeline()
   const pacer = new Pacer(options.signal)
-  const { threads, chunkBytes, onProgress } = options
+  const { threads, chunkBytes, onProgress, earlier, keep } = options
   pacer.check()
   const reader = source.openSymbols()
   const expected = reader.sizeHint
   const facts = gatherFacts(source)
-  const types =
-    options.types === false
-      ? Promise.resolve({ records: [], absences: [] })
-      : source
-          .btfFiles()
-          .then((files) =>
-            isAbsence(files) ? { records: [], absences: [files] } : loadTypes(files, { threads, pacer, timeline }),
-          )
-  const table = loadSymbols(reader, {
+  const symbols = loadSymbols(reader, {
     threads,
     pacer,
     timeline,
+    keep,
+    earlier: earlier?.text,
     facts: facts.then(({ modules }) => ({ ranges: modules === undefined ? [] : modules.flatMap(rangeOf) })),
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  // Both are waited for even when one fails, so that nothing is left running or unhandled.
-  const [symbols, sets, host] = await Promise.allSettled([table, types, facts])
-  if (symbols.status === 'rejected') throw symbols.reason
-  if (sets.status === 'rejected') throw sets.reason
-  if (host.status === 'rejected') throw host.reason
-  const { buffer, badCount, bad } = symbols.value
+  const types = gatherTypes(source, options, pacer, timeline)
+  // All are waited for even when one fails, so that nothing is left running or unhandled.
+  await Promise.allSettled([symbols, types, facts])
+  const [{ table, memory }, { sets, later }, host] = await Promise.all([symbols, types, facts])
+  if (earlier !== undefined && table === undefined && sameSets(sets, earlier.types)) {
+    return { handle: earlier.handle, memory: earlier, timeline }
+  }
   const handle: Handle = {
     kerndex: 1,
     generation,
-    symbols: buffer,
-    types: sets.value.records,
-    host: { ...host.value, absences: [...host.value.absences, ...sets.value.absences] },
-    skipped: { count: badCount, lines: bad },
+    symbols: table?.buffer ?? earlier!.handle.symbols,
+    types: sets.records,
+    host: { ...host, absences: [...host.absences, ...sets.absences] },
+    skipped:
+      table === undefined
+        ? earlier!.handle.skipped
+        : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
+    later: { facts: await probeFacts(source, options.probes === true), types: later },
   }
-  return { handle, timeline }
+  return { handle, memory: { text: memory, types: sets, handle }, timeline }
+}
+
+/** The sets that are loaded now, and the files that are left for later. */
+async function gatherTypes(
+  source: Source,
+  { threads, modules, earlier, types = true }: LoadOptions,
+  pacer: Pacer,
+  timeline: Timeline,
+): Promise<{ sets: LoadedTypes; later: readonly BtfFile[] }> {
+  if (types === false) return { sets: NO_TYPES, later: [] }
+  const files = await source.btfFiles()
+  if (isAbsence(files)) return { sets: { ...NO_TYPES, absences: [files] }, later: [] }
+  const wanted = files.filter(({ module }) => module === 'vmlinux' || modules?.has(module) !== false)
+  const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
+  const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types)
+  return { sets, later: wanted.filter((file) => !now.includes(file)) }
+}
+
+/** The files that plans of probes are made from: in shared memory, or where to find them. */
+async function probeFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
+  const records = await Promise.all(
+    PROBE_FACTS.map(async (name): Promise<[FactFile, FactRecord]> => {
+      const paths = source.factPaths(name)
+      if (paths.length > 0 && !now) return [name, { paths }]
+      const fact = await source.fact(name)
+      return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
+    }),
+  )
+  return Object.fromEntries(records)
+}
+
+function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
+  return a.records.length === b.records.length && a.records.every((record, i) => record === b.records[i])
 }
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */

@@ -15,7 +15,7 @@ import {
 import { alignOf, sizeOf } from '../btf/sizes.ts'
 import { decodeType, type FuncProtoType, skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
-import { type ArgumentPlace, type Architecture, placeArguments, type ValueShape } from './conventions.ts'
+import { type Architecture, type ArgumentPlace, placeArguments, type ValueShape } from './conventions.ts'
 
 /** One argument. */
 export interface FunctionArgument {

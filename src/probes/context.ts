@@ -1,10 +1,9 @@
 // What the planner knows of a kernel: its symbols and types, and what the host's files say, each read when first needed.
 
-import type { Types } from '../btf/types.ts'
 import type { TypeSet } from '../btf/type-set.ts'
+import type { Types } from '../btf/types.ts'
 import { KerndexError } from '../core/errors.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
-import { isText } from '../symbols/regions.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { Blacklist } from './blacklist.ts'
 import type { Architecture } from './conventions.ts'
@@ -166,7 +165,7 @@ export class ProbeContext {
     const within = owner === undefined ? {} : { owner }
     return this.symbols
       .named(name, within)
-      .filter(({ type }) => isText(type.charCodeAt(0)))
+      .filter(({ type }) => /[tTwW]/.test(type))
       .map(({ id }) => id)
   }
 
@@ -174,7 +173,8 @@ export class ProbeContext {
     const how = `it has no BTF of ${module}; a kernel with CONFIG_DEBUG_INFO_BTF shows it as /sys/kernel/btf/${module}`
     try {
       const set = this.#source.types.set(module)
-      if (set === undefined) return reason('UNKNOWN_BTF', `No BTF found for ${module} in ${this.#source.host.source}: ${how}`)
+      if (set === undefined)
+        return reason('UNKNOWN_BTF', `No BTF found for ${module} in ${this.#source.host.source}: ${how}`)
       this.opened.add(module)
       return set
     } catch (error) {
@@ -190,7 +190,9 @@ export class ProbeContext {
     }
     // Mainline refuses kprobes from confidentiality on; distributions' kernels draw the line elsewhere.
     if (level === 'integrity') {
-      return [reason('UNKNOWN_LOCKDOWN', 'the kernel is locked down (integrity): some kernels refuse probes with EPERM then')]
+      return [
+        reason('UNKNOWN_LOCKDOWN', 'the kernel is locked down (integrity): some kernels refuse probes with EPERM then'),
+      ]
     }
     return []
   }

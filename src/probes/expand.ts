@@ -3,15 +3,15 @@
 import { infoKind, KIND_FUNC } from '../btf/format.ts'
 import { byteString } from '../btf/names.ts'
 import type { TypeSet } from '../btf/type-set.ts'
-import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
 import { formatAddress } from '../core/address.ts'
+import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
 import type { ProbeContext } from './context.ts'
 import { kprobeReasons, placeReasons, traceable, trampolineReasons } from './judge.ts'
 import { atLeast, MODULES_TOLD_APART_SINCE } from './kernel-rules.ts'
 import { isBetter, type Reason, reason, type Warning } from './reasons.ts'
 import { isReturn, isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
-import type { SuffixedSymbol } from './suffix-index.ts'
 import { notOffered } from './suffix.ts'
+import type { SuffixedSymbol } from './suffix-index.ts'
 import { candidateOf, ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
 
 /** What to do with one name that stands for several functions. */
@@ -92,9 +92,19 @@ export class Expander {
     const match = symbols.at(address, { kinds: 'text' })
     if (match === undefined) {
       const message = `${formatAddress(address)} is in no function`
-      return this.#target({ spec: spec.text, kind, function: spec.text, module: undefined, reasons: [reason('NOT_TEXT', message)] })
+      return this.#target({
+        spec: spec.text,
+        kind,
+        function: spec.text,
+        module: undefined,
+        reasons: [reason('NOT_TEXT', message)],
+      })
     }
-    const id = offered(match.symbol.id, match.aliases.map((alias) => alias.id), (each) => symbols.nameOf(each))
+    const id = offered(
+      match.symbol.id,
+      match.aliases.map((alias) => alias.id),
+      (each) => symbols.nameOf(each),
+    )
     const reasons = kprobeReasons(this.#context, { id, offset: match.offset, returns: kind === 'kretprobe' })
     return this.#target({
       spec: spec.text,
@@ -164,7 +174,9 @@ export class Expander {
     const where = owners.length > 1 ? `in ${owners.join(', ')}` : `all in ${owners[0]}`
     const ways = [
       ...(owners.length > 1 ? [`name the module, as in ${kind}:${owners[0]}:${name}`] : []),
-      ...(isTrampoline(kind) ? [] : ['attach to all of them by address', 'give one address', 'ask for the first on purpose']),
+      ...(isTrampoline(kind)
+        ? []
+        : ['attach to all of them by address', 'give one address', 'ask for the first on purpose']),
     ]
     if (isTrampoline(kind) && owners.length === 1) ways.push('use a kprobe by address: BTF cannot say which is meant')
     const message = `${name} is ${ids.length} functions, ${where}; ${ways.join(', or ')}`
@@ -186,7 +198,8 @@ export class Expander {
     const variants = ids.length > 0 ? [] : this.#variants(spec)
     // Only the types of modules that have such a symbol are opened; those of vmlinux always are.
     const touched = new Set([...ids, ...variants.map(({ id }) => id)].map((id) => symbols.ownerOf(id)))
-    if (spec.module !== undefined && !isGlob(spec.module) && this.#context.isLoaded(spec.module)) touched.add(spec.module)
+    if (spec.module !== undefined && !isGlob(spec.module) && this.#context.isLoaded(spec.module))
+      touched.add(spec.module)
     const wanted = moduleMatcher(spec.module)
     this.#context.typeSet('vmlinux')
     if (wanted('vmlinux')) touched.add('vmlinux')
@@ -230,7 +243,13 @@ export class Expander {
     const everyModule = policy === 'all' || (spec.module !== undefined && isGlob(spec.module))
     const chosen = candidates.length > 1 && policy === 'first' ? candidates.slice(0, 1) : candidates
     if (chosen.length > 1 && !everyModule) {
-      return [this.#ambiguous(spec, kind, chosen.flatMap((func) => func.ids))]
+      return [
+        this.#ambiguous(
+          spec,
+          kind,
+          chosen.flatMap((func) => func.ids),
+        ),
+      ]
     }
     return chosen.map((func) => {
       if (func.ids.length > 1 && policy !== 'first') return this.#ambiguous(spec, kind, func.ids)
@@ -343,7 +362,8 @@ export class Expander {
     const why = rejected === 0 ? '' : `; ${rejected} functions have such a name but cannot be attached to`
     const message = `No matches for ${kind} ${module ?? '*'}:${spec.function}${why}`
     // Where the types of a module that was named are missing, nothing is known of its functions.
-    const set = isTrampoline(kind) && module !== undefined && !isGlob(module) ? this.#context.typeSet(module) : undefined
+    const set =
+      isTrampoline(kind) && module !== undefined && !isGlob(module) ? this.#context.typeSet(module) : undefined
     if (set !== undefined && 'code' in set) return this.#target({ ...parts, reasons: [set] })
     return this.#target({ ...parts, reasons: [reason('NO_MATCH', message)] })
   }
@@ -372,7 +392,11 @@ export class Expander {
     const touched = new Set<string>()
     for (const id of this.#idsMatching(spec)) {
       const owner = symbols.ownerOf(id)
-      if (!touched.has(owner) && notOffered(symbols.nameOf(id)) === undefined && traceable(this.#context, id) !== 'no') {
+      if (
+        !touched.has(owner) &&
+        notOffered(symbols.nameOf(id)) === undefined &&
+        traceable(this.#context, id) !== 'no'
+      ) {
         touched.add(owner)
       }
     }
@@ -382,7 +406,8 @@ export class Expander {
       const set = this.#context.typeSet(module)
       if ('code' in set) continue
       for (let funcId = set.firstId; funcId < set.endId; funcId++) {
-        if (infoKind(set.words[set.position(funcId) + 1]!) !== KIND_FUNC || !set.nameStartsWith(funcId, prefix)) continue
+        if (infoKind(set.words[set.position(funcId) + 1]!) !== KIND_FUNC || !set.nameStartsWith(funcId, prefix))
+          continue
         const name = set.nameOf(funcId)
         if (!matches(name)) continue
         const ids = this.#context.functionsNamed(name, module)

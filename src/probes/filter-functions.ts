@@ -100,7 +100,7 @@ function insert(slots: Uint32Array, hashes: Int32Array, mask: number, line: numb
   hashes[slot] = hash
 }
 
-function widen(slots: Uint32Array, hashes: Int32Array): { slots: Uint32Array; hashes: Int32Array } {
+function widen(slots: Uint32Array, hashes: Int32Array) {
   const wider = { slots: new Uint32Array(slots.length * 4), hashes: new Int32Array(slots.length * 4) }
   for (let i = 0; i < slots.length; i++) {
     if (slots[i] !== 0) insert(wider.slots, wider.hashes, wider.slots.length - 1, slots[i]!, hashes[i]!)

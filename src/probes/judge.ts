@@ -1,7 +1,7 @@
 // Can this be attached? The kernel's own checks, one after the other, for a kprobe at an address and for a BPF trampoline
 // at a function. A fact that is missing makes the answer unknown, never yes.
 
-import { infoVlen, KIND_FUNC_PROTO, KIND_FLOAT, KIND_INT, KIND_PTR, KIND_STRUCT, KIND_UNION } from '../btf/format.ts'
+import { infoVlen, KIND_FLOAT, KIND_FUNC_PROTO, KIND_INT, KIND_PTR, KIND_STRUCT, KIND_UNION } from '../btf/format.ts'
 import { sizeOf } from '../btf/sizes.ts'
 import { skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
@@ -91,7 +91,9 @@ export function placeReasons(context: ProbeContext, id: number): readonly Reason
   const owner = symbols.ownerOf(id)
   if (owner !== 'vmlinux') {
     if (owner === 'bpf') {
-      return [reason('NOT_TEXT', `${name} is a BPF program: kprobes are refused, and fentry needs the program, not a name`)]
+      return [
+        reason('NOT_TEXT', `${name} is a BPF program: kprobes are refused, and fentry needs the program, not a name`),
+      ]
     }
     if (owner.startsWith('__builtin__')) {
       return [reason('NOT_TEXT', `${name} is code that the kernel made at run time (${owner})`)]
@@ -139,7 +141,9 @@ export function kprobeReasons(context: ProbeContext, { id, offset, returns }: Kp
     const why = () => `the kprobe blacklist is missing (${blacklist.reason}): ${BLACKLIST_HOW}`
     reasons.push(shared(context, 'UNKNOWN_BLACKLIST', why))
   } else if (isBlacklisted(context, id, offset)) {
-    reasons.push(reason('BLACKLISTED', `${symbols.nameOf(id)} is on the kprobe blacklist: register_kprobe gives EINVAL`))
+    reasons.push(
+      reason('BLACKLISTED', `${symbols.nameOf(id)} is on the kprobe blacklist: register_kprobe gives EINVAL`),
+    )
   }
   if (!context.kprobesOnNotrace) {
     const verdict = traceableOrBase(context, id)
@@ -189,7 +193,8 @@ function filterReason(context: ProbeContext, verdict: 'unknown' | 'which'): Reas
     return shared(
       context,
       'UNKNOWN_WHICH_TRACEABLE',
-      () => 'only some of the functions of this name can be traced, and available_filter_functions does not say which; available_filter_functions_addrs (since Linux 6.5) does',
+      () =>
+        'only some of the functions of this name can be traced, and available_filter_functions does not say which; available_filter_functions_addrs (since Linux 6.5) does',
     )
   }
   const { filter } = context
@@ -215,13 +220,17 @@ export function trampolineReasons(context: ProbeContext, place: TrampolinePlace)
   const reasons: Reason[] = [...general]
   if (id === undefined) {
     reasons.push(
-      reason('BTF_NO_ADDRESS', `The address of function ${name} cannot be found: ${set.name} has no symbol of that name`),
+      reason(
+        'BTF_NO_ADDRESS',
+        `The address of function ${name} cannot be found: ${set.name} has no symbol of that name`,
+      ),
     )
   } else {
     reasons.push(...placeReasons(context, id))
     if (reasons.length > general.length) return reasons
     const verdict = traceable(context, id)
-    if (verdict === 'no') reasons.push(reason('NOTRACE', `ftrace cannot hook ${name}: it is not in available_filter_functions`))
+    if (verdict === 'no')
+      reasons.push(reason('NOTRACE', `ftrace cannot hook ${name}: it is not in available_filter_functions`))
     else if (verdict !== 'yes') reasons.push(filterReason(context, verdict))
   }
   architectureReasons(context, reasons)
@@ -242,7 +251,11 @@ function architectureReasons(context: ProbeContext, reasons: Reason[]): void {
   const { architecture, release } = context
   if (architecture === undefined) {
     reasons.push(
-      shared(context, 'UNKNOWN_ARCHITECTURE', () => 'no symbol tells the architecture, and with it whether BPF trampolines exist'),
+      shared(
+        context,
+        'UNKNOWN_ARCHITECTURE',
+        () => 'no symbol tells the architecture, and with it whether BPF trampolines exist',
+      ),
     )
     return
   }
@@ -295,7 +308,8 @@ function prototypeReasons(context: ProbeContext, set: TypeSet, funcId: number, n
     const size = sizeOf(set, id)
     if (kind === KIND_STRUCT) structs = true
     if (kind === KIND_FLOAT || size === undefined || size === 0 || size > LARGEST_STRUCT_ARGUMENT) {
-      const what = kind === KIND_STRUCT || kind === KIND_UNION ? `a struct of ${size ?? 0} bytes` : 'a type that cannot be passed'
+      const what =
+        kind === KIND_STRUCT || kind === KIND_UNION ? `a struct of ${size ?? 0} bytes` : 'a type that cannot be passed'
       refuse(`has as argument ${i + 1} ${what}; up to ${LARGEST_STRUCT_ARGUMENT} bytes are supported`)
       return
     }
@@ -332,7 +346,8 @@ function modifyReasons(context: ProbeContext, module: string, name: string, reas
   if (name.startsWith('security_')) return
   const { errorInjection } = context
   if (isAbsence(errorInjection)) {
-    const why = () => `the list of functions whose errors may be injected is missing (${errorInjection.reason}): ${INJECTION_HOW}`
+    const why = () =>
+      `the list of functions whose errors may be injected is missing (${errorInjection.reason}): ${INJECTION_HOW}`
     reasons.push(shared(context, 'UNKNOWN_ERROR_INJECTION', why))
   } else if (!errorInjection.has(`${module}:${name}`)) {
     const what = `${name}() is not modifiable: neither a security_ hook nor in the error injection list`

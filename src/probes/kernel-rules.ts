@@ -70,12 +70,13 @@ export const TRAMPOLINES_SINCE: Readonly<Record<Architecture, Since>> = {
  * Argument words that a trampoline passes in registers, and since when it passes more on the stack
  * (arch_prepare_bpf_trampoline of each architecture).
  */
-export const TRAMPOLINE_WORDS: Readonly<Record<Architecture, { readonly words: number; readonly moreSince?: Since }>> = {
-  x86_64: { words: 6, moreSince: [6, 6] },
-  arm64: { words: 8, moreSince: [6, 16] },
-  s390x: { words: 5, moreSince: [6, 3] },
-  riscv64: { words: 8, moreSince: [6, 11] },
-}
+export const TRAMPOLINE_WORDS: Readonly<Record<Architecture, { readonly words: number; readonly moreSince?: Since }>> =
+  {
+    x86_64: { words: 6, moreSince: [6, 6] },
+    arm64: { words: 8, moreSince: [6, 16] },
+    s390x: { words: 5, moreSince: [6, 3] },
+    riscv64: { words: 8, moreSince: [6, 11] },
+  }
 
 /** Since when arguments may be structs (x86-64 first). */
 export const STRUCT_ARGUMENTS_SINCE: Since = [6, 1]

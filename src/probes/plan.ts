@@ -3,7 +3,7 @@
 import type { ProbeContext } from './context.ts'
 import { type AmbiguityPolicy, Expander } from './expand.ts'
 import { type Reason, reason, type Verdict, type Warning } from './reasons.ts'
-import { parseSpec, type ProbeSpec } from './spec.ts'
+import { type ProbeSpec, parseSpec } from './spec.ts'
 import type { ProbeTarget } from './target.ts'
 
 /** What a plan depends on beside the specifications. */
@@ -122,7 +122,8 @@ export function makePlan(context: ProbeContext, specs: readonly string[], option
     const { targets, rejected } = expander.expand(spec)
     const checked = args === undefined ? targets : targets.map((target) => withArguments(target, args))
     const verdicts = new Set(checked.map(({ verdict }) => verdict))
-    const verdict: Verdict = verdicts.has('ok') || verdicts.has('unknown') ? (verdicts.has('unknown') ? 'unknown' : 'ok') : 'no'
+    const verdict: Verdict =
+      verdicts.has('ok') || verdicts.has('unknown') ? (verdicts.has('unknown') ? 'unknown' : 'ok') : 'no'
     return { spec, verdict, targets: checked, rejected }
   })
   return new ProbePlan(context, plans, args)
@@ -136,10 +137,20 @@ function withArguments(target: ProbeTarget, used: readonly string[]): ProbeTarge
   for (const wanted of used) {
     const found = args.find(({ name }) => name === wanted)
     if (target.btf === undefined) {
-      reasons.push(reason('UNKNOWN_ARGUMENTS', `No BTF found for ${target.module}:${target.function}: argument ${wanted} is not known`))
+      reasons.push(
+        reason(
+          'UNKNOWN_ARGUMENTS',
+          `No BTF found for ${target.module}:${target.function}: argument ${wanted} is not known`,
+        ),
+      )
     } else if (found === undefined) {
       const names = args.map(({ name }) => name).join(', ')
-      reasons.push(reason('ARGS_DISAGREE', `${target.function} has no argument ${wanted}; it has ${names === '' ? 'none' : names}`))
+      reasons.push(
+        reason(
+          'ARGS_DISAGREE',
+          `${target.function} has no argument ${wanted}; it has ${names === '' ? 'none' : names}`,
+        ),
+      )
     } else if (found.location === undefined || found.trusted === 'unknown' || found.trusted === 'no') {
       reasons.push(reason('UNKNOWN_ARGUMENTS', `where ${target.function} has its argument ${wanted} is not known`))
     }

@@ -52,7 +52,8 @@ export function bpftraceLine({ kind, method, symbol, module, address, offset }: 
     case 'fexit':
       return `${kind}:${module}:${symbol}`
     default:
-      if (method === 'address') return offset === 0 || kind === 'kprobe' ? `${kind}:${formatAddress(address)}` : undefined
+      if (method === 'address')
+        return offset === 0 || kind === 'kprobe' ? `${kind}:${formatAddress(address)}` : undefined
       return `${kind}:${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
   }
 }

@@ -89,7 +89,12 @@ export function parseSpec(text: string): ProbeSpec {
   } else if (firstColon >= 0) {
     const kinds = [...KINDS.keys()].join(', ')
     const what = head === '' ? JSON.stringify(':') : JSON.stringify(head)
-    throw new SpecError(text, 1, `a kind of probe (${kinds}); a module is named behind it, as in entry:module:name`, what)
+    throw new SpecError(
+      text,
+      1,
+      `a kind of probe (${kinds}); a module is named behind it, as in entry:module:name`,
+      what,
+    )
   }
 
   let module: string | undefined

@@ -98,7 +98,11 @@ export function notOffered(name: string): NotOffered | undefined {
  * @param base BTF has a FUNC of the base name
  * @param clang the kernel was built with clang, which drops arguments without renaming
  */
-export function trustOf(name: NameParts, btf: { readonly exact: boolean; readonly base: boolean }, clang: boolean): Trust {
+export function trustOf(
+  name: NameParts,
+  btf: { readonly exact: boolean; readonly base: boolean },
+  clang: boolean,
+): Trust {
   if (name.class === 'fragment' || name.class === 'label') return 'no'
   if (name.class === 'variant' && !btf.exact) {
     if (!btf.base) return 'unknown'

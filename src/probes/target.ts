@@ -1,8 +1,8 @@
 // One place that a plan looked at: what it is, whether a probe can be attached there, how, and with which arguments.
 
-import { formatAddress } from '../core/address.ts'
 import { prototypeOf } from '../btf/functions.ts'
 import type { TypeSet } from '../btf/type-set.ts'
+import { formatAddress } from '../core/address.ts'
 import { argumentsOf, type FunctionArgument } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { placeText } from './conventions.ts'
@@ -174,7 +174,8 @@ export class ProbeTarget {
     return this.declaredArguments.map(({ name, type, place }) => ({
       name,
       type,
-      location: place === undefined || architecture === undefined || !there ? undefined : placeText(architecture, place),
+      location:
+        place === undefined || architecture === undefined || !there ? undefined : placeText(architecture, place),
       trusted: there ? trusted : 'no',
     }))
   }
@@ -323,7 +324,9 @@ export class ProbeTarget {
 
 /** The first way to name a function to kprobes that no other symbol shares; the kernel counts symbols of every type. */
 function methodFor(context: ProbeContext, module: string, symbol: string): AttachMethod {
-  const counted = context.symbols.named(symbol).filter(({ owner }) => owner !== 'bpf' && !owner.startsWith('__builtin__'))
+  const counted = context.symbols
+    .named(symbol)
+    .filter(({ owner }) => owner !== 'bpf' && !owner.startsWith('__builtin__'))
   if (counted.length === 1) return 'name'
   if (module !== 'vmlinux' && counted.filter(({ owner }) => owner === module).length === 1) return 'module:name'
   return 'address'

@@ -2,6 +2,12 @@
 
 import { openReader } from './reader.ts'
 
+/** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
+export interface Blob {
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  readonly identity: string
+}
+
 /** The least room to begin with where the size is not known. */
 const LEAST_ROOM = 64 * 1024
 
@@ -10,7 +16,7 @@ const LEAST_ROOM = 64 * 1024
  * a caller can bound how long its thread is held.
  * @throws NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
  */
-export async function readBlob(path: string, breathe?: () => Promise<void>): Promise<Uint8Array<SharedArrayBuffer>> {
+export async function readBlob(path: string, breathe?: () => Promise<void>): Promise<Blob> {
   const reader = openReader(path)
   try {
     let bytes = new Uint8Array(new SharedArrayBuffer(reader.sizeHint || LEAST_ROOM))
@@ -31,10 +37,11 @@ export async function readBlob(path: string, breathe?: () => Promise<void>): Pro
       length += count
       if (breathe !== undefined) await breathe()
     }
-    if (length === bytes.length) return bytes
+    const { identity } = reader
+    if (length === bytes.length) return { bytes, identity }
     const exact = new Uint8Array(new SharedArrayBuffer(length))
     exact.set(bytes.subarray(0, length))
-    return exact
+    return { bytes: exact, identity }
   } finally {
     reader.close()
   }

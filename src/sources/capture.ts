@@ -30,15 +30,19 @@ export function captureSource(directory: string): Source {
       const folder = join(directory, 'btf')
       const names = await readdir(folder).catch((error: unknown) => absenceOf('btf', error))
       if (!Array.isArray(names)) return names
-      return vmlinuxFirst(names.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
+      const all = new Set(names)
+      const once = names.filter((name) => !(name.endsWith('.gz') && all.has(name.slice(0, -'.gz'.length))))
+      return vmlinuxFirst(once.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
     },
+    factPaths: (name) => [join(directory, name), join(directory, `${name}.gz`)],
     async fact(name) {
       const path = join(directory, name)
       try {
         return await readFile(path)
       } catch (error) {
         const packed = await readFile(`${path}.gz`).catch(() => undefined)
-        return packed === undefined ? absenceOf(name, error) : unpack(packed)
+        if (packed === undefined) return absenceOf(name, error)
+        return unpack(packed).catch((damage: unknown) => absenceOf(name, damage))
       }
     },
   }

@@ -1,9 +1,11 @@
 // Parsed chunks → the shared symbol table: names gathered in file order as chunks arrive, then order, columns and index.
 // Pure and deterministic: the bytes of the result depend on the text alone, not on how it was cut or who parsed it.
 
+import { decodeName, encodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
 import { flagSpecial } from './flags.ts'
+import { isData } from './kinds.ts'
 import {
   COUNTS,
   ROOT_BITS,
@@ -13,11 +15,12 @@ import {
   symbolColumns,
   symbolSectionBytes,
 } from './layout.ts'
-import { fingerprint, nameHash, splitName } from './names.ts'
+import { fingerprint, hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { orderByAddress } from './order.ts'
+import { indexPages, markCells } from './pages.ts'
 import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
-import { MARKERS, type MemoryRange, regionsOf } from './regions.ts'
-import { RootHeap } from './roots.ts'
+import { MARKERS, type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
+import { RootHeap, rootAt } from './roots.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -31,12 +34,40 @@ export interface BuiltTable {
   readonly badCount: number
   /** The first bad lines, up to LISTED_BAD_LINES, with their numbers in the whole text. */
   readonly bad: readonly BadLine[]
+  readonly leftOut: LeftOut
 }
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
   /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
   readonly ranges?: readonly MemoryRange[]
+}
+
+/** Which symbols a table keeps. What is left out is counted. */
+export interface Keep {
+  /** Keep data symbols (types b d r, any case) only if their name is among these; undefined keeps all. */
+  readonly data?: ReadonlySet<string> | undefined
+  /** Keep the symbols of these owners and of the core kernel only; undefined keeps all. */
+  readonly owners?: ReadonlySet<string> | undefined
+}
+
+/** How many symbols were left out, by reason. */
+export interface LeftOut {
+  readonly data: number
+  readonly owners: number
+}
+
+/** A stretch of the text as it was gathered, so that a later load can take it over unread. */
+interface Segment {
+  /** The symbols kept: file positions [from, to). */
+  readonly from: number
+  readonly to: number
+  readonly lines: number
+  readonly badCount: number
+  readonly bad: readonly BadLine[]
+  /** Owners in order of first appearance in the stretch. */
+  readonly owners: readonly string[]
+  readonly leftOut: LeftOut
 }
 
 /** Symbols worked on between two yields: about a millisecond even before the code is compiled. */
@@ -54,7 +85,7 @@ export class TableBuilder {
   #high: Uint32Array
   #low: Uint32Array
   #name: Uint32Array
-  #hash: Uint32Array
+  #rootHash: Uint32Array
   #owner: Uint16Array
   #kind: Uint8Array
   #roots: RootHeap
@@ -64,13 +95,22 @@ export class TableBuilder {
   #badCount = 0
   #bad: BadLine[] = []
 
+  readonly #keep: Keep
+  /** Hashes of the names in `keep.data`, by their lowest byte: nearly every other name is told apart by it. */
+  readonly #maybeKept = new Uint8Array(256)
+  #leftOut: LeftOut = { data: 0, owners: 0 }
+  readonly #segments: Segment[] = []
+  readonly #markers = new Map<string, Marker>()
+
   /** `expected`: about how many symbols will come, from the size of the text; more is no error. */
-  constructor(expected = 131_072) {
+  constructor(expected = 131_072, keep: Keep = {}) {
+    this.#keep = keep
+    for (const name of keep.data ?? []) this.#maybeKept[hashOfName(name) & 0xff] = 1
     this.#capacity = Math.max(1024, expected)
     this.#high = new Uint32Array(this.#capacity)
     this.#low = new Uint32Array(this.#capacity)
     this.#name = new Uint32Array(this.#capacity)
-    this.#hash = new Uint32Array(this.#capacity)
+    this.#rootHash = new Uint32Array(this.#capacity)
     this.#owner = new Uint16Array(this.#capacity)
     this.#kind = new Uint8Array(this.#capacity)
     this.#roots = new RootHeap(Math.ceil(this.#capacity * 0.6))
@@ -81,48 +121,130 @@ export class TableBuilder {
     return this.#count
   }
 
+  /** How many stretches of text were gathered. */
+  get segments(): number {
+    return this.#segments.length
+  }
+
   /**
    * Takes over the next chunk; `text` is what its root positions point into and may be reused afterwards.
    * @throws LimitError if there are more owners, or longer names in all, than a table can number.
    */
   *append(chunk: ParsedChunk, text: Uint8Array): Generator<void, void, void> {
-    const { count } = chunk
-    if (this.#count + count > this.#capacity) this.#grow(this.#count + count)
-    for (const { line, reason } of chunk.bad) {
+    const from = this.#count
+    if (from + chunk.count > this.#capacity) this.#grow(from + chunk.count)
+    const owners = chunk.owners.map((name) => (name === '' ? CORE_OWNER : name))
+    const kept = owners.map((name) => name === CORE_OWNER || this.#keep.owners?.has(name) !== false)
+    const numbers = owners.map((name, i) => (kept[i] === true ? this.#ownerNumber(name) : -1))
+    const leftOut = { data: 0, owners: 0 }
+    for (let at = 0; at < chunk.count; at += SLICE) {
+      if (at > 0) yield
+      this.#appendSymbols(chunk, text, numbers, at, Math.min(chunk.count, at + SLICE), leftOut)
+    }
+    const { lines, badCount, bad } = chunk
+    this.#close({ from, to: this.#count, lines, badCount, bad, owners: owners.filter((_, i) => kept[i]), leftOut })
+  }
+
+  /** Takes over a stretch of text that an earlier load has gathered and that has not changed, without parsing it. */
+  *appendFrom(earlier: TableBuilder, segment: number): Generator<void, void, void> {
+    const known = earlier.#segments[segment]!
+    const from = this.#count
+    const count = known.to - known.from
+    if (from + count > this.#capacity) this.#grow(from + count)
+    this.#high.set(earlier.#high.subarray(known.from, known.to), from)
+    this.#low.set(earlier.#low.subarray(known.from, known.to), from)
+    this.#kind.set(earlier.#kind.subarray(known.from, known.to), from)
+    this.#rootHash.set(earlier.#rootHash.subarray(known.from, known.to), from)
+    const numbers = new Uint16Array(earlier.#owners.length)
+    for (const name of known.owners) numbers[earlier.#ownerNumbers.get(name)!] = this.#ownerNumber(name)
+    const heap = earlier.#roots.bytes
+    for (let at = known.from; at < known.to; at += SLICE) {
+      if (at > known.from) yield
+      const to = Math.min(known.to, at + SLICE)
+      for (let i = at; i < to; i++) {
+        const reference = earlier.#name[i]!
+        const { start, length } = rootAt(heap, reference & ROOT_MASK)
+        const target = from + i - known.from
+        const root = this.#roots.add(heap, start, length, this.#rootHash[target]!)
+        this.#name[target] = ((reference >>> ROOT_BITS) << ROOT_BITS) | root
+        this.#owner[target] = numbers[earlier.#owner[i]!]!
+      }
+    }
+    for (const [name, marker] of earlier.#markers) {
+      if (marker.segment === segment && !this.#markers.has(name)) {
+        this.#markers.set(name, { ...marker, segment: this.#segments.length })
+      }
+    }
+    this.#count += count
+    this.#close({ ...known, from, to: this.#count })
+  }
+
+  /** Ends the stretch that was just gathered. */
+  #close(segment: Segment): void {
+    this.#segments.push(segment)
+    for (const { line, reason } of segment.bad) {
       if (this.#bad.length === LISTED_BAD_LINES) break
       this.#bad.push({ line: this.#lines + line, reason })
     }
-    this.#badCount += chunk.badCount
-    this.#lines += chunk.lines
-
-    const at = this.#count
-    this.#high.set(chunk.high, at)
-    this.#low.set(chunk.low, at)
-    this.#kind.set(chunk.type, at)
-    const numbers = Uint16Array.from(chunk.owners, (name) => this.#ownerNumber(name))
-    for (let from = 0; from < count; from += SLICE) {
-      if (from > 0) yield
-      this.#appendNames(chunk, text, numbers, from, Math.min(count, from + SLICE))
-    }
-    this.#count += count
+    this.#badCount += segment.badCount
+    this.#lines += segment.lines
+    const { data, owners } = segment.leftOut
+    this.#leftOut = { data: this.#leftOut.data + data, owners: this.#leftOut.owners + owners }
   }
 
-  #appendNames(chunk: ParsedChunk, text: Uint8Array, owners: Uint16Array, from: number, to: number): void {
-    const { rootStart, rootLength, rootHash, prefix, owner } = chunk
+  #appendSymbols(
+    chunk: ParsedChunk,
+    text: Uint8Array,
+    owners: readonly number[],
+    from: number,
+    to: number,
+    leftOut: { data: number; owners: number },
+  ): void {
+    const { high, low, kind, rootStart, rootLength, rootHash, prefix, owner } = chunk
     const roots = this.#roots
-    const base = this.#count
+    const onlyListedData = this.#keep.data !== undefined
+    let count = this.#count
     for (let i = from; i < to; i++) {
+      const number = owners[owner[i]!]!
       const hash = rootHash[i]!
-      const number = prefix[i]!
+      const family = prefix[i]!
+      if (MARKER_HASHES[hash & 0xff] === 1 && number === 0) this.#noteMarker(chunk, text, i)
+      if (number < 0) {
+        leftOut.owners++
+        continue
+      }
+      if (onlyListedData && isData(kind[i]!) && !this.#isListed(text, rootStart[i]!, rootLength[i]!, hash, family)) {
+        leftOut.data++
+        continue
+      }
       const root = roots.add(text, rootStart[i]!, rootLength[i]!, hash)
-      this.#name[base + i] = (number << ROOT_BITS) | root
-      this.#hash[base + i] = nameHash(hash, number)
-      this.#owner[base + i] = owners[owner[i]!]!
+      this.#high[count] = high[i]!
+      this.#low[count] = low[i]!
+      this.#kind[count] = kind[i]!
+      this.#name[count] = (family << ROOT_BITS) | root
+      this.#rootHash[count] = hash
+      this.#owner[count] = number
+      count++
     }
+    this.#count = count
   }
 
-  #ownerNumber(name: string): number {
-    const owner = name === '' ? CORE_OWNER : name
+  #isListed(text: Uint8Array, rootStart: number, rootLength: number, rootHash: number, prefix: number): boolean {
+    if (this.#maybeKept[nameHash(rootHash, prefix) & 0xff] === 0) return false
+    const root = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
+    return this.#keep.data?.has(PREFIXES[prefix]! + decodeName(root, rootStart, rootStart + rootLength)) === true
+  }
+
+  /** Remembers where a section marker is, the first of its name, even if the symbol itself is left out. */
+  #noteMarker({ high, low, rootStart, rootLength, prefix }: ParsedChunk, text: Uint8Array, i: number): void {
+    if (prefix[i] !== 0) return
+    const start = rootStart[i]!
+    const name = Buffer.from(text.buffer, text.byteOffset + start, rootLength[i]!).toString('latin1')
+    if (!MARKER_NAMES.has(name) || this.#markers.has(name)) return
+    this.#markers.set(name, { high: high[i]!, low: low[i]!, segment: this.#segments.length })
+  }
+
+  #ownerNumber(owner: string): number {
     const known = this.#ownerNumbers.get(owner)
     if (known !== undefined) return known
     const number = this.#owners.length
@@ -143,14 +265,15 @@ export class TableBuilder {
     this.#high = wider(this.#high, new Uint32Array(capacity))
     this.#low = wider(this.#low, new Uint32Array(capacity))
     this.#name = wider(this.#name, new Uint32Array(capacity))
-    this.#hash = wider(this.#hash, new Uint32Array(capacity))
+    this.#rootHash = wider(this.#rootHash, new Uint32Array(capacity))
     this.#owner = wider(this.#owner, new Uint16Array(capacity))
     this.#kind = wider(this.#kind, new Uint8Array(capacity))
     this.#capacity = capacity
   }
 
   /**
-   * Sorts, lays out and indexes what was appended. The builder is spent afterwards.
+   * Sorts, lays out and indexes what was appended. Nothing can be appended afterwards, but another builder can take
+   * stretches over from this one.
    * @throws NoPermissionError if there are symbols and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
@@ -174,7 +297,7 @@ export class TableBuilder {
         owner: this.#owner,
         order,
         owners: this.#owners,
-        markers: this.#findMarkers(),
+        markers: this.#markers,
       },
       groups,
       facts.ranges ?? [],
@@ -182,11 +305,16 @@ export class TableBuilder {
     const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
     const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
     const idBits = Math.ceil(Math.log2(Math.max(2, count)))
+    const sortedLow = new Uint32Array(count)
+    for (let id = 0; id < count; id++) sortedLow[id] = this.#low[order[id]!]!
+    yield
+    const pages = indexPages(groups, sortedLow, count)
+    yield
     const { buffer, sections } = allocateSections(
       SYMBOL_LAYOUT,
       symbolSectionBytes({
         symbols: count,
-        groups: groups.length / 2,
+        pages,
         heapBytes: this.#roots.length,
         ownerRuns: runs.start.length,
         ownerBytes: owners.length,
@@ -195,7 +323,11 @@ export class TableBuilder {
       }),
     )
     const table = symbolColumns(buffer, sections)
-    table.groups.set(groups)
+    table.groups.set(pages.groups)
+    table.directory.set(pages.directory)
+    table.chunks.set(pages.chunks)
+    table.cells.set(pages.cells)
+    table.low.set(sortedLow)
     table.heap.set(this.#roots.bytes.subarray(0, this.#roots.length))
     table.ownerStart.set(runs.start)
     table.ownerOf.set(runs.owner)
@@ -208,6 +340,8 @@ export class TableBuilder {
       yield
     }
     yield* flagSpecial(table, runs)
+    markCells(table, table.kind)
+    yield
     const distinctNames = yield* this.#indexNames(table, order, bucketBits, idBits)
     const { counts } = table
     counts[COUNTS.symbols] = count
@@ -221,43 +355,17 @@ export class TableBuilder {
     counts[COUNTS.distinctNames] = distinctNames
     counts[COUNTS.lines] = this.#lines
     counts[COUNTS.badLines] = this.#badCount
-    return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad }
-  }
-
-  /** File positions of the core symbols that mark sections; the first of each name. */
-  #findMarkers(): Map<string, number> {
-    const names = [...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.end]
-    const wanted = new Map<number, { name: string; bytes: Uint8Array; prefix: number; rootStart: number }>()
-    const maybe = new Uint8Array(256)
-    for (const name of names) {
-      const bytes = Buffer.from(name, 'latin1')
-      const { prefix, rootStart, rootHash } = splitName(bytes, 0, bytes.length)
-      const hash = nameHash(rootHash, prefix)
-      wanted.set(hash, { name, bytes, prefix, rootStart })
-      maybe[hash & 0xff] = 1
-    }
-    const found = new Map<string, number>()
-    for (let i = 0; i < this.#count; i++) {
-      const hash = this.#hash[i]!
-      if (maybe[hash & 0xff] === 0 || this.#owner[i] !== 0) continue
-      const marker = wanted.get(hash)
-      if (marker === undefined || found.has(marker.name)) continue
-      const reference = this.#name[i]!
-      const { bytes, rootStart } = marker
-      const same = this.#roots.equals(reference & ROOT_MASK, bytes, rootStart, bytes.length - rootStart)
-      if (same && reference >>> ROOT_BITS === marker.prefix) found.set(marker.name, i)
-    }
-    return found
+    this.#roots.forgetHashes()
+    return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
   }
 
   /** Writes ids [from, to) of the columns that go by table order; returns how many addresses are new there. */
   #place(table: SymbolColumns, order: Uint32Array, from: number, to: number): number {
-    const { low, kind, name } = table
+    const { kind, name } = table
     let fresh = 0
     let last = from > 0 ? order[from - 1]! : -1
     for (let id = from; id < to; id++) {
       const position = order[id]!
-      low[id] = this.#low[position]!
       kind[id] = this.#kind[position]!
       name[id] = this.#name[position]!
       if (last < 0 || this.#low[position] !== this.#low[last] || this.#high[position] !== this.#high[last]) fresh++
@@ -274,22 +382,30 @@ export class TableBuilder {
     idBits: number,
   ): Generator<void, number, void> {
     const { buckets, entries, name } = table
-    const hash = this.#hash
     const count = this.#count
     const shift = 32 - bucketBits
     const fingerprintMask = idBits === 32 ? 0 : 0xffffffff << idBits
     const ids = new Uint32Array(count)
+    const hashes = new Uint32Array(count)
     for (let id = 0; id < count; id++) ids[order[id]!] = id
     yield
-    for (let i = 0; i < count; i++) buckets[(hash[i]! >>> shift) + 1]!++
+    for (let from = 0; from < count; from += SLICE) {
+      const to = Math.min(count, from + SLICE)
+      for (let i = from; i < to; i++) {
+        const hash = nameHash(this.#rootHash[i]!, this.#name[i]! >>> ROOT_BITS)
+        hashes[i] = hash
+        buckets[(hash >>> shift) + 1]!++
+      }
+      yield
+    }
     for (let b = 0; b + 1 < buckets.length; b++) buckets[b + 1]! += buckets[b]!
     yield
     const next = buckets.slice(0, -1)
     for (let from = 0; from < count; from += SLICE) {
       const to = Math.min(count, from + SLICE)
       for (let i = from; i < to; i++) {
-        const h = hash[i]!
-        entries[next[h >>> shift]!++] = (fingerprint(h) & fingerprintMask) | ids[i]!
+        const hash = hashes[i]!
+        entries[next[hash >>> shift]!++] = (fingerprint(hash) & fingerprintMask) | ids[i]!
       }
       yield
     }
@@ -319,6 +435,25 @@ function distinctIn(entries: Uint32Array, name: Uint32Array, start: number, end:
     if (j === i) distinct++
   }
   return distinct
+}
+
+/** A section marker: its address and the stretch of text it stands in. */
+interface Marker extends MarkerAddress {
+  readonly segment: number
+}
+
+const MARKER_NAMES = new Set<string>([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.end])
+/** 1 for the lowest byte of every marker's hash. No marker has a family prefix, so its root is its name. */
+const MARKER_HASHES = new Uint8Array(256)
+for (const name of MARKER_NAMES) {
+  const bytes = Buffer.from(name, 'latin1')
+  MARKER_HASHES[hashBytes(bytes, 0, bytes.length) & 0xff] = 1
+}
+
+function hashOfName(name: string): number {
+  const bytes = encodeName(name)
+  const { prefix, rootHash } = splitName(bytes, 0, bytes.length)
+  return nameHash(rootHash, prefix)
 }
 
 function allZero(column: Uint32Array, count: number): boolean {

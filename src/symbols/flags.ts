@@ -1,47 +1,54 @@
 // Marks the symbols that need a second look: wherever "the greatest start at or below the address" is not simply the
 // answer. All the others, nearly all of a real table, are answered by the plain search and one look at this mark.
 
-import { SPECIAL, type SymbolColumns } from './layout.ts'
+import { LABEL, SPECIAL } from './kinds.ts'
+import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
+import { groupViews } from './search.ts'
 
 /** Ids worked on between two yields. */
 const SLICE = 16_384
 
 /**
- * Sets SPECIAL in `kind` of every id that is an alias after the first, whose owner does not own the memory, whose stretch
- * up to the next distinct address leaves its region or exceeds MOST_OFFSET, or that borders on another owner's symbol or
- * on a label, so that its true end lies elsewhere. Labels carry the same bit from the start.
+ * Sets SPECIAL in `kind` of every id whose owner does not own the memory, or whose stretch up to the next distinct address
+ * leaves its region or exceeds MOST_OFFSET; and of every alias after the first, so that an unmarked name is the answer
+ * for its group. A label without the mark lies in plain memory, so what answers before it answers there too.
  */
 export function* flagSpecial(
   table: SymbolColumns,
   runs: { readonly start: Uint32Array; readonly owner: Uint16Array },
 ): Generator<void, void, void> {
-  const { low, kind, groups, regions } = table
+  const { low, kind, regions } = table
   let region = 0
   let run = 0
-  for (let g = 0; g < groups.length; g += 2) {
-    const half = groups[g]!
-    const last = g + 3 < groups.length ? groups[g + 3]! : low.length
-    let id = groups[g + 1]!
-    while (id < last) {
-      const sliceEnd = Math.min(last, id + SLICE)
+  // The region of the last name before: a label is led back to it only within one region.
+  let namedIn = -1
+  for (const { half, first, end } of groupViews(table)) {
+    let id = first
+    while (id < end) {
+      const sliceEnd = Math.min(end, id + SLICE)
       while (id < sliceEnd) {
         const at = low[id]!
         let next = id + 1
-        while (next < last && low[next] === at) next++
+        while (next < end && low[next] === at) next++
         while (region < regions.length && endsBefore(regions, region, half, at)) region += REGION_WORDS
         while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
         const owner = runs.owner[run]!
-        const oneOwner = run + 1 >= runs.start.length || runs.start[run + 1]! > next || next === last
         const regionEnd = region < regions.length ? endWithin(regions, region, half, at, owner) : -1
         const plain =
-          oneOwner &&
-          next < last &&
-          (kind[next]! & SPECIAL) === 0 &&
+          next < end &&
+          (run + 1 >= runs.start.length || runs.start[run + 1]! >= next) &&
           low[next]! <= regionEnd &&
-          low[next]! - at <= MOST_OFFSET &&
-          next === id + 1
-        if (!plain) for (let i = id; i < next; i++) kind[i]! |= SPECIAL
+          low[next]! - at <= MOST_OFFSET
+        // In a plain group the first name that is no label is the answer, and labels lead back to the name before them.
+        let named = false
+        for (let i = id; i < next; i++) {
+          const label = (kind[i]! & LABEL) !== 0
+          if (!plain || (named && !label)) kind[i]! |= SPECIAL
+          if (!label) named = true
+        }
+        if (named) namedIn = region
+        else if (namedIn !== region) for (let i = id; i < next; i++) kind[i]! |= SPECIAL
         id = next
       }
       yield

@@ -4,6 +4,7 @@
 import { BadFormatError } from '../core/errors.ts'
 import { type Layout, readSections, type Section } from '../core/sections.ts'
 import { PREFIX_BITS } from './names.ts'
+import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
 /**
  * Symbols are numbered in table order: by address, and among equal addresses as in the file (the first is the primary
@@ -12,9 +13,10 @@ import { PREFIX_BITS } from './names.ts'
  * | section | holds |
  * |---|---|
  * | counts | u32 words, see COUNTS |
- * | groups | pairs (high half of the addresses, first id): symbols whose upper 32 bits are equal are one group |
+ * | groups, directory, chunks, cells | the groups of symbols whose upper 32 bits are equal, and the index over
+ *   their lower halves: see pages.ts |
  * | low | u32 an id: the lower half of the address |
- * | kind | u8 an id: the type character, plus SPECIAL where the plain search's answer needs a second look |
+ * | kind | u8 an id: see kinds.ts |
  * | name | u32 an id: prefix number, and the root's offset in the heap |
  * | heap | every root once: its length (one byte; 255 and two more bytes for long ones), its bytes |
  * | ownerStart, ownerOf | runs of ids with one owner: the first id of each run (u32), its owner (u16) |
@@ -30,6 +32,9 @@ export const SYMBOL_LAYOUT = {
   sections: [
     'counts',
     'groups',
+    'directory',
+    'chunks',
+    'cells',
     'low',
     'kind',
     'name',
@@ -62,9 +67,6 @@ export const COUNTS = {
   words: 12,
 } as const
 
-/** Set in `kind` where the greatest start at or below an address is not simply the answer. */
-export const SPECIAL = 0x80
-
 /** Bits of a name reference that are the root's offset in the heap. */
 export const ROOT_BITS = 32 - PREFIX_BITS
 export const ROOT_MASK = 2 ** ROOT_BITS - 1
@@ -76,6 +78,9 @@ export const LONG_ROOT = 255
 export interface SymbolColumns {
   readonly counts: Uint32Array
   readonly groups: Uint32Array
+  readonly directory: Uint16Array
+  readonly chunks: Uint32Array
+  readonly cells: Uint16Array
   readonly low: Uint32Array
   readonly kind: Uint8Array
   readonly name: Uint32Array
@@ -99,6 +104,9 @@ export function symbolColumns(
   return {
     counts: u32(sections.counts),
     groups: u32(sections.groups),
+    directory: u16(sections.directory),
+    chunks: u32(sections.chunks),
+    cells: u16(sections.cells),
     low: u32(sections.low),
     kind: u8(sections.kind),
     name: u32(sections.name),
@@ -115,7 +123,7 @@ export function symbolColumns(
 /** The bytes each section needs, from the counts of what goes into it. */
 export function symbolSectionBytes(sizes: {
   symbols: number
-  groups: number
+  pages: PageIndex
   heapBytes: number
   ownerRuns: number
   ownerBytes: number
@@ -124,7 +132,10 @@ export function symbolSectionBytes(sizes: {
 }): Record<SymbolSection, number> {
   return {
     counts: COUNTS.words * 4,
-    groups: sizes.groups * 8,
+    groups: sizes.pages.groups.byteLength,
+    directory: sizes.pages.directory.byteLength,
+    chunks: sizes.pages.chunks.byteLength,
+    cells: sizes.pages.cells.byteLength,
     low: sizes.symbols * 4,
     kind: sizes.symbols,
     name: sizes.symbols * 4,
@@ -153,7 +164,7 @@ export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
     columns.kind.length === symbols &&
     columns.name.length === symbols &&
     columns.entries.length === symbols &&
-    columns.groups.length === 2 * counts[COUNTS.groups]! &&
+    columns.groups.length === GROUP_WORDS * counts[COUNTS.groups]! &&
     columns.ownerStart.length === counts[COUNTS.ownerRuns]! &&
     columns.ownerOf.length === counts[COUNTS.ownerRuns]! &&
     columns.buckets.length === 2 ** counts[COUNTS.bucketBits]! + 1

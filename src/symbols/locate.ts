@@ -1,10 +1,10 @@
 // What contains an address, for good: region by region, with the live owner's symbol first, then what other owners left
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
-import { LONG_ROOT, ROOT_MASK, type SymbolColumns } from './layout.ts'
-import { isLabel } from './names.ts'
-import { isText, MOST_OFFSET, REGION_WORDS } from './regions.ts'
-import { groupRange, upperBound } from './search.ts'
+import { isText, LABEL, UNSURE } from './kinds.ts'
+import type { SymbolColumns } from './layout.ts'
+import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
+import { type GroupView, predecessor, upperBound } from './search.ts'
 
 /** Why no symbol contains an address: it is a user address, outside of all kernel memory, or where nothing is known. */
 export type NothingReason = 'user' | 'not kernel' | 'gap'
@@ -37,83 +37,124 @@ export function ownerOf(table: SymbolColumns, id: number): number {
 }
 
 /** Whether a symbol never answers an address. */
-export function neverAnswers(table: SymbolColumns, id: number): boolean {
-  const root = table.name[id]! & ROOT_MASK
-  return isLabel(table.heap, root + (table.heap[root] === LONG_ROOT ? 3 : 1))
+function neverAnswers(table: SymbolColumns, id: number): boolean {
+  return (table.kind[id]! & LABEL) !== 0
+}
+
+/** Where the row of the region that holds an address begins in `regions`, or -1. */
+function regionRow({ regions }: SymbolColumns, half: number, low: number): number {
+  let from = 0
+  let count = regions.length / REGION_WORDS
+  while (count > 0) {
+    const middle = count >>> 1
+    const at = (from + middle) * REGION_WORDS
+    if (regions[at]! < half || (regions[at] === half && regions[at + 1]! <= low)) {
+      from += middle + 1
+      count -= middle + 1
+    } else count = middle
+  }
+  const at = (from - 1) * REGION_WORDS
+  if (from === 0 || regions[at] !== half) return -1
+  return regions[at + 2] !== half || low < regions[at + 3]! ? at : -1
 }
 
 /** The region that holds an address, or undefined. */
-export function regionAt(table: SymbolColumns, half: number, low: number): Region | undefined {
+function regionAt(table: SymbolColumns, half: number, low: number): Region | undefined {
+  const at = regionRow(table, half, low)
+  if (at < 0) return undefined
   const { regions } = table
-  let from = 0
-  let to = regions.length / REGION_WORDS
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    const at = middle * REGION_WORDS
-    if (regions[at]! < half || (regions[at] === half && regions[at + 1]! <= low)) from = middle + 1
-    else to = middle
-  }
-  if (from === 0) return undefined
-  const at = (from - 1) * REGION_WORDS
-  if (regions[at] !== half) return undefined
   const endLow = regions[at + 2] === half ? regions[at + 3]! : 2 ** 32
-  return low < endLow ? { startLow: regions[at + 1]!, endLow, owner: regions[at + 4]! } : undefined
+  return { startLow: regions[at + 1]!, endLow, owner: regions[at + 4]! }
+}
+
+/** The nearest symbol of `owner` from `id` down to the address `startLow` that may answer, or -1. */
+function liveSymbol(table: SymbolColumns, group: GroupView, id: number, startLow: number, owner: number): number {
+  const { low, kind, ownerStart, ownerOf: owners } = table
+  let at = id
+  while (at >= group.first && low[at]! >= startLow) {
+    const run = upperBound(ownerStart, 0, ownerStart.length, at) - 1
+    const runFirst = Math.max(group.first, ownerStart[run]!)
+    if (owners[run] !== owner) at = runFirst - 1
+    else {
+      while (at >= runFirst && low[at]! >= startLow && (kind[at]! & LABEL) !== 0) at--
+      if (at >= runFirst) return low[at]! >= startLow ? at : -1
+    }
+  }
+  return -1
+}
+
+/**
+ * The one answer for an address, -1 if there is none: what `candidatesAt` would give first, without the rest. `nearest`
+ * is the plain search's answer.
+ */
+export function answerAt(table: SymbolColumns, group: GroupView, value: number, nearest: number): number {
+  const { low, kind, regions } = table
+  // Mostly it is a later alias of a plain group, or a label behind one.
+  let id = nearest
+  while (id > group.first && (kind[id]! & UNSURE) === LABEL) id--
+  while (id > group.first && low[id - 1] === low[id] && (kind[id]! & UNSURE) !== 0) id--
+  if ((kind[id]! & UNSURE) === 0 && value - low[id]! < MOST_OFFSET) return id
+  const row = regionRow(table, group.half, value)
+  if (row < 0) return -1
+  const live = liveSymbol(table, group, nearest, regions[row + 1]!, regions[row + 4]!)
+  if (live >= 0 && value - low[live]! < MOST_OFFSET) return firstAlias(table, group, live, regions[row + 4]!, 'all')
+  return candidatesAt(table, group, value, nearest)[0]?.id ?? -1
 }
 
 /**
  * Every symbol that may be meant by an address, the likeliest first: the nearest of the region's owner, then those that
- * other owners left nearer to it. Empty where nothing is there. `maxOffset` in bytes bounds how far an answer reaches.
+ * other owners left nearer to it. Empty where nothing is there. `nearest` is the plain search's answer; `maxOffset` in
+ * bytes bounds how far an answer reaches.
  */
 export function candidatesAt(
   table: SymbolColumns,
-  half: number,
-  low: number,
+  group: GroupView,
+  value: number,
+  nearest: number = predecessor(table, group, value),
   kinds: KindFilter = 'all',
   maxOffset = MOST_OFFSET,
 ): Candidate[] {
-  const region = regionAt(table, half, low)
+  const region = regionAt(table, group.half, value)
   if (region === undefined) return []
-  const { first, end } = groupRange(table, half)
-  const nearest = upperBound(table.low, first, end, low) - 1
+  const { low } = table
   const candidates: Candidate[] = []
 
-  let live = nearest
-  while (live >= first && table.low[live]! >= region.startLow && !answersFor(table, live, region.owner)) live--
-  if (live >= first && table.low[live]! >= region.startLow) {
-    const id = firstAlias(table, first, end, live, region.owner, kinds)
-    const start = table.low[live]!
-    if (id >= 0 && low - start < maxOffset) {
-      candidates.push({ id, size: stretchEnd(table, live, end, region.owner, region) - start })
+  const live = liveSymbol(table, group, nearest, region.startLow, region.owner)
+  if (live >= 0) {
+    const id = firstAlias(table, group, live, region.owner, kinds)
+    const start = low[live]!
+    if (id >= 0 && value - start < maxOffset) {
+      candidates.push({ id, size: stretchEnd(table, live, group.end, region.owner, region) - start })
     }
   }
 
   let other = nearest
-  while (other >= first && table.low[other]! >= region.startLow && neverAnswers(table, other)) other--
-  if (other < first || table.low[other]! < region.startLow) return candidates
-  const start = table.low[other]!
-  if (low - start >= maxOffset) return candidates
-  const size = stretchEnd(table, other, end, ANY, region) - start
+  while (other >= group.first && low[other]! >= region.startLow && neverAnswers(table, other)) other--
+  if (other < group.first || low[other]! < region.startLow) return candidates
+  const start = low[other]!
+  if (value - start >= maxOffset) return candidates
+  const size = stretchEnd(table, other, group.end, ANY, region) - start
   let id = other
-  while (id > first && table.low[id - 1] === start) id--
-  for (; id < end && table.low[id] === start; id++) {
+  while (id > group.first && low[id - 1] === start) id--
+  for (; id < group.end && low[id] === start; id++) {
     if (neverAnswers(table, id) || ownerOf(table, id) === region.owner || !isOfKind(table, id, kinds)) continue
     candidates.push({ id, size })
   }
   return candidates
 }
 
-/** Why an address has no symbol. */
-export function reasonAt(table: SymbolColumns, half: number, low: number): NothingReason {
-  const { regions, groups } = table
+/** Why an address has no symbol. `highest` is the upper half of the table's highest address. */
+export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
+  const { regions } = table
   if (regions.length === 0) return 'not kernel'
-  const lastRegion = regions.length - REGION_WORDS
-  const lastEnd = regions[lastRegion + 2]! * 2 ** 32 + regions[lastRegion + 3]!
-  const firstStart = regions[0]! * 2 ** 32 + regions[1]!
-  // As doubles these lose low bits, which is harmless: they only tell inside from outside.
-  const address = half * 2 ** 32 + low
-  if (address >= firstStart && address < lastEnd) return 'gap'
-  const highest = groups[groups.length - 2]!
-  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && address < firstStart
+  const last = regions.length - REGION_WORDS
+  const below = (h: number, l: number) => half < h || (half === h && low < l)
+  const belowAll = below(regions[0]!, regions[1]!)
+  const endHigh = regions[last + 2]!
+  const endLow = regions[last + 3]!
+  // An end of zero is that of all addresses.
+  if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
+  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'
 }
 
@@ -122,23 +163,17 @@ function answersFor(table: SymbolColumns, id: number, owner: number): boolean {
   return ownerOf(table, id) === owner && !neverAnswers(table, id)
 }
 
+/** Whether a symbol is of the kind that was asked for. */
 export function isOfKind(table: SymbolColumns, id: number, kinds: KindFilter): boolean {
-  return kinds === 'all' || isText(table.kind[id]! & 0x7f) === (kinds === 'text')
+  return kinds === 'all' || isText(table.kind[id]!) === (kinds === 'text')
 }
 
 /** The first symbol in file order that starts where `id` does, is the owner's, and of the kind; or -1. */
-function firstAlias(
-  table: SymbolColumns,
-  first: number,
-  end: number,
-  id: number,
-  owner: number,
-  kinds: KindFilter,
-): number {
+function firstAlias(table: SymbolColumns, group: GroupView, id: number, owner: number, kinds: KindFilter): number {
   const start = table.low[id]!
   let alias = id
-  while (alias > first && table.low[alias - 1] === start) alias--
-  for (; alias < end && table.low[alias] === start; alias++) {
+  while (alias > group.first && table.low[alias - 1] === start) alias--
+  for (; alias < group.end && table.low[alias] === start; alias++) {
     if (answersFor(table, alias, owner) && isOfKind(table, alias, kinds)) return alias
   }
   return -1

@@ -3,6 +3,7 @@
 // A line is `ADDRESS TYPE NAME[\t[OWNER]]` (kernel/kallsyms.c, s_show). Blanks between fields may be spaces or tabs,
 // a line may end in CRLF, addresses have 1–16 digits. Anything else is a bad line: counted, never fatal.
 
+import { LABEL, TYPE_CODE } from './kinds.ts'
 import {
   beginsPrefix,
   DOT,
@@ -15,7 +16,6 @@ import {
   prefixBySlot,
   UNDERSCORE,
 } from './names.ts'
-import { LABEL } from './regions.ts'
 
 /** Why a line could not be read. */
 export type BadLineReason = 'blank' | 'address' | 'type' | 'name' | 'owner'
@@ -29,7 +29,7 @@ export interface BadLine {
 /** At most this many bad lines are listed; all are counted, so a hostile file cannot fill the memory. */
 export const LISTED_BAD_LINES = 10_000
 
-/** The longest name a table holds. The kernel's own limit is 511 (KSYM_NAME_LEN - 1). */
+/** The longest name of a symbol or an owner that a table holds. The kernel's own limit is 511 (KSYM_NAME_LEN - 1). */
 export const LONGEST_NAME = 65_535
 
 /**
@@ -51,8 +51,8 @@ export interface ParsedChunk {
   readonly rootLength: Uint16Array
   readonly owner: Uint16Array
   readonly prefix: Uint8Array
-  /** The type character, with LABEL set where the symbol never answers an address. */
-  readonly type: Uint8Array
+  /** The type's code, with LABEL set where the symbol never answers an address. */
+  readonly kind: Uint8Array
 }
 
 const BYTES_A_SYMBOL = 4 * 4 + 2 * 2 + 2
@@ -67,7 +67,7 @@ function columns<B extends ArrayBufferLike>(buffer: B, count: number) {
     rootLength: new Uint16Array(buffer, 16 * count, count),
     owner: new Uint16Array(buffer, 18 * count, count),
     prefix: new Uint8Array(buffer, 20 * count, count),
-    type: new Uint8Array(buffer, 21 * count, count),
+    kind: new Uint8Array(buffer, 21 * count, count),
   }
 }
 
@@ -128,7 +128,7 @@ export class ChunkParser {
     to.rootLength.set(from.rootLength.subarray(0, count))
     to.owner.set(from.owner.subarray(0, count))
     to.prefix.set(from.prefix.subarray(0, count))
-    to.type.set(from.type.subarray(0, count))
+    to.kind.set(from.kind.subarray(0, count))
     const { lines, badCount, bad, owners } = {
       lines: this.#lines,
       badCount: this.#badCount,
@@ -155,14 +155,14 @@ export class ChunkParser {
     to.rootLength.set(from.rootLength)
     to.owner.set(from.owner)
     to.prefix.set(from.prefix)
-    to.type.set(from.type)
+    to.kind.set(from.kind)
     this.#capacity = capacity
     this.#columns = to
   }
 
   /** The hot loop. Reads at most `maxLines` lines, for which there is room; returns where it stopped. */
   #scan(text: Uint8Array, start: number, end: number, maxLines: number): number {
-    const { high, low, rootStart, rootHash, rootLength, owner, prefix, type } = this.#columns
+    const { high, low, rootStart, rootHash, rootLength, owner, prefix, kind: kinds } = this.#columns
     let count = this.#count
     let lines = this.#lines
     const lastLine = lines + maxLines
@@ -211,16 +211,17 @@ export class ChunkParser {
       const digits = p - first
       let c = p < end ? text[p]! : NEWLINE
       if (digits === 0 || digits > 16 || (c !== SPACE && c !== TAB)) {
-        const blank = digits === 0 && (c === NEWLINE || c === RETURN || c === SPACE || c === TAB)
-        p = this.#badLine(text, p, end, lines, blank ? 'blank' : 'address')
+        const over = c === NEWLINE || c === RETURN
+        const blank = digits === 0 && (over || c === SPACE || c === TAB)
+        p = this.#badLine(text, p, end, lines, blank ? 'blank' : over && digits <= 16 ? 'type' : 'address')
         continue
       }
       do c = ++p < end ? text[p]! : NEWLINE
       while (c === SPACE || c === TAB)
 
       // Type: one byte, then a blank.
-      const kind = c
-      if (kind <= SPACE || kind > 0x7e) {
+      const kind = TYPE_CODE[c]!
+      if (kind < 0) {
         p = this.#badLine(text, p, end, lines, 'type')
         continue
       }
@@ -258,6 +259,10 @@ export class ChunkParser {
         c = ++p < end ? text[p]! : NEWLINE
       }
       const nameEnd = p
+      if (nameEnd === nameStart || nameEnd - nameStart > LONGEST_NAME) {
+        p = this.#badLine(text, p, end, lines, 'name')
+        continue
+      }
       // Owner: `[name]`, or nothing for the core kernel.
       let belongs = 0
       if (c !== NEWLINE) {
@@ -265,20 +270,15 @@ export class ChunkParser {
         if (c === OPEN) {
           const from = p + 1
           while (c !== CLOSE && c > SPACE) c = ++p < end ? text[p]! : NEWLINE
-          if (c !== CLOSE || p === from) {
+          const length = p - from
+          if (c !== CLOSE || length === 0 || length > LONGEST_NAME) {
             p = this.#badLine(text, p, end, lines, 'owner')
             continue
           }
-          const length = p - from
           let same = length === ownerLength
           for (let i = 0; same && i < length; i++) same = text[from + i] === text[ownerStart + i]
           if (!same) {
-            const known = this.#ownerNumber(text, from, p)
-            if (known < 0) {
-              p = this.#badLine(text, p, end, lines, 'owner')
-              continue
-            }
-            ownerNumber = known
+            ownerNumber = this.#ownerNumber(text, from, p)
             ownerStart = from
             ownerLength = length
           }
@@ -296,7 +296,7 @@ export class ChunkParser {
 
       high[count] = hi
       low[count] = lo
-      type[count] = isLabel(text, nameStart) ? kind | LABEL : kind
+      kinds[count] = isLabel(text, nameStart) ? kind | LABEL : kind
       prefix[count] = number
       rootStart[count] = root
       rootLength[count] = nameEnd - root

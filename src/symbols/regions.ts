@@ -8,6 +8,8 @@
 // - per-cpu symbols are offsets and answer no address; mapping symbols and local labels answer nowhere;
 // - where symbols of several owners lie in one page, as freed __init symbols do, the page is that of the owner with the most.
 
+import { isText, LABEL } from './kinds.ts'
+
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
   readonly owner: string
@@ -21,15 +23,18 @@ export const REGION_WORDS = 5
 /** The distance beyond which a symbol is no answer unless the caller asks: nothing in a kernel is that large. */
 export const MOST_OFFSET = 0x10_0000
 
-/** Set in the kind of a symbol that never answers an address: a mapping symbol or a local label. */
-export const LABEL = 0x80
-
 /** Core symbols with which the kernel's image, and each of its sections, begins or ends. */
 export const MARKERS = {
   begin: ['_stext', '_text'],
   sectionEnd: ['_etext', '__end_rodata', '_edata', '_einittext', '__init_end', '__bss_stop', '__brk_limit'],
   end: '_end',
 } as const
+
+/** Where a marker stands, as halves. */
+export interface MarkerAddress {
+  readonly high: number
+  readonly low: number
+}
 
 /** What the search for regions reads: columns by file position, their order as a table, and where the markers are. */
 export interface RegionInput {
@@ -39,8 +44,8 @@ export interface RegionInput {
   readonly owner: Uint16Array
   readonly order: Uint32Array
   readonly owners: readonly string[]
-  /** File positions of the core symbols named in MARKERS that exist. */
-  readonly markers: ReadonlyMap<string, number>
+  /** The core symbols named in MARKERS that exist. */
+  readonly markers: ReadonlyMap<string, MarkerAddress>
 }
 
 /** A region within one group: lower halves, `end` exclusive and at most 2^32. */
@@ -58,12 +63,6 @@ const BUILTIN = '__builtin__'
 
 const pageStart = (low: number): number => low - (low % PAGE)
 const pageEnd = (low: number): number => pageStart(low) + PAGE
-
-/** Whether a type character is that of text: `t`, `T`, and `w`, `W`, as which weak functions appear. */
-export function isText(type: number): boolean {
-  const lower = type | 0x20
-  return lower === 0x74 || lower === 0x77
-}
 
 /**
  * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of
@@ -136,17 +135,16 @@ function regionsOfGroup(
   last: number,
   trusted: ReadonlyMap<number, Region & { high: number }>,
 ): Region[] {
-  const fixed: Region[] = [...trusted.values()].filter((range) => range.high === half)
+  const ranges = [...trusted.values()].filter((range) => range.high === half).sort((a, b) => a.start - b.start)
   const core = coreRegion(input, half, first, last)
-  if (core !== undefined) fixed.push(core)
-  fixed.sort((a, b) => a.start - b.start)
+  const fixed = core === undefined ? ranges : overlay([core], ranges)
   const claimed = claimPages(input, first, last, fixed)
   return splitAtHoles(input, first, last, overlay(fixed, claimed))
 }
 
 /** The core kernel's image within one group, or undefined where it has no symbol. */
 function coreRegion(input: RegionInput, half: number, first: number, last: number): Region | undefined {
-  const { high, low, owner, order, markers } = input
+  const { low, owner, order, markers } = input
   let firstCore = -1
   let lastCore = -1
   for (let id = first; id < last; id++) {
@@ -155,12 +153,12 @@ function coreRegion(input: RegionInput, half: number, first: number, last: numbe
     lastCore = id
   }
   if (firstCore < 0) return undefined
-  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((position) => position !== undefined)
-  const here = begins.filter((position) => high[position] === half)
+  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((marker) => marker !== undefined)
+  const here = begins.filter(({ high }) => high === half)
   if (begins.length > 0 && here.length === 0) return undefined
-  const start = here.length > 0 ? Math.min(...here.map((position) => low[position]!)) : low[order[firstCore]!]!
+  const start = here.length > 0 ? Math.min(...here.map((marker) => marker.low)) : low[order[firstCore]!]!
   const end = markers.get(MARKERS.end)
-  if (end !== undefined && high[end] === half && low[end]! > start) return { start, end: low[end]!, owner: CORE }
+  if (end !== undefined && end.high === half && end.low > start) return { start, end: end.low, owner: CORE }
   // Without _end nothing says where the image ends: it reaches as far as an offset may, or to the next owner's page.
   const next = lastCore + 1 < last ? pageStart(low[order[lastCore + 1]!]!) : GROUP_END
   const lastLow = low[order[lastCore]!]!
@@ -199,7 +197,9 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
     const taken = f < fixed.length && fixed[f]!.start < start + PAGE
     if (winner === CORE || (taken && !ownedByKernel)) continue
     const before = regions[regions.length - 1]
-    const contiguous = before !== undefined && before.owner === winner && start - before.end < MOST_OFFSET
+    // Pages that the kernel made for itself are allocations of their own, with unmapped pages between them.
+    const joins = before !== undefined && before.owner === winner && builtin[winner] !== true
+    const contiguous = joins && start - before.end < MOST_OFFSET
     // Between two stretches of one owner nobody else has a symbol, unless known memory lies there.
     const free = before === undefined || !fixed.some((region) => region.start < start && region.end > before.end)
     if (contiguous && free) before.end = start + PAGE
@@ -212,9 +212,10 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
 function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[] {
   const result: Region[] = []
   let c = 0
+  let start = 0
   for (const region of fixed) {
     while (c < claimed.length && claimed[c]!.end <= region.start) result.push(claimed[c++]!)
-    let start = region.start
+    start = Math.max(start, region.start)
     while (c < claimed.length && claimed[c]!.start < region.end) {
       const claim = claimed[c++]!
       if (claim.start > start) result.push({ start, end: claim.start, owner: region.owner })
@@ -232,8 +233,8 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
   const { low, kind, owner, order, markers } = input
   const ends = new Set<number>()
   for (const name of MARKERS.sectionEnd) {
-    const position = markers.get(name)
-    if (position !== undefined && input.high[position] === input.high[order[first]!]) ends.add(low[position]!)
+    const marker = markers.get(name)
+    if (marker !== undefined && marker.high === input.high[order[first]!]) ends.add(marker.low)
   }
   const result: Region[] = []
   let id = first
@@ -250,9 +251,10 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
         if (region.owner === CORE) {
           if (ends.has(low[previous]!)) hole = pageEnd(low[previous]!)
         } else if (isText(kind[previous]!) && !isText(kind[position]!)) {
-          hole = Math.max(pageStart(at), low[previous]! + 1)
+          hole = pageStart(at)
         }
-        if (hole >= 0 && hole < at) {
+        // Text and data that share a page have no hole between them.
+        if (hole > low[previous]! && hole < at) {
           result.push({ start, end: hole, owner: region.owner })
           start = at
         }

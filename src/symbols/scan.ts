@@ -2,10 +2,10 @@
 // string is made of them.
 
 import { compileGlob, globPrefix } from '../core/glob.ts'
-import { LONG_ROOT, ROOT_BITS, ROOT_MASK, SPECIAL, type SymbolColumns } from './layout.ts'
+import { isText } from './kinds.ts'
+import { LONG_ROOT, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
-import { isText } from './regions.ts'
 
 /** What a scan needs of a table. */
 export interface ScanTable {
@@ -45,7 +45,7 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
     if (owners !== undefined && owners[ownerOf[run]!] !== true) continue
     const last = run + 1 < ownerStart.length ? ownerStart[run + 1]! : references.length
     for (let id = ownerStart[run]!; id < last; id++) {
-      if (kinds !== 'all' && isText(kind[id]! & ~SPECIAL) !== (kinds === 'text')) continue
+      if (kinds !== 'all' && isText(kind[id]!) !== (kinds === 'text')) continue
       const reference = references[id]!
       const wanted = rest[reference >>> ROOT_BITS]
       if (wanted === undefined) continue

@@ -1,15 +1,24 @@
 // The symbol table that readers hold: lookups by address and by name over the shared columns. Attaching costs
 // microseconds and copies nothing; nothing here can change the table.
 
-import { formatAddress, highHalf, joinAddress, lowHalf } from '../core/address.ts'
+import { formatAddress, joinAddress } from '../core/address.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { UsageError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
-import { COUNTS, LONG_ROOT, openSymbolColumns, ROOT_BITS, ROOT_MASK, SPECIAL, type SymbolColumns } from './layout.ts'
-import { candidatesAt, type KindFilter, type NothingReason, ownerOf, reasonAt } from './locate.ts'
+import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
+import { COUNTS, LONG_ROOT, openSymbolColumns, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import {
+  answerAt,
+  type Candidate,
+  candidatesAt,
+  type KindFilter,
+  type NothingReason,
+  ownerOf,
+  reasonAt,
+} from './locate.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
 import { scanNames } from './scan.ts'
-import { findAddresses, groupRange, NO_SYMBOL, upperBound } from './search.ts'
+import { findAddresses, type GroupView, groupOf, groupViews, NO_SYMBOL, predecessor } from './search.ts'
 
 /** One symbol. Its fields are read from the shared table when they are asked for. */
 export class KernelSymbol {
@@ -57,18 +66,46 @@ export class KernelSymbol {
   }
 }
 
-/** What contains an address. */
-export interface SymbolMatch {
-  /** The primary name: the first alias in kallsyms order, as the kernel prints it. */
-  readonly symbol: KernelSymbol
+/** What contains an address. Its lists are made when they are asked for. */
+export class SymbolMatch {
+  readonly #table: SymbolTable
+  readonly #found: readonly Candidate[] | undefined
+  readonly #id: number
   /** Bytes from the symbol's start. */
   readonly offset: number
   /** Bytes from the symbol's start to its end. */
   readonly size: number
-  /** The other symbols that start at the same address. */
-  readonly aliases: readonly KernelSymbol[]
+
+  /** `found` is what `candidatesAt` gave; undefined where the plain search's answer is the only one. */
+  constructor(table: SymbolTable, id: number, offset: number, size: number, found: readonly Candidate[] | undefined) {
+    this.#table = table
+    this.#id = id
+    this.offset = offset
+    this.size = size
+    this.#found = found
+  }
+
+  /** The primary name: the first alias in kallsyms order, as the kernel prints it. */
+  get symbol(): KernelSymbol {
+    return new KernelSymbol(this.#table, this.#id)
+  }
+
+  /** The other symbols that start at the same address, unless they are candidates of another owner. */
+  get aliases(): readonly KernelSymbol[] {
+    const others = this.#found ?? []
+    return this.#table
+      .startingAt(this.#table.addressOf(this.#id))
+      .filter(({ id }) => id !== this.#id && !others.some((candidate) => candidate.id === id))
+  }
+
   /** Every symbol that may be meant, the answer first: more than one where owners' memory overlaps. */
-  readonly candidates: readonly { readonly symbol: KernelSymbol; readonly offset: number }[]
+  get candidates(): readonly { readonly symbol: KernelSymbol; readonly offset: number }[] {
+    const address = this.#table.addressOf(this.#id) + BigInt(this.offset)
+    return (this.#found ?? [{ id: this.#id }]).map(({ id }) => {
+      const symbol = new KernelSymbol(this.#table, id)
+      return { symbol, offset: Number(address - symbol.address) }
+    })
+  }
 }
 
 /** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
@@ -94,6 +131,20 @@ export interface AddressOptions {
   readonly maxOffset?: number
 }
 
+/** Splitting a bigint through memory is several times faster than shifting it. */
+const whole = new BigUint64Array(1)
+const halves = new DataView(whole.buffer)
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** The halves of an address. @throws UsageError if it is no unsigned 64-bit integer */
+function split(address: bigint): { half: number; low: number } {
+  whole[0] = address
+  if (whole[0] !== address) throw new UsageError(`${address} is no address: it must lie in 0 … 2^64 - 1`)
+  return LITTLE_ENDIAN
+    ? { half: halves.getUint32(4, true), low: halves.getUint32(0, true) }
+    : { half: halves.getUint32(0), low: halves.getUint32(4) }
+}
+
 /** A symbol table over a shared buffer. */
 export class SymbolTable {
   /** The buffer, to hand to other threads. */
@@ -103,6 +154,7 @@ export class SymbolTable {
   /** Owner names by number; the first is the core kernel. */
   readonly owners: readonly string[]
   readonly #columns: SymbolColumns
+  readonly #groups: readonly GroupView[]
   readonly #heap: Buffer
   readonly #idMask: number
   readonly #bucketShift: number
@@ -117,6 +169,7 @@ export class SymbolTable {
     const columns = openSymbolColumns(buffer)
     this.#columns = columns
     this.size = columns.low.length
+    this.#groups = groupViews(columns)
     const { heap, owners, counts } = columns
     this.#heap = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
     this.owners = Buffer.from(owners.buffer, owners.byteOffset, owners.byteLength)
@@ -136,8 +189,7 @@ export class SymbolTable {
 
   /** Digits of an address as this kernel prints it: 8 on 32-bit machines. */
   get addressDigits(): 8 | 16 {
-    const { groups } = this.#columns
-    return groups.length === 2 && groups[0] === 0 ? 8 : 16
+    return this.#groups.every(({ half }) => half === 0) ? 8 : 16
   }
 
   /** Symbols by owner and by type, and how many share an address or a name with an earlier one. */
@@ -149,11 +201,11 @@ export class SymbolTable {
       const end = run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size
       byOwner[name] = (byOwner[name] ?? 0) + end - ownerStart[run]!
     }
-    const types = new Uint32Array(128)
-    for (let id = 0; id < this.size; id++) types[kind[id]! & ~SPECIAL]!++
+    const types = new Uint32Array(TYPE_MASK + 1)
+    for (let id = 0; id < this.size; id++) types[kind[id]! & TYPE_MASK]!++
     const byType: Record<string, number> = {}
     types.forEach((count, code) => {
-      if (count > 0) byType[String.fromCharCode(code)] = count
+      if (count > 0) byType[TYPES[code]!] = count
     })
     const { addresses, names } = this.distinct
     return { byOwner, byType, aliases: this.size - addresses, repeatedNames: this.size - names }
@@ -184,39 +236,36 @@ export class SymbolTable {
 
   /** Where an address stands: the first id that starts at it or above (`size` if none), and whether one starts there. */
   lowerBound(address: bigint): { id: number; found: boolean } {
-    const half = highHalf(address)
-    const low = lowHalf(address)
-    const { first, end } = groupRange(this.#columns, half)
-    const id = low === 0 ? first : upperBound(this.#columns.low, first, end, low - 1)
-    return { id, found: id < end && this.#columns.low[id] === low }
+    const { half, low: value } = split(address)
+    const { low } = this.#columns
+    const group = groupOf(this.#groups, half)
+    let id = predecessor(this.#columns, group, value) + 1
+    while (id > group.first && low[id - 1] === value) id--
+    return { id, found: id < group.end && low[id] === value }
   }
 
-  /** What contains an address, or undefined; `reasonFor` tells why not. Only for addresses of 64 bits. */
-  at(address: bigint, options: AddressOptions = {}): SymbolMatch | undefined {
-    const half = highHalf(address)
-    const low = lowHalf(address)
-    const found = candidatesAt(this.#columns, half, low, options.kinds, options.maxOffset)
+  /** What contains an address, or undefined; `reasonFor` tells why not. */
+  at(address: bigint, options?: AddressOptions): SymbolMatch | undefined {
+    const { half, low: value } = split(address)
+    const columns = this.#columns
+    const group = groupOf(this.#groups, half)
+    const id = predecessor(columns, group, value)
+    if (id < group.first) return undefined
+    // Where this symbol and the next are both plain, the next one's start is the end.
+    if (options === undefined && ((columns.kind[id]! | columns.kind[id + 1]!) & UNSURE) === 0) {
+      const start = columns.low[id]!
+      return new SymbolMatch(this, id, value - start, columns.low[id + 1]! - start, undefined)
+    }
+    const found = candidatesAt(columns, group, value, id, options?.kinds, options?.maxOffset)
     const answer = found[0]
     if (answer === undefined) return undefined
-    const symbol = new KernelSymbol(this, answer.id)
-    const aliases = this.startingAt(joinAddress(half, this.#columns.low[answer.id]!)).filter(
-      ({ id }) => id !== answer.id && !found.some((candidate) => candidate.id === id),
-    )
-    return {
-      symbol,
-      offset: low - this.#columns.low[answer.id]!,
-      size: answer.size,
-      aliases,
-      candidates: found.map(({ id }) => ({
-        symbol: new KernelSymbol(this, id),
-        offset: low - this.#columns.low[id]!,
-      })),
-    }
+    return new SymbolMatch(this, answer.id, value - columns.low[answer.id]!, answer.size, found)
   }
 
   /** Why no symbol contains an address. Meaningful only where `at` gives nothing. */
   reasonFor(address: bigint): NothingReason {
-    return reasonAt(this.#columns, highHalf(address), lowHalf(address))
+    const { half, low } = split(address)
+    return reasonAt(this.#columns, this.#groups[this.#groups.length - 1]?.half ?? 0, half, low)
   }
 
   /** Every symbol that starts exactly at an address, in file order. */
@@ -224,7 +273,7 @@ export class SymbolTable {
     const { id: first, found } = this.lowerBound(address)
     if (!found) return []
     const { low } = this.#columns
-    const { end } = groupRange(this.#columns, highHalf(address))
+    const { end } = groupOf(this.#groups, split(address).half)
     const symbols: KernelSymbol[] = []
     for (let id = first; id < end && low[id] === low[first]; id++) symbols.push(new KernelSymbol(this, id))
     return symbols
@@ -295,11 +344,14 @@ export class SymbolTable {
     into: BulkAnswer = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) },
   ): BulkAnswer {
     const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    findAddresses(this.#columns, pairs, 0, addresses.length, into.ids, into.offsets, this.#second)
+    findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
     return into
   }
 
-  readonly #second = (half: number, low: number): number => candidatesAt(this.#columns, half, low)[0]?.id ?? NO_SYMBOL
+  readonly #second = (group: GroupView, value: number, id: number): number => {
+    const answer = answerAt(this.#columns, group, value, id)
+    return answer < 0 ? NO_SYMBOL : answer
+  }
 
   nameOf(id: number): string {
     this.#check(id)
@@ -319,15 +371,24 @@ export class SymbolTable {
 
   addressOf(id: number): bigint {
     this.#check(id)
-    const { groups, low } = this.#columns
-    let g = 0
-    while (g + 3 < groups.length && groups[g + 3]! <= id) g += 2
-    return joinAddress(groups[g]!, low[id]!)
+    return joinAddress(this.#groupOfId(id).half, this.#columns.low[id]!)
+  }
+
+  #groupOfId(id: number): GroupView {
+    const groups = this.#groups
+    let from = 0
+    let to = groups.length - 1
+    while (from < to) {
+      const middle = (from + to + 1) >>> 1
+      if (groups[middle]!.first <= id) from = middle
+      else to = middle - 1
+    }
+    return groups[from]!
   }
 
   typeOf(id: number): string {
     this.#check(id)
-    return String.fromCharCode(this.#columns.kind[id]! & ~SPECIAL)
+    return typeOf(this.#columns.kind[id]!)
   }
 
   ownerOf(id: number): string {
@@ -336,15 +397,19 @@ export class SymbolTable {
   }
 
   sizeOf(id: number): number {
-    const address = this.addressOf(id)
-    const half = highHalf(address)
-    const low = lowHalf(address)
-    const { kind } = this.#columns
-    if ((kind[id]! & SPECIAL) === 0) return this.#columns.low[id + 1]! - low
-    const candidates = candidatesAt(this.#columns, half, low, 'all')
-    const owner = ownerOf(this.#columns, id)
-    const own = candidates.find((candidate) => ownerOf(this.#columns, candidate.id) === owner)
-    return own !== undefined && this.#columns.low[own.id] === low ? own.size : 0
+    this.#check(id)
+    const columns = this.#columns
+    const { low, kind } = columns
+    const group = this.#groupOfId(id)
+    const start = low[id]!
+    let last = id
+    while (last + 1 < group.end && low[last + 1] === start) last++
+    let first = id
+    while (first > group.first && low[first - 1] === start) first--
+    if (((kind[first]! | kind[last + 1]!) & UNSURE) === 0) return low[last + 1]! - start
+    const owner = ownerOf(columns, id)
+    const own = candidatesAt(columns, group, start, last).find((one) => ownerOf(columns, one.id) === owner)
+    return own !== undefined && low[own.id] === start ? own.size : 0
   }
 
   #rootEquals(root: number, name: Uint8Array, start: number): boolean {
