@@ -5,14 +5,14 @@ import { byteString } from '../btf/names.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { formatAddress } from '../core/address.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
-import type { ProbeContext } from './context.ts'
-import { kprobeReasons, placeReasons, traceable, trampolineReasons } from './judge.ts'
+import { isKernelOrModule, type ProbeContext } from './context.ts'
+import { functionOf, kprobeReasons, placeReasons, traceable, trampolineReasons } from './judge.ts'
 import { atLeast, MODULES_TOLD_APART_SINCE } from './kernel-rules.ts'
 import { isBetter, type Reason, reason, type Warning } from './reasons.ts'
 import { isReturn, isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
 import { notOffered } from './suffix.ts'
 import type { SuffixedSymbol } from './suffix-index.ts'
-import { candidateOf, ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
+import { ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
 
 /** What to do with one name that stands for several functions. */
 export type AmbiguityPolicy = 'error' | 'all' | 'first'
@@ -105,7 +105,8 @@ export class Expander {
       match.aliases.map((alias) => alias.id),
       (each) => symbols.nameOf(each),
     )
-    const reasons = kprobeReasons(this.#context, { id, offset: match.offset, returns: kind === 'kretprobe' })
+    const symbol = functionOf(this.#context, id)
+    const reasons = kprobeReasons(this.#context, { symbol, offset: match.offset, returns: kind === 'kretprobe' })
     return this.#target({
       spec: spec.text,
       kind,
@@ -129,7 +130,7 @@ export class Expander {
         module: this.#context.symbols.ownerOf(id),
         id,
         offset,
-        reasons: kprobeReasons(this.#context, { id, offset, returns }),
+        reasons: kprobeReasons(this.#context, { symbol: functionOf(this.#context, id), offset, returns }),
         ...extra,
         warnings: [...warnings, ...(extra.warnings ?? [])],
       })
@@ -187,7 +188,7 @@ export class Expander {
       module: owners.length === 1 ? owners[0] : undefined,
       offset: spec.offset,
       reasons: [reason('AMBIGUOUS', message)],
-      candidates: ids.map((id) => candidateOf(this.#context, id)),
+      candidates: ids,
     })
   }
 
@@ -217,7 +218,7 @@ export class Expander {
     }
     const make = ({ set, funcId, ids: own }: FoundFunc, extra: Partial<TargetParts> = {}): ProbeTarget => {
       const [id] = own
-      const reasons = trampolineReasons(this.#context, { kind, set, funcId, id, name })
+      const reasons = trampolineReasons(this.#context, { kind, set, funcId, id, name, same: own.length })
       return this.#target({
         spec: spec.text,
         kind,
@@ -226,7 +227,7 @@ export class Expander {
         id,
         func: { set, id: funcId },
         reasons,
-        candidates: id === undefined ? variants.map((each) => candidateOf(this.#context, each.id)) : [],
+        candidates: id === undefined ? variants.map((each) => each.id) : undefined,
         ...extra,
       })
     }
@@ -278,7 +279,7 @@ export class Expander {
     const { symbols } = this.#context
     const id = ids[0]!
     const where = symbols.ownerOf(id)
-    const misplaced = placeReasons(this.#context, id)
+    const misplaced = placeReasons(this.#context, functionOf(this.#context, id))
     const none = reason('NO_BTF', `No BTF found for ${where}:${spec.function}`)
     const reasons = misplaced.length > 0 ? misplaced : missing.length > 0 ? missing : [none]
     return this.#target({
@@ -286,7 +287,7 @@ export class Expander {
       kind,
       function: spec.function,
       module: where,
-      ...(ids.length === 1 ? { id } : { candidates: ids.map((each) => candidateOf(this.#context, each)) }),
+      ...(ids.length === 1 ? { id } : { candidates: ids }),
       reasons,
     })
   }
@@ -315,7 +316,7 @@ export class Expander {
       ...parts,
       module: module !== undefined && !isGlob(module) ? module : undefined,
       reasons: [reason('NOT_FOUND', `there is no function ${spec.function} in ${where}${hint}`)],
-      candidates: variants.map(({ id }) => candidateOf(this.#context, id)),
+      candidates: variants.map(({ id }) => id),
     })
   }
 
@@ -369,18 +370,17 @@ export class Expander {
   }
 
   *#globKprobes(spec: ProbeSpec, kind: 'kprobe' | 'kretprobe'): Generator<ProbeTarget> {
-    const { symbols } = this.#context
     const returns = kind === 'kretprobe'
     for (const id of this.#idsMatching(spec)) {
-      const name = symbols.nameOf(id)
-      if (notOffered(name) !== undefined) continue
+      const symbol = functionOf(this.#context, id)
+      if (notOffered(symbol.name) !== undefined) continue
       yield this.#target({
         spec: spec.text,
         kind,
-        function: name,
-        module: symbols.ownerOf(id),
+        function: symbol.name,
+        module: symbol.owner,
         id,
-        reasons: kprobeReasons(this.#context, { id, offset: 0, returns }),
+        reasons: kprobeReasons(this.#context, { symbol, offset: 0, returns }),
       })
     }
   }
@@ -391,14 +391,9 @@ export class Expander {
     this.#context.typeSet('vmlinux')
     const touched = new Set<string>()
     for (const id of this.#idsMatching(spec)) {
-      const owner = symbols.ownerOf(id)
-      if (
-        !touched.has(owner) &&
-        notOffered(symbols.nameOf(id)) === undefined &&
-        traceable(this.#context, id) !== 'no'
-      ) {
-        touched.add(owner)
-      }
+      if (touched.has(symbols.ownerOf(id))) continue
+      const symbol = functionOf(this.#context, id)
+      if (notOffered(symbol.name) === undefined && traceable(this.#context, symbol) !== 'no') touched.add(symbol.owner)
     }
     const matches = compileGlob(spec.function)
     const prefix = byteString(globPrefix(spec.function)) ?? ''
@@ -423,7 +418,7 @@ export class Expander {
           module,
           id,
           func: { set, id: funcId },
-          reasons: trampolineReasons(this.#context, { kind, set, funcId, id, name }),
+          reasons: trampolineReasons(this.#context, { kind, set, funcId, id, name, same: ids.length }),
         })
       }
     }
@@ -446,7 +441,7 @@ export class Expander {
     const { symbols } = this.#context
     const ids = this.#context.functionsNamed(name).filter((id) => wanted(symbols.ownerOf(id)))
     if (ids.length < 2) return ids
-    const good = ids.filter((id) => placeReasons(this.#context, id).length === 0)
+    const good = ids.filter((id) => placeReasons(this.#context, functionOf(this.#context, id)).length === 0)
     return good.length > 0 ? good : ids
   }
 
@@ -462,11 +457,6 @@ export class Expander {
   #target(parts: TargetParts): ProbeTarget {
     return new ProbeTarget(this.#context, this.#settings, parts)
   }
-}
-
-/** Whether an owner is the kernel or a module, rather than code that the kernel made at run time. */
-function isKernelOrModule(owner: string): boolean {
-  return owner !== 'bpf' && !owner.startsWith('__builtin__')
 }
 
 function moduleMatcher(module: string | undefined): (owner: string) => boolean {

@@ -14,19 +14,16 @@ export class FilterFunctions {
   readonly #bytes: Uint8Array
   /** Open addressing: start of a line + 1; 0 is empty. */
   readonly #slots: Uint32Array
-  readonly #hashes: Int32Array
   readonly #mask: number
 
   /** @param bytes the file's text */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    let slots = new Uint32Array(1 << 12)
-    let hashes = new Int32Array(slots.length)
-    let mask = slots.length - 1
+    const { length } = bytes
+    // A line has some 25 bytes, so that about half of the slots stay empty; a test holds lines of one byte.
+    let slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, length / 12))))
     let count = 0
-    const length = bytes.length
-    let start = 0
-    while (start < length) {
+    for (let start = 0; start < length; ) {
       let hash = SEED
       let end = start
       for (; end < length; end++) {
@@ -35,21 +32,15 @@ export class FilterFunctions {
         hash = Math.imul(hash ^ byte, STEP)
       }
       if (end > start) {
-        if (count * 2 >= slots.length) {
-          const wider = widen(slots, hashes)
-          slots = wider.slots
-          hashes = wider.hashes
-          mask = slots.length - 1
-        }
-        insert(slots, hashes, mask, start + 1, hash)
+        if (count * 4 > slots.length * 3) slots = this.#widen(slots)
+        insert(slots, start + 1, hash)
         count++
       }
       start = end + 1
     }
     this.count = count
     this.#slots = slots
-    this.#hashes = hashes
-    this.#mask = mask
+    this.#mask = slots.length - 1
   }
 
   /** How many functions of that name the module has (`vmlinux` for the core) that can be traced. */
@@ -63,9 +54,23 @@ export class FilterFunctions {
     }
     let found = 0
     for (let slot = home(hash, this.#mask); this.#slots[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      if (this.#hashes[slot] === hash && this.#equals(this.#slots[slot]! - 1, line)) found++
+      if (this.#equals(this.#slots[slot]! - 1, line)) found++
     }
     return found
+  }
+
+  /** The same lines in four times the room. */
+  #widen(slots: Uint32Array) {
+    const wider = new Uint32Array(slots.length * 4)
+    for (const slot of slots) {
+      if (slot === 0) continue
+      let hash = SEED
+      for (let at = slot - 1; at < this.#bytes.length && this.#bytes[at] !== NEWLINE; at++) {
+        hash = Math.imul(hash ^ this.#bytes[at]!, STEP)
+      }
+      insert(wider, slot, hash)
+    }
+    return wider
   }
 
   #equals(start: number, line: string): boolean {
@@ -93,17 +98,9 @@ function home(hash: number, mask: number): number {
   return (Math.imul(hash, 0x9e3779b1) >>> 12) & mask
 }
 
-function insert(slots: Uint32Array, hashes: Int32Array, mask: number, line: number, hash: number): void {
+function insert(slots: Uint32Array, line: number, hash: number): void {
+  const mask = slots.length - 1
   let slot = home(hash, mask)
   while (slots[slot] !== 0) slot = (slot + 1) & mask
   slots[slot] = line
-  hashes[slot] = hash
-}
-
-function widen(slots: Uint32Array, hashes: Int32Array) {
-  const wider = { slots: new Uint32Array(slots.length * 4), hashes: new Int32Array(slots.length * 4) }
-  for (let i = 0; i < slots.length; i++) {
-    if (slots[i] !== 0) insert(wider.slots, wider.hashes, wider.slots.length - 1, slots[i]!, hashes[i]!)
-  }
-  return wider
 }

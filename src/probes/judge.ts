@@ -6,7 +6,7 @@ import { sizeOf } from '../btf/sizes.ts'
 import { skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { isAbsence } from '../sources/source.ts'
-import type { ProbeContext } from './context.ts'
+import { type ProbeContext, RELEASE_UNKNOWN } from './context.ts'
 import {
   atLeast,
   LARGEST_STRUCT_ARGUMENT,
@@ -15,7 +15,6 @@ import {
   STRUCT_ARGUMENTS_SINCE,
   TRACING_DENIED,
   TRAMPOLINE_WORDS,
-  TRAMPOLINES_SINCE,
 } from './kernel-rules.ts'
 import { NONE, type Reason, reason } from './reasons.ts'
 import type { ProbeKind } from './spec.ts'
@@ -47,18 +46,31 @@ function shared(context: ProbeContext, code: Parameters<typeof reason>[0], messa
   return found
 }
 
-/** Whether ftrace can hook the function of a symbol. */
-export function traceable(context: ProbeContext, id: number): Traceable {
+/** A text symbol as judges need it: decoded once. */
+export interface FunctionSymbol {
+  readonly id: number
+  readonly name: string
+  readonly owner: string
+}
+
+/** The symbol of an id. */
+export function functionOf({ symbols }: ProbeContext, id: number): FunctionSymbol {
+  return { id, name: symbols.nameOf(id), owner: symbols.ownerOf(id) }
+}
+
+/**
+ * Whether ftrace can hook a function.
+ * @param same how many functions of its owner have its name, where that is known already
+ */
+export function traceable(context: ProbeContext, { id, name, owner }: FunctionSymbol, same?: number): Traceable {
   const { symbols, sites } = context
   if (sites !== undefined) {
     return sites.within(symbols.addressOf(id), symbols.sizeOf(id)) === undefined ? 'no' : 'yes'
   }
   const { filter } = context
   if (isAbsence(filter)) return 'unknown'
-  const name = symbols.nameOf(id)
-  const owner = symbols.ownerOf(id)
   const listed = filter.occurrences(name, owner)
-  if (listed > 0) return enough(context, name, owner, listed)
+  if (listed > 0) return same !== undefined && same <= listed ? 'yes' : enough(context, name, owner, listed)
   // The file has one name a site: that of the first alias.
   for (const alias of symbols.startingAt(symbols.addressOf(id))) {
     if (alias.id === id || alias.owner !== owner) continue
@@ -76,9 +88,7 @@ function enough(context: ProbeContext, name: string, owner: string, listed: numb
 }
 
 /** Why a symbol is no function that can be probed: not the entry of one, or not in memory that is text. */
-export function placeReasons(context: ProbeContext, id: number): readonly Reason[] {
-  const { symbols } = context
-  const name = symbols.nameOf(id)
+export function placeReasons(context: ProbeContext, { id, name, owner }: FunctionSymbol): readonly Reason[] {
   switch (notOffered(name)) {
     case 'fragment':
       return [reason('FRAGMENT', `${name} is a part that the compiler cut out of a function: nobody calls it`)]
@@ -88,46 +98,46 @@ export function placeReasons(context: ProbeContext, id: number): readonly Reason
     case 'mapping':
       return [reason('LABEL', `${name} is a label, not a function`)]
   }
-  const owner = symbols.ownerOf(id)
   if (owner !== 'vmlinux') {
     if (owner === 'bpf') {
-      return [
-        reason('NOT_TEXT', `${name} is a BPF program: kprobes are refused, and fentry needs the program, not a name`),
-      ]
+      const what = 'kprobes are refused, and fentry needs the program, not a name'
+      return [reason('NOT_TEXT', `${name} is a BPF program: ${what}`)]
     }
     if (owner.startsWith('__builtin__')) {
       return [reason('NOT_TEXT', `${name} is code that the kernel made at run time (${owner})`)]
     }
     return NONE
   }
-  const address = symbols.addressOf(id)
-  const { text, initText } = context
-  if (text === undefined || (address >= text.start && address < text.end)) return NONE
-  if (initText !== undefined && address >= initText.start && address < initText.end) {
-    return [reason('INIT_TEXT', `${name} is an __init function: its memory was freed after boot`)]
+  switch (context.section(id)) {
+    case 'text':
+      return NONE
+    case 'init':
+      return [reason('INIT_TEXT', `${name} is an __init function: its memory was freed after boot`)]
+    default:
+      return [reason('NOT_TEXT', `${name} is outside of the kernel's text (_stext to _etext)`)]
   }
-  return [reason('NOT_TEXT', `${name} is outside of the kernel's text (_stext to _etext)`)]
 }
 
 /** A place for a kprobe or kretprobe. */
 export interface KprobePlace {
-  readonly id: number
+  readonly symbol: FunctionSymbol
   /** Bytes from the symbol's start. */
   readonly offset: number
   readonly returns: boolean
 }
 
 /** Why a kprobe cannot be registered there (register_kprobe, kernel/kprobes.c; trace_kprobe.c). Empty: it can. */
-export function kprobeReasons(context: ProbeContext, { id, offset, returns }: KprobePlace): readonly Reason[] {
+export function kprobeReasons(context: ProbeContext, { symbol, offset, returns }: KprobePlace): readonly Reason[] {
+  const { id, name } = symbol
   const general = context.kprobeReasons
-  const misplaced = placeReasons(context, id)
+  const misplaced = placeReasons(context, symbol)
   if (misplaced.length > 0) return [...misplaced, ...general]
   const { symbols } = context
   const reasons: Reason[] = [...general]
   if (offset > 0) {
     const size = symbols.sizeOf(id)
     if (size > 0 && offset >= size) {
-      const bounds = `Offset outside the function bounds: ${symbols.nameOf(id)} has 0x${size.toString(16)} bytes`
+      const bounds = `Offset outside the function bounds: ${name} has 0x${size.toString(16)} bytes`
       return [reason('OUT_OF_BOUNDS', bounds), ...general]
     }
     if (!isEntry(context, id, offset)) {
@@ -140,15 +150,13 @@ export function kprobeReasons(context: ProbeContext, { id, offset, returns }: Kp
   if (isAbsence(blacklist)) {
     const why = () => `the kprobe blacklist is missing (${blacklist.reason}): ${BLACKLIST_HOW}`
     reasons.push(shared(context, 'UNKNOWN_BLACKLIST', why))
-  } else if (isBlacklisted(context, id, offset)) {
-    reasons.push(
-      reason('BLACKLISTED', `${symbols.nameOf(id)} is on the kprobe blacklist: register_kprobe gives EINVAL`),
-    )
+  } else if (isBlacklisted(context, symbol, offset)) {
+    reasons.push(reason('BLACKLISTED', `${name} is on the kprobe blacklist: register_kprobe gives EINVAL`))
   }
   if (!context.kprobesOnNotrace) {
-    const verdict = traceableOrBase(context, id)
+    const verdict = traceableOrBase(context, symbol)
     if (verdict === 'no') {
-      const what = `Could not probe notrace function ${symbols.nameOf(id)}`
+      const what = `Could not probe notrace function ${name}`
       reasons.push(reason('NOTRACE', `${what}: ftrace cannot hook it, and then kprobe events are refused with EINVAL`))
     } else if (verdict !== 'yes') reasons.push(filterReason(context, verdict))
   }
@@ -165,27 +173,27 @@ function isEntry(context: ProbeContext, id: number, offset: number): boolean {
 }
 
 /** within_kprobe_blacklist: the address, or for a name with a suffix the base's. */
-function isBlacklisted(context: ProbeContext, id: number, offset: number): boolean {
+function isBlacklisted(context: ProbeContext, { id, name, owner }: FunctionSymbol, offset: number): boolean {
   const { symbols, blacklist } = context
   if (isAbsence(blacklist)) return false
-  const name = symbols.nameOf(id)
-  if (blacklist.covers(symbols.addressOf(id) + BigInt(offset), name, symbols.ownerOf(id))) return true
+  if (blacklist.covers(symbols.addressOf(id) + BigInt(offset), name, owner)) return true
   const base = baseSymbol(context, name)
-  return base !== undefined && blacklist.covers(symbols.addressOf(base), symbols.nameOf(base), symbols.ownerOf(base))
+  return base !== undefined && blacklist.covers(symbols.addressOf(base.id), base.name, base.owner)
 }
 
 /** within_notrace_func: the function, or for a name with a suffix the base, if there is one. */
-function traceableOrBase(context: ProbeContext, id: number): Traceable {
-  const own = traceable(context, id)
+function traceableOrBase(context: ProbeContext, symbol: FunctionSymbol): Traceable {
+  const own = traceable(context, symbol)
   if (own !== 'no') return own
-  const base = baseSymbol(context, context.symbols.nameOf(id))
+  const base = baseSymbol(context, symbol.name)
   return base === undefined ? 'no' : traceable(context, base)
 }
 
 /** The symbol that the kernel finds under the name before the first dot; it asks for that name alone. */
-function baseSymbol(context: ProbeContext, name: string): number | undefined {
+function baseSymbol(context: ProbeContext, name: string): FunctionSymbol | undefined {
   const dot = name.indexOf('.')
-  return dot <= 0 ? undefined : context.symbols.named(name.slice(0, dot))[0]?.id
+  const base = dot <= 0 ? undefined : context.symbols.named(name.slice(0, dot))[0]
+  return base === undefined ? undefined : functionOf(context, base.id)
 }
 
 function filterReason(context: ProbeContext, verdict: 'unknown' | 'which'): Reason {
@@ -208,14 +216,16 @@ export interface TrampolinePlace {
   /** The set and id of its FUNC. */
   readonly set: TypeSet
   readonly funcId: number
-  /** Its symbol; undefined if none has that name. */
-  readonly id: number | undefined
+  /** Its name, and its symbol if there is one of that name. */
   readonly name: string
+  readonly id: number | undefined
+  /** How many functions of its module have its name. */
+  readonly same: number
 }
 
 /** Why a trampoline cannot be attached (bpf_check_attach_target, register_fentry). Empty: it can. */
 export function trampolineReasons(context: ProbeContext, place: TrampolinePlace): readonly Reason[] {
-  const { kind, set, funcId, id, name } = place
+  const { kind, set, funcId, id, name, same } = place
   const general = context.trampolineReasons
   const reasons: Reason[] = [...general]
   if (id === undefined) {
@@ -226,14 +236,14 @@ export function trampolineReasons(context: ProbeContext, place: TrampolinePlace)
       ),
     )
   } else {
-    reasons.push(...placeReasons(context, id))
-    if (reasons.length > general.length) return reasons
-    const verdict = traceable(context, id)
+    const symbol = { id, name, owner: set.name }
+    const misplaced = placeReasons(context, symbol)
+    if (misplaced.length > 0) return [...general, ...misplaced]
+    const verdict = traceable(context, symbol, same)
     if (verdict === 'no')
       reasons.push(reason('NOTRACE', `ftrace cannot hook ${name}: it is not in available_filter_functions`))
     else if (verdict !== 'yes') reasons.push(filterReason(context, verdict))
   }
-  architectureReasons(context, reasons)
   if (set.name === 'vmlinux') {
     if (TRACING_DENIED.has(name)) {
       reasons.push(reason('DENIED', `Attaching tracing programs to function '${name}' is rejected.`))
@@ -245,30 +255,6 @@ export function trampolineReasons(context: ProbeContext, place: TrampolinePlace)
   prototypeReasons(context, set, funcId, name, reasons)
   if (kind === 'fmod_ret') modifyReasons(context, set.name, name, reasons)
   return reasons.length === 0 ? NONE : reasons
-}
-
-function architectureReasons(context: ProbeContext, reasons: Reason[]): void {
-  const { architecture, release } = context
-  if (architecture === undefined) {
-    reasons.push(
-      shared(
-        context,
-        'UNKNOWN_ARCHITECTURE',
-        () => 'no symbol tells the architecture, and with it whether BPF trampolines exist',
-      ),
-    )
-    return
-  }
-  const [major, minor] = TRAMPOLINES_SINCE[architecture]
-  const able = atLeast(release, major, minor)
-  if (able === false) {
-    reasons.push(reason('NO_TRAMPOLINE', `BPF trampolines exist on ${architecture} since Linux ${major}.${minor}`))
-  } else if (able === undefined) reasons.push(releaseUnknown(context))
-}
-
-function releaseUnknown(context: ProbeContext): Reason {
-  const what = "the kernel's release is not known, and with it the limits of its trampolines"
-  return shared(context, 'UNKNOWN_RELEASE', () => `${what}: put a copy of /proc/version into the capture`)
 }
 
 /** btf_distill_func_proto: what a trampoline cannot pass on. */
@@ -298,6 +284,10 @@ function prototypeReasons(context: ProbeContext, set: TypeSet, funcId: number, n
     if (type === 0) {
       refuse('has variable arguments')
       return
+    }
+    if (set.kindNumberOf(type) === KIND_PTR) {
+      words++
+      continue
     }
     const id = skipModifiers(set, type)
     const kind = set.kindNumberOf(id)
@@ -337,7 +327,7 @@ function sinceReasons(
   const able = atLeast(context.release, major, minor)
   if (able === false) reasons.push(reason(code, `${what}: supported since Linux ${major}.${minor}`))
   else if (able === undefined && !reasons.some((each) => each.code === 'UNKNOWN_RELEASE')) {
-    reasons.push(releaseUnknown(context))
+    reasons.push(RELEASE_UNKNOWN)
   }
 }
 

@@ -6,7 +6,7 @@ import { formatAddress } from '../core/address.ts'
 import { argumentsOf, type FunctionArgument } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { placeText } from './conventions.ts'
-import { kprobeReasons, traceable } from './judge.ts'
+import { functionOf, kprobeReasons, traceable } from './judge.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
 import { isBetter, type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
 import { type AttachMethod, type AttachRecipe, bpftraceLine, kprobeEventsLine } from './recipe.ts'
@@ -50,7 +50,8 @@ export interface TargetParts {
   readonly func?: { readonly set: TypeSet; readonly id: number } | undefined
   readonly reasons: readonly Reason[]
   readonly warnings?: readonly Warning[] | undefined
-  readonly candidates?: readonly Candidate[] | undefined
+  /** Symbols that may have been meant. */
+  readonly candidates?: readonly number[] | undefined
   /** The function that was asked for where this is a variant of it. */
   readonly variantOf?: string | undefined
 }
@@ -63,20 +64,9 @@ export interface TargetSettings {
   readonly multi: boolean
 }
 
-/** A place, with everything beyond the verdict worked out when it is read. */
+/** A place, with everything beyond the verdict worked out when it is read: a plan may have a hundred thousand. */
 export class ProbeTarget {
-  readonly spec: string
-  readonly kind: ProbeKind
-  /** The symbol's name; where there is none, the name that was asked for. */
-  readonly function: string
-  readonly module: string | undefined
-  /** Bytes from the symbol's start. */
-  readonly offset: number
   readonly verdict: Verdict
-  /** Everything that stands in the way. Empty for `ok`. */
-  readonly reasons: readonly Reason[]
-  /** Other functions that may have been meant: the several of an ambiguous name, or the variants of a missing one. */
-  readonly candidates: readonly Candidate[]
   readonly #context: ProbeContext
   readonly #settings: TargetSettings
   readonly #parts: TargetParts
@@ -85,19 +75,46 @@ export class ProbeTarget {
     this.#context = context
     this.#settings = settings
     this.#parts = parts
-    this.spec = parts.spec
-    this.kind = parts.kind
-    this.function = parts.function
-    this.module = parts.module
-    this.offset = parts.offset ?? 0
-    this.reasons = parts.reasons
     this.verdict = verdictOf(parts.reasons)
-    this.candidates = parts.candidates ?? []
+  }
+
+  /** The specification as it was given. */
+  get spec(): string {
+    return this.#parts.spec
+  }
+
+  get kind(): ProbeKind {
+    return this.#parts.kind
+  }
+
+  /** The symbol's name; where there is none, the name that was asked for. */
+  get function(): string {
+    return this.#parts.function
+  }
+
+  /** `vmlinux` or a module; undefined where nothing was found and none was named. */
+  get module(): string | undefined {
+    return this.#parts.module
+  }
+
+  /** Bytes from the symbol's start. */
+  get offset(): number {
+    return this.#parts.offset ?? 0
+  }
+
+  /** Everything that stands in the way. Empty for `ok`. */
+  get reasons(): readonly Reason[] {
+    return this.#parts.reasons
   }
 
   /** The same place with further reasons. */
   refused(reasons: readonly Reason[]): ProbeTarget {
     return new ProbeTarget(this.#context, this.#settings, { ...this.#parts, reasons: [...this.reasons, ...reasons] })
+  }
+
+  /** Other functions that may have been meant: the several of an ambiguous name, or the variants of a missing one. */
+  get candidates(): readonly Candidate[] {
+    return (this.#parts.candidates ?? []).map((id) => candidateOf(this.#context, id))
   }
 
   /** The id of its symbol in the table; undefined where there is none. */
@@ -300,20 +317,25 @@ export class ProbeTarget {
   /** The first in the order of preference that names this function and no other (PRB-K1 to K3). */
   #method(id: number, module: string, symbol: string): AttachMethod {
     if (isTrampoline(this.kind)) return module === 'vmlinux' ? 'name' : 'module:name'
-    if (this.#settings.multi && this.offset === 0 && traceable(this.#context, id) === 'yes') return 'multi'
+    if (this.#settings.multi && this.offset === 0 && traceable(this.#context, functionOf(this.#context, id)) === 'yes')
+      return 'multi'
     if (this.#parts.byAddress === true) return 'address'
     return methodFor(this.#context, module, symbol)
   }
 
   #kprobeEvents(id: number, place: Parameters<typeof kprobeEventsLine>[0]): string | undefined {
-    const { architecture, symbols } = this.#context
+    const { architecture } = this.#context
     let { method } = place
     if (isTrampoline(this.kind)) {
       if (this.kind === 'fmod_ret') return undefined
-      const reasons = kprobeReasons(this.#context, { id, offset: 0, returns: isReturn(this.kind) })
+      const reasons = kprobeReasons(this.#context, {
+        symbol: functionOf(this.#context, id),
+        offset: 0,
+        returns: isReturn(this.kind),
+      })
       if (!isBetter(verdictOf(reasons), 'no')) return undefined
-      method = methodFor(this.#context, symbols.ownerOf(id), symbols.nameOf(id))
-    } else if (method === 'multi') method = methodFor(this.#context, place.module, place.symbol)
+    }
+    if (method === 'multi' || isTrampoline(this.kind)) method = methodFor(this.#context, place.module, place.symbol)
     const { args } = this.#settings
     const trusted = this.argsTrusted === 'yes' || this.argsTrusted === 'likely'
     const entry = this.offset === 0 && trusted
@@ -324,11 +346,10 @@ export class ProbeTarget {
 
 /** The first way to name a function to kprobes that no other symbol shares; the kernel counts symbols of every type. */
 function methodFor(context: ProbeContext, module: string, symbol: string): AttachMethod {
-  const counted = context.symbols
-    .named(symbol)
-    .filter(({ owner }) => owner !== 'bpf' && !owner.startsWith('__builtin__'))
-  if (counted.length === 1) return 'name'
-  if (module !== 'vmlinux' && counted.filter(({ owner }) => owner === module).length === 1) return 'module:name'
+  const { data, owners } = context.leftOut
+  if (data > 0) return 'address'
+  if (owners === 0 && context.countNamed(symbol) === 1) return 'name'
+  if (module !== 'vmlinux' && context.countNamed(symbol, module) === 1) return 'module:name'
   return 'address'
 }
 

@@ -310,10 +310,10 @@ export class SymbolTable {
     return scanNames(table, glob, { owners, kinds: options.kinds })
   }
 
-  /** The ids of every symbol whose name is exactly these bytes, in file order. */
-  idsNamed(name: Uint8Array): number[] {
+  /** The ids of every symbol whose name is exactly the first `length` of these bytes, in file order. */
+  idsNamed(name: Uint8Array, length = name.length): number[] {
     const { buckets, entries, name: references } = this.#columns
-    const { prefix, rootStart, rootHash } = splitName(name, 0, name.length)
+    const { prefix, rootStart, rootHash } = splitName(name, 0, length)
     const hash = nameHash(rootHash, prefix)
     const bucket = hash >>> this.#bucketShift
     const mask = this.#idMask
@@ -327,7 +327,7 @@ export class SymbolTable {
       const id = (entry & mask) >>> 0
       const reference = references[id]!
       if (reference === known) ids.push(id)
-      else if (reference >>> ROOT_BITS === prefix && this.#rootEquals(reference & ROOT_MASK, name, rootStart)) {
+      else if (reference >>> ROOT_BITS === prefix && this.#rootEquals(reference & ROOT_MASK, name, rootStart, length)) {
         known = reference
         ids.push(id)
       }
@@ -412,7 +412,7 @@ export class SymbolTable {
     return own !== undefined && low[own.id] === start ? own.size : 0
   }
 
-  #rootEquals(root: number, name: Uint8Array, start: number): boolean {
+  #rootEquals(root: number, name: Uint8Array, start: number, end: number): boolean {
     const heap = this.#columns.heap
     let at = root + 1
     let length = heap[root]!
@@ -420,7 +420,7 @@ export class SymbolTable {
       length = heap[at]! | (heap[at + 1]! << 8)
       at += 2
     }
-    if (length !== name.length - start) return false
+    if (length !== end - start) return false
     for (let i = 0; i < length; i++) if (heap[at + i] !== name[start + i]) return false
     return true
   }
