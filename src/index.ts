@@ -23,12 +23,17 @@ export type { BulkOptions } from './query/pool.ts'
 export type { ModuleInfo } from './sources/facts.ts'
 export type { Absence } from './sources/source.ts'
 export type { KindFilter, NothingReason } from './symbols/locate.ts'
+export { type NamedAnswer, type PackedNames, packNames } from './symbols/lookup-names.ts'
 export type { BadLine, BadLineReason } from './symbols/parse.ts'
 export { NO_SYMBOL } from './symbols/search.ts'
+export { KernelSymbol, SymbolMatch } from './symbols/symbol.ts'
 export {
   type AddressOptions,
   type BulkAnswer,
-  KernelSymbol,
-  type SymbolMatch,
+  HIDDEN_OWNER,
+  type NameOptions,
+  type Pattern,
+  type StartingAnswer,
+  type SymbolCensus,
   SymbolTable,
 } from './symbols/table.ts'

@@ -17,7 +17,8 @@ import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
 import { openSource } from './sources/open.ts'
 import type { Keep } from './symbols/build.ts'
-import type { BulkAnswer, SymbolTable } from './symbols/table.ts'
+import type { NamedAnswer } from './symbols/lookup-names.ts'
+import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
 
 export interface OpenOptions {
   /** undefined: the running kernel; else a capture directory or a kallsyms-like file. */
@@ -151,6 +152,36 @@ export class Kernel {
   async findMany(addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
     this.#checkOpen()
     return this.#query.findMany(this.#snapshot.symbols, addresses, options)
+  }
+
+  /**
+   * What starts at every address, in order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async startingAtMany(addresses: BigUint64Array, options: BulkOptions = {}): Promise<StartingAnswer> {
+    this.#checkOpen()
+    return this.#query.startingAtMany(this.#snapshot.symbols, addresses, options)
+  }
+
+  /**
+   * The symbols of every name, in order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async namedMany(names: readonly string[], options: BulkOptions = {}): Promise<NamedAnswer> {
+    this.#checkOpen()
+    return this.#query.namedMany(this.#snapshot.symbols, names, options)
+  }
+
+  /**
+   * The ids of the symbols whose names match a pattern, in table order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async matching(
+    pattern: Pattern,
+    options: BulkOptions & { readonly owner?: Pattern | undefined } = {},
+  ): Promise<Uint32Array> {
+    this.#checkOpen()
+    return this.#query.matching(this.#snapshot.symbols, pattern, options)
   }
 
   /**

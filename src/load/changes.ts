@@ -1,6 +1,7 @@
 // What differs between two snapshots: symbols and owners that are gone, and new ones.
 
-import type { KernelSymbol, SymbolTable } from '../symbols/table.ts'
+import type { KernelSymbol } from '../symbols/symbol.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Symbols and owners that only one of two snapshots has. A symbol is its address, type, name and owner. */

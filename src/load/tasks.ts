@@ -16,7 +16,7 @@ export type LoaderTask =
       readonly text: SharedArrayBuffer
       readonly end: number
       /** The digest of an earlier load's stretch in this place: equal text is not parsed. */
-      readonly known: string | undefined
+      readonly known?: string | undefined
     }
   | { readonly do: 'base'; readonly file: BtfFile }
   | { readonly do: 'index'; readonly blobs: readonly NamedBlob[]; readonly base: BaseShape | undefined }

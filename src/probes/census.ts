@@ -20,7 +20,7 @@ export interface SuffixClass {
 /** A kernel's suffixes. */
 export interface SuffixCensus {
   readonly classes: readonly SuffixClass[]
-  /** For `isra` and `constprop`: every entry that has that suffix, in whatever combination. */
+  /** For `isra` and `constprop`: every name that has that suffix, in whatever combination without `cold`. */
   readonly totals: Readonly<Record<'isra' | 'constprop', { readonly count: number; readonly withBtf: number }>>
   /** Different names of entries with `isra` or `constprop`. */
   readonly variantNames: number
@@ -59,13 +59,13 @@ export function takeCensus(context: ProbeContext): SuffixCensus {
     kind.count++
     kind.names.add(name)
     if (known) kind.withBtf++
-    if (!entry) continue
     for (const part of ['isra', 'constprop'] satisfies SuffixPart[]) {
-      if (!parts.parts.includes(part)) continue
+      if (!parts.parts.includes(part) || parts.parts.includes('cold')) continue
       totals[part].count++
       if (known) totals[part].withBtf++
-      variantNames.add(name)
+      if (entry) variantNames.add(name)
     }
+    if (!entry) continue
     if (context.functionsNamed(parts.base, owner).length > 0) besideBase.add(`${owner}:${name}`)
   }
   return {

@@ -429,7 +429,7 @@ export class Expander {
     const { symbols } = this.#context
     const own = spec.module === undefined || isGlob(spec.module)
     const options = spec.module === undefined ? {} : { owner: spec.module }
-    for (const id of symbols.idsMatching(spec.function, { ...options, kinds: 'text' })) {
+    for (const id of symbols.scan(spec.function, { ...options, kinds: 'text' })) {
       if (own && !isKernelOrModule(symbols.ownerOf(id))) continue
       yield id
     }

@@ -16,7 +16,7 @@ import {
   TRACING_DENIED,
   TRAMPOLINE_WORDS,
 } from './kernel-rules.ts'
-import { NONE, type Reason, reason } from './reasons.ts'
+import { NONE, type Reason, reason, verdictOf } from './reasons.ts'
 import type { ProbeKind } from './spec.ts'
 import { notOffered } from './suffix.ts'
 
@@ -132,6 +132,8 @@ export function kprobeReasons(context: ProbeContext, { symbol, offset, returns }
   const general = context.kprobeReasons
   const misplaced = placeReasons(context, symbol)
   if (misplaced.length > 0) return [...misplaced, ...general]
+  // What holds for every kprobe needs no company of facts that would not change it.
+  if (verdictOf(general) === 'no') return general
   const { symbols } = context
   const reasons: Reason[] = [...general]
   if (offset > 0) {
@@ -227,6 +229,7 @@ export interface TrampolinePlace {
 export function trampolineReasons(context: ProbeContext, place: TrampolinePlace): readonly Reason[] {
   const { kind, set, funcId, id, name, same } = place
   const general = context.trampolineReasons
+  if (verdictOf(general) === 'no') return general
   const reasons: Reason[] = [...general]
   if (id === undefined) {
     reasons.push(

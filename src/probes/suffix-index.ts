@@ -19,7 +19,7 @@ export class SuffixIndex {
 
   constructor(symbols: SymbolTable) {
     const all: SuffixedSymbol[] = []
-    for (const id of symbols.idsMatching('*.*', { kinds: 'text' })) {
+    for (const id of symbols.scan('*.*', { kinds: 'text' })) {
       const name = symbols.nameOf(id)
       // Padding belongs to the variant it stands in front of.
       if (name.startsWith('__pfx_') || name.startsWith('__cfi_')) continue

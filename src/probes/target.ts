@@ -176,10 +176,7 @@ export class ProbeTarget {
 
   /** How far the arguments are those of the prototype. */
   get argsTrusted(): Trust {
-    const { function: name } = this
-    const func = this.#func
-    const found = func === undefined ? '' : func.set.nameOf(func.id)
-    return trustOf(this.#name, { exact: found === name, base: found !== '' && found !== name }, this.#context.clang)
+    return trustIn(this.#context, this.function, this.#func)
   }
 
   /** All arguments of the prototype, in order. */
@@ -187,7 +184,8 @@ export class ProbeTarget {
     const { architecture } = this.#context
     const trusted = this.argsTrusted
     // Behind the entry, and when a function has returned, registers hold something else; fexit has kept the arguments.
-    const there = (this.offset === 0 || this.#site === this.probeAddress) && this.kind !== 'kretprobe'
+    const entry = this.offset === 0 || this.#site === this.probeAddress
+    const there = entry && this.kind !== 'kretprobe' && this.#parts.id !== undefined
     return this.declaredArguments.map(({ name, type, place }) => ({
       name,
       type,
@@ -365,18 +363,30 @@ export function funcOf(context: ProbeContext, id: number): { readonly set: TypeS
   return ofBase === undefined ? undefined : { set, id: ofBase }
 }
 
+/** How far a function's arguments are those of the FUNC that was found for it. */
+function trustIn(
+  context: ProbeContext,
+  name: string,
+  func: { readonly set: TypeSet; readonly id: number } | undefined,
+) {
+  const found = func === undefined ? '' : func.set.nameOf(func.id)
+  const parts = splitSuffix(name)
+  const trust = trustOf(parts, { exact: found === name, base: found !== '' && found !== name }, context.clang)
+  // Of several functions of one name, BTF describes one: it does not say which.
+  const several = trust === 'yes' && context.functionsNamed(name, func?.set.name).length > 1
+  return several ? 'likely' : trust
+}
+
 /** A symbol as something that may have been meant. */
 export function candidateOf(context: ProbeContext, id: number): Candidate {
   const { symbols } = context
   const name = symbols.nameOf(id)
-  const parts = splitSuffix(name)
-  const func = funcOf(context, id)
-  const found = func === undefined ? '' : func.set.nameOf(func.id)
+  const { class: kind } = splitSuffix(name)
   return {
     function: name,
     module: symbols.ownerOf(id),
     address: symbols.addressOf(id),
-    trusted: trustOf(parts, { exact: found === name, base: found !== '' && found !== name }, context.clang),
-    entry: parts.class !== 'fragment' && parts.class !== 'label',
+    trusted: trustIn(context, name, funcOf(context, id)),
+    entry: kind !== 'fragment' && kind !== 'label',
   }
 }

@@ -58,6 +58,12 @@ function regionRow({ regions }: SymbolColumns, half: number, low: number): numbe
   return regions[at + 2] !== half || low < regions[at + 3]! ? at : -1
 }
 
+/** The number of the owner of the memory at an address, or -1. */
+export function regionOwner(table: SymbolColumns, half: number, low: number): number {
+  const row = regionRow(table, half, low)
+  return row < 0 ? -1 : table.regions[row + 4]!
+}
+
 /** The region that holds an address, or undefined. */
 function regionAt(table: SymbolColumns, half: number, low: number): Region | undefined {
   const at = regionRow(table, half, low)

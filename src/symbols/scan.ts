@@ -3,9 +3,10 @@
 
 import { compileGlob, globPrefix } from '../core/glob.ts'
 import { isText } from './kinds.ts'
-import { LONG_ROOT, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
+import { rootAt } from './roots.ts'
 
 /** What a scan needs of a table. */
 export interface ScanTable {
@@ -49,13 +50,7 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
       const reference = references[id]!
       const wanted = rest[reference >>> ROOT_BITS]
       if (wanted === undefined) continue
-      const root = reference & ROOT_MASK
-      let length = heap[root]!
-      let start = root + 1
-      if (length === LONG_ROOT) {
-        length = heap[start]! | (heap[start + 1]! << 8)
-        start += 2
-      }
+      const { start, length } = rootAt(heap, reference & ROOT_MASK)
       if (length < wanted.length || !hasBytes(heap, start, wanted)) continue
       if (headIsAll) {
         yield id

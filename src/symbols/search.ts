@@ -325,3 +325,31 @@ function settle(
   ids[q] = id
   offsets[q] = id === NO_SYMBOL ? 0 : value - table.low[id]!
 }
+
+/** For each address the first id that starts exactly there, or NO_SYMBOL, and how many do. */
+export function findStarts(
+  table: SymbolColumns,
+  views: readonly GroupView[],
+  pairs: Readonly<Uint32Array>,
+  count: number,
+  ids: Uint32Array,
+  counts: Uint32Array,
+): void {
+  const { low } = table
+  let group = groupOf(views, -1)
+  for (let q = 0; q < count; q++) {
+    const half = pairs[2 * q + UPPER]!
+    if (half !== group.half) group = groupOf(views, half)
+    const value = pairs[2 * q + LOWER]!
+    const last = predecessor(table, group, value)
+    if (last < group.first || low[last] !== value) {
+      ids[q] = NO_SYMBOL
+      counts[q] = 0
+      continue
+    }
+    let first = last
+    while (first > group.first && low[first - 1] === value) first--
+    ids[q] = first
+    counts[q] = last - first + 1
+  }
+}

@@ -115,7 +115,7 @@ describe('the table of a load', () => {
     for (const threads of [undefined, loader(2)]) {
       const snapshot = await load(fakeSource(Buffer.alloc(0)), { threads })
       expect(snapshot.symbols.size).toBe(0)
-      expect(snapshot.skipped).toEqual({ count: 0, lines: [] })
+      expect(snapshot.skipped).toMatchObject({ count: 0, lines: [] })
     }
   })
 })
@@ -134,6 +134,7 @@ describe('a text that changes while it is read', () => {
         const reader = real.openSymbols()
         return {
           sizeHint: reader.sizeHint,
+          identity: reader.identity,
           async read(target) {
             const count = await reader.read(target.subarray(0, 1_000))
             if (++reads === 3) await writeFile(path, lines.slice(1_000).join(''), { flag: 'a' })
@@ -154,7 +155,7 @@ describe('a text that changes while it is read', () => {
     const { symbols } = await load(fakeSource(cut), { chunkBytes: 1_000 })
     expect(sameBytes(symbols.buffer, build(cut).buffer)).toBe(true)
     const { skipped } = await load(fakeSource(Buffer.from('ffffffff81000000 T a\nffffffff8')))
-    expect(skipped).toEqual({ count: 1, lines: [{ line: 2, reason: 'type' }] })
+    expect(skipped).toMatchObject({ count: 1, lines: [{ line: 2, reason: 'type' }] })
   })
 })
 

@@ -32,6 +32,7 @@ export function fakeSource(text: Uint8Array, options: FakeOptions = {}): Source 
       let closed = 0
       const reader: FakeReader = {
         sizeHint: options.sizeHint ?? text.length,
+        identity: 'a test',
         get closed() {
           return closed
         },

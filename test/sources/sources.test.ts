@@ -78,15 +78,15 @@ describe('readers', () => {
     const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
     const path = await directory({ plain: content, 'packed.gz': gzipSync(content), empty: '' })
     for (const name of ['plain', 'packed.gz']) {
-      const bytes = await readBlob(join(path, name))
+      const { bytes } = await readBlob(join(path, name))
       expect(bytes.buffer).toBeInstanceOf(SharedArrayBuffer)
       expect(bytes.buffer.byteLength).toBe(content.length)
       expect(content.equals(Buffer.from(bytes))).toBe(true)
     }
-    expect((await readBlob(join(path, 'empty'))).length).toBe(0)
+    expect((await readBlob(join(path, 'empty'))).bytes.length).toBe(0)
     // /proc says 0 bytes for what it makes up as it is read.
     if (process.platform === 'linux') {
-      expect((await readBlob('/proc/version')).length).toBeGreaterThan(10)
+      expect((await readBlob('/proc/version')).bytes.length).toBeGreaterThan(10)
     }
   })
 })

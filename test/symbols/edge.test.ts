@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { NoPermissionError } from '../../src/core/errors.ts'
-import type { SymbolMatch } from '../../src/symbols/table.ts'
+import type { SymbolMatch } from '../../src/symbols/symbol.ts'
 import { edge } from '../fixtures.ts'
 import { build, tableOf } from './build-table.ts'
 
