@@ -71,10 +71,10 @@ export function shapeOf(set: TypeSet, type: number): ValueShape | undefined {
     case KIND_UNION: {
       // Above two words every convention goes by size alone, so that members need no look.
       if (size > 16) return { kind: 'aggregate', size, align: alignOf(set, id) ?? 1 }
-      const look = { unaligned: false, float: false }
+      const look = { unaligned: false, float: false, align: alignOf(set, id) ?? 1 }
       inspect(set, id, 0, 0, look)
       if (look.float) return undefined
-      return { kind: 'aggregate', size, align: alignOf(set, id) ?? 1, unaligned: look.unaligned }
+      return { kind: 'aggregate', size, align: look.align, unaligned: look.unaligned }
     }
     default:
       return undefined
@@ -90,7 +90,7 @@ function inspect(
   type: number,
   offset: number,
   depth: number,
-  look: { unaligned: boolean; float: boolean },
+  look: { unaligned: boolean; float: boolean; align: number },
 ): void {
   const id = skipModifiers(set, type)
   const kind = set.kindNumberOf(id)
@@ -108,6 +108,8 @@ function inspect(
     const count = stride === 0 ? 0 : Math.min(set.word(id, 5), MOST_NESTING)
     for (let i = 0; i < count; i++) inspect(set, element, offset + i * stride, depth + 1, look)
   } else if (offset % (alignOf(set, id) ?? 1) !== 0) look.unaligned = true
+  // `alignOf` goes by libbpf's rule, which knows no alignment beyond a pointer's; __int128 has 16.
+  else if (kind === KIND_INT && set.refOf(id) === 16) look.align = 16
 }
 
 function formatOf(set: TypeSet, type: number): string | undefined {

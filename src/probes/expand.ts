@@ -1,11 +1,10 @@
 // From a specification to targets: which functions it means, and what to say where it means none or too many.
 
-import { infoKind, KIND_FUNC } from '../btf/format.ts'
-import { byteString } from '../btf/names.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { formatAddress } from '../core/address.ts'
-import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
+import { compileGlob, isGlob } from '../core/glob.ts'
 import { isKernelOrModule, type ProbeContext } from './context.ts'
+import { funcsMatching } from './funcs.ts'
 import { functionOf, kprobeReasons, placeReasons, traceable, trampolineReasons } from './judge.ts'
 import { atLeast, MODULES_TOLD_APART_SINCE } from './kernel-rules.ts'
 import { isBetter, type Reason, reason, type Warning } from './reasons.ts'
@@ -165,12 +164,29 @@ export class Expander {
       const message = `the first of ${ids.length} functions of this name is taken`
       return [make(first, { byAddress: true, warnings: [{ code: 'FIRST_OF_SEVERAL', message }] })]
     }
-    return [this.#ambiguous(spec, kind, ids)]
+    return [this.#ambiguous(spec, kind, ids, undefined, this.#context.symbols.nameOf(first))]
   }
 
-  #ambiguous(spec: ProbeSpec, kind: ProbeKind, ids: readonly number[]): ProbeTarget {
+  #ambiguous(
+    spec: ProbeSpec,
+    kind: ProbeKind,
+    all: readonly number[],
+    module?: string,
+    name = spec.function,
+  ): ProbeTarget {
     const { symbols } = this.#context
-    const name = symbols.nameOf(ids[0]!)
+    const ids = [...new Set(all)]
+    if (ids.length < 2) {
+      const message = `BTF has several prototypes of ${name}, and nothing says which is its own; use a kprobe`
+      return this.#target({
+        spec: spec.text,
+        kind,
+        function: name,
+        module: module ?? spec.module,
+        reasons: [reason('AMBIGUOUS', message)],
+        candidates: ids,
+      })
+    }
     const owners = [...new Set(ids.map((id) => symbols.ownerOf(id)))]
     const where = owners.length > 1 ? `in ${owners.join(', ')}` : `all in ${owners[0]}`
     const ways = [
@@ -185,7 +201,7 @@ export class Expander {
       spec: spec.text,
       kind,
       function: name,
-      module: owners.length === 1 ? owners[0] : undefined,
+      module: module ?? (owners.length === 1 ? owners[0] : undefined),
       offset: spec.offset,
       reasons: [reason('AMBIGUOUS', message)],
       candidates: ids,
@@ -395,19 +411,13 @@ export class Expander {
       const symbol = functionOf(this.#context, id)
       if (notOffered(symbol.name) === undefined && traceable(this.#context, symbol) !== 'no') touched.add(symbol.owner)
     }
-    const matches = compileGlob(spec.function)
-    const prefix = byteString(globPrefix(spec.function)) ?? ''
     for (const module of inOrder(touched)) {
       const set = this.#context.typeSet(module)
       if ('code' in set) continue
-      for (let funcId = set.firstId; funcId < set.endId; funcId++) {
-        if (infoKind(set.words[set.position(funcId) + 1]!) !== KIND_FUNC || !set.nameStartsWith(funcId, prefix))
-          continue
-        const name = set.nameOf(funcId)
-        if (!matches(name)) continue
+      for (const { name, id: funcId, repeated } of funcsMatching(set, spec.function)) {
         const ids = this.#context.functionsNamed(name, module)
-        if (ids.length > 1 && this.#settings.ambiguous !== 'first') {
-          yield this.#ambiguous(spec, kind, ids)
+        if (repeated || (ids.length > 1 && this.#settings.ambiguous !== 'first')) {
+          yield this.#ambiguous(spec, kind, ids, module, name)
           continue
         }
         const id = ids[0]

@@ -3,6 +3,9 @@
 // A site is where ftrace patches a function: its first byte, 4 bytes on behind an ENDBR64 or BTI, 8 with patchable
 // entries. So a site is found by the function that contains it, never by equality.
 
+/** Digits are not padded, and the lowest text of any kernel is at 1 MiB (s390x); fewer are no address but a word. */
+const LEAST_DIGITS = 5
+
 /** The sites, ascending. */
 export class FilterSites {
   readonly #sites: BigUint64Array
@@ -24,7 +27,7 @@ export class FilterSites {
         high = ((high << 4) | (low >>> 28)) >>> 0
         low = ((low << 4) | value) >>> 0
       }
-      if (digits > 0 && digits <= 16 && bytes[at] === 0x20) {
+      if (digits >= LEAST_DIGITS && digits <= 16 && bytes[at] === 0x20) {
         if (count === sites.length) {
           const wider = new BigUint64Array(sites.length * 2)
           wider.set(sites)

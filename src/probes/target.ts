@@ -351,16 +351,20 @@ function methodFor(context: ProbeContext, module: string, symbol: string): Attac
   return 'address'
 }
 
-/** The FUNC of a symbol's own name, or else of its base name, in its owner's BTF. */
+/**
+ * The FUNC of a symbol's own name, or else of its base name, in its owner's BTF; none where several have the name, because
+ * nothing says which describes the symbol.
+ */
 export function funcOf(context: ProbeContext, id: number): { readonly set: TypeSet; readonly id: number } | undefined {
   const set = context.typeSet(context.symbols.ownerOf(id))
   if ('code' in set) return undefined
   const name = context.symbols.nameOf(id)
-  const own = set.idsNamed(name, 'FUNC')[0]
-  if (own !== undefined) return { set, id: own }
-  const { base, class: kind } = splitSuffix(name)
-  const ofBase = kind === 'variant' || kind === 'fragment' ? set.idsNamed(base, 'FUNC')[0] : undefined
-  return ofBase === undefined ? undefined : { set, id: ofBase }
+  let found = set.idsNamed(name, 'FUNC')
+  if (found.length === 0) {
+    const { base, class: kind } = splitSuffix(name)
+    if (kind === 'variant' || kind === 'fragment') found = set.idsNamed(base, 'FUNC')
+  }
+  return found.length === 1 ? { set, id: found[0]! } : undefined
 }
 
 /** How far a function's arguments are those of the FUNC that was found for it. */
