@@ -55,7 +55,7 @@ const COMPARED: ReadonlySet<number> = new Set([
 ])
 
 /** A part of a type as text, under a name that says which part it is. */
-interface Fact {
+export interface Fact {
   readonly what: DetailChange['what']
   readonly name: string
   readonly text: string
@@ -143,7 +143,7 @@ function detail(before: readonly Fact[], after: readonly Fact[]): DetailChange[]
 }
 
 /** What there is to say of a type, part by part. */
-function factsOf(set: TypeSet, id: number): Fact[] {
+export function factsOf(set: TypeSet, id: number): Fact[] {
   const type = decodeType(set, id)
   const declare = (target: number): string => plainDeclarations(set).declare(target, '').replace(/\s+/g, ' ')
   switch (type.kind) {

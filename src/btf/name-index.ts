@@ -78,26 +78,26 @@ export class IndexView {
   }
 
   /**
-   * Adds to `into` the ordinals of all types whose name has that hash (and of a few others: compare the names), in
-   * ascending order: by set, then by id. Empty for a sorted index.
+   * Writes into `into`, from its start, the ordinals of all types whose name has that hash (and of a few others: compare
+   * the names), in ascending order: by set, then by id. Returns how many there are; always 0 for a sorted index. What
+   * stands behind them in `into` is left: truncating an array costs more than the whole lookup.
    */
-  candidates(hash: number, into: number[]): void {
-    if (this.sorted) return
+  candidates(hash: number, into: number[]): number {
+    if (this.sorted) return 0
     const shift = this.#shift
     const bucket = shift === 32 ? 0 : hash >>> shift
     const end = this.#buckets[bucket + 1]!
     const ordinalBits = this.#ordinalBits
     const entries = this.#entries
-    if (ordinalBits === 32) {
-      for (let i = this.#buckets[bucket]!; i < end; i++) into.push(entries[i]!)
-      return
-    }
-    const tag = (hash << ordinalBits) >>> ordinalBits
-    const mask = (1 << ordinalBits) - 1
+    // With 32 bits for the ordinal there is no room for a tag, and every entry of the bucket is a candidate.
+    const tag = ordinalBits === 32 ? 0 : (hash << ordinalBits) >>> ordinalBits
+    const mask = ordinalBits === 32 ? -1 : (1 << ordinalBits) - 1
+    let count = 0
     for (let i = this.#buckets[bucket]!; i < end; i++) {
       const entry = entries[i]!
-      if (entry >>> ordinalBits === tag) into.push(entry & mask)
+      if (ordinalBits === 32 || entry >>> ordinalBits === tag) into[count++] = (entry & mask) >>> 0
     }
+    return count
   }
 }
 

@@ -242,10 +242,10 @@ export class TypeSet {
 
   #lookUp(query: string): number[] {
     const ordinals: number[] = []
-    this.#index.candidates(hashByteString(query), ordinals)
+    const count = this.#index.candidates(hashByteString(query), ordinals)
     const ids: number[] = []
-    for (const ordinal of ordinals) {
-      const own = ordinal - this.#firstOrdinal
+    for (let i = 0; i < count; i++) {
+      const own = ordinals[i]! - this.#firstOrdinal
       if (own >= 0 && own < this.size && this.nameEquals(this.firstId + own, query)) ids.push(this.firstId + own)
     }
     return ids

@@ -131,12 +131,12 @@ export class Types {
     const hash = hashByteString(query)
     const hits = this.#hits
     for (const { view, sets } of this.#groups) {
-      hits.length = 0
+      let count = view.candidates(hash, hits)
       if (view.sorted) {
         const set = sets[0]! < 0 ? undefined : this.#attach(sets[0]!)
-        if (set) for (const id of set.idsInOrder(query)) hits.push(id - set.firstId)
-      } else view.candidates(hash, hits)
-      for (let i = 0; i < hits.length; i++) {
+        if (set) for (const id of set.idsInOrder(query)) hits[count++] = id - set.firstId
+      }
+      for (let i = 0; i < count; i++) {
         const ordinal = hits[i]!
         const number = view.setOf(ordinal)
         const rank = sets[number]!

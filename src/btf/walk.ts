@@ -128,21 +128,29 @@ export function countTypes(words: Int32Array, start: number, end: number, layout
   return count
 }
 
-/** One blob's walk. `step` until it returns true, then `result`. */
+const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: new Int32Array(0) }
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * Walks blobs that are split on the same base, one after the other: `open`, then for each `begin`, `step` until it returns
+ * true, `result`. One object for all of them, because code compiled for the first blob then stays right for the others.
+ */
 export class Walk {
+  #base: WalkBase = NO_BASE
+  #baseStrings: readonly { bytes: Uint8Array; first: number }[] = []
+  #output: WalkOutput = NO_OUTPUT
+  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
   /** Signed: see `hashBytes`. Names, ids and lengths of sound blobs are below 2^31; others are caught as unsigned. */
-  readonly #words: Int32Array
-  readonly #bytes: Uint8Array
-  readonly #end: number
-  readonly #base: WalkBase
-  readonly #layout: KindLayout | undefined
-  readonly #nameLimit: number
+  #words: Int32Array = NO_OUTPUT.hashes
+  #bytes: Uint8Array = NO_BYTES
+  #layout: KindLayout | undefined
+  #nameLimit = 0
   /** Adding this to a name offset gives its position in #bytes, for names of this set's own. */
-  readonly #ownStrings: number
-  readonly #baseStrings: readonly { bytes: Uint8Array; first: number }[]
-  readonly #output: WalkOutput
-  readonly #from: number
-  #at: number
+  #ownStrings = 0
+  /** Place in the output of the blob's first type. */
+  #from = 0
+  #at = 0
+  #end = 0
   #count = 0
   #named = 0
   #sorted = true
@@ -150,39 +158,55 @@ export class Walk {
   /** Names taken from the base, and how many of them do not begin where one of its strings begins. */
   #baseNames = 0
   #baseNamesInside = 0
-  #previousBytes: Uint8Array | undefined
-  #previousStart = 0
-  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
+  #previousBytes: Uint8Array = this.#bytes
+  #previousStart = -1
 
-  constructor(
-    blob: Uint8Array<SharedArrayBuffer>,
-    header: BtfHeader,
-    base: WalkBase,
-    layout: KindLayout | undefined,
-    output: WalkOutput,
-    from: number,
-  ) {
-    this.#words = new Int32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
-    this.#bytes = blob
-    this.#at = header.typesStart >>> 2
-    this.#end = (header.typesStart + header.typesBytes) >>> 2
+  /** Turns to a batch of blobs on one base. */
+  open(base: WalkBase, output: WalkOutput): void {
     this.#base = base
-    this.#layout = layout ?? base.layout
-    this.#nameLimit = base.stringBytes + header.stringsBytes
-    this.#ownStrings = header.stringsStart - base.stringBytes
+    this.#output = output
     let first = 0
     this.#baseStrings = base.strings.map((range) => {
       const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
       first += range.length
       return part
     })
-    this.#output = output
-    this.#from = from
+  }
+
+  /** Lets go of the batch's memory. */
+  close(): void {
+    this.open(NO_BASE, NO_OUTPUT)
+    this.#words = NO_OUTPUT.hashes
+    this.#bytes = NO_BYTES
+    this.#previousBytes = NO_BYTES
+  }
+
+  /**
+   * Turns to a blob, whose types go into the output from a position on.
+   * @throws BadFormatError if the type section is no whole number of words.
+   */
+  begin(blob: Uint8Array<SharedArrayBuffer>, header: BtfHeader, layout: KindLayout | undefined, from: number): void {
     if (header.typesBytes % 4 !== 0) {
       throw new BadFormatError(`BTF: the type section's length ${header.typesBytes} is not a multiple of 4`, {
         byteOffset: header.typesStart,
       })
     }
+    this.#words = new Int32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
+    this.#bytes = blob
+    this.#layout = layout ?? this.#base.layout
+    this.#nameLimit = this.#base.stringBytes + header.stringsBytes
+    this.#ownStrings = header.stringsStart - this.#base.stringBytes
+    this.#from = from
+    this.#at = header.typesStart >>> 2
+    this.#end = (header.typesStart + header.typesBytes) >>> 2
+    this.#count = 0
+    this.#named = 0
+    this.#sorted = true
+    this.#highestRef = 0
+    this.#baseNames = 0
+    this.#baseNamesInside = 0
+    this.#previousStart = -1
+    this.#kindCounts.fill(0)
   }
 
   /**
@@ -287,13 +311,13 @@ export class Walk {
         `BTF: wrong base: ${this.#baseNamesInside} of ${this.#baseNames} names taken from the base begin inside one of its strings. Decode this set on the vmlinux it was built for`,
       )
     }
-    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts, sorted: this.#sorted }
+    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts.slice(), sorted: this.#sorted }
   }
 
   /** Keeps #sorted true as long as names arrive in strcmp order. */
   #checkOrder(bytes: Uint8Array, start: number): void {
-    const previous = this.#previousBytes
-    if (previous && compareNames(previous, this.#previousStart, bytes, start) > 0) this.#sorted = false
+    const previous = this.#previousStart
+    if (previous >= 0 && compareNames(this.#previousBytes, previous, bytes, start) > 0) this.#sorted = false
     this.#previousBytes = bytes
     this.#previousStart = start
   }

@@ -1,7 +1,8 @@
 // `kerndex btf dump|check|diff`: whole type sets, as text, against the rules, against each other.
 
 import { type Command, Option } from 'commander'
-import { type CDumpOptions, dumpC } from '../btf/c-dump.ts'
+import { dumpC } from '../btf/c-dump.ts'
+import { dumpModulesC } from '../btf/c-dump-modules.ts'
 import { checkBtf } from '../btf/check.ts'
 import { diffTypes, type TypeChange } from '../btf/diff.ts'
 import { KIND_NAMES, type KindName } from '../btf/format.ts'
@@ -11,7 +12,8 @@ import type { TypeSet } from '../btf/type-set.ts'
 import { KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
 import { openTypeFile, openTypes, readTypeFile } from '../load/open-types.ts'
 import { EXIT } from './exit.ts'
-import { type CommonOptions, interrupted, withCommonOptions } from './open.ts'
+import { interrupted } from './interrupt.ts'
+import { type CommonOptions, withCommonOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 import { typesOf } from './types.ts'
 
@@ -19,7 +21,7 @@ interface DumpOptions extends CommonOptions {
   readonly base?: string
   readonly format: 'raw' | 'c' | 'json'
   readonly unsorted?: boolean
-  readonly module?: string
+  readonly module?: readonly string[]
   readonly root?: readonly string[]
 }
 
@@ -50,36 +52,45 @@ function addDump(btf: Command): void {
       .option('--base <file>', 'what the file is split on')
       .addOption(new Option('--format <format>', 'how to print').choices(['raw', 'c', 'json']).default('raw'))
       .option('--unsorted', 'C in order of ids')
-      .option('--module <module>', "a module's types instead of vmlinux")
+      .option('--module <name...>', "a module's types instead of vmlinux; several make one C header or JSON")
       .option('--root <name...>', 'only these types; in C, with all they need')
       .description('prints a type set: raw as bpftool does, as a C header, or as JSON'),
   ).action(async (file: string | undefined, options: DumpOptions) => {
-    const set = await openSet(file, options)
-    const roots = options.root?.flatMap((name) => rootIds(set, name))
+    const sets = await openSets(file, options)
     const json = options.json || options.format === 'json'
-    if (json) {
-      for (const id of roots ?? ownIds(set)) await write(`${JSON.stringify(decodeType(set, id), bigintsAsText)}\n`)
-    } else if (options.format === 'c') {
-      const how: CDumpOptions = { order: options.unsorted ? 'ids' : 'sorted', ...(roots && { roots }) }
-      for (const piece of dumpC(set, how)) await write(piece)
-    } else {
-      const pieces = roots ? roots.flatMap((id) => [...rawType(set, id)]) : dumpRaw(set)
-      for (const piece of pieces) await write(piece)
+    const order = options.unsorted ? 'ids' : 'sorted'
+    if (sets.length > 1 && !json) {
+      if (options.format === 'raw') throw new UsageError('the ids of several modules overlap: use --format c or json')
+      if (options.root) throw new UsageError('--root chooses types of one module')
+      for (const piece of dumpModulesC(sets, { order })) await write(piece)
+      return
+    }
+    for (const set of sets) {
+      const roots = options.root?.flatMap((name) => rootIds(set, name))
+      if (json) {
+        for (const id of roots ?? ownIds(set)) await write(`${JSON.stringify(decodeType(set, id), bigintsAsText)}\n`)
+      } else if (options.format === 'c') {
+        for (const piece of dumpC(set, { order, ...(roots && { roots }) })) await write(piece)
+      } else {
+        for (const piece of roots ? roots.flatMap((id) => [...rawType(set, id)]) : dumpRaw(set)) await write(piece)
+      }
     }
   })
 }
 
-async function openSet(file: string | undefined, options: DumpOptions): Promise<TypeSet> {
+async function openSets(file: string | undefined, options: DumpOptions): Promise<readonly TypeSet[]> {
   if (file !== undefined) {
-    if (options.module !== undefined)
-      throw new UsageError('--module chooses among the sets of a kernel; a file is one set')
-    return (await openTypeFile(file, options.base)).set
+    if (options.module) throw new UsageError('--module chooses among the sets of a kernel; a file is one set')
+    return [(await openTypeFile(file, options.base)).set]
   }
   if (options.base !== undefined)
     throw new UsageError('--base is what a file is split on; without a file it means nothing')
-  const module = options.module ?? 'vmlinux'
-  const types = await typesOf(options, module === 'vmlinux' ? [] : [module])
-  return types.requireSet(module)
+  const modules = [...new Set(options.module ?? ['vmlinux'])]
+  const types = await typesOf(
+    options,
+    modules.filter((each) => each !== 'vmlinux'),
+  )
+  return modules.map((each) => types.requireSet(each))
 }
 
 function rootIds(set: TypeSet, name: string): number[] {

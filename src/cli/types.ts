@@ -2,7 +2,8 @@
 
 import type { Types } from '../btf/types.ts'
 import { openTypes } from '../load/open-types.ts'
-import { type CommonOptions, interrupted } from './open.ts'
+import { interrupted } from './interrupt.ts'
+import type { CommonOptions } from './open.ts'
 import { note } from './output.ts'
 
 /** Opens the types that the options name; says on stderr what could not be read. */

@@ -3,7 +3,7 @@
 import { threadId } from 'node:worker_threads'
 import { type BaseShape, indexTypes, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { type ErrorRecord, errorToRecord } from '../core/errors.ts'
-import { readBlob } from '../sources/blob.ts'
+import { arenaFor, readBlob } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { digestOf } from './digest.ts'
@@ -79,10 +79,11 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
       const blobs: NamedBlob[] = []
       const failures: TypeFailure[] = []
       const identities: [string, string][] = []
+      const arena = arenaFor(task.files.length)
       const start = absoluteNow()
       for (const { module, path } of task.files) {
         try {
-          const { bytes, identity } = await readBlob(path)
+          const { bytes, identity } = await readBlob(path, undefined, arena)
           blobs.push({ name: module, bytes })
           identities.push([module, identity])
         } catch (error) {

@@ -5,7 +5,7 @@ import { statSync } from 'node:fs'
 import pLimit from 'p-limit'
 import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { readBlob } from '../sources/blob.ts'
+import { arenaFor, readBlob } from '../sources/blob.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
@@ -179,10 +179,11 @@ async function readHere(files: readonly BtfFile[], { pacer, timeline }: TypeLoad
   const breathe = async () => {
     if (pacer.due) await pacer.pause()
   }
+  const arena = arenaFor(files.length)
   const read = async ({ module, path }: BtfFile): Promise<NamedBlob[]> => {
     const start = timeline.elapsed
     try {
-      const { bytes, identity } = await readBlob(path, breathe)
+      const { bytes, identity } = await readBlob(path, breathe, arena)
       timeline.record('read', module, start)
       identities.push([module, identity])
       return [{ name: module, bytes }]

@@ -8,6 +8,8 @@ import type { QueryResult, QueryTask } from './tasks.ts'
 
 /** Addresses a task: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */
 export const BATCH = 32_768
+/** Below this many addresses the calling thread has answered before a thread could begin: half a batch of anything. */
+export const SMALL = BATCH / 2
 /** Names a task: each costs about ten times an address. */
 export const NAMES_BATCH = 8_192
 /** Symbols a task when a pattern is matched. */

@@ -10,18 +10,42 @@ export interface Blob {
 
 /** The least room to begin with where the size is not known. */
 const LEAST_ROOM = 64 * 1024
+/** Bytes of an arena's pieces: what is not used of them takes address space only. */
+const ARENA_PIECE = 8 << 20
 
 /**
- * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size. `breathe` is awaited between reads, so that
- * a caller can bound how long its thread is held.
+ * Shared memory for many small files. A SharedArrayBuffer for each of thousands of modules would cost more than reading
+ * them: every one is mapped by itself, and passed to other threads by itself.
+ */
+export class BlobArena {
+  #piece = new Uint8Array(new SharedArrayBuffer(0))
+  #used = 0
+
+  /** Room for so many bytes, at a multiple of eight. */
+  take(bytes: number): Uint8Array<SharedArrayBuffer> {
+    if (this.#used + bytes > this.#piece.length) {
+      this.#piece = new Uint8Array(new SharedArrayBuffer(Math.max(ARENA_PIECE, bytes)))
+      this.#used = 0
+    }
+    const room = this.#piece.subarray(this.#used, this.#used + bytes)
+    this.#used += Math.ceil(bytes / 8) * 8
+    return room
+  }
+}
+
+/**
+ * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size, or into an arena. `breathe` is awaited
+ * between reads, so that a caller can bound how long its thread is held.
  * @throws NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
  */
-export async function readBlob(path: string, breathe?: () => Promise<void>): Promise<Blob> {
+export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: BlobArena): Promise<Blob> {
   const reader = openReader(path)
   try {
-    let bytes = new Uint8Array(new SharedArrayBuffer(reader.sizeHint || LEAST_ROOM))
+    const room = reader.sizeHint || LEAST_ROOM
+    let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
     let length = 0
-    const probe = new Uint8Array(4096)
+    // From Buffer's pool: thousands of pages of their own would cost more than the reads.
+    const probe = Buffer.allocUnsafe(2048)
     for (;;) {
       // A full buffer is probably the whole file; a small probe finds out without growing it.
       const full = length === bytes.length
@@ -38,6 +62,7 @@ export async function readBlob(path: string, breathe?: () => Promise<void>): Pro
       if (breathe !== undefined) await breathe()
     }
     const { identity } = reader
+    if (arena) return { bytes: bytes.subarray(0, length), identity }
     if (length === bytes.length) return { bytes, identity }
     const exact = new Uint8Array(new SharedArrayBuffer(length))
     exact.set(bytes.subarray(0, length))
@@ -45,4 +70,12 @@ export async function readBlob(path: string, breathe?: () => Promise<void>): Pro
   } finally {
     reader.close()
   }
+}
+
+/** Files from which on an arena pays: a refresh that finds one new module should not set a piece aside for it. */
+const MANY_FILES = 16
+
+/** An arena for that many files; `undefined` for few, which get buffers of their own. */
+export function arenaFor(files: number): BlobArena | undefined {
+  return files < MANY_FILES ? undefined : new BlobArena()
 }

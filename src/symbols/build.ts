@@ -4,6 +4,7 @@
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
+import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
 import { flagSpecial } from './flags.ts'
 import { isData } from './kinds.ts'
 import {
@@ -41,6 +42,8 @@ export interface BuiltTable {
 export interface BuildFacts {
   /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
   readonly ranges?: readonly MemoryRange[]
+  /** What symbols span, where they say so themselves; otherwise each reaches to the next as in a kernel. */
+  readonly extents?: Extents
 }
 
 /** Which symbols a table keeps. What is left out is counted. */
@@ -89,8 +92,8 @@ export class TableBuilder {
   #owner: Uint16Array
   #kind: Uint8Array
   #roots: RootHeap
-  #owners: string[] = [CORE_OWNER]
-  #ownerNumbers = new Map<string, number>([[CORE_OWNER, 0]])
+  #owners: string[]
+  #ownerNumbers: Map<string, number>
   #lines = 0
   #badCount = 0
   #bad: BadLine[] = []
@@ -102,8 +105,13 @@ export class TableBuilder {
   readonly #segments: Segment[] = []
   readonly #markers = new Map<string, Marker>()
 
-  /** `expected`: about how many symbols will come, from the size of the text; more is no error. */
-  constructor(expected = 131_072, keep: Keep = {}) {
+  /**
+   * `expected`: about how many symbols will come, from the size of the text; more is no error. `coreOwner`: the owner of
+   * symbols whose chunk names none.
+   */
+  constructor(expected = 131_072, keep: Keep = {}, coreOwner = CORE_OWNER) {
+    this.#owners = [coreOwner]
+    this.#ownerNumbers = new Map([[coreOwner, 0]])
     this.#keep = keep
     for (const name of keep.data ?? []) this.#maybeKept[hashOfName(name) & 0xff] = 1
     this.#capacity = Math.max(1024, expected)
@@ -133,8 +141,9 @@ export class TableBuilder {
   *append(chunk: ParsedChunk, text: Uint8Array): Generator<void, void, void> {
     const from = this.#count
     if (from + chunk.count > this.#capacity) this.#grow(from + chunk.count)
-    const owners = chunk.owners.map((name) => (name === '' ? CORE_OWNER : name))
-    const kept = owners.map((name) => name === CORE_OWNER || this.#keep.owners?.has(name) !== false)
+    const core = this.#owners[0]!
+    const owners = chunk.owners.map((name) => (name === '' ? core : name))
+    const kept = owners.map((name) => name === core || this.#keep.owners?.has(name) !== false)
     const numbers = owners.map((name, i) => (kept[i] === true ? this.#ownerNumber(name) : -1))
     const leftOut = { data: 0, owners: 0 }
     for (let at = 0; at < chunk.count; at += SLICE) {
@@ -249,7 +258,9 @@ export class TableBuilder {
     if (known !== undefined) return known
     const number = this.#owners.length
     if (number === MOST_OWNERS) {
-      throw new LimitError(`more than ${MOST_OWNERS} owners (modules): [${owner}] cannot be numbered in 16 bits`)
+      throw new LimitError(
+        `more than ${MOST_OWNERS} owners (modules, sections): [${owner}] cannot be numbered in 16 bits`,
+      )
     }
     this.#owners.push(owner)
     this.#ownerNumbers.set(owner, number)
@@ -274,11 +285,12 @@ export class TableBuilder {
   /**
    * Sorts, lays out and indexes what was appended. Nothing can be appended afterwards, but another builder can take
    * stretches over from this one.
-   * @throws NoPermissionError if there are symbols and every address is zero.
+   * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
     const count = this.#count
-    if (count > 0 && allZero(this.#high, count) && allZero(this.#low, count)) {
+    const { extents } = facts
+    if (extents === undefined && count > 0 && allZero(this.#high, count) && allZero(this.#low, count)) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
           'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
@@ -289,19 +301,23 @@ export class TableBuilder {
     const groups = groupStarts(this.#high, order)
     const runs = ownerRuns(this.#owner, order)
     yield
-    const regions = yield* regionsOf(
-      {
-        high: this.#high,
-        low: this.#low,
-        kind: this.#kind,
-        owner: this.#owner,
-        order,
-        owners: this.#owners,
-        markers: this.#markers,
-      },
-      groups,
-      facts.ranges ?? [],
-    )
+    const regions =
+      extents !== undefined
+        ? rangeWords(extents.ranges, (name) => this.#ownerNumber(name))
+        : yield* regionsOf(
+            {
+              high: this.#high,
+              low: this.#low,
+              kind: this.#kind,
+              owner: this.#owner,
+              order,
+              runs,
+              owners: this.#owners,
+              markers: this.#markers,
+            },
+            groups,
+            facts.ranges ?? [],
+          )
     const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
     const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
     const idBits = Math.ceil(Math.log2(Math.max(2, count)))
@@ -320,6 +336,8 @@ export class TableBuilder {
         ownerBytes: owners.length,
         bucketBits,
         regionWords: regions.length,
+        sized: extents !== undefined,
+        largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
       }),
     )
     const table = symbolColumns(buffer, sections)
@@ -339,7 +357,8 @@ export class TableBuilder {
       distinctAddresses += this.#place(table, order, from, Math.min(count, from + SLICE))
       yield
     }
-    yield* flagSpecial(table, runs)
+    if (extents === undefined) yield* flagSpecial(table, runs)
+    else yield* placeExtents(table, order, extents.sizes)
     markCells(table, table.kind)
     yield
     const distinctNames = yield* this.#indexNames(table, order, bucketBits, idBits)
@@ -355,6 +374,7 @@ export class TableBuilder {
     counts[COUNTS.distinctNames] = distinctNames
     counts[COUNTS.lines] = this.#lines
     counts[COUNTS.badLines] = this.#badCount
+    counts[COUNTS.sized] = extents === undefined ? 0 : 1
     this.#roots.forgetHashes()
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
   }

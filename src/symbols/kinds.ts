@@ -17,9 +17,9 @@ export const TYPE_CODE = new Int8Array(256).fill(-1)
 for (let code = 0; code < TYPES.length; code++) TYPE_CODE[TYPES.charCodeAt(code)] = code
 
 const TEXT = new Uint8Array(TYPE_MASK + 1)
-for (const type of 'tTwW') TEXT[TYPES.indexOf(type)] = 1
+for (const type of 'tTwWi') TEXT[TYPES.indexOf(type)] = 1
 
-/** Whether a symbol is text: `t`, `T`, and `w`, `W`, as which weak functions appear. */
+/** Whether a symbol is text: `t`, `T`; `w`, `W`, as which weak functions appear; `i`, an indirect function of an ELF file. */
 export function isText(kind: number): boolean {
   return TEXT[kind & TYPE_MASK] === 1
 }

@@ -6,8 +6,11 @@ import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
 
-/** Why no symbol contains an address: it is a user address, outside of all kernel memory, or where nothing is known. */
-export type NothingReason = 'user' | 'not kernel' | 'gap'
+/**
+ * Why no symbol contains an address: it is a user address, outside of all kernel memory, outside of all sections of an
+ * ELF file, or where nothing is known.
+ */
+export type NothingReason = 'user' | 'not kernel' | 'outside' | 'gap'
 
 /** Which symbols may answer: all, only those whose type is text, or only the others. */
 export type KindFilter = 'all' | 'text' | 'data'

@@ -43,6 +43,8 @@ export interface RegionInput {
   readonly kind: Uint8Array
   readonly owner: Uint16Array
   readonly order: Uint32Array
+  /** Runs of ids with one owner: the first id of each, and the owner. */
+  readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
   readonly owners: readonly string[]
   /** The core symbols named in MARKERS that exist. */
   readonly markers: ReadonlyMap<string, MarkerAddress>
@@ -73,10 +75,14 @@ export function* regionsOf(
   groups: Uint32Array,
   known: readonly MemoryRange[],
 ): Generator<void, Uint32Array, void> {
-  const { high, order, owner } = input
+  const { order } = input
   const trusted = trustedRanges(input, known)
-  const upperHalf = order.some((position) => owner[position] === CORE && high[position]! >= 0x8000_0000)
   yield
+  let upperHalf = false
+  for (let g = 0; g < groups.length; g += 2) {
+    const last = g + 3 < groups.length ? groups[g + 3]! : order.length
+    if (groups[g]! >= 0x8000_0000 && runsOf(input, groups[g + 1]!, last, CORE).length > 0) upperHalf = true
+  }
   const words: number[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
@@ -106,6 +112,7 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
     const low = Number(start & 0xffff_ffffn)
     ranges.set(number, { high: half, start: low, end: low + Number(end - start), owner: number })
   }
+  if (ranges.size === 0) return ranges
   const inside = new Uint32Array(input.owners.length)
   const outside = new Uint32Array(input.owners.length)
   for (let i = 0; i < input.order.length; i++) {
@@ -142,17 +149,25 @@ function regionsOfGroup(
   return splitAtHoles(input, first, last, overlay(fixed, claimed))
 }
 
+/** The runs of one owner's ids, cut to [first, last). */
+function runsOf({ runs }: RegionInput, first: number, last: number, owner: number): { first: number; end: number }[] {
+  const found: { first: number; end: number }[] = []
+  for (let run = 0; run < runs.start.length; run++) {
+    if (runs.owner[run] !== owner) continue
+    const from = Math.max(first, runs.start[run]!)
+    const end = Math.min(last, run + 1 < runs.start.length ? runs.start[run + 1]! : last)
+    if (from < end) found.push({ first: from, end })
+  }
+  return found
+}
+
 /** The core kernel's image within one group, or undefined where it has no symbol. */
 function coreRegion(input: RegionInput, half: number, first: number, last: number): Region | undefined {
-  const { low, owner, order, markers } = input
-  let firstCore = -1
-  let lastCore = -1
-  for (let id = first; id < last; id++) {
-    if (owner[order[id]!] !== CORE) continue
-    if (firstCore < 0) firstCore = id
-    lastCore = id
-  }
-  if (firstCore < 0) return undefined
+  const { low, order, markers } = input
+  const runs = runsOf(input, first, last, CORE)
+  const firstCore = runs[0]?.first
+  const lastCore = (runs[runs.length - 1]?.end ?? 0) - 1
+  if (firstCore === undefined) return undefined
   const begins = MARKERS.begin.map((name) => markers.get(name)).filter((marker) => marker !== undefined)
   const here = begins.filter(({ high }) => high === half)
   if (begins.length > 0 && here.length === 0) return undefined
@@ -167,13 +182,20 @@ function coreRegion(input: RegionInput, half: number, first: number, last: numbe
 
 /** Regions of the owners whose memory is not known: page by page, to the owner with the most symbols there. */
 function claimPages(input: RegionInput, first: number, last: number, fixed: readonly Region[]): Region[] {
-  const { low, kind, owner, order, owners } = input
+  const { low, kind, owner, order, owners, runs } = input
   const regions: Region[] = []
   const builtin = owners.map((name) => name.startsWith(BUILTIN))
   const tally = new Map<number, number>()
   let f = 0
   let id = first
+  let run = 0
   while (id < last) {
+    while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
+    if (runs.owner[run] === CORE) {
+      // The core's memory is known, so its symbols need no counting.
+      id = run + 1 < runs.start.length ? runs.start[run + 1]! : last
+      continue
+    }
     const start = pageStart(low[order[id]!]!)
     tally.clear()
     let winner = -1
@@ -230,30 +252,24 @@ function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[]
 
 /** Cuts the known holes out of regions: behind the core's section ends, and between a module's text and its data. */
 function splitAtHoles(input: RegionInput, first: number, last: number, regions: readonly Region[]): Region[] {
-  const { low, kind, owner, order, markers } = input
-  const ends = new Set<number>()
-  for (const name of MARKERS.sectionEnd) {
-    const marker = markers.get(name)
-    if (marker !== undefined && marker.high === input.high[order[first]!]) ends.add(marker.low)
-  }
+  const { low, kind, owner, order } = input
   const result: Region[] = []
   let id = first
   for (const region of regions) {
+    if (region.owner === CORE) {
+      result.push(...splitCore(input, first, last, region))
+      continue
+    }
     let start = region.start
     let previous = -1
-    while (id < last && low[order[id]!]! < region.start) id++
+    id = firstAtOrAbove(input, id, last, region.start)
     for (; id < last && low[order[id]!]! < region.end; id++) {
       const position = order[id]!
       if (owner[position] !== region.owner || (kind[position]! & LABEL) !== 0) continue
       const at = low[position]!
-      if (previous >= 0 && at !== low[previous]) {
-        let hole = -1
-        if (region.owner === CORE) {
-          if (ends.has(low[previous]!)) hole = pageEnd(low[previous]!)
-        } else if (isText(kind[previous]!) && !isText(kind[position]!)) {
-          hole = pageStart(at)
-        }
+      if (previous >= 0 && isText(kind[previous]!) && !isText(kind[position]!)) {
         // Text and data that share a page have no hole between them.
+        const hole = pageStart(at)
         if (hole > low[previous]! && hole < at) {
           result.push({ start, end: hole, owner: region.owner })
           start = at
@@ -264,4 +280,42 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
     result.push({ start, end: region.end, owner: region.owner })
   }
   return result
+}
+
+/** A core region without the holes behind the section ends in it: nothing lives there beyond the end marker's page. */
+function splitCore(input: RegionInput, first: number, last: number, region: Region): Region[] {
+  const { low, high, order, owner, markers } = input
+  const ends: number[] = []
+  for (const name of MARKERS.sectionEnd) {
+    const marker = markers.get(name)
+    if (marker !== undefined && marker.high === high[order[first]!]) ends.push(marker.low)
+  }
+  const result: Region[] = []
+  let start = region.start
+  for (const end of ends.sort((a, b) => a - b)) {
+    if (end < start || end >= region.end) continue
+    let next = firstAtOrAbove(input, first, last, end + 1)
+    while (next < last && owner[order[next]!] !== CORE) next++
+    const hole = pageEnd(end)
+    const after = next < last ? low[order[next]!]! : region.end
+    if (hole >= after || hole >= region.end) continue
+    result.push({ start, end: hole, owner: CORE })
+    start = Math.min(after, region.end)
+  }
+  if (start < region.end) result.push({ start, end: region.end, owner: CORE })
+  return result
+}
+
+/** The first id in [from, to) whose address is at or above `value`. */
+function firstAtOrAbove({ low, order }: RegionInput, from: number, to: number, value: number): number {
+  let at = from
+  let count = to - from
+  while (count > 0) {
+    const half = count >>> 1
+    if (low[order[at + half]!]! < value) {
+      at += half + 1
+      count -= half + 1
+    } else count = half
+  }
+  return at
 }

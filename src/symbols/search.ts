@@ -86,8 +86,8 @@ export function predecessor(table: SymbolColumns, group: GroupView, value: numbe
 }
 
 /** Which u32 of a u64 in memory is the upper half: depends on the machine's byte order. */
-const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0
-const LOWER = 1 - UPPER
+export const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0
+export const LOWER = 1 - UPPER
 
 /** Looks at an address for good where the plain search's symbol is marked UNSURE: gives the id, or NO_SYMBOL. */
 export type SecondLook = (group: GroupView, value: number, id: number) => number

@@ -35,7 +35,10 @@ export class KernelSymbol {
     return this.#table.ownerOf(this.id)
   }
 
-  /** Bytes to the next distinct symbol or to the end of the owner's memory; 0 for a symbol that answers no address. */
+  /**
+   * Bytes to the next distinct symbol or to the end of the owner's memory; 0 for a symbol that answers no address. In a
+   * sized table, the size that the symbol itself gives.
+   */
   get size(): number {
     return this.#table.sizeOf(this.id)
   }
@@ -77,13 +80,14 @@ export class SymbolMatch {
 
   /** The other symbols that start at the same address, unless they are candidates of another owner. */
   get aliases(): readonly KernelSymbol[] {
-    const others = this.#found ?? []
+    // By sizes, what starts here may end elsewhere: a symbol may be both an alias and a candidate.
+    const others = this.#table.sized ? [] : (this.#found ?? [])
     return this.#table
       .startingAt(this.#table.addressOf(this.#id))
       .filter(({ id }) => id !== this.#id && !others.some((candidate) => candidate.id === id))
   }
 
-  /** Every symbol that may be meant, the answer first: more than one where owners' memory overlaps. */
+  /** Every symbol that may be meant, the answer first: more than one where owners' memory, or sized symbols, overlap. */
   get candidates(): readonly { readonly symbol: KernelSymbol; readonly offset: number }[] {
     const address = this.#table.addressOf(this.#id) + BigInt(this.offset)
     return (this.#found ?? [{ id: this.#id }]).map(({ id }) => {

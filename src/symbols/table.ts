@@ -28,6 +28,7 @@ import {
   predecessor,
   upperBound,
 } from './search.ts'
+import { SizedLookup } from './sized.ts'
 import { KernelSymbol, SymbolMatch } from './symbol.ts'
 
 /** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
@@ -65,7 +66,7 @@ export interface SymbolCensus {
 /** How to look for what contains an address. */
 export interface AddressOptions {
   readonly kinds?: KindFilter
-  /** Bytes beyond which a symbol is no answer; default 1 MiB. */
+  /** Bytes beyond which a symbol is no answer; default 1 MiB, and without limit for a symbol with a size of its own. */
   readonly maxOffset?: number
 }
 
@@ -115,6 +116,7 @@ export class SymbolTable {
   readonly #heap: Buffer
   readonly #names: NameLookup
   readonly #ownerNumbers: ReadonlyMap<string, number>
+  readonly #sized: SizedLookup | undefined
 
   /**
    * Attaches to a table's buffer.
@@ -134,11 +136,17 @@ export class SymbolTable {
       .split('\0')
     this.#ownerNumbers = new Map(this.owners.map((name, number) => [name, number]))
     this.#names = new NameLookup(columns)
+    this.#sized = columns.counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
   }
 
   /** Bytes of the shared buffer. */
   get byteLength(): number {
     return this.buffer.byteLength
+  }
+
+  /** Whether symbols have sizes of their own, as those of ELF files do, instead of reaching to the next. */
+  get sized(): boolean {
+    return this.#sized !== undefined
   }
 
   /** Digits of an address as this kernel prints it: 8 on 32-bit machines. */
@@ -204,21 +212,29 @@ export class SymbolTable {
     const columns = this.#columns
     const group = groupOf(this.#groups, half)
     const id = predecessor(columns, group, value)
-    if (id < group.first) return undefined
-    // Where this symbol and the next are both plain, the next one's start is the end.
+    if (id < group.first) return this.#sized && this.#atSized(this.#sized, half, value, options)
+    // Where this symbol and the next are both plain, the next one's start is the end. No sized symbol is.
     if (options === undefined && ((columns.kind[id]! | columns.kind[id + 1]!) & UNSURE) === 0) {
       const start = columns.low[id]!
       return new SymbolMatch(this, id, value - start, columns.low[id + 1]! - start, undefined)
     }
+    if (this.#sized !== undefined) return this.#atSized(this.#sized, half, value, options)
     const found = candidatesAt(columns, group, value, id, options?.kinds, options?.maxOffset)
     const answer = found[0]
     if (answer === undefined) return undefined
     return new SymbolMatch(this, answer.id, value - columns.low[answer.id]!, answer.size, found)
   }
 
+  #atSized(lookup: SizedLookup, half: number, low: number, options?: AddressOptions): SymbolMatch | undefined {
+    const found = lookup.candidates(half, low, options?.kinds, options?.maxOffset)
+    const answer = found[0]
+    return answer && new SymbolMatch(this, answer.id, answer.offset, answer.size, found)
+  }
+
   /** Why no symbol contains an address. Meaningful only where `at` gives nothing. */
   reasonFor(address: bigint): NothingReason {
     const { half, low } = split(address)
+    if (this.#sized !== undefined) return this.#sized.reason(half, low)
     return reasonAt(this.#columns, this.#groups[this.#groups.length - 1]?.half ?? 0, half, low)
   }
 
@@ -233,10 +249,10 @@ export class SymbolTable {
     return symbols
   }
 
-  /** The owner of the memory at an address: `vmlinux`, a module, …; `hidden` where no known owner has it. */
+  /** The owner of the memory at an address: `vmlinux`, a module, a section, …; `hidden` where no known owner has it. */
   ownerAt(address: bigint): string {
     const { half, low } = split(address)
-    const owner = regionOwner(this.#columns, half, low)
+    const owner = this.#sized?.owner(half, low) ?? regionOwner(this.#columns, half, low)
     return owner < 0 ? HIDDEN_OWNER : this.owners[owner]!
   }
 
@@ -275,7 +291,7 @@ export class SymbolTable {
   }
 
   /**
-   * What contains an address.
+   * What contains an address; in a sized table the innermost that does.
    * @throws NotFoundError if nothing does; AmbiguousError if symbols of several owners may be meant
    */
   requireAt(address: bigint, options?: AddressOptions): SymbolMatch {
@@ -283,6 +299,7 @@ export class SymbolTable {
     if (match === undefined) {
       throw new NotFoundError(`no symbol contains ${formatAddress(address)}: ${this.reasonFor(address)}`)
     }
+    if (this.sized) return match
     const symbols = match.candidates.map(({ symbol }) => symbol)
     this.#only(symbols, `what contains ${formatAddress(address)}`)
     return match
@@ -366,7 +383,8 @@ export class SymbolTable {
     into: BulkAnswer = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) },
   ): BulkAnswer {
     const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
+    if (this.#sized !== undefined) this.#sized.findMany(pairs, addresses.length, into.ids, into.offsets)
+    else findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
     return into
   }
 
@@ -412,6 +430,7 @@ export class SymbolTable {
 
   sizeOf(id: number): number {
     this.#check(id)
+    if (this.#sized !== undefined) return this.#sized.sizeOf(id)
     const columns = this.#columns
     const { low, kind } = columns
     const group = this.#groupOfId(id)

@@ -63,6 +63,22 @@ describe('a layout', () => {
     expect(layout).toMatchObject({ padding: 7, memberBytes: 1, memberBits: 5, holeBits: 59, bitHoles: 2, holes: 0 })
   })
 
+  test('counts what is left of the unit a bitfield ends in, if it begins in the one before', () => {
+    const builder = new BtfBuilder()
+    const int = builder.int('int', 4)
+    const id = builder.struct('s', 12, [
+      { name: 'a', type: int, offset: 0, bits: 30 },
+      { name: 'b', type: int, offset: 30, bits: 5 },
+      { name: 'c', type: int, offset: 64 },
+    ])
+    const layout = layoutOf(oneSet('x', builder.build()), id)
+    expect(layout.members).toMatchObject([
+      { bitHole: 0, hole: 0 },
+      { bitHole: 29, hole: 0 },
+      { bitHole: 0, hole: 0 },
+    ])
+  })
+
   test('of something else is refused', () => {
     const [id] = vmlinux.idsNamed('int', 'INT')
     expect(() => layoutOf(vmlinux, id!)).toThrow(expect.objectContaining({ code: 'USAGE' }))

@@ -243,15 +243,14 @@ describe('a thread that dies', () => {
     ['exiting-worker.mjs', /exited with code: 4|Terminating/],
     ['no-such-worker.mjs', /no-such-worker/],
   ])('before it could start fails the tasks given to it: %s', async (file, message) => {
-    const task: LoaderTask = { do: 'parse', text: new SharedArrayBuffer(8), end: 0 }
     for (const count of [1, 2]) {
-      const threads = new Threads<LoaderTask, LoaderResult>(workerFile(file), count)
-      const first = await Promise.allSettled([threads.run(task), threads.run(task), threads.run(task)])
+      const threads = new Threads<string, unknown>(workerFile(file), count)
+      const first = await Promise.allSettled([threads.run('task'), threads.run('task'), threads.run('task')])
       for (const result of first) {
         expect(result.status === 'rejected' && result.reason).toBeInstanceOf(WorkerFailedError)
         expect(result.status === 'rejected' && result.reason.message).toMatch(message)
       }
-      await expect(threads.run(task)).rejects.toThrow(WorkerFailedError)
+      await expect(threads.run('task')).rejects.toThrow(WorkerFailedError)
       await threads.close()
     }
   })
@@ -284,9 +283,9 @@ describe('a thread that dies', () => {
   })
 
   it('is CLOSED for a task that was under way when the threads were closed', async () => {
-    const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 1)
+    const threads = new Threads<string, unknown>(workerFile('echo-worker.mjs'), 1)
     await threads.started
-    const tasks = Array.from({ length: 8 }, () => threads.run({ do: 'parse', text: new SharedArrayBuffer(8), end: 0 }))
+    const tasks = Array.from({ length: 8 }, () => threads.run('task'))
     const results = Promise.allSettled(tasks)
     await threads.close()
     const codes = (await results).map((result) => (result.status === 'rejected' ? result.reason.code : 'done'))
@@ -294,10 +293,11 @@ describe('a thread that dies', () => {
   })
 
   it('is CLOSED for tasks that come later', async () => {
-    const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 1)
+    const threads = new Threads<string, unknown>(workerFile('echo-worker.mjs'), 1)
+    await expect(threads.run('task')).resolves.toBe('task')
     await threads.close()
     await threads.close()
-    await expect(threads.run({ do: 'parse', text: new SharedArrayBuffer(8), end: 0 })).rejects.toMatchObject({
+    await expect(threads.run('task')).rejects.toMatchObject({
       code: 'CLOSED',
     })
   })

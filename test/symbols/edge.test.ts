@@ -69,6 +69,21 @@ describe('edge', () => {
     expect(table.at(0xffffffffffffffffn)).toBeUndefined()
   })
 
+  it('answers no page between two that the kernel made for itself', () => {
+    const pages = tableOf(
+      [
+        'ffffffff81000000 T _stext',
+        'ffffffffc02b3000 t kprobe_insn_page\t[__builtin__kprobes]',
+        'ffffffffc02b5000 t kprobe_optinsn_page\t[__builtin__kprobes]',
+      ].join('\n'),
+    )
+    expect(inWords(pages.at(0xffffffffc02b3fffn))).toBe('kprobe_insn_page+0xfff [__builtin__kprobes]')
+    expect(pages.at(0xffffffffc02b3000n)?.size).toBe(4096)
+    expect(pages.at(0xffffffffc02b4000n)).toBeUndefined()
+    expect(pages.reasonFor(0xffffffffc02b4000n)).toBe('gap')
+    expect(inWords(pages.at(0xffffffffc02b5001n))).toBe('kprobe_optinsn_page+0x1 [__builtin__kprobes]')
+  })
+
   it('says why nothing is there', () => {
     expect(table.reasonFor(0x7f0000000000n)).toBe('user')
     expect(table.reasonFor(0xffffffff80ffffffn)).toBe('not kernel')
