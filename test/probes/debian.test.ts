@@ -188,6 +188,10 @@ describe('single functions', () => {
     expect(all.targets.map(({ attach }) => [attach!.method, attach!.address])).toEqual(
       addresses.map((a) => ['address', a]),
     )
+    // Three of the five are in the list of traceable functions, which does not say which.
+    expect(addresses).toHaveLength(5)
+    expect(DEBIAN.filter.match(/^s_start$/gm)).toHaveLength(3)
+    for (const { reasons } of all.targets) expect(reasons.map(({ code }) => code)).toEqual(['UNKNOWN_WHICH_TRACEABLE'])
     const first = one('kprobe:s_start', { ambiguous: 'first' })
     expect(first.address).toBe(addresses[0])
     expect(first.warnings.map(({ code }) => code)).toEqual(['FIRST_OF_SEVERAL'])

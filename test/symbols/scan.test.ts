@@ -27,12 +27,16 @@ const NAMES = [
     '_read',
     'x_read_y',
     'nf_',
+  'nf_*',
     'nf_hook',
     'a.b',
     'foo.isra.0',
     '.x',
   ],
   ...PREFIXES.slice(1).flatMap((prefix) => [`${prefix}foo`, `${prefix}vfs_read`, prefix]),
+  // In memory the length of the second, 0x5f, follows the first: as if that went on with an underscore.
+  'nf',
+  'y'.repeat(0x5f),
   'größe',
   `long_${'x'.repeat(300)}_read`,
 ]
