@@ -61,7 +61,6 @@ export type WarningCode =
   | 'DUPLICATE_NAME'
   | 'FIRST_OF_SEVERAL'
   | 'FENTRY_NOT_POSSIBLE'
-  | 'CHECKED_LATER'
   | 'SKIPPED'
 
 export interface Warning {
