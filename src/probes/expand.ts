@@ -337,35 +337,40 @@ export class Expander {
   }
 
   #glob(spec: ProbeSpec): Expansion {
-    const all: ProbeTarget[] = []
+    const targets: ProbeTarget[] = []
+    const rejected: ProbeTarget[] = []
+    for (const target of this.#globTargets(spec)) (target.verdict === 'no' ? rejected : targets).push(target)
+    if (targets.length === 0) targets.push(this.#noMatch(spec, rejected.length))
+    return { targets, rejected }
+  }
+
+  #globTargets(spec: ProbeSpec): Iterable<ProbeTarget> {
     switch (spec.kind) {
       case 'kprobe':
       case 'kretprobe':
-        all.push(...this.#globKprobes(spec, spec.kind))
-        break
+        return this.#globKprobes(spec, spec.kind)
       case 'entry':
-      case 'return': {
-        const returns = isReturn(spec.kind)
-        const byId = new Map<number, ProbeTarget>()
-        for (const target of this.#globKprobes(spec, returns ? 'kretprobe' : 'kprobe')) {
-          if (target.symbolId !== undefined) byId.set(target.symbolId, target)
-        }
-        for (const target of this.#globTrampolines(spec, returns ? 'fexit' : 'fentry')) {
-          const id = target.symbolId
-          if (id === undefined) continue
-          const kprobe = byId.get(id)
-          if (kprobe === undefined || !isBetter(kprobe.verdict, target.verdict)) byId.set(id, target)
-        }
-        all.push(...byId.values())
-        break
-      }
+      case 'return':
+        return this.#globBest(spec)
       default:
-        all.push(...this.#globTrampolines(spec, spec.kind))
+        return this.#globTrampolines(spec, spec.kind)
     }
-    const targets = all.filter(({ verdict }) => verdict !== 'no')
-    const rejected = all.filter(({ verdict }) => verdict === 'no')
-    if (targets.length > 0) return { targets, rejected }
-    return { targets: [this.#noMatch(spec, rejected.length)], rejected }
+  }
+
+  /** Of each function the trampoline, or the kprobe where that is better. */
+  #globBest(spec: ProbeSpec): Iterable<ProbeTarget> {
+    const returns = isReturn(spec.kind)
+    const best = new Map<number, ProbeTarget>()
+    for (const target of this.#globKprobes(spec, returns ? 'kretprobe' : 'kprobe')) {
+      if (target.symbolId !== undefined) best.set(target.symbolId, target)
+    }
+    for (const target of this.#globTrampolines(spec, returns ? 'fexit' : 'fentry')) {
+      const id = target.symbolId
+      if (id === undefined) continue
+      const kprobe = best.get(id)
+      if (kprobe === undefined || !isBetter(kprobe.verdict, target.verdict)) best.set(id, target)
+    }
+    return best.values()
   }
 
   #noMatch(spec: ProbeSpec, rejected: number): ProbeTarget {

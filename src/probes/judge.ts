@@ -1,7 +1,18 @@
 // Can this be attached? The kernel's own checks, one after the other, for a kprobe at an address and for a BPF trampoline
 // at a function. A fact that is missing makes the answer unknown, never yes.
 
-import { infoVlen, KIND_FLOAT, KIND_FUNC_PROTO, KIND_INT, KIND_PTR, KIND_STRUCT, KIND_UNION } from '../btf/format.ts'
+import {
+  infoKind,
+  infoVlen,
+  KIND_ENUM,
+  KIND_ENUM64,
+  KIND_FLOAT,
+  KIND_FUNC_PROTO,
+  KIND_INT,
+  KIND_PTR,
+  KIND_STRUCT,
+  KIND_UNION,
+} from '../btf/format.ts'
 import { sizeOf } from '../btf/sizes.ts'
 import { skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
@@ -288,7 +299,8 @@ function prototypeReasons(context: ProbeContext, set: TypeSet, funcId: number, n
       refuse('has variable arguments')
       return
     }
-    if (set.kindNumberOf(type) === KIND_PTR) {
+    // Most arguments are pointers of the same set: one look at the record.
+    if (type >= own.firstId && type < own.endId && infoKind(own.words[own.position(type) + 1]!) === KIND_PTR) {
       words++
       continue
     }
@@ -298,7 +310,7 @@ function prototypeReasons(context: ProbeContext, set: TypeSet, funcId: number, n
       words += kind === KIND_INT && set.refOf(id) > 8 ? 2 : 1
       continue
     }
-    const size = sizeOf(set, id)
+    const size = kind === KIND_ENUM || kind === KIND_ENUM64 ? set.refOf(id) : sizeOf(set, id)
     if (kind === KIND_STRUCT) structs = true
     if (kind === KIND_FLOAT || size === undefined || size === 0 || size > LARGEST_STRUCT_ARGUMENT) {
       const what =

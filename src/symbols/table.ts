@@ -31,6 +31,9 @@ import {
 import { SizedLookup } from './sized.ts'
 import { KernelSymbol, SymbolMatch } from './symbol.ts'
 
+/** Where a lookup of one name puts what it finds: more than nearly any name has. */
+const FOUND = new Uint32Array(64)
+
 /** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
 export interface BulkAnswer {
   readonly ids: Uint32Array
@@ -354,8 +357,12 @@ export class SymbolTable {
   }
 
   /** The ids of every symbol whose name is exactly these bytes, or the first `length` of them, in file order. */
-  idsNamed(name: Uint8Array, length?: number): number[] {
-    return Array.from(this.#names.ids(name, length))
+  idsNamed(name: Uint8Array, length = name.length): number[] {
+    const ids: number[] = []
+    const count = this.#names.find(name, 0, length, FOUND, 0)
+    if (count > FOUND.length) return Array.from(this.#names.ids(name, length))
+    for (let i = 0; i < count; i++) ids.push(FOUND[i]!)
+    return ids
   }
 
   /** Bulk `named`: the ids of the symbols of each name, in file order. Names [from, to) of a packed list if given. */
