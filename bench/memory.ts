@@ -42,23 +42,18 @@ function rowsOf(input: Input, threads: number, results: readonly MemoryResult[])
             ...summarize(results.map(({ tableBytes }) => tableBytes / MEGABYTE)),
           },
         ]
+  const above = (what: string, bytes: (result: MemoryResult) => number): Row => ({
+    ...common,
+    what,
+    unit: 'MB',
+    ...summarize(results.map((result) => bytes(result) / MEGABYTE)),
+    yardstick: 'the finished table',
+    ratio: median(results.map((result) => bytes(result) / result.tableBytes)),
+  })
   return [
     ...size,
-    {
-      ...common,
-      what: 'peak of a load above what stays',
-      unit: 'MB',
-      ...summarize(results.map(({ peak, after }) => (peak - after) / MEGABYTE)),
-      yardstick: 'the finished table',
-      ratio: median(results.map(({ peak, after, tableBytes }) => (peak - after) / tableBytes)),
-    },
-    {
-      ...common,
-      what: 'resident after a load, above before',
-      unit: 'MB',
-      ...summarize(results.map(({ before, after }) => (after - before) / MEGABYTE)),
-      yardstick: 'the finished table',
-      ratio: median(results.map(({ before, after, tableBytes }) => (after - before) / tableBytes)),
-    },
+    above('peak of a load above what stays', ({ peak, after }) => peak - after),
+    above('peak of a load above before', ({ peak, before }) => peak - before),
+    above('resident after a load above before', ({ after, before }) => after - before),
   ]
 }

@@ -66,6 +66,8 @@ const SHORTEST_INTERVAL_MS = 10
 /** Every published change is announced here, and every refresh that failed. */
 const published = channel('kerndex:refresh')
 
+/** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
+const MOST_THREADS = 256
 /** Most threads that are started unless the caller asks for more. */
 const MOST_DEFAULT_THREADS = 4
 
@@ -274,8 +276,8 @@ export class Kernel {
  */
 export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   const threads = options.threads ?? defaultThreads()
-  if (!Number.isInteger(threads) || threads < 0) {
-    throw new UsageError(`threads must be a whole number from 0 on, not ${threads}`)
+  if (!Number.isInteger(threads) || threads < 0 || threads > MOST_THREADS) {
+    throw new UsageError(`threads must be a whole number from 0 to ${MOST_THREADS}, not ${threads}`)
   }
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)

@@ -27,8 +27,8 @@ import {
   KIND_VOLATILE,
   kindName,
 } from './format.ts'
+import { referencedTypes } from './references.ts'
 import type { TypeSet } from './type-set.ts'
-import { referencedTypes } from './walk.ts'
 
 /** What a header holds and in which order. */
 export interface CDumpOptions {

@@ -4,7 +4,6 @@ import {
   infoFlag,
   infoVlen,
   KIND_ARRAY,
-  KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
   KIND_ENUM64,
@@ -21,6 +20,7 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from './format.ts'
+import { hasNoSize, hasSize, isSourceOnly, isStruct, needsResolving } from './kinds.ts'
 import { isIdentifier } from './names.ts'
 import { pointerSize, sizeOf } from './sizes.ts'
 import { isModifier, skipModifiers } from './type.ts'
@@ -52,38 +52,6 @@ function findLongChain(set: TypeSet): ReferenceError | undefined {
     }
   }
   return undefined
-}
-
-const isStruct = (kind: number): boolean => kind === KIND_STRUCT || kind === KIND_UNION
-/** Kinds that refer to others and that nothing may refer to, except each other. */
-const isSourceOnly = (kind: number): boolean => kind === KIND_VAR || kind === KIND_DECL_TAG || kind === KIND_DATASEC
-
-function hasSize(kind: number): boolean {
-  return (
-    kind === KIND_INT ||
-    isStruct(kind) ||
-    kind === KIND_ENUM ||
-    kind === KIND_ENUM64 ||
-    kind === KIND_DATASEC ||
-    kind === KIND_FLOAT
-  )
-}
-
-function hasNoSize(kind: number): boolean {
-  return (
-    kind === KIND_VOID || kind === KIND_FWD || kind === KIND_FUNC || kind === KIND_FUNC_PROTO || kind === KIND_DECL_TAG
-  )
-}
-
-function needsResolving(kind: number): boolean {
-  return (
-    isModifier(kind) ||
-    kind === KIND_PTR ||
-    isStruct(kind) ||
-    kind === KIND_ARRAY ||
-    isSourceOnly(kind) ||
-    kind === KIND_FUNC
-  )
 }
 
 /** A pointer inside a struct may lead back to the struct: what ends a chain depends on where the walk began. */

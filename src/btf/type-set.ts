@@ -34,7 +34,7 @@ import {
 import type { TypeSetRecord } from './index-types.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { byteString, compareWithByteString, equalsBytes, hashByteString, nameEnd } from './names.ts'
-import { referencedTypes } from './walk.ts'
+import { referencedTypes } from './references.ts'
 
 interface Views {
   readonly words: Uint32Array<SharedArrayBuffer>

@@ -24,6 +24,7 @@ import {
 } from './format.ts'
 import type { BtfHeader } from './header.ts'
 import { compareNames, hashBytes } from './names.ts'
+import { referencedTypes, referenceName } from './references.ts'
 
 /** A range of bytes in shared memory. */
 export interface SharedRange {
@@ -412,52 +413,5 @@ export class Walk {
       }
     }
     throw new BadFormatError(`BTF: a type refers to id ${this.#highestRef}; ids end at ${limit - 1}`)
-  }
-}
-
-/** What the kernel calls the reference at a position of `referencedTypes`. */
-function referenceName(kind: number, position: number): string {
-  switch (kind) {
-    case KIND_ARRAY:
-      return position === 0 ? 'elem' : 'index'
-    case KIND_STRUCT:
-    case KIND_UNION:
-      return 'member'
-    case KIND_FUNC_PROTO:
-      return position === 0 ? 'return type' : `arg#${position}`
-    default:
-      return 'type_id'
-  }
-}
-
-/** The ids a type refers to, in the order they stand in its record. Unknown kinds refer to nothing. */
-export function* referencedTypes(words: Uint32Array, at: number): Generator<number> {
-  const info = words[at + 1]!
-  const kind = infoKind(info)
-  const vlen = infoVlen(info)
-  switch (kind) {
-    case KIND_INT:
-    case KIND_FWD:
-    case KIND_FLOAT:
-    case KIND_ENUM:
-    case KIND_ENUM64:
-      return
-    case KIND_ARRAY:
-      yield words[at + 3]!
-      yield words[at + 4]!
-      return
-    case KIND_STRUCT:
-    case KIND_UNION:
-      for (let i = 0; i < vlen; i++) yield words[at + 4 + 3 * i]!
-      return
-    case KIND_DATASEC:
-      for (let i = 0; i < vlen; i++) yield words[at + 3 + 3 * i]!
-      return
-    case KIND_FUNC_PROTO:
-      yield words[at + 2]!
-      for (let i = 0; i < vlen; i++) yield words[at + 4 + 2 * i]!
-      return
-    default:
-      if (kind > 0 && kind < KIND_COUNT) yield words[at + 2]!
   }
 }

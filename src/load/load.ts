@@ -2,6 +2,7 @@
 // gathered meanwhile.
 
 import { release } from 'node:os'
+import { BadFormatError } from '../core/errors.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
@@ -56,7 +57,8 @@ export interface Loaded {
 
 /**
  * Loads a source as the given generation.
- * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; NotReadableError, LimitError,
+ * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; BadFormatError if it is another kind of
+ * file; NotReadableError, LimitError,
  * WorkerFailedError, AbortedError
  */
 export async function loadKernel(source: Source, generation: number, options: LoadOptions = {}): Promise<Loaded> {
@@ -77,10 +79,16 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  const types = gatherTypes(source, options, pacer, timeline)
+  const types = gatherTypes(source, facts, options, pacer, timeline)
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts])
   const [{ table, memory }, { sets, later }, host] = await Promise.all([symbols, types, facts])
+  // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
+  if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
+    throw new BadFormatError(
+      `none of the ${table.lines} lines is a symbol: ${source.description} holds no kallsyms text`,
+    )
+  }
   if (earlier !== undefined && table === undefined && sameSets(sets, earlier.types)) {
     return { handle: earlier.handle, memory: earlier, timeline }
   }
@@ -102,6 +110,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
 /** The sets that are loaded now, and the files that are left for later. */
 async function gatherTypes(
   source: Source,
+  facts: Promise<HostFacts>,
   { threads, modules, earlier, types = true }: LoadOptions,
   pacer: Pacer,
   timeline: Timeline,
@@ -109,7 +118,10 @@ async function gatherTypes(
   if (types === false) return { sets: NO_TYPES, later: [] }
   const files = await source.btfFiles()
   if (isAbsence(files)) return { sets: { ...NO_TYPES, absences: [files] }, later: [] }
-  const wanted = files.filter(({ module }) => module === 'vmlinux' || modules?.has(module) !== false)
+  const { modules: loaded = [] } = await facts
+  const wanted = inLoadOrder(files, loaded).filter(
+    ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
+  )
   const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
   const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types)
   return { sets, later: wanted.filter((file) => !now.includes(file)) }
@@ -126,6 +138,16 @@ async function probeFacts(source: Source, now: boolean): Promise<ReadLater['fact
     }),
   )
   return Object.fromEntries(records)
+}
+
+/**
+ * Blobs in the order in which the kernel searches them (btf_find_by_name_kind, bpf_find_btf_id): vmlinux, then modules as
+ * they were loaded, which /proc/modules lists newest first. Those that it does not list come last, by name.
+ */
+function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
+  const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
+  const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
+  return [...files].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
 function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {

@@ -1,8 +1,10 @@
 // kallsyms from a source to the finished table: the calling thread reads in slices and parses what no other thread has
 // taken; chunks are gathered in the order of the text, whoever parsed them.
 
+import { LimitError } from '../core/errors.ts'
 import type { ByteReader } from '../sources/reader.ts'
-import { type BuildFacts, type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
+import type { BuildFacts } from '../symbols/assemble.ts'
+import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { digestOf } from './digest.ts'
 import type { Pacer } from './pacer.ts'
@@ -18,6 +20,10 @@ export const CHUNK_BYTES = 512 * 1024
 
 /** A typical line, address to newline, for a guess at the number of symbols. */
 const TYPICAL_LINE = 45
+/** Symbols for which room is made before they are seen: more than any kernel has. */
+const MOST_EXPECTED = 1 << 21
+/** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
+const LONGEST_LINE = 16 * 1024 * 1024
 /** Lines parsed between two looks at the clock. */
 const LINES_A_SLICE = 1_000
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
@@ -137,7 +143,9 @@ class Pipeline {
   /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
   async #beginBuilder(same: number): Promise<TableBuilder> {
     const { sizeHint } = this.#reader
-    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? Math.ceil(sizeHint / TYPICAL_LINE) : undefined)
+    // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
+    const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
+    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
     const builder = new TableBuilder(expected, this.#load.keep)
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
       await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
@@ -156,6 +164,9 @@ class Pipeline {
       if (filled === text.length) {
         timeline.record('read', 'kallsyms', start)
         const cut = text.lastIndexOf(NEWLINE) + 1
+        if (cut === 0 && text.length > LONGEST_LINE) {
+          throw new LimitError(`a line of more than ${LONGEST_LINE} bytes: this is no kallsyms text`)
+        }
         const next = this.#buffer(Math.max(this.chunkBytes, cut === 0 ? text.length * 2 : 0))
         next.set(text.subarray(cut, filled))
         if (cut > 0) this.#queue(text, cut)

@@ -1,5 +1,6 @@
 // A whole file in shared memory: how BTF blobs are read.
 
+import { LimitError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 
 /** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
@@ -8,6 +9,8 @@ export interface Blob {
   readonly identity: string
 }
 
+/** The largest file that is read; vmlinux has about 6 MB of BTF, and ids and offsets of the format end long before this. */
+const LARGEST = 128 * 1024 * 1024
 /** The least room to begin with where the size is not known. */
 const LEAST_ROOM = 64 * 1024
 /** Bytes of an arena's pieces: what is not used of them takes address space only. */
@@ -36,12 +39,12 @@ export class BlobArena {
 /**
  * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size, or into an arena. `breathe` is awaited
  * between reads, so that a caller can bound how long its thread is held.
- * @throws NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
+ * @throws LimitError; NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
  */
 export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: BlobArena): Promise<Blob> {
   const reader = openReader(path)
   try {
-    const room = reader.sizeHint || LEAST_ROOM
+    const room = Math.min(reader.sizeHint || LEAST_ROOM, LARGEST)
     let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
     let length = 0
     // From Buffer's pool: thousands of pages of their own would cost more than the reads.
@@ -53,6 +56,7 @@ export async function readBlob(path: string, breathe?: () => Promise<void>, aren
       const count = typeof got === 'number' ? got : await got
       if (count === 0) break
       if (full) {
+        if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
         const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
         wider.set(bytes)
         wider.set(probe.subarray(0, count), length)

@@ -11,6 +11,9 @@ import { absenceOf, type Source, vmlinuxFirst } from './source.ts'
 
 const unpack = promisify(gunzip)
 
+/** The most bytes an optional file may unpack to: tens of times what the largest kernels have. */
+const LARGEST_FACT = 256 * 1024 * 1024
+
 /** The capture in a directory: `kallsyms`, and optionally `btf/NAME`, `modules`, `notes`, `version` and others. */
 export function captureSource(directory: string): Source {
   return {
@@ -42,7 +45,7 @@ export function captureSource(directory: string): Source {
       } catch (error) {
         const packed = await readFile(`${path}.gz`).catch(() => undefined)
         if (packed === undefined) return absenceOf(name, error)
-        return unpack(packed).catch((damage: unknown) => absenceOf(name, damage))
+        return unpack(packed, { maxOutputLength: LARGEST_FACT }).catch((damage: unknown) => absenceOf(name, damage))
       }
     },
   }

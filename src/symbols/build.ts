@@ -1,26 +1,14 @@
-// Parsed chunks → the shared symbol table: names gathered in file order as chunks arrive, then order, columns and index.
-// Pure and deterministic: the bytes of the result depend on the text alone, not on how it was cut or who parsed it.
+// Gathers parsed chunks in the order of the text: names into one heap, owners into one list, what is not wanted left out.
+// Pure and deterministic: the bytes of the table depend on the text alone, not on how it was cut or who parsed it.
 
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
-import { allocateSections } from '../core/sections.ts'
-import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
-import { flagSpecial } from './flags.ts'
+import { assemble, type BuildFacts } from './assemble.ts'
 import { isData } from './kinds.ts'
-import {
-  COUNTS,
-  ROOT_BITS,
-  ROOT_MASK,
-  SYMBOL_LAYOUT,
-  type SymbolColumns,
-  symbolColumns,
-  symbolSectionBytes,
-} from './layout.ts'
-import { fingerprint, hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
-import { orderByAddress } from './order.ts'
-import { indexPages, markCells } from './pages.ts'
+import { ROOT_BITS, ROOT_MASK } from './layout.ts'
+import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
-import { MARKERS, type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
+import { MARKERS, type MarkerAddress } from './regions.ts'
 import { RootHeap, rootAt } from './roots.ts'
 
 /** The name of the owner of symbols that belong to no module. */
@@ -36,14 +24,6 @@ export interface BuiltTable {
   /** The first bad lines, up to LISTED_BAD_LINES, with their numbers in the whole text. */
   readonly bad: readonly BadLine[]
   readonly leftOut: LeftOut
-}
-
-/** What is known of the host beside the text. */
-export interface BuildFacts {
-  /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
-  readonly ranges?: readonly MemoryRange[]
-  /** What symbols span, where they say so themselves; otherwise each reaches to the next as in a kernel. */
-  readonly extents?: Extents
 }
 
 /** Which symbols a table keeps. What is left out is counted. */
@@ -75,8 +55,6 @@ interface Segment {
 
 /** Symbols worked on between two yields: about a millisecond even before the code is compiled. */
 const SLICE = 8_192
-/** Entries a bucket of the name index holds on average. */
-const BUCKET_LOAD = 8
 
 /**
  * Gathers parsed chunks in the order of the text. `append` has to be called chunk by chunk in that order; `finish` makes
@@ -94,6 +72,9 @@ export class TableBuilder {
   #roots: RootHeap
   #owners: string[]
   #ownerNumbers: Map<string, number>
+  /** Whether there was any symbol, and any address but zero, also among those left out. */
+  #seen = false
+  #seenAddress = false
   #lines = 0
   #badCount = 0
   #bad: BadLine[] = []
@@ -185,6 +166,8 @@ export class TableBuilder {
       }
     }
     this.#count += count
+    this.#seen ||= earlier.#seen
+    this.#seenAddress ||= earlier.#seenAddress
     this.#close({ ...known, from, to: this.#count })
   }
 
@@ -213,7 +196,9 @@ export class TableBuilder {
     const roots = this.#roots
     const onlyListedData = this.#keep.data !== undefined
     let count = this.#count
+    let address = 0
     for (let i = from; i < to; i++) {
+      address |= high[i]! | low[i]!
       const number = owners[owner[i]!]!
       const hash = rootHash[i]!
       const family = prefix[i]!
@@ -236,6 +221,8 @@ export class TableBuilder {
       count++
     }
     this.#count = count
+    this.#seen ||= to > from
+    this.#seenAddress ||= address !== 0
   }
 
   #isListed(text: Uint8Array, rootStart: number, rootLength: number, rootHash: number, prefix: number): boolean {
@@ -288,173 +275,35 @@ export class TableBuilder {
    * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
-    const count = this.#count
-    const { extents } = facts
-    if (extents === undefined && count > 0 && allZero(this.#high, count) && allZero(this.#low, count)) {
+    if (facts.extents === undefined && this.#seen && !this.#seenAddress) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
           'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
       )
     }
-    const order = yield* orderByAddress(this.#high, this.#low, count)
-    yield
-    const groups = groupStarts(this.#high, order)
-    const runs = ownerRuns(this.#owner, order)
-    yield
-    const regions =
-      extents !== undefined
-        ? rangeWords(extents.ranges, (name) => this.#ownerNumber(name))
-        : yield* regionsOf(
-            {
-              high: this.#high,
-              low: this.#low,
-              kind: this.#kind,
-              owner: this.#owner,
-              order,
-              runs,
-              owners: this.#owners,
-              markers: this.#markers,
-            },
-            groups,
-            facts.ranges ?? [],
-          )
-    const owners = Buffer.from(`${this.#owners.join('\0')}\0`, 'latin1')
-    const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
-    const idBits = Math.ceil(Math.log2(Math.max(2, count)))
-    const sortedLow = new Uint32Array(count)
-    for (let id = 0; id < count; id++) sortedLow[id] = this.#low[order[id]!]!
-    yield
-    const pages = indexPages(groups, sortedLow, count)
-    yield
-    const { buffer, sections } = allocateSections(
-      SYMBOL_LAYOUT,
-      symbolSectionBytes({
-        symbols: count,
-        pages,
-        heapBytes: this.#roots.length,
-        ownerRuns: runs.start.length,
-        ownerBytes: owners.length,
-        bucketBits,
-        regionWords: regions.length,
-        sized: extents !== undefined,
-        largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
-      }),
+    // Owners of memory are owners also where no symbol of theirs is in the table.
+    for (const { owner } of facts.extents?.ranges ?? []) this.#ownerNumber(owner)
+    const buffer = yield* assemble(
+      {
+        count: this.#count,
+        high: this.#high,
+        low: this.#low,
+        name: this.#name,
+        rootHash: this.#rootHash,
+        owner: this.#owner,
+        kind: this.#kind,
+        heap: this.#roots.bytes.subarray(0, this.#roots.length),
+        owners: this.#owners,
+        ownerNumbers: this.#ownerNumbers,
+        markers: this.#markers,
+        lines: this.#lines,
+        badCount: this.#badCount,
+      },
+      facts,
     )
-    const table = symbolColumns(buffer, sections)
-    table.groups.set(pages.groups)
-    table.directory.set(pages.directory)
-    table.chunks.set(pages.chunks)
-    table.cells.set(pages.cells)
-    table.low.set(sortedLow)
-    table.heap.set(this.#roots.bytes.subarray(0, this.#roots.length))
-    table.ownerStart.set(runs.start)
-    table.ownerOf.set(runs.owner)
-    table.owners.set(owners)
-    table.regions.set(regions)
-    yield
-    let distinctAddresses = 0
-    for (let from = 0; from < count; from += SLICE) {
-      distinctAddresses += this.#place(table, order, from, Math.min(count, from + SLICE))
-      yield
-    }
-    if (extents === undefined) yield* flagSpecial(table, runs)
-    else yield* placeExtents(table, order, extents.sizes)
-    markCells(table, table.kind)
-    yield
-    const distinctNames = yield* this.#indexNames(table, order, bucketBits, idBits)
-    const { counts } = table
-    counts[COUNTS.symbols] = count
-    counts[COUNTS.groups] = groups.length / 2
-    counts[COUNTS.owners] = this.#owners.length
-    counts[COUNTS.ownerRuns] = runs.start.length
-    counts[COUNTS.bucketBits] = bucketBits
-    counts[COUNTS.idBits] = idBits
-    counts[COUNTS.heapBytes] = this.#roots.length
-    counts[COUNTS.distinctAddresses] = distinctAddresses
-    counts[COUNTS.distinctNames] = distinctNames
-    counts[COUNTS.lines] = this.#lines
-    counts[COUNTS.badLines] = this.#badCount
-    counts[COUNTS.sized] = extents === undefined ? 0 : 1
     this.#roots.forgetHashes()
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
   }
-
-  /** Writes ids [from, to) of the columns that go by table order; returns how many addresses are new there. */
-  #place(table: SymbolColumns, order: Uint32Array, from: number, to: number): number {
-    const { kind, name } = table
-    let fresh = 0
-    let last = from > 0 ? order[from - 1]! : -1
-    for (let id = from; id < to; id++) {
-      const position = order[id]!
-      kind[id] = this.#kind[position]!
-      name[id] = this.#name[position]!
-      if (last < 0 || this.#low[position] !== this.#low[last] || this.#high[position] !== this.#high[last]) fresh++
-      last = position
-    }
-    return fresh
-  }
-
-  /** Builds the name index: a counting sort by bucket, in file order inside each. Returns how many names are distinct. */
-  *#indexNames(
-    table: SymbolColumns,
-    order: Uint32Array,
-    bucketBits: number,
-    idBits: number,
-  ): Generator<void, number, void> {
-    const { buckets, entries, name } = table
-    const count = this.#count
-    const shift = 32 - bucketBits
-    const fingerprintMask = idBits === 32 ? 0 : 0xffffffff << idBits
-    const ids = new Uint32Array(count)
-    const hashes = new Uint32Array(count)
-    for (let id = 0; id < count; id++) ids[order[id]!] = id
-    yield
-    for (let from = 0; from < count; from += SLICE) {
-      const to = Math.min(count, from + SLICE)
-      for (let i = from; i < to; i++) {
-        const hash = nameHash(this.#rootHash[i]!, this.#name[i]! >>> ROOT_BITS)
-        hashes[i] = hash
-        buckets[(hash >>> shift) + 1]!++
-      }
-      yield
-    }
-    for (let b = 0; b + 1 < buckets.length; b++) buckets[b + 1]! += buckets[b]!
-    yield
-    const next = buckets.slice(0, -1)
-    for (let from = 0; from < count; from += SLICE) {
-      const to = Math.min(count, from + SLICE)
-      for (let i = from; i < to; i++) {
-        const hash = hashes[i]!
-        entries[next[hash >>> shift]!++] = (fingerprint(hash) & fingerprintMask) | ids[i]!
-      }
-      yield
-    }
-    let distinct = 0
-    for (let from = 0; from + 1 < buckets.length; from += SLICE) {
-      const to = Math.min(buckets.length - 1, from + SLICE)
-      for (let b = from; b < to; b++) distinct += distinctIn(entries, name, buckets[b]!, buckets[b + 1]!, idBits)
-      yield
-    }
-    return distinct
-  }
-}
-
-/** Distinct names among the entries [start, end) of one bucket. */
-function distinctIn(entries: Uint32Array, name: Uint32Array, start: number, end: number, idBits: number): number {
-  const idMask = idBits === 32 ? 0xffffffff : 2 ** idBits - 1
-  if (end - start > 64) {
-    const seen = new Set<number>()
-    for (let i = start; i < end; i++) seen.add(name[(entries[i]! & idMask) >>> 0]!)
-    return seen.size
-  }
-  let distinct = 0
-  for (let i = start; i < end; i++) {
-    const reference = name[(entries[i]! & idMask) >>> 0]!
-    let j = start
-    while (j < i && name[(entries[j]! & idMask) >>> 0] !== reference) j++
-    if (j === i) distinct++
-  }
-  return distinct
 }
 
 /** A section marker: its address and the stretch of text it stands in. */
@@ -474,33 +323,4 @@ function hashOfName(name: string): number {
   const bytes = encodeName(name)
   const { prefix, rootHash } = splitName(bytes, 0, bytes.length)
   return nameHash(rootHash, prefix)
-}
-
-function allZero(column: Uint32Array, count: number): boolean {
-  for (let i = 0; i < count; i++) if (column[i] !== 0) return false
-  return true
-}
-
-/** Pairs (high half, first id) of the groups of symbols that share the upper 32 bits of their addresses. */
-function groupStarts(high: Uint32Array, order: Uint32Array): Uint32Array {
-  const pairs: number[] = []
-  for (let id = 0; id < order.length; id++) {
-    const h = high[order[id]!]!
-    if (id === 0 || h !== pairs[pairs.length - 2]) pairs.push(h, id)
-  }
-  return Uint32Array.from(pairs)
-}
-
-/** Runs of ids with the same owner. */
-function ownerRuns(owner: Uint16Array, order: Uint32Array): { start: Uint32Array; owner: Uint16Array } {
-  const start: number[] = []
-  const of: number[] = []
-  for (let id = 0; id < order.length; id++) {
-    const o = owner[order[id]!]!
-    if (id === 0 || o !== of[of.length - 1]) {
-      start.push(id)
-      of.push(o)
-    }
-  }
-  return { start: Uint32Array.from(start), owner: Uint16Array.from(of) }
 }

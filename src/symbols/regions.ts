@@ -58,6 +58,8 @@ interface Region {
 }
 
 const CORE = 0
+/** Symbols worked on between two yields. */
+const SLICE = 16_384
 const PAGE = 4096
 const GROUP_END = 2 ** 32
 /** Owners of pages that the kernel makes for itself inside anybody's memory (kprobe slots, ftrace trampolines). */
@@ -76,8 +78,7 @@ export function* regionsOf(
   known: readonly MemoryRange[],
 ): Generator<void, Uint32Array, void> {
   const { order } = input
-  const trusted = trustedRanges(input, known)
-  yield
+  const trusted = yield* trustedRanges(input, known)
   let upperHalf = false
   for (let g = 0; g < groups.length; g += 2) {
     const last = g + 3 < groups.length ? groups[g + 3]! : order.length
@@ -90,7 +91,7 @@ export function* regionsOf(
     const last = g + 3 < groups.length ? groups[g + 3]! : order.length
     // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
     if (half === 0 && upperHalf) continue
-    for (const { start, end, owner: number } of regionsOfGroup(input, half, first, last, trusted)) {
+    for (const { start, end, owner: number } of yield* regionsOfGroup(input, half, first, last, trusted)) {
       words.push(half, start, end === GROUP_END ? half + 1 : half, end === GROUP_END ? 0 : end, number)
     }
     yield
@@ -102,7 +103,10 @@ export function* regionsOf(
  * The known ranges that can be believed. Since 6.4 a module's memory is several pieces and /proc/modules gives the first
  * address with the total size: such a range misses most of the module's symbols, or overlaps another's, and is dropped.
  */
-function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<number, Region & { high: number }> {
+function* trustedRanges(
+  input: RegionInput,
+  known: readonly MemoryRange[],
+): Generator<void, Map<number, Region & { high: number }>, void> {
   const numbers = new Map(input.owners.map((name, number) => [name, number]))
   const ranges = new Map<number, Region & { high: number }>()
   for (const { owner, start, end } of known) {
@@ -122,6 +126,7 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
     const low = input.low[i]!
     if (input.high[i] === range.high && low >= range.start && low < range.end) inside[range.owner]!++
     else outside[range.owner]!++
+    if (i % SLICE === 0) yield
   }
   for (const number of [...ranges.keys()]) if (outside[number]! * 4 > inside[number]!) ranges.delete(number)
   const ascending = [...ranges.values()].sort((a, b) => a.high - b.high || a.start - b.start)
@@ -135,18 +140,18 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
 }
 
 /** The regions among the ids [first, last), whose addresses share their upper half. */
-function regionsOfGroup(
+function* regionsOfGroup(
   input: RegionInput,
   half: number,
   first: number,
   last: number,
   trusted: ReadonlyMap<number, Region & { high: number }>,
-): Region[] {
+): Generator<void, Region[], void> {
   const ranges = [...trusted.values()].filter((range) => range.high === half).sort((a, b) => a.start - b.start)
   const core = coreRegion(input, half, first, last)
   const fixed = core === undefined ? ranges : overlay([core], ranges)
-  const claimed = claimPages(input, first, last, fixed)
-  return splitAtHoles(input, first, last, overlay(fixed, claimed))
+  const claimed = yield* claimPages(input, first, last, fixed)
+  return yield* splitAtHoles(input, first, last, overlay(fixed, claimed))
 }
 
 /** The runs of one owner's ids, cut to [first, last). */
@@ -181,7 +186,12 @@ function coreRegion(input: RegionInput, half: number, first: number, last: numbe
 }
 
 /** Regions of the owners whose memory is not known: page by page, to the owner with the most symbols there. */
-function claimPages(input: RegionInput, first: number, last: number, fixed: readonly Region[]): Region[] {
+function* claimPages(
+  input: RegionInput,
+  first: number,
+  last: number,
+  fixed: readonly Region[],
+): Generator<void, Region[], void> {
   const { low, kind, owner, order, owners, runs } = input
   const regions: Region[] = []
   const builtin = owners.map((name) => name.startsWith(BUILTIN))
@@ -189,12 +199,17 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
   let f = 0
   let id = first
   let run = 0
+  let pause = first + SLICE
   while (id < last) {
     while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
     if (runs.owner[run] === CORE) {
       // The core's memory is known, so its symbols need no counting.
       id = run + 1 < runs.start.length ? runs.start[run + 1]! : last
       continue
+    }
+    if (id >= pause) {
+      yield
+      pause = id + SLICE
     }
     const start = pageStart(low[order[id]!]!)
     tally.clear()
@@ -251,10 +266,16 @@ function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[]
 }
 
 /** Cuts the known holes out of regions: behind the core's section ends, and between a module's text and its data. */
-function splitAtHoles(input: RegionInput, first: number, last: number, regions: readonly Region[]): Region[] {
+function* splitAtHoles(
+  input: RegionInput,
+  first: number,
+  last: number,
+  regions: readonly Region[],
+): Generator<void, Region[], void> {
   const { low, kind, owner, order } = input
   const result: Region[] = []
   let id = first
+  let pause = first + SLICE
   for (const region of regions) {
     if (region.owner === CORE) {
       result.push(...splitCore(input, first, last, region))
@@ -278,6 +299,10 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
       previous = position
     }
     result.push({ start, end: region.end, owner: region.owner })
+    if (id >= pause) {
+      yield
+      pause = id + SLICE
+    }
   }
   return result
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -208,6 +208,47 @@ describe('a load that cannot succeed', () => {
       await expect(load(fakeSource(Buffer.from(many)), { threads: pool() })).rejects.toThrow(LimitError)
     })
   }
+
+  it.each([0, 2])(
+    '%i threads: a file that is no kallsyms text at all is an error, not an empty table',
+    async (threads) => {
+      const pool = threads === 0 ? undefined : loader(threads)
+      for (const other of ['#!/bin/sh\necho no\n', '\n\n', 'x', '\x7fELF\0\0\0']) {
+        const loading = load(fakeSource(Buffer.from(other)), { threads: pool })
+        await expect(loading, JSON.stringify(other)).rejects.toMatchObject({ code: 'BAD_FORMAT' })
+      }
+    },
+  )
+
+  it('a text without newlines does not take memory without limit', async () => {
+    let given = 0
+    const endless = {
+      ...fakeSource(Buffer.alloc(0)),
+      openSymbols: () => ({
+        sizeHint: 0,
+        identity: '',
+        read: (target: Uint8Array) => {
+          given += target.length
+          return target.length
+        },
+        close: () => {},
+      }),
+    }
+    await expect(load(endless)).rejects.toThrow(LimitError)
+    expect(given).toBeLessThan(100e6)
+  })
+
+  it('a size that is only claimed costs nothing', async () => {
+    const { symbols } = await load(fakeSource(edge('edge'), { sizeHint: 2 ** 45 }))
+    expect(symbols.size).toBe(34)
+    const folder = await mkdtemp(join(tmpdir(), 'kerndex-sparse-'))
+    await writeFile(join(folder, 'blob'), '')
+    await truncate(join(folder, 'blob'), 2 ** 40)
+    const btf = [{ module: 'vmlinux', path: join(folder, 'blob') }]
+    const { host } = await load(fakeSource(edge('edge'), { btf }))
+    expect(host.absences).toContainEqual({ what: 'btf/vmlinux', reason: expect.stringContaining('more than') })
+    await rm(folder, { recursive: true })
+  })
 
   it('does not begin once aborted', async () => {
     const source = fakeSource(text)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NoPermissionError, NotReadableError } from '../../src/core/errors.ts'
+import { LimitError, NoPermissionError, NotReadableError } from '../../src/core/errors.ts'
 import { readBlob } from '../../src/sources/blob.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import { parseBuildId, parseModules, parseRelease } from '../../src/sources/facts.ts'
@@ -88,6 +88,22 @@ describe('readers', () => {
     if (process.platform === 'linux') {
       expect((await readBlob('/proc/version')).bytes.length).toBeGreaterThan(10)
     }
+  })
+})
+
+describe('what is larger than any kernel has', () => {
+  it('is not unpacked as an optional file', async () => {
+    const mebibyte = gzipSync(Buffer.alloc(1024 * 1024))
+    const packed = Buffer.concat(new Array<Buffer>(257).fill(mebibyte))
+    const source = captureSource(await directory({ 'modules.gz': packed }))
+    expect(await source.fact('modules')).toMatchObject({
+      what: 'modules',
+      reason: expect.stringMatching(/larger than/),
+    })
+  })
+
+  it('is not read as a blob without end', async () => {
+    await expect(readBlob('/dev/zero')).rejects.toThrow(LimitError)
   })
 })
 

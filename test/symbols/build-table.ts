@@ -1,5 +1,6 @@
 // Builds symbol tables from text without files or threads, cut as a test wishes.
-import { type BuildFacts, type BuiltTable, TableBuilder } from '../../src/symbols/build.ts'
+import type { BuildFacts } from '../../src/symbols/assemble.ts'
+import { type BuiltTable, TableBuilder } from '../../src/symbols/build.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 

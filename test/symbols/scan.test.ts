@@ -27,7 +27,7 @@ const NAMES = [
     '_read',
     'x_read_y',
     'nf_',
-  'nf_*',
+    'nf_*',
     'nf_hook',
     'a.b',
     'foo.isra.0',
