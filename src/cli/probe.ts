@@ -234,7 +234,8 @@ function summary(plan: ProbePlan): string {
 /** Says on stderr what concerns more than one target. */
 function complain(plan: ProbePlan): void {
   for (const { message } of plan.warnings) note(message)
-  const unknown = new Set(plan.targets.flatMap(({ reasons }) => reasons.map(({ message }) => message)))
+  const doubted = plan.specs.flatMap(({ targets }) => targets).filter(({ verdict }) => verdict === 'unknown')
+  const unknown = new Set(doubted.flatMap(({ reasons }) => reasons.map(({ message }) => message)))
   for (const message of [...unknown].slice(0, MOST_IN_FULL)) note(message)
   for (const { code, message } of plan.reasons) note(`${message} (${code})`)
 }

@@ -51,7 +51,7 @@ export class ProbePlan {
   /** Reasons that concern the plan as a whole. */
   readonly reasons: readonly Reason[]
   readonly warnings: readonly Warning[]
-  /** What to attach, in order. Attach all of it, or take back what was attached: see `attachAll`. */
+  /** What to attach, in order; what is unknown is among it where there is something to try. Attach all of it, or take back what was attached: see `attachAll`. */
   readonly targets: readonly ProbeTarget[]
   /** By the arguments that are used; one group where they agree. Empty where no arguments were named. */
   readonly groups: readonly ArgumentGroup[]
@@ -60,7 +60,7 @@ export class ProbePlan {
   constructor(context: ProbeContext, specs: readonly SpecPlan[], args: readonly string[] | undefined) {
     this.#context = context
     this.specs = specs
-    this.targets = specs.flatMap(({ targets }) => targets.filter(({ verdict }) => verdict !== 'no'))
+    this.targets = specs.flatMap(({ targets }) => targets.filter(({ isPlace }) => isPlace))
     const failed = specs.filter(({ verdict }) => verdict === 'no')
     this.warnings =
       specs.length > 1
@@ -70,7 +70,7 @@ export class ProbePlan {
           })
         : []
     this.groups = args === undefined || args.length === 0 ? [] : groupByArguments(this.targets, args)
-    const differing = this.groups.length > 1 ? disagreement(this.groups) : undefined
+    const differing = this.groups.length > 1 ? disagreement(this.groups) : this.#lacking()
     this.reasons =
       differing !== undefined
         ? [differing]
@@ -78,11 +78,19 @@ export class ProbePlan {
           ? specs.flatMap(({ targets }) => targets[0]?.reasons ?? [])
           : []
     this.verdict =
-      differing !== undefined || this.targets.length === 0
+      differing !== undefined || failed.length === specs.length
         ? 'no'
-        : this.targets.some(({ verdict }) => verdict === 'unknown')
+        : specs.some(({ verdict }) => verdict === 'unknown')
           ? 'unknown'
           : 'ok'
+  }
+
+  /** Why functions that lack an argument, beside others that have it, cannot share a probe with those. */
+  #lacking(): Reason | undefined {
+    const lacking = this.specs
+      .flatMap(({ targets }) => targets.flatMap(({ reasons }) => reasons))
+      .find(({ code }) => code === 'ARGS_DISAGREE')
+    return this.targets.length === 0 ? undefined : lacking
   }
 
   /** The type sets opened so far for this plan and those before it on the same kernel; vmlinux first. */

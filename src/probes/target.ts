@@ -117,6 +117,12 @@ export class ProbeTarget {
     return (this.#parts.candidates ?? []).map((id) => candidateOf(this.#context, id))
   }
 
+  /** Whether it names a function that a probe can be tried on: `ok`, or `unknown` with everything but certainty. */
+  get isPlace(): boolean {
+    const { id, func } = this.#parts
+    return this.verdict !== 'no' && id !== undefined && (func !== undefined || !isTrampoline(this.kind))
+  }
+
   /** The id of its symbol in the table; undefined where there is none. */
   get symbolId(): number | undefined {
     return this.#parts.id
@@ -225,10 +231,10 @@ export class ProbeTarget {
     return [...given, { code: 'VARIANTS_MISSED', message }]
   }
 
-  /** How to attach; undefined where the verdict is `no`. */
+  /** How to attach; undefined where the verdict is `no`, or where nothing is known to attach to. */
   get attach(): AttachRecipe | undefined {
     const { id } = this.#parts
-    if (this.verdict === 'no' || id === undefined) return undefined
+    if (!this.isPlace || id === undefined) return undefined
     const { symbols } = this.#context
     const trampoline = isTrampoline(this.kind)
     const module = symbols.ownerOf(id)

@@ -304,10 +304,23 @@ describe('facts that are missing', () => {
     const without = new Probes({ ...debianSource(), types: new Types(records) })
     const [kprobe] = without.plan('kprobe:nf_tables:nft_do_chain').targets
     expect(kprobe).toMatchObject({ verdict: 'ok', argsTrusted: 'unknown', args: [] })
-    for (const spec of ['fentry:nf_tables:nft_do_chain', 'fentry:nft_do_chain', 'fentry:nf_tables:nft_*']) {
-      const [target] = without.plan(spec).specs[0]!.targets
-      expect(target!.verdict, spec).toBe('unknown')
+    for (const spec of [
+      'fentry:nf_tables:nft_do_chain',
+      'fentry:nft_do_chain',
+      'fentry:nf_tables:nft_*',
+      'fentry:nft_do_*',
+    ]) {
+      const plan = without.plan(spec)
+      const [target] = plan.specs[0]!.targets
+      expect({ spec, plan: plan.verdict, target: target!.verdict }).toEqual({
+        spec,
+        plan: 'unknown',
+        target: 'unknown',
+      })
       expect(target!.reasons[0]!.message).toMatch(/^No BTF found for nf_tables/)
+      // There is nothing to hand to a program that attaches.
+      expect(plan.targets).toEqual([])
+      expect(target!.attach).toBeUndefined()
     }
   })
 

@@ -145,7 +145,8 @@ describe('one probe for several functions', () => {
   })
 
   test('an argument that one has not', () => {
-    const { specs, targets: left } = plan(['fentry:func_1', 'fentry:func_2'], ['b'])
+    const { specs, targets: left, verdict, reasons } = plan(['fentry:func_1', 'fentry:func_2'], ['b'])
+    expect([verdict, reasons.map(({ code }) => code)]).toEqual(['no', ['ARGS_DISAGREE']])
     expect(specs[0]).toMatchObject({ verdict: 'no' })
     expect(specs[0]!.targets[0]!.reasons).toEqual([
       { code: 'ARGS_DISAGREE', message: 'func_1 has no argument b; it has a' },
