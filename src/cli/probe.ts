@@ -28,6 +28,8 @@ interface PlanOptions extends ListOptions {
 
 /** Targets up to which a plan tells everything of each of them. */
 const MOST_IN_FULL = 8
+/** Modules that a summary names. */
+const MOST_NAMED = 12
 
 const SPEC_HELP = `
 A specification is [KIND:][MODULE:]FUNCTION[+OFFSET], or an address. KIND is kprobe, kretprobe, fentry (kfunc), fexit
@@ -227,7 +229,9 @@ function summary(plan: ProbePlan): string {
   const rejected = plan.specs.reduce((sum, spec) => sum + spec.rejected.length, 0)
   const reasons = [...why].map(([code, count]) => `${code} ${count}`).join(', ')
   const left = rejected === 0 ? '' : `; ${rejected} matched and rejected (${reasons})`
-  const opened = plan.opened.length === 0 ? 'none' : plan.opened.join(', ')
+  const some = plan.opened.slice(0, MOST_NAMED).join(', ')
+  const others = plan.opened.length - MOST_NAMED
+  const opened = plan.opened.length === 0 ? 'none' : others > 0 ? `${some} and ${others} more` : some
   return `${counts.ok} ok, ${counts.unknown} unknown, ${counts.no} no${left}; types opened: ${opened}\n`
 }
 

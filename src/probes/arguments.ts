@@ -56,6 +56,16 @@ export function argumentsOf(set: TypeSet, funcId: number, architecture: Architec
   }))
 }
 
+/** The returned type of a FUNC in C, and whether it is a number or pointer, which one register holds. */
+export function returnedBy(set: TypeSet, funcId: number): { readonly type: string; readonly inRegister: boolean } {
+  const type = protoOf(set, funcId)?.returnType ?? 0
+  const shape = type === 0 ? undefined : shapeOf(set, type)
+  return {
+    type: plainDeclarations(set).declare(type, ''),
+    inRegister: shape !== undefined && shape.kind === 'integer' && shape.size <= 8,
+  }
+}
+
 /** What a calling convention needs to know of a type; undefined for what the kernel never passes by value. */
 export function shapeOf(set: TypeSet, type: number): ValueShape | undefined {
   const id = skipModifiers(set, type)

@@ -3,9 +3,9 @@
 import { prototypeOf } from '../btf/functions.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { formatAddress } from '../core/address.ts'
-import { argumentsOf, type FunctionArgument } from './arguments.ts'
+import { argumentsOf, type FunctionArgument, returnedBy } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
-import { placeText } from './conventions.ts'
+import { placeText, returnRegister } from './conventions.ts'
 import { functionOf, kprobeReasons, traceable } from './judge.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
 import { isBetter, type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
@@ -201,6 +201,15 @@ export class ProbeTarget {
     }))
   }
 
+  /** The returned value: its type in C, and the register it is in when a function has returned. */
+  get returns(): { readonly type: string; readonly location: string | undefined } | undefined {
+    const func = this.#func
+    if (func === undefined) return undefined
+    const { architecture } = this.#context
+    const { type, inRegister } = returnedBy(func.set, func.id)
+    return { type, location: inRegister && architecture !== undefined ? returnRegister(architecture) : undefined }
+  }
+
   /** The arguments as BTF declares them, with their places. */
   get declaredArguments(): readonly FunctionArgument[] {
     const func = this.#func
@@ -262,7 +271,7 @@ export class ProbeTarget {
   }
 
   toJSON(): Record<string, unknown> {
-    const { attach, address, probeAddress, args } = this
+    const { attach, address, probeAddress, args, returns } = this
     const hex = (value: bigint | undefined) => (value === undefined ? null : formatAddress(value))
     return {
       spec: this.spec,
@@ -290,6 +299,7 @@ export class ProbeTarget {
       btf: this.btf ?? null,
       prototype: this.prototype ?? null,
       args: args.map(({ name, type, location, trusted }) => ({ name, type, location: location ?? null, trusted })),
+      returns: returns === undefined ? null : { type: returns.type, location: returns.location ?? null },
       argsTrusted: this.argsTrusted,
       match: this.match,
       suffix: this.suffix,

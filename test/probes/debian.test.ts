@@ -110,7 +110,9 @@ describe('single functions', () => {
           'p:kerndex/nft_trans_alloc_gfp nft_trans_alloc_gfp ctx=%di:x64 msg_type=%si:s32 size=%dx:u32 gfp=%cx:u32',
       },
       btf: { module: 'nf_tables' },
+      returns: { type: 'struct nft_trans *', location: 'rax' },
     })
+    expect(one('fexit:do_exit').toJSON()).toMatchObject({ returns: { type: 'void', location: null } })
   })
 
   test('without a module the same function is found', () => {
