@@ -297,7 +297,9 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   try {
     const loaded = await load(1, undefined, options)
     const timing = { readyMs: loaded.timeline.elapsed, threads, spans: loaded.timeline.spans }
-    return new Kernel(load, loaded, timing, loader)
+    const kernel = new Kernel(load, loaded, timing, loader)
+    if (options.probes === true) kernel.probes.prepare()
+    return kernel
   } catch (error) {
     await loader?.close()
     throw error

@@ -60,6 +60,11 @@ export class ProbeContext {
     for (const owner of source.symbols.owners) if (isKernelOrModule(owner)) this.#modules.add(owner)
   }
 
+  /** Works out now what nearly every plan needs. */
+  prepare(): void {
+    void [this.filter, this.sites, this.blacklist, this.kprobeReasons, this.trampolineReasons]
+  }
+
   get architecture(): Architecture | undefined {
     this.#architecture ??= {
       found: ARCHITECTURE_SYMBOLS.find(([name]) => this.symbols.named(name).length > 0)?.[1],

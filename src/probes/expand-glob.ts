@@ -1,5 +1,6 @@
 // Globs over functions: everything that matches, each judged on its own.
 
+import { isGlob } from '../core/glob.ts'
 import type { ProbeContext } from './context.ts'
 import type { ExpandSettings, Expansion } from './expand.ts'
 import { funcsMatching } from './funcs.ts'
@@ -78,15 +79,8 @@ function* globTrampolines(
   kind: 'fentry' | 'fexit' | 'fmod_ret',
 ): Generator<ProbeTarget> {
   const { context, settings } = home
-  const { symbols } = context
   context.typeSet('vmlinux')
-  const touched = new Set<string>()
-  for (const id of idsMeant(context, spec)) {
-    if (touched.has(symbols.ownerOf(id))) continue
-    const symbol = functionOf(context, id)
-    if (notOffered(symbol.name) === undefined && traceable(context, symbol) !== 'no') touched.add(symbol.owner)
-  }
-  for (const module of inOrder(touched)) {
+  for (const module of inOrder(modulesTouched(context, spec))) {
     const set = context.typeSet(module)
     if ('code' in set) {
       // What it has can be traced, and whether it can be attached to nobody knows.
@@ -111,4 +105,18 @@ function* globTrampolines(
       })
     }
   }
+}
+
+/** The modules that have a function of such a name which may be traced; only their types are opened. */
+function modulesTouched(context: ProbeContext, spec: ProbeSpec): ReadonlySet<string> {
+  const { module } = spec
+  if (module !== undefined && !isGlob(module)) return new Set(context.isLoaded(module) ? [module] : [])
+  const { symbols } = context
+  const touched = new Set<string>()
+  for (const id of idsMeant(context, spec)) {
+    if (touched.has(symbols.ownerOf(id))) continue
+    const symbol = functionOf(context, id)
+    if (notOffered(symbol.name) === undefined && traceable(context, symbol) !== 'no') touched.add(symbol.owner)
+  }
+  return touched
 }

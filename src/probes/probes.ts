@@ -22,6 +22,11 @@ export class Probes {
     return makePlan(this.#kernel, typeof specs === 'string' ? [specs] : specs, options)
   }
 
+  /** Does now what the first plan would do before anything else: reads the host's files and indexes them. */
+  prepare(): void {
+    this.#kernel.prepare()
+  }
+
   /** How many functions have which compiler suffix, with and without BTF of their base name. */
   suffixes(): SuffixCensus {
     return takeCensus(this.#kernel)
