@@ -9,6 +9,7 @@ import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { benchMemory } from './memory.ts'
+import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
 
 /** The package's folder; this file runs compiled, in dist/bench. */
@@ -16,7 +17,7 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine. Suites: load, lookup, memory, refresh (default: all).
+Measures kerndex on this machine. Suites: load, lookup, memory, probes, refresh (default: all).
 
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
   --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
@@ -52,6 +53,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
   memory: (input) => benchMemory(input, processes),
+  probes: (input) => benchProbes(input, processes),
   refresh: (input) => benchRefresh(input, rounds),
 }
 

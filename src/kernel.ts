@@ -7,12 +7,14 @@ import type { Types } from './btf/types.ts'
 import { ClosedError, UsageError } from './core/errors.ts'
 import { Change } from './load/changes.ts'
 import { type Loaded, type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
-import { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
+import type { Handle, HostFacts, SkippedLines } from './load/snapshot.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { Threads, workerUrl } from './load/threads.ts'
 import type { Span } from './load/timeline.ts'
+import type { Probes } from './probes/probes.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
+import { Reader } from './reader.ts'
 import { openSource } from './sources/open.ts'
 import { isAbsence, type Source } from './sources/source.ts'
 import type { Keep } from './symbols/build.ts'
@@ -34,8 +36,10 @@ export interface OpenOptions {
   readonly symbols?: 'all' | { readonly text: true; readonly data: readonly string[] } | undefined
   /** Symbols and types of these modules and of vmlinux only; default all. */
   readonly modules?: readonly string[] | undefined
-  /** Whether to load types; default true. */
-  readonly types?: boolean
+  /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
+  readonly types?: boolean | 'lazy' | undefined
+  /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
+  readonly probes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Called while the symbols are read. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
@@ -85,7 +89,7 @@ export interface Timing {
 export class Kernel {
   /** How the first load went. */
   readonly timing: Timing
-  #snapshot: Snapshot
+  #snapshot: Reader
   #memory: LoadMemory
   #refreshing: Promise<Refreshed> | undefined
   readonly #load: (generation: number, earlier: LoadMemory | undefined) => Promise<Loaded>
@@ -103,7 +107,7 @@ export class Kernel {
     query: QueryPool,
   ) {
     this.#load = load
-    this.#snapshot = new Snapshot(loaded.handle)
+    this.#snapshot = new Reader(loaded.handle)
     this.#memory = loaded.memory
     this.timing = timing
     this.#loader = loader
@@ -125,6 +129,11 @@ export class Kernel {
     return this.#snapshot.types
   }
 
+  /** Plans probes over the current snapshot. */
+  get probes(): Probes {
+    return this.#snapshot.probes
+  }
+
   get host(): HostFacts {
     return this.#snapshot.host
   }
@@ -135,7 +144,7 @@ export class Kernel {
   }
 
   /** Pins the current snapshot: it stays whole and unchanged for as long as it is held. */
-  snapshot(): Snapshot {
+  snapshot(): Reader {
     return this.#snapshot
   }
 
@@ -205,7 +214,7 @@ export class Kernel {
       const timing = { readyMs: timeline.elapsed, threads: this.timing.threads, spans: timeline.spans }
       if (handle.generation === before.generation) return { changed: false, generation: before.generation, timing }
       this.#memory = memory
-      this.#snapshot = new Snapshot(handle)
+      this.#snapshot = new Reader(handle)
       const change = new Change(before, this.#snapshot)
       if (published.hasSubscribers) published.publish({ change })
       for (const listener of [...this.#listeners]) listener(change)
@@ -279,13 +288,15 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const source = await openSource(options.from)
-  const loaderThreads = options.threads ?? ((await isSmall(source)) ? 0 : threads)
+  const small = options.types === 'lazy' || (await isSmall(source))
+  const loaderThreads = options.threads ?? (small ? 0 : threads)
   const loader =
     loaderThreads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
   const load = (generation: number, earlier: LoadMemory | undefined, first: Partial<OpenOptions> = {}) =>
     loadKernel(source, generation, {
       threads: loader,
       types: options.types ?? true,
+      probes: options.probes,
       keep,
       modules,
       earlier,
@@ -295,7 +306,9 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   try {
     const loaded = await load(1, undefined, options)
     const timing = { readyMs: loaded.timeline.elapsed, threads: loaderThreads, spans: loaded.timeline.spans }
-    return new Kernel(load, loaded, timing, loader, new QueryPool(threads))
+    const kernel = new Kernel(load, loaded, timing, loader, new QueryPool(threads))
+    if (options.probes === true) kernel.probes.prepare()
+    return kernel
   } catch (error) {
     await loader?.close()
     throw error
@@ -316,8 +329,8 @@ function keepOf({ symbols = 'all', modules }: OpenOptions): Keep {
  * Attaches a handle in any thread: a snapshot with the same lookups, at once and without a copy.
  * @throws UsageError, BadFormatError, UnsupportedError if it is no handle of this version
  */
-export function attachKernel(handle: Handle): Snapshot {
-  return new Snapshot(handle)
+export function attachKernel(handle: Handle): Reader {
+  return new Reader(handle)
 }
 
 /** Blobs that one thread has indexed before a pool of them has started. */

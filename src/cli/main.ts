@@ -10,6 +10,7 @@ import { addCoreCommand } from './core.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { addFunctionCommand } from './function.ts'
 import { note, OutputClosed } from './output.ts'
+import { addProbeCommand } from './probe.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
@@ -43,6 +44,7 @@ addTypeCommand(program)
 addFunctionCommand(program)
 addBtfCommand(program)
 addCoreCommand(program)
+addProbeCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

@@ -38,7 +38,7 @@ function wholeNumber(text: string): number {
 
 /** Opens what the options name, and runs `use` on it; its threads are ended whatever happens. */
 export async function withKernel<T>(
-  options: CommonOptions & { readonly types?: boolean },
+  options: CommonOptions & { readonly types?: boolean | 'lazy'; readonly probes?: boolean },
   use: (kernel: Kernel) => Promise<T>,
 ): Promise<T> {
   const bar = progressBar()
@@ -48,6 +48,7 @@ export async function withKernel<T>(
       from: options.from,
       threads: options.threads,
       types: options.types ?? true,
+      probes: options.probes ?? false,
       signal: interrupted,
       onProgress: bar?.update,
     })

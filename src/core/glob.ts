@@ -25,6 +25,7 @@ export function compileGlob(pattern: string): (name: string) => boolean {
     while (at < name.length) {
       const wanted = pieces[piece]
       if (wanted?.any) {
+        if (piece === pieces.length - 1) return true
         star = piece++
         retry = at
       } else if (wanted?.matches(name.charCodeAt(at))) {

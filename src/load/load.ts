@@ -4,11 +4,12 @@
 import { release } from 'node:os'
 import { BadFormatError } from '../core/errors.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
-import { type Absence, type BtfFile, type FactFile, isAbsence, type Source } from '../sources/source.ts'
+import { inSharedMemory } from '../sources/later.ts'
+import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { Pacer } from './pacer.ts'
-import type { Handle, HostFacts } from './snapshot.ts'
+import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
 import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
 import { Timeline } from './timeline.ts'
 import { type LoadedTypes, loadTypes, NO_TYPES } from './types.ts'
@@ -23,8 +24,10 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   readonly threads?: LoaderThreads | undefined
-  /** Whether to load types; default true. */
-  readonly types?: boolean
+  /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
+  readonly types?: boolean | 'lazy'
+  /** Load what the planner of probes needs as well, so that its first plan has nothing to read. */
+  readonly probes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Which symbols to keep; default all. */
   readonly keep?: Keep | undefined
@@ -76,11 +79,10 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  const types =
-    options.types === false ? Promise.resolve(NO_TYPES) : gatherTypes(source, facts, options, pacer, timeline)
+  const types = gatherTypes(source, facts, options, pacer, timeline)
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts])
-  const [{ table, memory }, sets, host] = await Promise.all([symbols, types, facts])
+  const [{ table, memory }, { sets, later }, host] = await Promise.all([symbols, types, facts])
   // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
   if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
     throw new BadFormatError(
@@ -100,24 +102,42 @@ export async function loadKernel(source: Source, generation: number, options: Lo
       table === undefined
         ? earlier!.handle.skipped
         : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
+    later: { facts: await probeFacts(source, options.probes === true), types: later },
   }
   return { handle, memory: { text: memory, types: sets, handle }, timeline }
 }
 
+/** The sets that are loaded now, and the files that are left for later. */
 async function gatherTypes(
   source: Source,
   facts: Promise<HostFacts>,
-  { threads, modules, earlier }: LoadOptions,
+  { threads, modules, earlier, types = true }: LoadOptions,
   pacer: Pacer,
   timeline: Timeline,
-): Promise<LoadedTypes> {
+): Promise<{ sets: LoadedTypes; later: readonly BtfFile[] }> {
+  if (types === false) return { sets: NO_TYPES, later: [] }
   const files = await source.btfFiles()
-  if (isAbsence(files)) return { ...NO_TYPES, absences: [files] }
+  if (isAbsence(files)) return { sets: { ...NO_TYPES, absences: [files] }, later: [] }
   const { modules: loaded = [] } = await facts
   const wanted = inLoadOrder(files, loaded).filter(
     ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
   )
-  return loadTypes(wanted, { threads, pacer, timeline }, earlier?.types)
+  const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
+  const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types)
+  return { sets, later: wanted.filter((file) => !now.includes(file)) }
+}
+
+/** The files that plans of probes are made from: in shared memory, or where to find them. */
+async function probeFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
+  const records = await Promise.all(
+    PROBE_FACTS.map(async (name): Promise<[FactFile, FactRecord]> => {
+      const paths = source.factPaths(name)
+      if (paths.length > 0 && !now) return [name, { paths }]
+      const fact = await source.fact(name)
+      return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
+    }),
+  )
+  return Object.fromEntries(records)
 }
 
 /**

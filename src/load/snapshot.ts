@@ -1,11 +1,12 @@
 // A snapshot: one generation of a kernel's symbols and types with what is known of the host, complete and immutable; and
 // its handle, which any thread can attach.
 
-import type { TypeSetRecord } from '../btf/index-types.ts'
-import { Types } from '../btf/types.ts'
+import { type BaseShape, indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts'
+import { type LazyModules, Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
-import type { Absence } from '../sources/source.ts'
+import { readBlobNow, readNow } from '../sources/later.ts'
+import type { Absence, BtfFile, FactFile } from '../sources/source.ts'
 import type { LeftOut } from '../symbols/build.ts'
 import type { BadLine } from '../symbols/parse.ts'
 import { SymbolTable } from '../symbols/table.ts'
@@ -34,6 +35,16 @@ export interface SkippedLines {
   readonly leftOut: LeftOut
 }
 
+/** An optional file of the host: its bytes, why there are none, or where to read it when it is needed. */
+export type FactRecord = Uint8Array<SharedArrayBuffer> | Absence | { readonly paths: readonly string[] }
+
+/** What a thread reads only when it needs it. */
+export interface ReadLater {
+  readonly facts: Readonly<Partial<Record<FactFile, FactRecord>>>
+  /** Type blobs of modules that were left for later. */
+  readonly types: readonly BtfFile[]
+}
+
 /** The structured-cloneable reference to a snapshot. Post it to any thread and attach it there; nothing is copied. */
 export interface Handle {
   readonly kerndex: 1
@@ -42,6 +53,7 @@ export interface Handle {
   readonly types: readonly TypeSetRecord[]
   readonly host: HostFacts
   readonly skipped: SkippedLines
+  readonly later: ReadLater
 }
 
 /** One generation of a kernel, as readers of any thread see it. Lookups are synchronous and wait for nothing. */
@@ -51,6 +63,8 @@ export class Snapshot {
   readonly host: HostFacts
   readonly skipped: SkippedLines
   readonly #records: readonly TypeSetRecord[]
+  readonly #later: ReadLater
+  readonly #facts = new Map<FactFile, Uint8Array | Absence>()
   #types: Types | undefined
 
   /**
@@ -64,12 +78,46 @@ export class Snapshot {
     this.host = handle.host
     this.skipped = handle.skipped
     this.#records = handle.types
+    this.#later = handle.later
   }
 
-  /** The types of vmlinux and its modules. */
+  /** The types of vmlinux and its modules; those that were left for later are read when they are asked for. */
   get types(): Types {
-    this.#types ??= new Types(this.#records)
+    this.#types ??= new Types(this.#records, this.#lazyModules())
     return this.#types
+  }
+
+  /**
+   * The bytes of one of the host's optional files, or why there are none. What was not loaded with the snapshot is read
+   * when it is first asked for, from where the snapshot came from; this waits for the system.
+   */
+  fact(name: FactFile): Uint8Array | Absence {
+    let fact = this.#facts.get(name)
+    if (fact === undefined) {
+      const record = this.#later.facts[name] ?? { what: name, reason: 'not part of this snapshot' }
+      fact = 'paths' in record ? readNow(name, record.paths) : record
+      this.#facts.set(name, fact)
+    }
+    return fact
+  }
+
+  #lazyModules(): LazyModules | undefined {
+    const files = new Map(this.#later.types.map((file) => [file.module, file]))
+    const [vmlinux] = this.#records
+    if (files.size === 0 || vmlinux === undefined) return undefined
+    let shape: BaseShape | undefined
+    return {
+      available: [...files.keys()],
+      load(names) {
+        shape ??= readShape(new Uint8Array(vmlinux.blob, vmlinux.blobOffset, vmlinux.blobLength))
+        const blobs = names.flatMap((name) => {
+          const file = files.get(name)
+          const bytes = file && readBlobNow(file)
+          return bytes instanceof Uint8Array ? [{ name, bytes }] : []
+        })
+        return indexTypes(blobs, shape).records
+      },
+    }
   }
 
   /** The reference to hand to another thread. */
@@ -81,6 +129,7 @@ export class Snapshot {
       types: this.#records,
       host: this.host,
       skipped: this.skipped,
+      later: this.#later,
     }
   }
 }

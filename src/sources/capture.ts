@@ -37,6 +37,7 @@ export function captureSource(directory: string): Source {
       const once = names.filter((name) => !(name.endsWith('.gz') && all.has(name.slice(0, -'.gz'.length))))
       return vmlinuxFirst(once.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
     },
+    factPaths: (name) => [join(directory, name), join(directory, `${name}.gz`)],
     async fact(name) {
       const path = join(directory, name)
       try {

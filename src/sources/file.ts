@@ -12,5 +12,6 @@ export function fileSource(path: string): Source {
     openSymbols: () => openReader(path),
     btfFiles: async () => absent('btf'),
     fact: async (name) => absent(name),
+    factPaths: () => [],
   }
 }

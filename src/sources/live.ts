@@ -2,9 +2,13 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { release } from 'node:os'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { NotReadableError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
+
+const unpack = promisify(gunzip)
 
 const BTF = '/sys/kernel/btf'
 
@@ -18,6 +22,10 @@ const PATHS: Readonly<Record<FactFile, readonly string[]>> = {
   available_filter_functions: tracing('available_filter_functions'),
   available_filter_functions_addrs: tracing('available_filter_functions_addrs'),
   kprobes_blacklist: ['/sys/kernel/debug/kprobes/blacklist'],
+  kprobes_enabled: ['/sys/kernel/debug/kprobes/enabled'],
+  error_injection_list: ['/sys/kernel/debug/error_injection/list'],
+  lockdown: ['/sys/kernel/security/lockdown'],
+  config: ['/proc/config.gz', `/boot/config-${release()}`],
 }
 
 function tracing(name: string): string[] {
@@ -40,11 +48,13 @@ export function liveSource(): Source {
       if (!Array.isArray(names)) return names
       return vmlinuxFirst(names.map((module) => ({ module, path: `${BTF}/${module}` })))
     },
+    factPaths: (name) => PATHS[name],
     async fact(name) {
       let last: unknown = Object.assign(new Error('the live host has no such file'), { code: 'ENOENT' })
       for (const path of PATHS[name]) {
         try {
-          return await readFile(path)
+          const bytes = await readFile(path)
+          return path.endsWith('.gz') ? await unpack(bytes) : bytes
         } catch (error) {
           last = error
         }

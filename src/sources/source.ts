@@ -25,6 +25,22 @@ export type FactFile =
   | 'available_filter_functions'
   | 'available_filter_functions_addrs'
   | 'kprobes_blacklist'
+  | 'kprobes_enabled'
+  | 'error_injection_list'
+  | 'lockdown'
+  | 'config'
+
+/** What the planner of probes asks of a host, beside its symbols and types. */
+export const PROBE_FACTS = [
+  'available_filter_functions',
+  'available_filter_functions_addrs',
+  'kprobes_blacklist',
+  'kprobes_enabled',
+  'error_injection_list',
+  'lockdown',
+  'config',
+  'version',
+] as const satisfies readonly FactFile[]
 
 /** Where a kernel's symbols, types and facts come from. */
 export interface Source {
@@ -40,6 +56,8 @@ export interface Source {
   btfFiles(): Promise<readonly BtfFile[] | Absence>
   /** The bytes of an optional file, or why there are none. */
   fact(name: FactFile): Promise<Buffer | Absence>
+  /** Where an optional file may be, for a thread that reads it later; the first path that can be read counts. */
+  factPaths(name: FactFile): readonly string[]
 }
 
 /** Whether a source gave a reason instead of what was asked for. */

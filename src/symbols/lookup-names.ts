@@ -90,13 +90,13 @@ export class NameLookup {
     return count
   }
 
-  /** The ids of the symbols of one name. */
-  ids(name: Uint8Array): Uint32Array {
+  /** The ids of the symbols of one name: these bytes, or the first `length` of them. */
+  ids(name: Uint8Array, length = name.length): Uint32Array {
     let out = new Uint32Array(8)
-    const count = this.find(name, 0, name.length, out, 0)
+    const count = this.find(name, 0, length, out, 0)
     if (count > out.length) {
       out = new Uint32Array(count)
-      this.find(name, 0, name.length, out, 0)
+      this.find(name, 0, length, out, 0)
     }
     return out.subarray(0, count)
   }

@@ -17,6 +17,7 @@ import {
   regionOwner,
 } from './locate.ts'
 import { type NamedAnswer, NameLookup, nameBytes, type PackedNames, packNames } from './lookup-names.ts'
+import { scanNames } from './scan.ts'
 import {
   findAddresses,
   findStarts,
@@ -29,6 +30,9 @@ import {
 } from './search.ts'
 import { SizedLookup } from './sized.ts'
 import { KernelSymbol, SymbolMatch } from './symbol.ts'
+
+/** Where a lookup of one name puts what it finds: more than nearly any name has. */
+const FOUND = new Uint32Array(64)
 
 /** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
 export interface BulkAnswer {
@@ -338,9 +342,26 @@ export class SymbolTable {
     return ids
   }
 
-  /** The ids of every symbol whose name is exactly these bytes, in file order. */
-  idsNamed(name: Uint8Array): number[] {
-    return Array.from(this.#names.ids(name))
+  /**
+   * The ids, ascending, of the symbols whose names match a glob; of one kind, and of owners that match another, if asked.
+   * Looks at the bytes of names first: for those who ask about many and keep few.
+   */
+  scan(
+    glob: string,
+    options: { readonly owner?: string | undefined; readonly kinds?: KindFilter | undefined } = {},
+  ): Generator<number, void, void> {
+    const owners = options.owner === undefined ? undefined : this.owners.map(predicate(options.owner))
+    const table = { columns: this.#columns, nameOf: (id: number) => this.nameOf(id) }
+    return scanNames(table, glob, { owners, kinds: options.kinds })
+  }
+
+  /** The ids of every symbol whose name is exactly these bytes, or the first `length` of them, in file order. */
+  idsNamed(name: Uint8Array, length = name.length): number[] {
+    const ids: number[] = []
+    const count = this.#names.find(name, 0, length, FOUND, 0)
+    if (count > FOUND.length) return Array.from(this.#names.ids(name, length))
+    for (let i = 0; i < count; i++) ids.push(FOUND[i]!)
+    return ids
   }
 
   /** Bulk `named`: the ids of the symbols of each name, in file order. Names [from, to) of a packed list if given. */

@@ -141,6 +141,19 @@ export class BtfBuilder {
     return this.raw(name, 12, linkage, false, proto)
   }
 
+  /** A FUNC for each of many names that no set has yet, without looking whether that is so. */
+  funcs(names: readonly string[], proto: number): void {
+    let at = this.#stringEnd
+    const bytes = Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1')
+    for (const name of names) {
+      this.#words.push(at, 12 << 24, proto)
+      this.#count++
+      at += name.length + 1
+    }
+    this.#strings.push(bytes)
+    this.#stringBytes += bytes.length
+  }
+
   var(name: string, type: number, linkage = 0): number {
     return this.raw(name, 14, 0, false, type, [linkage])
   }

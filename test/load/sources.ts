@@ -56,6 +56,7 @@ export function fakeSource(text: Uint8Array, options: FakeOptions = {}): Source 
     async btfFiles() {
       return btf ?? { what: 'btf', reason: 'none in this test' }
     },
+    factPaths: () => [],
     async fact(what: string) {
       return facts[what] ?? { what, reason: 'none in this test' }
     },

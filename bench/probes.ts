@@ -1,0 +1,40 @@
+// Plans of probes over a kernel that is ready, each in a process of its own: the first one and the same once more.
+
+import type { ProbesResult, ProbesTask } from './cold/probes.ts'
+import { runCold } from './lib/cold.ts'
+import type { Input } from './lib/inputs.ts'
+import type { Row } from './lib/report.ts'
+import { median, summarize } from './lib/stats.ts'
+
+/** All of vmlinux by its types, and a glob over every function of the kernel and its modules. */
+const SPECS = ['fentry:vmlinux:*', 'kprobe:nf_*']
+
+/** Measures plans in `processes` cold processes for each specification. */
+export async function benchProbes(input: Input, processes: number): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const spec of SPECS) {
+    const results: ProbesResult[] = []
+    for (let i = 0; i < processes; i++) {
+      results.push(await runCold<ProbesTask, ProbesResult>('probes', { from: input.from, spec }))
+    }
+    const row = (by: string, msOf: (result: ProbesResult) => number): Row => ({
+      suite: 'probes',
+      input: input.name,
+      what: spec,
+      by,
+      unit: 'ms',
+      ...summarize(results.map(msOf)),
+      ...(by.startsWith('kerndex') && {
+        yardstick: 'names only',
+        ratio: median(results.map((result) => msOf(result) / result.plainMs)),
+        note: `${results[0]?.found ?? 0} functions judged`,
+      }),
+    })
+    rows.push(
+      row('names only', ({ plainMs }) => plainMs),
+      row('kerndex, first plan', ({ firstMs }) => firstMs),
+      row('kerndex, again', ({ againMs }) => againMs),
+    )
+  }
+  return rows
+}

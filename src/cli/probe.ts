@@ -1,0 +1,274 @@
+// `kerndex probe list|plan|suffixes`: what can be attached, where, with which arguments, and why not.
+
+import { type Command, Option } from 'commander'
+import pico from 'picocolors'
+import { formatAddress } from '../core/address.ts'
+import type { SuffixCensus } from '../probes/census.ts'
+import type { AmbiguityPolicy } from '../probes/expand.ts'
+import type { ProbePlan } from '../probes/plan.ts'
+import type { Verdict } from '../probes/reasons.ts'
+import { parseSpec } from '../probes/spec.ts'
+import type { ProbeTarget } from '../probes/target.ts'
+import { EXIT } from './exit.ts'
+import { asked } from './input.ts'
+import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { note, write, writeJson } from './output.ts'
+
+interface ListOptions extends CommonOptions {
+  readonly verbose?: boolean
+  readonly looseSuffix?: boolean
+}
+
+interface PlanOptions extends ListOptions {
+  readonly ambiguous: AmbiguityPolicy
+  readonly args?: string
+  readonly kprobeMulti?: boolean
+  readonly rejected?: boolean
+}
+
+/** Targets up to which a plan tells everything of each of them. */
+const MOST_IN_FULL = 8
+/** Modules that a summary names. */
+const MOST_NAMED = 12
+
+const SPEC_HELP = `
+A specification is [KIND:][MODULE:]FUNCTION[+OFFSET], or an address. KIND is kprobe, kretprobe, fentry (kfunc), fexit
+(kretfunc), fmod_ret, or entry and return for the best that there is. MODULE and FUNCTION may be globs (*, ?, […]);
+vmlinux is the core kernel.
+
+Exit codes: 0 all ok, 1 something cannot be attached or a fact is missing to tell, 2 wrong usage, 3 the kernel's data
+cannot be read.
+`
+
+export function addProbeCommand(program: Command): void {
+  const probe = program.command('probe').description('what can be attached, where, with which arguments, and why not')
+  addList(probe)
+  addPlan(probe)
+  addSuffixes(probe)
+  for (const command of probe.commands) command.exitOverride()
+}
+
+function addList(probe: Command): void {
+  withCommonOptions(
+    probe
+      .command('list')
+      .argument('[spec...]', 'specifications; without any, lines of stdin')
+      .description('the functions that can be attached to, as kind:module:function')
+      .option('-v, --verbose', 'each parameter on a line of its own, indented by four spaces')
+      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo'),
+  )
+    .addHelpText(
+      'after',
+      `${SPEC_HELP}
+Examples:
+  $ sudo kerndex probe list 'fentry:nf_tables:nft_trans_*' -v
+  $ kerndex probe list 'kprobe:*_read' --from capture/`,
+    )
+    .action(async (args: string[], options: ListOptions) => {
+      const specs = await gather(args)
+      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
+        const plan = probes.plan(specs, { looseSuffix: options.looseSuffix, ambiguous: 'all' })
+        const seen = new Set<string>()
+        for (const target of plan) {
+          if (options.json) await writeJson(target)
+          else {
+            const line = nameOf(target)
+            if (seen.has(line)) continue
+            seen.add(line)
+            await write(`${line}\n${options.verbose ? parameters(target) : ''}`)
+          }
+        }
+        complain(plan)
+        return exitOf(plan)
+      })
+    })
+}
+
+function addPlan(probe: Command): void {
+  withCommonOptions(
+    probe
+      .command('plan')
+      .argument('[spec...]', 'specifications; without any, lines of stdin')
+      .description('verdict, reasons, addresses, arguments and how to attach')
+      .addOption(
+        new Option('--ambiguous <policy>', 'what to do with one name that is several functions')
+          .choices(['error', 'all', 'first'])
+          .default('error'),
+      )
+      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
+      .option('--args <names>', 'arguments that the probe uses, separated by commas: functions must agree about them')
+      .option('--kprobe-multi', 'attach kprobes by one multi-link; prints its symbols and addresses')
+      .option('--rejected', 'also what globs matched and cannot be attached to')
+      .option('-v, --verbose', `everything of each target, even of more than ${MOST_IN_FULL}`),
+  )
+    .addHelpText(
+      'after',
+      `${SPEC_HELP}
+Examples:
+  $ sudo kerndex probe plan fentry:nf_tables:nft_trans_alloc_gfp
+  $ kerndex probe plan 'kprobe:vfs_*' --args file --json --from capture/
+  $ kerndex probe plan 'kprobe:nf_*' --kprobe-multi --from capture/`,
+    )
+    .action(async (args: string[], options: PlanOptions) => {
+      const specs = await gather(args)
+      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
+        const plan = probes.plan(specs, {
+          looseSuffix: options.looseSuffix,
+          ambiguous: options.ambiguous,
+          args: options.args?.split(',').filter(Boolean),
+          multi: options.kprobeMulti,
+        })
+        if (options.kprobeMulti) await printMulti(plan, options.json === true)
+        else await printPlan(plan, options)
+        complain(plan)
+        return exitOf(plan)
+      })
+    })
+}
+
+function addSuffixes(probe: Command): void {
+  withCommonOptions(
+    probe
+      .command('suffixes')
+      .description('how many functions have which suffix of a compiler, with and without BTF of their base name'),
+  )
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 2 wrong usage, 3 the kernel's data cannot be read.
+
+Examples:
+  $ sudo kerndex probe suffixes
+  $ kerndex probe suffixes --from capture/ --json | jq .totals`,
+    )
+    .action(async (options: CommonOptions) => {
+      process.exitCode = await withKernel({ ...options, types: 'lazy' }, async ({ probes }) => {
+        const census = probes.suffixes()
+        await (options.json ? writeJson(census) : write(censusTable(census)))
+        return EXIT.ok
+      })
+    })
+}
+
+/** The specifications; wrong ones are told before a kernel is loaded. */
+async function gather(args: readonly string[]): Promise<string[]> {
+  const specs: string[] = []
+  for await (const text of asked(args)) {
+    parseSpec(text)
+    specs.push(text)
+  }
+  return specs
+}
+
+function nameOf(target: ProbeTarget): string {
+  const offset = target.offset === 0 ? '' : `+0x${target.offset.toString(16)}`
+  return `${target.kind}:${target.module ?? '*'}:${target.function}${offset}`
+}
+
+function parameters(target: ProbeTarget): string {
+  return target.declaredArguments.map(({ declaration }) => `    ${declaration}\n`).join('')
+}
+
+async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
+  const shown = plan.specs.flatMap(({ targets, rejected }) => (options.rejected ? [...targets, ...rejected] : targets))
+  const inFull = options.verbose === true || shown.length <= MOST_IN_FULL
+  for (const target of shown) {
+    if (options.json) await writeJson(target)
+    else await write(inFull ? inWords(target) : `${heading(target)}\n`)
+  }
+  if (!options.json) await write(summary(plan))
+}
+
+async function printMulti(plan: ProbePlan, json: boolean): Promise<void> {
+  const { symbols, addresses } = plan.multi
+  const hex = addresses.map(formatAddress)
+  if (json) await writeJson({ symbols: symbols ?? null, addresses: hex })
+  else for (const line of symbols ?? hex) await write(`${line}\n`)
+}
+
+const COLOURS: Readonly<Record<Verdict, (text: string) => string>> = {
+  ok: pico.green,
+  unknown: pico.yellow,
+  no: pico.red,
+}
+
+function heading(target: ProbeTarget): string {
+  const { verdict, address, size, attach, reasons } = target
+  const where = address === undefined ? '' : `  ${formatAddress(address)}/0x${(size ?? 0).toString(16)}`
+  const how = attach === undefined ? reasons.map(({ code }) => code).join(' ') : attach.method
+  return `${COLOURS[verdict](verdict.padEnd(8))}${nameOf(target)}${where}  ${how}`
+}
+
+function inWords(target: ProbeTarget): string {
+  const { reasons, warnings, candidates, args, attach, prototype, probeAddress, address, btf } = target
+  const lines = [heading(target)]
+  const row = (label: string, text: string) => lines.push(`        ${label.padEnd(14)}${text}`)
+  for (const { code, message } of reasons) row(code === 'NOT_FOUND' ? 'not found' : 'why', `${message} (${code})`)
+  for (const { code, message } of warnings) row('note', `${message} (${code})`)
+  for (const each of candidates) {
+    row('perhaps', `${each.module}:${each.function}  ${formatAddress(each.address)}  arguments: ${each.trusted}`)
+  }
+  if (probeAddress !== undefined && probeAddress !== address) row('probe at', formatAddress(probeAddress))
+  if (prototype !== undefined) row('prototype', `${prototype}  [BTF of ${btf?.module}]`)
+  for (const [i, { name, type, location, trusted }] of args.entries()) {
+    const doubt = trusted === 'yes' ? '' : `  (trusted: ${trusted})`
+    row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${name}: ${type}${doubt}`)
+  }
+  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace)
+  if (attach?.kprobeEvents !== undefined) row('kprobe_events', attach.kprobeEvents)
+  return `${lines.join('\n')}\n`
+}
+
+function summary(plan: ProbePlan): string {
+  const counts: Record<Verdict, number> = { ok: 0, unknown: 0, no: 0 }
+  const why = new Map<string, number>()
+  for (const { targets, rejected } of plan.specs) {
+    for (const { verdict } of targets) counts[verdict]++
+    for (const { reasons } of rejected) for (const { code } of reasons) why.set(code, (why.get(code) ?? 0) + 1)
+  }
+  const rejected = plan.specs.reduce((sum, spec) => sum + spec.rejected.length, 0)
+  const reasons = [...why].map(([code, count]) => `${code} ${count}`).join(', ')
+  const left = rejected === 0 ? '' : `; ${rejected} matched and rejected (${reasons})`
+  const some = plan.opened.slice(0, MOST_NAMED).join(', ')
+  const others = plan.opened.length - MOST_NAMED
+  const opened = plan.opened.length === 0 ? 'none' : others > 0 ? `${some} and ${others} more` : some
+  return `${counts.ok} ok, ${counts.unknown} unknown, ${counts.no} no${left}; types opened: ${opened}\n`
+}
+
+/** Says on stderr what concerns more than one target. */
+function complain(plan: ProbePlan): void {
+  for (const { message } of plan.warnings) note(message)
+  const doubted = plan.specs.flatMap(({ targets }) => targets).filter(({ verdict }) => verdict === 'unknown')
+  const unknown = new Set(doubted.flatMap(({ reasons }) => reasons.map(({ message }) => message)))
+  for (const message of [...unknown].slice(0, MOST_IN_FULL)) note(message)
+  for (const { code, message } of plan.reasons) note(`${message} (${code})`)
+}
+
+function exitOf(plan: ProbePlan): number {
+  const allOk = plan.verdict === 'ok' && plan.specs.every(({ verdict }) => verdict === 'ok')
+  return allOk ? EXIT.ok : EXIT.notFound
+}
+
+function censusTable(census: SuffixCensus): string {
+  const { classes, totals, variantNames, besideBase, labels, others, withoutSymbol } = census
+  const lines = [pico.bold('suffix                  symbols    names  with BTF   without  entry of a function')]
+  for (const { suffix, count, names, withBtf, withoutBtf, entry } of classes) {
+    const cells = [count, names, withBtf, withoutBtf].map((value) => String(value).padStart(9))
+    lines.push(`.${suffix.padEnd(21)}${cells.join('')}  ${entry ? 'yes' : 'no'}`)
+  }
+  for (const [part, { count, withBtf }] of Object.entries(totals)) {
+    lines.push(`.${part} in all without .cold: ${count}, ${withBtf} of them with BTF of the base name`)
+  }
+  lines.push(
+    `${variantNames} names of entries with .isra or .constprop; ${besideBase} variants beside a function without suffix`,
+  )
+  if (labels.length > 0) lines.push(`labels that begin with a dot: ${labels.join(', ')}`)
+  if (others > 0) lines.push(`${others} other names with dots`)
+  if (withoutSymbol !== undefined) {
+    const { functions, suffixOnly } = withoutSymbol
+    lines.push(
+      `${functions} functions in vmlinux's BTF have no symbol of their name, ${suffixOnly} of them one with a suffix`,
+    )
+  }
+  return `${lines.join('\n')}\n`
+}

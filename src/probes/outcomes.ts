@@ -1,0 +1,132 @@
+// Targets that say why nothing is attached: a name that is several functions, that is not there, or that BTF leaves out.
+
+import { isGlob } from '../core/glob.ts'
+import type { ProbeContext } from './context.ts'
+import { functionOf, placeReasons } from './judge.ts'
+import { moduleMatcher, variantsMeant } from './meant.ts'
+import { type Reason, reason } from './reasons.ts'
+import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
+import { ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
+
+/** What targets are made in: a kernel and what the caller asked for. */
+export interface Home {
+  readonly context: ProbeContext
+  readonly settings: TargetSettings
+}
+
+export function targetOf({ context, settings }: Home, parts: TargetParts): ProbeTarget {
+  return new ProbeTarget(context, settings, parts)
+}
+
+/** One name that is several functions, or several FUNCs, with all of them and the ways out. */
+export function ambiguous(
+  home: Home,
+  spec: ProbeSpec,
+  kind: ProbeKind,
+  all: readonly number[],
+  module?: string,
+  name = spec.function,
+): ProbeTarget {
+  const { context } = home
+  const { symbols } = context
+  const ids = [...new Set(all)]
+  if (ids.length < 2) {
+    const message = `BTF has several prototypes of ${name}, and nothing says which is its own; use a kprobe`
+    return targetOf(home, {
+      spec: spec.text,
+      kind,
+      function: name,
+      module: module ?? spec.module,
+      reasons: [reason('AMBIGUOUS', message)],
+      candidates: ids,
+    })
+  }
+  const owners = [...new Set(ids.map((id) => symbols.ownerOf(id)))]
+  const where = owners.length > 1 ? `in ${owners.join(', ')}` : `all in ${owners[0]}`
+  const ways = [
+    ...(owners.length > 1 ? [`name the module, as in ${kind}:${owners[0]}:${name}`] : []),
+    ...(isTrampoline(kind)
+      ? []
+      : ['attach to all of them by address', 'give one address', 'ask for the first on purpose']),
+  ]
+  if (isTrampoline(kind) && owners.length === 1) ways.push('use a kprobe by address: BTF cannot say which is meant')
+  const message = `${name} is ${ids.length} functions, ${where}; ${ways.join(', or ')}`
+  return targetOf(home, {
+    spec: spec.text,
+    kind,
+    function: name,
+    module: module ?? (owners.length === 1 ? owners[0] : undefined),
+    offset: spec.offset,
+    reasons: [reason('AMBIGUOUS', message)],
+    candidates: ids,
+  })
+}
+
+/** A target for a name that is not there, with what may have been meant. */
+export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarget {
+  const { context } = home
+  const { symbols } = context
+  const { module } = spec
+  const parts = { spec: spec.text, kind, function: spec.function, offset: spec.offset }
+  if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
+    const message = `specified module ${module} in probe ${spec.text} is not loaded`
+    return targetOf(home, { ...parts, module, reasons: [reason('MODULE_NOT_LOADED', message)] })
+  }
+  const where = module === undefined ? 'vmlinux or any loaded module' : module
+  const wanted = moduleMatcher(module)
+  const data = symbols.named(spec.function).find(({ owner }) => wanted(owner))
+  if (data !== undefined) {
+    const message = `${spec.function} is data (type ${data.type}), not a function`
+    return targetOf(home, { ...parts, module: data.owner, reasons: [reason('NOT_A_FUNCTION', message)] })
+  }
+  const variants = variantsMeant(context, spec)
+  const names = [...new Set(variants.map(({ name }) => name))]
+  const hint =
+    names.length === 0 ? '' : `; it exists as ${names.join(', ')}: name that, or allow names with compiler suffixes`
+  return targetOf(home, {
+    ...parts,
+    module: module !== undefined && !isGlob(module) ? module : undefined,
+    reasons: [reason('NOT_FOUND', `there is no function ${spec.function} in ${where}${hint}`)],
+    candidates: variants.map(({ id }) => id),
+  })
+}
+
+/** A glob that matched nothing, or nothing that can be attached to. */
+export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTarget {
+  const { context } = home
+  const kind: ProbeKind = spec.kind === 'entry' ? 'fentry' : spec.kind === 'return' ? 'fexit' : spec.kind
+  const { module } = spec
+  const parts = { spec: spec.text, kind, function: spec.function, module }
+  if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
+    const message = `specified module ${module} in probe ${spec.text} is not loaded`
+    return targetOf(home, { ...parts, reasons: [reason('MODULE_NOT_LOADED', message)] })
+  }
+  const why = rejected === 0 ? '' : `; ${rejected} functions have such a name but cannot be attached to`
+  const message = `No matches for ${kind} ${module ?? '*'}:${spec.function}${why}`
+  return targetOf(home, { ...parts, reasons: [reason('NO_MATCH', message)] })
+}
+
+/** A function that the types of its module do not have, or whose module has no types. */
+export function withoutBtf(
+  home: Home,
+  spec: ProbeSpec,
+  kind: ProbeKind,
+  ids: readonly number[],
+  missing: readonly Reason[],
+): ProbeTarget {
+  const { context } = home
+  const { symbols } = context
+  const id = ids[0]!
+  const where = symbols.ownerOf(id)
+  const misplaced = placeReasons(context, functionOf(context, id))
+  const none = reason('NO_BTF', `No BTF found for ${where}:${spec.function}`)
+  const reasons = misplaced.length > 0 ? misplaced : missing.length > 0 ? missing : [none]
+  return targetOf(home, {
+    spec: spec.text,
+    kind,
+    function: spec.function,
+    module: where,
+    ...(ids.length === 1 ? { id } : { candidates: ids }),
+    reasons,
+  })
+}

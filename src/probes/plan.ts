@@ -1,0 +1,222 @@
+// A plan: what to attach for one or several specifications, in order, and what to say of the rest.
+
+import type { ProbeContext } from './context.ts'
+import { type AmbiguityPolicy, Expander } from './expand.ts'
+import { type Reason, reason, type Verdict, type Warning } from './reasons.ts'
+import { type ProbeSpec, parseSpec } from './spec.ts'
+import type { ProbeTarget } from './target.ts'
+
+/** What a plan depends on beside the specifications. */
+export interface PlanOptions {
+  /**
+   * Take `foo.isra.0`, `foo.constprop.0`, … for kprobes where there is no `foo`. Default false: they are only offered,
+   * because their arguments may not be the ones that the source code names.
+   */
+  readonly looseSuffix?: boolean | undefined
+  /** What to do where one name is several functions; default: say so and attach to none. */
+  readonly ambiguous?: AmbiguityPolicy | undefined
+  /** Names of the arguments that the probe uses. Functions share a probe only if these agree. */
+  readonly args?: readonly string[] | undefined
+  /** Attach kprobes by one multi-link where that is possible. */
+  readonly multi?: boolean | undefined
+}
+
+/** What became of one specification. */
+export interface SpecPlan {
+  readonly spec: ProbeSpec
+  /** `ok` if all of its targets are, `no` if it has none that can be attached. */
+  readonly verdict: Verdict
+  /** What to attach, or the one target that says why not. */
+  readonly targets: readonly ProbeTarget[]
+  /** What a glob matched and cannot be attached to. */
+  readonly rejected: readonly ProbeTarget[]
+}
+
+/** Functions whose used arguments have the same types and places: they can share a probe. */
+export interface ArgumentGroup {
+  /** `name: type @ location` of each used argument. */
+  readonly signature: string
+  readonly targets: readonly ProbeTarget[]
+}
+
+/** What to attach for all specifications. */
+export class ProbePlan {
+  readonly specs: readonly SpecPlan[]
+  /**
+   * `no` if nothing can be attached, if a single specification cannot, or if the functions disagree about the arguments
+   * that are used; `unknown` if a fact is missing for some target; else `ok`. One of several specifications that cannot be
+   * attached is a warning.
+   */
+  readonly verdict: Verdict
+  /** Reasons that concern the plan as a whole. */
+  readonly reasons: readonly Reason[]
+  readonly warnings: readonly Warning[]
+  /** What to attach, in order; what is unknown is among it where there is something to try. Attach all of it, or take back what was attached: see `attachAll`. */
+  readonly targets: readonly ProbeTarget[]
+  /** By the arguments that are used; one group where they agree. Empty where no arguments were named. */
+  readonly groups: readonly ArgumentGroup[]
+  readonly #context: ProbeContext
+
+  constructor(context: ProbeContext, specs: readonly SpecPlan[], args: readonly string[] | undefined) {
+    this.#context = context
+    this.specs = specs
+    this.targets = specs.flatMap(({ targets }) => targets.filter(({ isPlace }) => isPlace))
+    const failed = specs.filter(({ verdict }) => verdict === 'no')
+    this.warnings =
+      specs.length > 1
+        ? failed.map(({ spec, targets }) => {
+            const why = targets[0]?.reasons.map(({ message }) => message).join('; ')
+            return { code: 'SKIPPED', message: `${spec.text} is skipped: ${why}` } as const
+          })
+        : []
+    this.groups = args === undefined || args.length === 0 ? [] : groupByArguments(this.targets, args)
+    const differing = this.groups.length > 1 ? disagreement(this.groups) : this.#lacking()
+    this.reasons =
+      differing !== undefined
+        ? [differing]
+        : this.targets.length === 0
+          ? specs.flatMap(({ targets }) => targets[0]?.reasons ?? [])
+          : []
+    this.verdict =
+      differing !== undefined || failed.length === specs.length
+        ? 'no'
+        : specs.some(({ verdict }) => verdict === 'unknown')
+          ? 'unknown'
+          : 'ok'
+  }
+
+  /** Why functions that lack an argument, beside others that have it, cannot share a probe with those. */
+  #lacking(): Reason | undefined {
+    const lacking = this.specs
+      .flatMap(({ targets }) => targets.flatMap(({ reasons }) => reasons))
+      .find(({ code }) => code === 'ARGS_DISAGREE')
+    return this.targets.length === 0 ? undefined : lacking
+  }
+
+  /** The type sets opened so far for this plan and those before it on the same kernel; vmlinux first. */
+  get opened(): readonly string[] {
+    return [...this.#context.opened]
+  }
+
+  /** The modules that the plan's targets are in, in order. */
+  get modules(): readonly string[] {
+    return [...new Set(this.targets.flatMap(({ module }) => module ?? []))]
+  }
+
+  /** What a kprobe multi-link takes: names where they are unambiguous, and addresses always. */
+  get multi(): { readonly symbols: readonly string[] | undefined; readonly addresses: readonly bigint[] } {
+    const able = this.targets.filter(({ attach }) => attach?.method === 'multi')
+    const unique = able.every(({ function: name }) => this.#context.symbols.named(name).length === 1)
+    return {
+      symbols: unique ? able.map(({ function: name }) => name) : undefined,
+      addresses: able.flatMap(({ address }) => address ?? []),
+    }
+  }
+
+  [Symbol.iterator](): Iterator<ProbeTarget> {
+    return this.targets[Symbol.iterator]()
+  }
+}
+
+/**
+ * Plans specifications over a kernel.
+ * @throws SpecError if one of them cannot be read
+ */
+export function makePlan(context: ProbeContext, specs: readonly string[], options: PlanOptions = {}): ProbePlan {
+  const parsed = specs.map(parseSpec)
+  const { looseSuffix = false, ambiguous = 'error', args, multi = false } = options
+  const expander = new Expander(context, { looseSuffix, ambiguous, args, multi })
+  const plans = parsed.map((spec) => {
+    const { targets, rejected } = expander.expand(spec)
+    const checked = args === undefined ? targets : targets.map((target) => withArguments(target, args))
+    const verdicts = new Set(checked.map(({ verdict }) => verdict))
+    const verdict: Verdict =
+      verdicts.has('ok') || verdicts.has('unknown') ? (verdicts.has('unknown') ? 'unknown' : 'ok') : 'no'
+    return { spec, verdict, targets: checked, rejected }
+  })
+  return new ProbePlan(context, plans, args)
+}
+
+/** The target, refused if an argument that the probe uses is not there. */
+function withArguments(target: ProbeTarget, used: readonly string[]): ProbeTarget {
+  if (target.verdict === 'no') return target
+  const { args } = target
+  const reasons: Reason[] = []
+  for (const wanted of used) {
+    const found = args.find(({ name }) => name === wanted)
+    if (target.btf === undefined) {
+      reasons.push(
+        reason(
+          'UNKNOWN_ARGUMENTS',
+          `No BTF found for ${target.module}:${target.function}: argument ${wanted} is not known`,
+        ),
+      )
+    } else if (found === undefined) {
+      const names = args.map(({ name }) => name).join(', ')
+      reasons.push(
+        reason(
+          'ARGS_DISAGREE',
+          `${target.function} has no argument ${wanted}; it has ${names === '' ? 'none' : names}`,
+        ),
+      )
+    } else if (found.location === undefined || found.trusted === 'unknown' || found.trusted === 'no') {
+      reasons.push(reason('UNKNOWN_ARGUMENTS', `where ${target.function} has its argument ${wanted} is not known`))
+    }
+  }
+  return reasons.length === 0 ? target : target.refused(reasons)
+}
+
+function groupByArguments(targets: readonly ProbeTarget[], used: readonly string[]): ArgumentGroup[] {
+  const groups = new Map<string, ProbeTarget[]>()
+  for (const target of targets) {
+    const { args } = target
+    const signature = used
+      .map((wanted) => {
+        const found = args.find(({ name }) => name === wanted)
+        return `${wanted}: ${found?.type ?? '?'} @ ${found?.location ?? '?'}`
+      })
+      .join(', ')
+    const same = groups.get(signature)
+    if (same === undefined) groups.set(signature, [target])
+    else same.push(target)
+  }
+  return [...groups].map(([signature, members]) => ({ signature, targets: members }))
+}
+
+function disagreement(groups: readonly ArgumentGroup[]): Reason {
+  const examples = groups.slice(0, 4).map(({ signature, targets }) => `${targets[0]?.function} (${signature})`)
+  const more = groups.length > 4 ? `, … ${groups.length - 4} more` : ''
+  const message = `the arguments that are used differ, so these functions cannot share a probe: ${examples.join('; ')}${more}`
+  return reason('ARGS_DISAGREE', message)
+}
+
+/**
+ * Attaches a plan's targets in order through the caller's function, which gives back how to detach. If one fails, all that
+ * were attached are detached, the last one first, and the failure is thrown: a plan is attached whole or not at all.
+ */
+export async function attachAll(
+  targets: Iterable<ProbeTarget>,
+  attach: (target: ProbeTarget) => Promise<() => Promise<void> | void>,
+): Promise<() => Promise<void>> {
+  const undo: (() => Promise<void> | void)[] = []
+  const detachAll = async () => {
+    const failures: unknown[] = []
+    for (let detach = undo.pop(); detach !== undefined; detach = undo.pop()) {
+      try {
+        await detach()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'some probes could not be detached')
+  }
+  try {
+    for (const target of targets) undo.push(await attach(target))
+  } catch (error) {
+    await detachAll().catch((left: unknown) => {
+      throw new AggregateError([error, left], 'attaching failed, and so did taking back what was attached')
+    })
+    throw error
+  }
+  return detachAll
+}

@@ -1,0 +1,38 @@
+// Files of a source that are read only when somebody needs them: by path, at once, on the thread that asks. What a thread
+// has to know for that crosses to it in a handle.
+
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
+import { errorCode } from './reader.ts'
+import { type Absence, absenceOf, type BtfFile } from './source.ts'
+
+/** Most bytes that a packed file may grow to: a list of every function of the largest kernel is a tenth of it. */
+const MOST_BYTES = 2 ** 28
+
+/** The bytes of the first path that can be read, a `.gz` unpacked; or why there are none. Waits for the system. */
+export function readNow(what: string, paths: readonly string[]): Buffer | Absence {
+  let failure: unknown = Object.assign(new Error('there is no such file'), { code: 'ENOENT' })
+  for (const path of paths) {
+    try {
+      const bytes = readFileSync(path)
+      return path.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: MOST_BYTES }) : bytes
+    } catch (error) {
+      // That a file may not be read says more than that another is not there.
+      if (errorCode(failure) === 'ENOENT') failure = error
+    }
+  }
+  return absenceOf(what, failure)
+}
+
+/** A type blob in shared memory, or why there is none. Waits for the system. */
+export function readBlobNow({ module, path }: BtfFile): Uint8Array<SharedArrayBuffer> | Absence {
+  const bytes = readNow(`btf/${module}`, [path])
+  return Buffer.isBuffer(bytes) ? inSharedMemory(bytes) : bytes
+}
+
+/** A copy of bytes that every thread can read. */
+export function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  copy.set(bytes)
+  return copy
+}

@@ -1,0 +1,75 @@
+// Globs over every name of the table. Most names are ruled out by the bytes of the pattern's literal ends, before a
+// string is made of them.
+
+import { compileGlob, globPrefix } from '../core/glob.ts'
+import { isText } from './kinds.ts'
+import { ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import type { KindFilter } from './locate.ts'
+import { PREFIXES } from './names.ts'
+import { rootAt } from './roots.ts'
+
+/** What a scan needs of a table. */
+export interface ScanTable {
+  readonly columns: SymbolColumns
+  nameOf(id: number): string
+}
+
+/** Which symbols a scan considers. */
+export interface ScanOptions {
+  /** By owner number. */
+  readonly owners?: readonly boolean[] | undefined
+  readonly kinds?: KindFilter | undefined
+}
+
+const ASCII = /^[ -~]*$/
+
+/** The ids of the symbols whose whole name matches the glob, ascending. */
+export function* scanNames(table: ScanTable, glob: string, options: ScanOptions = {}): Generator<number, void, void> {
+  const { columns } = table
+  const { name: references, heap, kind, ownerStart, ownerOf } = columns
+  const { owners, kinds = 'all' } = options
+  const matches = compileGlob(glob)
+  const head = literal(globPrefix(glob))
+  const tail = literal(/[^*?\]]*$/.exec(glob)![0])
+  // What is left of the pattern's literal start for a name with each of the prefixes; undefined: such a name never fits.
+  const rest = PREFIXES.map((prefix) =>
+    head.startsWith(prefix)
+      ? Buffer.from(head.slice(prefix.length), 'latin1')
+      : prefix.startsWith(head)
+        ? EMPTY
+        : undefined,
+  )
+  const end = glob.length > tail.length ? Buffer.from(tail, 'latin1') : EMPTY
+  const headIsAll = glob === `${head}*`
+
+  for (let run = 0; run < ownerStart.length; run++) {
+    if (owners !== undefined && owners[ownerOf[run]!] !== true) continue
+    const last = run + 1 < ownerStart.length ? ownerStart[run + 1]! : references.length
+    for (let id = ownerStart[run]!; id < last; id++) {
+      if (kinds !== 'all' && isText(kind[id]!) !== (kinds === 'text')) continue
+      const reference = references[id]!
+      const wanted = rest[reference >>> ROOT_BITS]
+      if (wanted === undefined) continue
+      const { start, length } = rootAt(heap, reference & ROOT_MASK)
+      if (length < wanted.length || !hasBytes(heap, start, wanted)) continue
+      if (headIsAll) {
+        yield id
+        continue
+      }
+      if (length >= end.length && !hasBytes(heap, start + length - end.length, end)) continue
+      if (matches(table.nameOf(id))) yield id
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** A literal piece of a pattern where it may be compared as bytes. */
+function literal(text: string): string {
+  return ASCII.test(text) ? text : ''
+}
+
+function hasBytes(heap: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (heap[at + i] !== wanted[i]) return false
+  return true
+}
