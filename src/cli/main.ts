@@ -7,6 +7,7 @@ import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { note, OutputClosed } from './output.ts'
+import { addResolveCommand } from './resolve.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 
@@ -35,6 +36,7 @@ Examples:
 addStatusCommand(program)
 addAddressCommand(program)
 addSymbolCommand(program)
+addResolveCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

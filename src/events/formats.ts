@@ -1,0 +1,41 @@
+// The input formats there are, and telling which one a stream is in.
+
+import { UsageError } from '../core/errors.ts'
+import type { InputFormat } from './format.ts'
+import { addresses } from './input/addresses.ts'
+import { perfScript } from './input/perf-script.ts'
+
+/** All formats. Where two recognise a sample equally, the earlier one is meant. */
+export const INPUT_FORMATS: readonly InputFormat[] = [perfScript, addresses]
+
+/** Bytes of a stream that are looked at to tell its format. */
+export const SAMPLE_BYTES = 1 << 16
+
+/** The format of a name. @throws UsageError if there is none */
+export function inputFormat(name: string): InputFormat {
+  const found = INPUT_FORMATS.find((format) => format.name === name)
+  if (found === undefined) {
+    const names = INPUT_FORMATS.map((format) => format.name).join(', ')
+    throw new UsageError(`no input format is called ${JSON.stringify(name)}; there are ${names}`)
+  }
+  return found
+}
+
+/**
+ * The format that most lines of a stream's beginning belong to, or undefined if no format knows any of them.
+ * `complete` says that the sample is the whole stream; else its last line is torn and left out.
+ */
+export function detectFormat(sample: string, complete: boolean): InputFormat | undefined {
+  const lines = sample.split(/\r?\n/)
+  if (!complete && lines.length > 1) lines.pop()
+  let best: InputFormat | undefined
+  let most = 0
+  for (const format of INPUT_FORMATS) {
+    const score = format.recognise(lines)
+    if (score > most) {
+      best = format
+      most = score
+    }
+  }
+  return best
+}
