@@ -3,10 +3,34 @@
 import { UsageError } from '../core/errors.ts'
 import type { InputFormat } from './format.ts'
 import { addresses } from './input/addresses.ts'
+import { anyText } from './input/any-text.ts'
+import { bpftraceJson, bpftraceText } from './input/bpftrace.ts'
+import { folded } from './input/folded.ts'
+import { ftrace } from './input/ftrace.ts'
+import { ndjson } from './input/ndjson.ts'
+import { oops } from './input/oops.ts'
+import { perfJson } from './input/perf-json.ts'
 import { perfScript } from './input/perf-script.ts'
+import { procStack } from './input/proc-stack.ts'
+import { tetragon } from './input/tetragon.ts'
+import { tracee } from './input/tracee.ts'
 
 /** All formats. Where two recognise a sample equally, the earlier one is meant. */
-export const INPUT_FORMATS: readonly InputFormat[] = [perfScript, addresses]
+export const INPUT_FORMATS: readonly InputFormat[] = [
+  perfScript,
+  perfJson,
+  bpftraceText,
+  bpftraceJson,
+  ftrace,
+  procStack,
+  oops,
+  folded,
+  tetragon,
+  tracee,
+  ndjson,
+  addresses,
+  anyText,
+]
 
 /** Bytes of a stream that are looked at to tell its format. */
 export const SAMPLE_BYTES = 1 << 16

@@ -21,7 +21,7 @@ import { schedEvent } from './sched.ts'
  */
 const HEADER = /^ *(.*?) +(?:(-?\d+)\/)?(-?\d+) +(?:\[(\d+)\] +)?(\d+)\.(\d{6}|\d{9}): *(.*)$/
 /** What follows: an optional period or count, the event's name, a colon, the payload. */
-const EVENT = /^(?:(\d+) +)?([^\s].*?): *(.*)$/
+const EVENT = /^(?:(\d+) +)?(\S.*?):(?: +(.*))?$/
 const TASK = /^PERF_RECORD_(FORK|EXIT)\((\d+):(\d+)\):\((-?\d+):(-?\d+)\)$/
 const COMM = /^PERF_RECORD_COMM( exec)?: (.*):(\d+)\/(\d+)$/
 const FRAME = /^(\s+)([0-9a-f]{1,16})(?: (.*))?$/
