@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
+import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { note, OutputClosed } from './output.ts'
 import { addResolveCommand } from './resolve.ts'
@@ -37,6 +38,7 @@ addStatusCommand(program)
 addAddressCommand(program)
 addSymbolCommand(program)
 addResolveCommand(program)
+addEventsCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

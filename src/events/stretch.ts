@@ -10,8 +10,8 @@ import type { SymbolTable } from '../symbols/table.ts'
 import type { Lifecycle, TraceEvent } from './event.ts'
 import { FrameMemo } from './format.ts'
 import { inputFormat } from './formats.ts'
-import { compactEvent } from './output/compact.ts'
-import { eventMembers } from './output/event-json.ts'
+import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
+import { decodedMembers, eventMembers } from './output/event-json.ts'
 import { stackMembers } from './output/frame-json.ts'
 import { TextRewriter } from './output/text.ts'
 
@@ -21,9 +21,9 @@ export interface StretchPlan {
   readonly input: string
   /**
    * `text`: the same text with addresses in words; `ndjson`: events as lines of JSON; `compact`: events in words; `profile`:
-   * stacks and their weights; `parts`: events for a reader that adds their processes.
+   * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes.
    */
-  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts'
+  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts'
   readonly mode: LookupMode
   readonly rebase: Rebase | undefined
   /** Number of the symbol table's generation, written into events. */
@@ -49,10 +49,14 @@ export interface EventPart {
   readonly ts: bigint | undefined
   readonly comm: string | undefined
   readonly life: Lifecycle | undefined
-  /** The input's members, without braces and without `type`. */
+  /** A record's members as they are sent on; of other events the members behind type, pid and tid. */
   readonly members: string
+  readonly isRecord: boolean
   /** The members of its stack, or '' where it has none. */
   readonly stack: string
+  /** What happened and its stack, in words; '' where JSON is wanted. */
+  readonly words: string
+  readonly stackWords: string
   readonly line: number
 }
 
@@ -103,7 +107,8 @@ export class StretchWorker {
     const starts: number[] = []
     const rewriter = product === 'text' ? new TextRewriter(text, starts) : undefined
     const profile = product === 'profile' ? new Profile() : undefined
-    const parts: EventPart[] | undefined = product === 'parts' ? [] : undefined
+    const inWords = product === 'compact-parts'
+    const parts: EventPart[] | undefined = product === 'parts' || inWords ? [] : undefined
     let written = ''
     const lineAt = (line: number) => {
       const start = starts[line] ?? 0
@@ -130,7 +135,7 @@ export class StretchWorker {
         }
         const frames = resolve(event)
         if (profile !== undefined) this.#fold(profile, event, frames)
-        else if (parts !== undefined) parts.push(asPart(event, frames))
+        else if (parts !== undefined) parts.push(asPart(event, frames, inWords))
         else if (product === 'compact') written += compactEvent(event, frames)
         else written += `${asLine(event, frames, this.#plan.generation)}\n`
       },
@@ -186,8 +191,12 @@ function asLine(event: TraceEvent, frames: readonly Frame[], generation: number)
   return `{${eventMembers(event)}${stack},"generation":${generation}}`
 }
 
-function asPart(event: TraceEvent, frames: readonly Frame[]): EventPart {
-  const { type, pid, tid, ts, comm, life, line } = event
-  const stack = frames.length === 0 ? '' : stackMembers(frames)
-  return { type, pid, tid, ts, comm, life, line, stack, members: eventMembers(event) }
+function asPart(event: TraceEvent, frames: readonly Frame[], inWords: boolean): EventPart {
+  const { type, pid, tid, ts, comm, life, line, record } = event
+  const common = { type, pid, tid, ts, comm, life, line, isRecord: record !== undefined }
+  if (inWords) {
+    return { ...common, members: '', stack: '', words: whatHappened(event), stackWords: compactStack(frames) }
+  }
+  const members = record === undefined ? decodedMembers(event) : eventMembers(event)
+  return { ...common, members, stack: frames.length === 0 ? '' : stackMembers(frames), words: '', stackWords: '' }
 }

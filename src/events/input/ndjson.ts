@@ -46,10 +46,9 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   const frames = stack === undefined || stack === null ? [] : framesOf(stack, memo)
   if (typeof frames === 'string') return frames
   // Types that are not known are probes of some kind: they are passed on with their process and their stack.
-  const type =
-    given !== undefined && TYPES.has(given) ? (given as EventType) : given === undefined ? 'stack' : 'tracepoint'
+  const type = given === undefined ? 'stack' : (TYPES.find((known) => known === given) ?? 'tracepoint')
   const comm = stringOf(object.comm)
-  const name = stringOf(object.name) ?? (type === given || given === undefined ? undefined : given)
+  const name = stringOf(object.name) ?? (type === given ? undefined : given)
   const weight = wholeNumber(object.weight) ?? 1n
   const shape = object.shape === 'returns' ? 'returns' : 'pc-first'
   return { type, name, pid, tid, ts, comm, weight, frames, shape, life: lifeOf(type, object) }

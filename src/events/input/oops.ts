@@ -39,6 +39,8 @@ class Oops implements Decoder {
   #inTrace = false
   #summary: string | undefined
   #ts: bigint | undefined
+  /** The time of the open stack's first line. */
+  #begun: bigint | undefined
   #pid: number | undefined
   #comm: string | undefined
   /** Between a failure's message and the end of its report; the registers that are printed again after it do not count. */
@@ -147,6 +149,7 @@ class Oops implements Decoder {
   #push(given: Partial<RawFrame>, number: number): void {
     const first = this.#frames.length === 0 ? this.#pc : undefined
     const pc = given.pc === true || (first !== undefined && first.name === given.name && first.offset === given.offset)
+    if (this.#frames.length === 0) this.#begun = this.#ts
     this.#frames.push(rawFrame({ ...given, pc }))
     this.#lines.push(number)
   }
@@ -158,7 +161,7 @@ class Oops implements Decoder {
         name,
         shape: 'returns',
         line: frameLines[0] ?? 0,
-        ts: this.#ts,
+        ts: name === undefined ? this.#begun : this.#ts,
         tid: this.#pid,
         comm: this.#comm,
         frames,

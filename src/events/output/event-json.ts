@@ -3,14 +3,25 @@
 import type { JsonRecord, TraceEvent } from '../event.ts'
 import { withoutMembers } from '../json.ts'
 
-/** The members of an event without braces, and without its stack. Times are decimal strings of nanoseconds. */
-export function eventMembers(event: TraceEvent, type: string = event.type): string {
-  const { record, name, pid, tid, ts, cpu, comm, weight, fields, life } = event
-  if (record !== undefined) return recordMembers(record, event, type)
+/** What an event is and whose: the members that come first. */
+export function leadMembers(type: string, pid: number | undefined, tid: number | undefined): string {
   let text = `"type":"${type}"`
-  if (name !== undefined) text += `,"name":${JSON.stringify(name)}`
   if (pid !== undefined) text += `,"pid":${pid}`
   if (tid !== undefined) text += `,"tid":${tid}`
+  return text
+}
+
+/** The members of an event, without braces and without its stack. Times are decimal strings of nanoseconds. */
+export function eventMembers(event: TraceEvent): string {
+  if (event.record !== undefined) return recordMembers(event.record, event)
+  return leadMembers(event.type, event.pid, event.tid) + decodedMembers(event)
+}
+
+/** The members behind the leading ones, of an event that was no JSON; each begins with a comma. */
+export function decodedMembers(event: TraceEvent): string {
+  const { name, ts, cpu, comm, weight, fields, life } = event
+  let text = ''
+  if (name !== undefined) text += `,"name":${JSON.stringify(name)}`
   if (ts !== undefined) text += `,"ts":"${ts}"`
   if (cpu !== undefined) text += `,"cpu":${cpu}`
   if (comm !== undefined) text += `,"comm":${JSON.stringify(comm)}`
@@ -18,6 +29,17 @@ export function eventMembers(event: TraceEvent, type: string = event.type): stri
   for (const [key, value] of fields) text += `,${JSON.stringify(key)}:${JSON.stringify(value)}`
   if (life !== undefined) text += lifeMembers(event)
   return text
+}
+
+/** The members of a record with other leading ones than it came with. */
+export function correctedMembers(
+  members: string,
+  type: string,
+  pid: number | undefined,
+  tid: number | undefined,
+): string {
+  const rest = withoutMembers(`{${members}}`, ['type', 'pid', 'tid']).slice(1, -1)
+  return `${leadMembers(type, pid, tid)}${rest === '' ? '' : `,${rest}`}`
 }
 
 function lifeMembers({ life, comm }: TraceEvent): string {
@@ -45,7 +67,7 @@ function lifeMembers({ life, comm }: TraceEvent): string {
 /** What enrichment adds, and what is therefore not taken over from an input that was enriched before. */
 const ENRICHED = ['process', 'parent', 'kernel_stack', 'user_stack', 'generation', 'incomplete', 'warnings']
 
-function recordMembers({ text, keys }: JsonRecord, { pid, tid, ts }: TraceEvent, type: string): string {
+function recordMembers({ text, keys }: JsonRecord, { type, pid, tid, ts }: TraceEvent): string {
   const again = keys.some((key) => ENRICHED.includes(key))
   let members = (again ? withoutMembers(text, ENRICHED) : text).trim().slice(1, -1).trim()
   const add = (key: string, value: string | undefined) => {
