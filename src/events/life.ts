@@ -175,6 +175,7 @@ function childMismatch(life: Lifecycle | undefined, cache: ProcessCache): Warnin
 function whoOf(life: Lifecycle | undefined): Partial<Birth> {
   if (life === undefined) return {}
   return {
+    retold: life.byThread,
     ...(life.filename === undefined ? {} : { binary: life.filename }),
     ...(life.args === undefined ? {} : { args: life.args }),
     ...(life.uid === undefined ? {} : { uid: life.uid }),

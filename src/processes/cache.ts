@@ -16,6 +16,12 @@ export const DEFAULT_CAPACITY = 65_536
 /** Nanoseconds of event time between collections. */
 const TICK_NS = 30_000_000_000n
 
+/**
+ * Nanoseconds within which a recorder's own event and the kernel's tracepoint speak of one fork or exec. Shorter than any
+ * number takes to be used again; real execs do follow each other this fast, and are told apart by what they name.
+ */
+const SAME_FACT_NS = 1_000_000n
+
 export interface CacheOptions {
   readonly capacity?: number
   /** What `execId`s begin with: the node's name. */
@@ -31,6 +37,8 @@ export interface Birth {
   readonly args?: string | undefined
   readonly uid?: number | undefined
   readonly flags: string
+  /** The recording may hold the same fact a second time, from another recorder and with another time. */
+  readonly retold?: boolean
 }
 
 /** An entry as a dump shows it. */
@@ -132,7 +140,7 @@ export class ProcessCache {
    * there already.
    */
   fork(birth: Birth, parent: Entry | undefined, tentative: boolean): { entry: Entry; known: boolean; reused: boolean } {
-    const same = this.#imageStartedAt(birth.pid, birth.startTs)
+    const same = this.#imageStartedAt(birth.pid, birth.startTs) ?? this.#sameFork(birth, parent)
     if (same !== undefined) {
       this.counters.duplicates.clone++
       return { entry: same, known: true, reused: false }
@@ -158,6 +166,19 @@ export class ProcessCache {
     if (same?.snapshot.flags.includes('execve')) {
       this.counters.duplicates.exec++
       return { entry: same, known: true }
+    }
+    const told = this.#sameExec(birth)
+    if (told !== undefined) {
+      this.counters.duplicates.exec++
+      const { comm, binary, args, uid } = told.snapshot
+      told.snapshot = Object.freeze({
+        ...told.snapshot,
+        comm: comm ?? birth.comm,
+        binary: binary ?? birth.binary,
+        args: args ?? birth.args,
+        uid: uid ?? birth.uid,
+      })
+      return { entry: told, known: true }
     }
     const old = birth.startTs === undefined ? this.#byPid.get(birth.pid)?.at(-1) : this.find(birth.pid, birth.startTs)
     const previous = old?.alive ? old : undefined
@@ -234,6 +255,23 @@ export class ProcessCache {
   #imageStartedAt(pid: number, startTs: bigint | undefined): Entry | undefined {
     if (startTs === undefined) return undefined
     return this.#byPid.get(pid)?.find((entry) => entry.snapshot.startTs === startTs)
+  }
+
+  /** The image that another recorder's event made of this fork a moment ago. */
+  #sameFork({ pid, startTs, retold }: Birth, parent: Entry | undefined): Entry | undefined {
+    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'clone')
+      return undefined
+    return newest.parent === parent && distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
+  }
+
+  /** The image that another recorder's event made of this exec: one of the two names the file, the other does not. */
+  #sameExec({ pid, startTs, binary, retold }: Birth): Entry | undefined {
+    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'execve')
+      return undefined
+    if ((newest.snapshot.binary === undefined) === (binary === undefined)) return undefined
+    return distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
   }
 
   /** A number that is given out again: whoever has it must have ended unseen. */
@@ -329,4 +367,8 @@ export class ProcessCache {
     if (images?.length === 0) this.#byPid.delete(pid)
     this.counters.size = this.#entries.size
   }
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a < b ? b - a : a - b
 }
