@@ -3,11 +3,12 @@
 
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
-import type { Frame, LookupMode } from '../stacks/frame.ts'
+import { type Frame, type LookupMode, rawFrame } from '../stacks/frame.ts'
 import { foldedName, Profile } from '../stacks/profile.ts'
 import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import type { Lifecycle, TraceEvent } from './event.ts'
+import { AddressWriter, readAddresses } from './bulk-addresses.ts'
+import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
 import { FrameMemo } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
@@ -86,11 +87,13 @@ export interface StretchAnswer {
 export class StretchWorker {
   readonly #plan: StretchPlan
   readonly #resolver: StackResolver
+  readonly #addresses: AddressWriter
   readonly #memo = new FrameMemo()
   readonly #labels = new WeakMap<Frame, string>()
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
+    this.#addresses = new AddressWriter(symbols)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
   }
 
@@ -101,6 +104,8 @@ export class StretchWorker {
     if (product === 'text' && format.kind === 'json') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
+    const bulk = this.#bulk(bytes)
+    if (bulk !== undefined) return bulk
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
     const counts = { lines: 0, events: 0, frames: 0, unresolved: 0 }
     const bad: BadInputLine[] = []
@@ -155,6 +160,31 @@ export class StretchWorker {
     decoder.end()
     const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
     return { bytes: bytesOut, profile: profile && [...profile.weights], parts, bad, ...counts }
+  }
+
+  /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
+  #bulk(bytes: Uint8Array): StretchAnswer | undefined {
+    const { input, product, rebase, generation } = this.#plan
+    if (input !== 'addresses' || rebase !== undefined || (product !== 'text' && product !== 'ndjson')) return undefined
+    const read = readAddresses(bytes)
+    if (read === undefined) return undefined
+    const other = (address: bigint) => {
+      const event = traceEvent({ type: 'stack', line: 0, frames: [rawFrame({ address })] })
+      return `${asLine(event, this.#resolver.resolve(event.frames, event.shape), generation)}\n`
+    }
+    const { bytes: written, unresolved } =
+      product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, generation, other)
+    const { lines } = read
+    return {
+      bytes: written,
+      profile: undefined,
+      parts: undefined,
+      bad: [],
+      lines,
+      events: lines,
+      frames: lines,
+      unresolved,
+    }
   }
 
   #fold(profile: Profile, event: TraceEvent, frames: readonly Frame[]): void {
