@@ -1,9 +1,12 @@
 // The object that users hold: a kernel that was opened, its current snapshot and its threads.
 
+import { channel } from 'node:diagnostics_channel'
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { ClosedError, UsageError } from './core/errors.ts'
-import { type LoadProgress, loadKernel } from './load/load.ts'
+import { Change } from './load/changes.ts'
+import { type Loaded, type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
 import { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
@@ -11,13 +14,22 @@ import { Threads, workerUrl } from './load/threads.ts'
 import type { Span } from './load/timeline.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { openSource } from './sources/open.ts'
-import type { BulkAnswer, SymbolTable } from './symbols/table.ts'
+import type { Keep } from './symbols/build.ts'
+import type { NamedAnswer } from './symbols/lookup-names.ts'
+import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
 
 export interface OpenOptions {
   /** undefined: the running kernel; else a capture directory or a kallsyms-like file. */
   readonly from?: string | undefined
   /** Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores. */
   readonly threads?: number | undefined
+  /**
+   * Which symbols to keep: all (the default), or with `{ text: true, data }` everything but data symbols, and of those
+   * (types b, d, r) the named ones only. It holds for every refresh; names cannot be added later.
+   */
+  readonly symbols?: 'all' | { readonly text: true; readonly data: readonly string[] } | undefined
+  /** Symbols and types of these modules and of vmlinux only; default all. */
+  readonly modules?: readonly string[] | undefined
   /** Whether to load types; default true. */
   readonly types?: boolean
   readonly signal?: AbortSignal | undefined
@@ -25,6 +37,33 @@ export interface OpenOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
+/** How to watch for changes. */
+export interface WatchOptions {
+  /** Milliseconds between the end of a refresh and the next; at least 10. */
+  readonly intervalMs: number
+  /** Ends the watch. */
+  readonly signal?: AbortSignal | undefined
+  /** Ends the watch after so many refreshes; default never. */
+  readonly refreshes?: number | undefined
+}
+
+/** The outcome of a refresh. */
+export interface Refreshed {
+  /** Whether a new generation was published. */
+  readonly changed: boolean
+  readonly generation: number
+  /** How the load went. */
+  readonly timing: Timing
+}
+
+/** The shortest interval of a watch: a refresh reads the whole symbol file, which costs the kernel tens of milliseconds. */
+const SHORTEST_INTERVAL_MS = 10
+
+/** Every published change is announced here, and every refresh that failed. */
+const published = channel('kerndex:refresh')
+
+/** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
+const MOST_THREADS = 256
 /** Most threads that are started unless the caller asks for more. */
 const MOST_DEFAULT_THREADS = 4
 
@@ -39,15 +78,27 @@ export interface Timing {
 
 /** An opened kernel. Close it, or let `await using` do so, to end its threads. */
 export class Kernel {
+  /** How the first load went. */
   readonly timing: Timing
   #snapshot: Snapshot
+  #memory: LoadMemory
+  #refreshing: Promise<Refreshed> | undefined
+  readonly #load: (generation: number, earlier: LoadMemory | undefined) => Promise<Loaded>
   readonly #loader: LoaderThreads | undefined
   readonly #query: QueryPool
-  #closed = false
+  readonly #listeners = new Set<(change: Change) => void>()
+  readonly #closing = new AbortController()
 
-  /** Use `openKernel`. */
-  constructor(snapshot: Snapshot, timing: Timing, loader: LoaderThreads | undefined) {
-    this.#snapshot = snapshot
+  /** Use `openKernel`. `load` loads the source anew; `loaded` is what it gave the first time. */
+  constructor(
+    load: (generation: number, earlier: LoadMemory | undefined) => Promise<Loaded>,
+    loaded: Loaded,
+    timing: Timing,
+    loader: LoaderThreads | undefined,
+  ) {
+    this.#load = load
+    this.#snapshot = new Snapshot(loaded.handle)
+    this.#memory = loaded.memory
     this.timing = timing
     this.#loader = loader
     this.#query = new QueryPool(timing.threads)
@@ -92,14 +143,116 @@ export class Kernel {
    * @throws ClosedError, AbortedError, WorkerFailedError
    */
   async findMany(addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
-    if (this.#closed) throw new ClosedError('this kernel was closed; open it anew')
+    this.#checkOpen()
     return this.#query.findMany(this.#snapshot.symbols, addresses, options)
   }
 
-  /** Ends the threads. Snapshots and readers stay usable. */
+  /**
+   * What starts at every address, in order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async startingAtMany(addresses: BigUint64Array, options: BulkOptions = {}): Promise<StartingAnswer> {
+    this.#checkOpen()
+    return this.#query.startingAtMany(this.#snapshot.symbols, addresses, options)
+  }
+
+  /**
+   * The symbols of every name, in order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async namedMany(names: readonly string[], options: BulkOptions = {}): Promise<NamedAnswer> {
+    this.#checkOpen()
+    return this.#query.namedMany(this.#snapshot.symbols, names, options)
+  }
+
+  /**
+   * The ids of the symbols whose names match a pattern, in table order, through the query pool.
+   * @throws ClosedError, AbortedError, WorkerFailedError
+   */
+  async matching(
+    pattern: Pattern,
+    options: BulkOptions & { readonly owner?: Pattern | undefined } = {},
+  ): Promise<Uint32Array> {
+    this.#checkOpen()
+    return this.#query.matching(this.#snapshot.symbols, pattern, options)
+  }
+
+  /**
+   * Reads the source again, beside the current snapshot, and publishes what it finds in one step as the next generation.
+   * Content that is the same publishes nothing. Calls made while one is under way join it. After a failure the current
+   * snapshot stays.
+   * @throws what `openKernel` throws; ClosedError
+   */
+  refresh(): Promise<Refreshed> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  async #refresh(): Promise<Refreshed> {
+    this.#checkOpen()
+    try {
+      const before = this.#snapshot
+      const { handle, memory, timeline } = await this.#load(before.generation + 1, this.#memory)
+      this.#checkOpen()
+      const timing = { readyMs: timeline.elapsed, threads: this.timing.threads, spans: timeline.spans }
+      if (handle.generation === before.generation) return { changed: false, generation: before.generation, timing }
+      this.#memory = memory
+      this.#snapshot = new Snapshot(handle)
+      const change = new Change(before, this.#snapshot)
+      if (published.hasSubscribers) published.publish({ change })
+      for (const listener of [...this.#listeners]) listener(change)
+      return { changed: true, generation: handle.generation, timing }
+    } catch (error) {
+      if (published.hasSubscribers) published.publish({ error })
+      throw error
+    }
+  }
+
+  /**
+   * Calls `listener` with every change that a refresh publishes, until the returned function is called. An error that it
+   * throws reaches the caller of `refresh`.
+   */
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Refreshes at an interval and yields every change. Ends when the signal aborts, when the kernel is closed, or after
+   * `refreshes` of them; never more than one refresh is under way.
+   * @throws what `refresh` throws: the watch ends with the first failure, the snapshot stays
+   */
+  async *watch(options: WatchOptions): AsyncGenerator<Change, void, void> {
+    const { intervalMs, signal, refreshes = Number.POSITIVE_INFINITY } = options
+    if (!(intervalMs >= SHORTEST_INTERVAL_MS)) {
+      throw new UsageError(`intervalMs must be at least ${SHORTEST_INTERVAL_MS}, not ${intervalMs}`)
+    }
+    this.#checkOpen()
+    const changes: Change[] = []
+    const unsubscribe = this.subscribe((change) => changes.push(change))
+    const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
+    try {
+      for (let i = 0; i < refreshes && !ends.aborted; i++) {
+        await sleep(intervalMs, undefined, { signal: ends }).catch(() => {})
+        if (ends.aborted) return
+        await this.refresh()
+        yield* changes.splice(0)
+      }
+    } finally {
+      unsubscribe()
+    }
+  }
+
+  /** Ends the threads and every watch. Snapshots and readers stay usable. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     await Promise.all([this.#loader?.close(), this.#query.close()])
+  }
+
+  #checkOpen(): void {
+    if (this.#closing.signal.aborted) throw new ClosedError('this kernel was closed; open it anew')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,23 +267,41 @@ export class Kernel {
  */
 export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   const threads = options.threads ?? defaultThreads()
-  if (!Number.isInteger(threads) || threads < 0) {
-    throw new UsageError(`threads must be a whole number from 0 on, not ${threads}`)
+  if (!Number.isInteger(threads) || threads < 0 || threads > MOST_THREADS) {
+    throw new UsageError(`threads must be a whole number from 0 to ${MOST_THREADS}, not ${threads}`)
   }
+  const keep = keepOf(options)
+  const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const source = await openSource(options.from)
   const loader = threads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
-  try {
-    const { handle, timeline } = await loadKernel(source, 1, {
+  const load = (generation: number, earlier: LoadMemory | undefined, first: Partial<OpenOptions> = {}) =>
+    loadKernel(source, generation, {
       threads: loader,
       types: options.types ?? true,
-      signal: options.signal,
-      onProgress: options.onProgress,
+      keep,
+      modules,
+      earlier,
+      signal: first.signal,
+      onProgress: first.onProgress,
     })
-    return new Kernel(new Snapshot(handle), { readyMs: timeline.elapsed, threads, spans: timeline.spans }, loader)
+  try {
+    const loaded = await load(1, undefined, options)
+    const timing = { readyMs: loaded.timeline.elapsed, threads, spans: loaded.timeline.spans }
+    return new Kernel(load, loaded, timing, loader)
   } catch (error) {
     await loader?.close()
     throw error
   }
+}
+
+/** What the options leave in the table. @throws UsageError */
+function keepOf({ symbols = 'all', modules }: OpenOptions): Keep {
+  const owners = modules && new Set(modules)
+  if (symbols === 'all') return { owners }
+  if (symbols?.text !== true || !Array.isArray(symbols.data)) {
+    throw new UsageError("symbols must be 'all' or { text: true, data: [names of data symbols to keep] }")
+  }
+  return { owners, data: new Set(symbols.data) }
 }
 
 /**

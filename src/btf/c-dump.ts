@@ -27,8 +27,8 @@ import {
   KIND_VOLATILE,
   kindName,
 } from './format.ts'
+import { referencedTypes } from './references.ts'
 import type { TypeSet } from './type-set.ts'
-import { referencedTypes } from './walk.ts'
 
 /** What a header holds and in which order. */
 export interface CDumpOptions {
@@ -38,7 +38,7 @@ export interface CDumpOptions {
   readonly roots?: readonly number[]
 }
 
-const HEADER = `#ifndef __VMLINUX_H__
+export const HEADER = `#ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
@@ -63,7 +63,7 @@ const HEADER = `#ifndef __VMLINUX_H__
 
 `
 
-const FOOTER = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+export const FOOTER = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
 #endif
 
@@ -113,7 +113,7 @@ const DONE = 2
 const MAX_RECURSION = 1000
 
 /** What has been defined so far. */
-class CHeader {
+export class CHeader {
   readonly #set: TypeSet
   readonly #declarations: Declarations
   readonly #ordered: Uint8Array
@@ -126,9 +126,9 @@ class CHeader {
   /** Steps left: hostile types reach each other in exponentially many ways. */
   #steps: number
 
-  constructor(set: TypeSet) {
+  constructor(set: TypeSet, names = new UniqueNames(set)) {
     this.#set = set
-    this.#declarations = new Declarations(set, new UniqueNames(set))
+    this.#declarations = new Declarations(set, names)
     this.#ordered = new Uint8Array(set.endId)
     this.#emitted = new Uint8Array(set.endId)
     this.#forwarded = new Uint8Array(set.endId)
@@ -149,6 +149,12 @@ class CHeader {
     this.#order(id, false)
     for (const each of this.#queue) this.#emit(each, 0)
     return this.#text
+  }
+
+  /** Takes types for defined: those of a base whose header stands in front, or that another module has defined. */
+  assumeDefined(from: number, to: number): void {
+    this.#ordered.fill(DONE, from, to)
+    this.#emitted.fill(DONE, from, to)
   }
 
   /** Prototypes of the functions that are tagged as callable from BPF, by name. */

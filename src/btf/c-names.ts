@@ -23,12 +23,21 @@ export function plainNames(set: TypeSet): CNames {
 /** Names that do not clash within one header: a later type of the same name space and name gets a number. */
 export class UniqueNames implements CNames {
   readonly #set: TypeSet
-  readonly #tags = new Map<string, number>()
-  readonly #idents = new Map<string, number>()
-  readonly #given = new Map<number, string>()
+  readonly #tags: Map<string, number>
+  readonly #idents: Map<string, number>
+  readonly #given: Map<number, string>
 
-  constructor(set: TypeSet) {
+  /** With `base`, a set split on the one whose names those are goes on where they end. */
+  constructor(set: TypeSet, base?: UniqueNames) {
     this.#set = set
+    this.#tags = base ? new Map(base.#tags) : new Map()
+    this.#idents = base ? new Map(base.#idents) : new Map()
+    this.#given = base ? new Map(base.#given) : new Map()
+  }
+
+  /** Gives a type the name that the same type of another set has got. */
+  assign(id: number, name: string): void {
+    this.#given.set(id, name)
   }
 
   tag(id: number): string {

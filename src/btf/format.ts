@@ -82,9 +82,51 @@ export const infoVlen = (info: number): number => info & 0xffffff
 export const infoFlag = (info: number): boolean => info >>> 31 === 1
 
 /** Words that follow the record of each known kind, whatever its vlen. */
-export const FIXED_WORDS: readonly number[] = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]
+export const FIXED_WORDS: Readonly<Uint8Array> = Uint8Array.of(
+  0,
+  1,
+  0,
+  3,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  1,
+  0,
+  0,
+  1,
+  0,
+  0,
+)
 /** Words that follow the record of each known kind for every one of its vlen elements. */
-export const ELEMENT_WORDS: readonly number[] = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3]
+export const ELEMENT_WORDS: Readonly<Uint8Array> = Uint8Array.of(
+  0,
+  0,
+  0,
+  0,
+  3,
+  3,
+  2,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  2,
+  0,
+  3,
+  0,
+  0,
+  0,
+  3,
+)
 
 /** Sizes of kinds newer than the table above, from a blob's layout section: two bytes a kind. */
 export interface KindLayout {

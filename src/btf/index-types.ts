@@ -74,6 +74,8 @@ export interface IndexedTypes {
 
 /** Words looked at between two yields: about a millisecond of code that has not been compiled yet. */
 const STEP_WORDS = 1 << 14
+/** Blobs handled between two yields, however small they are. */
+const STEP_BLOBS = 64
 
 /**
  * The shape that sets split on this blob need. Only the header and the sizes of the types are looked at, so that
@@ -85,7 +87,7 @@ export function readShape(blob: Uint8Array<SharedArrayBuffer>, base: BaseShape =
   const { typesStart, typesBytes, stringsStart, stringsBytes } = normal.header
   const bytes = normal.blob
   const layout = readLayout(bytes, normal.header) ?? base.layout
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
   const count = countTypes(words, typesStart >>> 2, (typesStart + typesBytes) >>> 2, layout)
   return {
     typeCount: base.typeCount + count,
@@ -107,6 +109,12 @@ export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): Index
     if (step.done) return step.value
   }
 }
+
+/**
+ * Walks that are not under way. They are kept because the engine builds what it knows of an object into the code: with a
+ * new object for each batch, that code would be thrown away each time.
+ */
+const idleWalks: Walk[] = []
 
 /** What was found of one blob. */
 interface IndexedBlob {
@@ -133,17 +141,27 @@ export function* indexTypesSteps(
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
+    if ((opened.length + failures.length) % STEP_BLOBS === 0) yield
   }
 
   const offsets = new Uint32Array(room)
-  const hashes = new Uint32Array(room)
+  const hashes = new Int32Array(room)
+  const walk = idleWalks.pop() ?? new Walk()
+  walk.open(base, { offsets, hashes })
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
+  let pending = 0
   for (const { name, blob, header } of opened) {
     try {
-      const walk = new Walk(blob, header, base, readLayout(blob, header), { offsets, hashes }, count)
+      walk.begin(blob, header, readLayout(blob, header), count)
       while (!walk.step(STEP_WORDS)) yield
+      // Small blobs share a step.
+      pending += Math.min(header.typesBytes / 4, STEP_WORDS) + STEP_WORDS / STEP_BLOBS
+      if (pending >= STEP_WORDS) {
+        pending = 0
+        yield
+      }
       const result = walk.result()
       sets.push({ name, blob, header, walk: result, firstOrdinal: count })
       count += result.count
@@ -152,6 +170,8 @@ export function* indexTypesSteps(
       failures.push({ name, error: placed(name, error) })
     }
   }
+  walk.close()
+  idleWalks.push(walk)
 
   // A single set that is sorted needs no index of its own: its names are found by binary search.
   const sorted = sets.length === 1 && sets[0]!.walk.sorted
@@ -173,22 +193,26 @@ export function* indexTypesSteps(
   head[HEAD_BUCKET_BITS] = bucketBits
   head[HEAD_ORDINAL_BITS] = ordinalBits
   head[HEAD_SORTED] = sorted ? 1 : 0
+  yield
   view(sections.offsets).set(offsets.subarray(0, count))
-  const records = sets.map((set, i): TypeSetRecord => {
-    const row = view(sections.sets).subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS)
-    writeRow(row, set, base)
-    return {
+  yield
+  const rows = view(sections.sets)
+  const records: TypeSetRecord[] = []
+  for (const [i, set] of sets.entries()) {
+    writeRow(rows.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS), set, base)
+    records.push({
       name: set.name,
       blob: set.blob.buffer,
       blobOffset: set.blob.byteOffset,
       blobLength: set.blob.length,
       index: buffer,
       indexOffset: sections.sets.offset + i * ROW_WORDS * 4,
-    }
-  })
+    })
+    if (i % STEP_BLOBS === STEP_BLOBS - 1) yield
+  }
   if (!sorted) {
-    const names = new NameRows(hashes, count, bucketBits, ordinalBits, view(sections.buckets), view(sections.entries))
-    yield* names.fill()
+    const bits = { bucket: bucketBits, ordinal: ordinalBits }
+    yield* fillNames(hashes, count, bits, view(sections.buckets), view(sections.entries))
   }
   return { records, failures }
 }
@@ -212,76 +236,70 @@ function writeRow(row: Uint32Array, set: IndexedBlob, base: BaseShape): void {
 }
 
 /** Writes the compressed rows of the name index: count per bucket, running sums, then the entries in order. */
-class NameRows {
-  readonly #hashes: Uint32Array
-  readonly #count: number
-  readonly #shift: number
-  readonly #ordinalBits: number
-  readonly #buckets: Uint32Array
-  readonly #entries: Uint32Array
-
-  constructor(
-    hashes: Uint32Array,
-    count: number,
-    bucketBits: number,
-    ordinalBits: number,
-    buckets: Uint32Array,
-    entries: Uint32Array,
-  ) {
-    this.#hashes = hashes
-    this.#count = count
-    this.#shift = 32 - bucketBits
-    this.#ordinalBits = ordinalBits
-    this.#buckets = buckets
-    this.#entries = entries
-  }
-
-  *fill(): Generator<void, void, void> {
-    for (let from = 0; from < this.#count; from += STEP_WORDS) {
-      this.#countRange(from, Math.min(from + STEP_WORDS, this.#count))
-      yield
-    }
-    this.#sum()
+function* fillNames(
+  hashes: Int32Array,
+  count: number,
+  bits: { readonly bucket: number; readonly ordinal: number },
+  buckets: Uint32Array,
+  entries: Uint32Array,
+): Generator<void, void, void> {
+  // `x >>> 32` would shift by nothing: then there is one bucket, and a mask makes its number 0.
+  const shift = 32 - bits.bucket
+  const mask = bits.bucket === 0 ? 0 : -1
+  for (let from = 0; from < count; from += STEP_WORDS) {
+    countNames(hashes, from, Math.min(from + STEP_WORDS, count), shift, mask, buckets)
     yield
-    // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
-    for (let to = this.#count; to > 0; to -= STEP_WORDS) {
-      this.#placeRange(Math.max(to - STEP_WORDS, 0), to)
-      yield
-    }
   }
-
-  #countRange(from: number, to: number): void {
-    const hashes = this.#hashes
-    const buckets = this.#buckets
-    const shift = this.#shift
-    // `x >>> 32` would shift by nothing.
-    for (let i = from; i < to; i++) if (hashes[i] !== 0) buckets[shift === 32 ? 0 : hashes[i]! >>> shift]!++
+  sumCounts(buckets)
+  yield
+  // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
+  for (let to = count; to > 0; to -= STEP_WORDS) {
+    placeNames(hashes, Math.max(to - STEP_WORDS, 0), to, shift, mask, bits.ordinal, buckets, entries)
+    yield
   }
+}
 
-  /** Turns counts into ends; the last word, one past all buckets, becomes the number of entries. */
-  #sum(): void {
-    const buckets = this.#buckets
-    let sum = 0
-    for (let i = 0; i < buckets.length; i++) {
-      sum += buckets[i]!
-      buckets[i] = sum
-    }
+function countNames(
+  hashes: Int32Array,
+  from: number,
+  to: number,
+  shift: number,
+  mask: number,
+  buckets: Uint32Array,
+): void {
+  for (let i = from; i < to; i++) {
+    const hash = hashes[i]!
+    if (hash !== 0) buckets[(hash >>> shift) & mask]!++
   }
+}
 
-  #placeRange(from: number, to: number): void {
-    const hashes = this.#hashes
-    const buckets = this.#buckets
-    const entries = this.#entries
-    const shift = this.#shift
-    const ordinalBits = this.#ordinalBits
-    for (let i = to - 1; i >= from; i--) {
-      const hash = hashes[i]!
-      if (hash === 0) continue
-      const bucket = shift === 32 ? 0 : hash >>> shift
-      const slot = buckets[bucket]! - 1
-      buckets[bucket] = slot
-      entries[slot] = ordinalBits === 32 ? i : (hash << ordinalBits) | i
-    }
+/** Turns counts into ends; the last word, one past all buckets, becomes the number of entries. */
+function sumCounts(buckets: Uint32Array): void {
+  let sum = 0
+  for (let i = 0; i < buckets.length; i++) {
+    sum += buckets[i]!
+    buckets[i] = sum
+  }
+}
+
+function placeNames(
+  hashes: Int32Array,
+  from: number,
+  to: number,
+  shift: number,
+  mask: number,
+  ordinalBits: number,
+  buckets: Uint32Array,
+  entries: Uint32Array,
+): void {
+  const tagged = ordinalBits < 32 ? -1 : 0
+  for (let i = to - 1; i >= from; i--) {
+    const hash = hashes[i]!
+    if (hash === 0) continue
+    const bucket = (hash >>> shift) & mask
+    const slot = buckets[bucket]! - 1
+    buckets[bucket] = slot
+    entries[slot] = ((hash << ordinalBits) & tagged) | i
   }
 }
 

@@ -7,9 +7,11 @@ import {
   HEAD_SORTED,
   INDEX_LAYOUT,
   ROW_FIRST_ORDINAL,
-  ROW_TYPE_COUNT,
   ROW_WORDS,
 } from './index-layout.ts'
+
+/** The table from ordinals to sets has an entry for so many ordinals: two modules or so. */
+const COARSE_BITS = 6
 
 /** The view of one type index. */
 export class IndexView {
@@ -23,6 +25,10 @@ export class IndexView {
   readonly #shift: number
   readonly #ordinalBits: number
   readonly #rowsOffset: number
+  /** First ordinals, close together: rows are wider than cache lines. */
+  readonly #starts: Uint32Array
+  /** By ordinal >>> COARSE_BITS: the last set that begins at or before the first of those ordinals. */
+  readonly #coarse: Uint32Array
 
   /** @throws BadFormatError if the buffer holds something else. */
   constructor(buffer: SharedArrayBuffer) {
@@ -39,6 +45,12 @@ export class IndexView {
     this.#shift = 32 - head[HEAD_BUCKET_BITS]!
     this.#ordinalBits = head[HEAD_ORDINAL_BITS]!
     this.#rowsOffset = sections.sets.offset
+    this.#starts = Uint32Array.from({ length: this.setCount }, (_, i) => this.rows[i * ROW_WORDS + ROW_FIRST_ORDINAL]!)
+    this.#coarse = new Uint32Array((this.offsets.length >>> COARSE_BITS) + 1)
+    for (let i = 0, set = 0; i < this.#coarse.length; i++) {
+      while (set + 1 < this.setCount && this.#starts[set + 1]! <= i << COARSE_BITS) set++
+      this.#coarse[i] = set
+    }
   }
 
   /** Number of the set whose row is at a byte offset of the buffer. */
@@ -51,46 +63,41 @@ export class IndexView {
     return set * ROW_WORDS
   }
 
+  /** Ordinal of a set's first type. */
+  firstOrdinal(set: number): number {
+    return this.#starts[set]!
+  }
+
   /** The set that an ordinal belongs to. */
   setOf(ordinal: number): number {
-    let low = 0
-    let high = this.setCount - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (this.rows[middle * ROW_WORDS + ROW_FIRST_ORDINAL]! <= ordinal) low = middle
-      else high = middle - 1
-    }
-    // A set without types has the same first ordinal as the next one, which the search has passed already.
-    return low
+    const starts = this.#starts
+    let set = this.#coarse[ordinal >>> COARSE_BITS]!
+    // A set without types has the same first ordinal as the next one, which is the right one.
+    while (set + 1 < starts.length && starts[set + 1]! <= ordinal) set++
+    return set
   }
 
   /**
-   * Adds to `into` the ordinals of all types whose name has that hash (and of a few others: compare the names), in
-   * ascending order: by set, then by id. Empty for a sorted index.
+   * Writes into `into`, from its start, the ordinals of all types whose name has that hash (and of a few others: compare
+   * the names), in ascending order: by set, then by id. Returns how many there are; always 0 for a sorted index. What
+   * stands behind them in `into` is left: truncating an array costs more than the whole lookup.
    */
-  candidates(hash: number, into: number[]): void {
-    if (this.sorted) return
+  candidates(hash: number, into: number[]): number {
+    if (this.sorted) return 0
     const shift = this.#shift
     const bucket = shift === 32 ? 0 : hash >>> shift
     const end = this.#buckets[bucket + 1]!
     const ordinalBits = this.#ordinalBits
     const entries = this.#entries
-    if (ordinalBits === 32) {
-      for (let i = this.#buckets[bucket]!; i < end; i++) into.push(entries[i]!)
-      return
-    }
-    const tag = (hash << ordinalBits) >>> ordinalBits
-    const mask = (1 << ordinalBits) - 1
+    // With 32 bits for the ordinal there is no room for a tag, and every entry of the bucket is a candidate.
+    const tag = ordinalBits === 32 ? 0 : (hash << ordinalBits) >>> ordinalBits
+    const mask = ordinalBits === 32 ? -1 : (1 << ordinalBits) - 1
+    let count = 0
     for (let i = this.#buckets[bucket]!; i < end; i++) {
       const entry = entries[i]!
-      if (entry >>> ordinalBits === tag) into.push(entry & mask)
+      if (ordinalBits === 32 || entry >>> ordinalBits === tag) into[count++] = (entry & mask) >>> 0
     }
-  }
-
-  /** First ordinal and number of types of a set. */
-  range(set: number): { first: number; count: number } {
-    const row = this.row(set)
-    return { first: this.rows[row + ROW_FIRST_ORDINAL]!, count: this.rows[row + ROW_TYPE_COUNT]! }
+    return count
   }
 }
 

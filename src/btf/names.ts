@@ -14,11 +14,12 @@ function finish(hash: number): number {
   h = Math.imul(h, 0x2c1b3c6d)
   h ^= h >>> 12
   h = Math.imul(h, 0x297a2d39)
-  // Never 0, which stands for "no name" where hashes are kept.
-  return (h ^ (h >>> 15)) >>> 0 || 1
+  // Never 0, which stands for "no name" where hashes are kept. Signed, because code that is not compiled yet keeps an
+  // integer of 32 bits without an allocation only if it is signed.
+  return (h ^ (h >>> 15)) | 0 || 1
 }
 
-/** Hash of the NUL-terminated name at `start`. */
+/** Hash of the NUL-terminated name at `start`: 32 bits, signed. */
 export function hashBytes(bytes: Uint8Array, start: number): number {
   let h = OFFSET_BASIS
   const end = start + HASHED_BYTES
@@ -81,4 +82,19 @@ export function nameEnd(bytes: Uint8Array, start: number): number {
   let end = start
   while (bytes[end] !== 0) end++
   return end
+}
+
+/** Longest name the kernel takes, KSYM_NAME_LEN. */
+export const MAX_NAME = 512
+
+/** Whether the kernel takes a name for a C identifier: dots are allowed, for names such as `foo.isra.0`. */
+export function isIdentifier(bytes: Uint8Array, start: number): boolean {
+  const end = nameEnd(bytes, start)
+  if (end === start || end - start > MAX_NAME) return false
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    const letter = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || byte === 0x5f || byte === 0x2e
+    if (!letter && !(i > start && byte >= 0x30 && byte <= 0x39)) return false
+  }
+  return true
 }

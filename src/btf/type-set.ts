@@ -2,7 +2,20 @@
 // names by id; what a type means is in type.ts.
 import { decodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
-import { infoFlag, infoKind, infoVlen, KIND_COUNT, type KindName, kindName, kindNumber } from './format.ts'
+import {
+  infoFlag,
+  infoKind,
+  infoVlen,
+  KIND_COUNT,
+  KIND_DATASEC,
+  KIND_DECL_TAG,
+  KIND_FUNC,
+  KIND_FUNC_PROTO,
+  KIND_VAR,
+  type KindName,
+  kindName,
+  kindNumber,
+} from './format.ts'
 import {
   FLAG_FOREIGN,
   FLAG_SORTED,
@@ -15,10 +28,13 @@ import {
   ROW_STRINGS_BYTES,
   ROW_STRINGS_START,
   ROW_TYPE_COUNT,
+  ROW_TYPES_BYTES,
+  ROW_TYPES_START,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { byteString, compareWithByteString, equalsBytes, hashByteString, nameEnd } from './names.ts'
+import { referencedTypes } from './references.ts'
 
 interface Views {
   readonly words: Uint32Array<SharedArrayBuffer>
@@ -99,6 +115,7 @@ export class TypeSet {
           `${base ? base.name : 'no base'} has ${below.ids} and ${below.strings}`,
       )
     }
+    if (base) checkBase(this, base)
   }
 
   /** Bytes of all strings up to and including this set's. */
@@ -122,6 +139,12 @@ export class TypeSet {
   /** Position of an own type's record in `words`. The id must be in [firstId, endId). */
   position(id: number): number {
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
+  }
+
+  /** Position in `words` after the last own record. */
+  get typesEnd(): number {
+    const rows = this.#index.rows
+    return this.#firstWord + ((rows[this.#row + ROW_TYPES_START]! + rows[this.#row + ROW_TYPES_BYTES]!) >>> 2)
   }
 
   /** Word `i` of a type's record, whichever set it is in; 0 for void and ids that do not exist. */
@@ -177,11 +200,23 @@ export class TypeSet {
 
   /** Whether an own type's name equals a byte string (see `byteString`). */
   nameEquals(id: number, name: string): boolean {
-    const offset = this.words[this.position(id)]!
+    return this.nameEqualsAt(this.position(id), name)
+  }
+
+  /** The same for the own type whose record is at a position of `words`. */
+  nameEqualsAt(at: number, name: string): boolean {
+    const offset = this.words[at]!
     // Most names are the set's own: no need to ask for the place then.
     if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.#strings + offset, name)
     const place = this.locateName(offset)
     return equalsBytes(place.bytes, place.start, name)
+  }
+
+  /** Whether an own type's name begins with a byte string. */
+  nameStartsWith(id: number, prefix: string): boolean {
+    const { bytes, start } = this.locateName(this.words[this.position(id)]!)
+    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix.charCodeAt(i)) return false
+    return true
   }
 
   /** How many own types there are of each kind; kinds that do not occur are 0, `VOID` always. */
@@ -207,10 +242,10 @@ export class TypeSet {
 
   #lookUp(query: string): number[] {
     const ordinals: number[] = []
-    this.#index.candidates(hashByteString(query), ordinals)
+    const count = this.#index.candidates(hashByteString(query), ordinals)
     const ids: number[] = []
-    for (const ordinal of ordinals) {
-      const own = ordinal - this.#firstOrdinal
+    for (let i = 0; i < count; i++) {
+      const own = ordinals[i]! - this.#firstOrdinal
       if (own >= 0 && own < this.size && this.nameEquals(this.firstId + own, query)) ids.push(this.firstId + own)
     }
     return ids
@@ -237,6 +272,39 @@ export class TypeSet {
       const number = infoKind(this.words[this.position(id) + 1]!)
       return wanted < 0 ? number >= KIND_COUNT : number === wanted
     })
+  }
+}
+
+/** So many references into the base are looked at: a wrong base cannot pass that many. */
+const SAMPLE = 64
+
+/**
+ * Refuses a base that cannot be the one a set was made for: functions whose prototype is something else, members and
+ * parameters whose type is a function or a section.
+ */
+function checkBase(set: TypeSet, base: TypeSet): void {
+  let left = SAMPLE
+  for (let id = set.firstId; id < set.endId && left > 0; id++) {
+    const at = set.position(id)
+    const own = infoKind(set.words[at + 1]!)
+    const isFunc = own === KIND_FUNC
+    // Tags and sections do refer to functions and variables.
+    if (own === KIND_DECL_TAG || own === KIND_DATASEC) continue
+    for (const ref of referencedTypes(set.words, at)) {
+      if (ref === 0 || ref >= set.firstId) continue
+      if (--left < 0) break
+      const kind = base.kindNumberOf(ref)
+      const wrong = isFunc
+        ? kind !== KIND_FUNC_PROTO
+        : kind === KIND_FUNC || kind === KIND_VAR || kind === KIND_DATASEC || kind === KIND_DECL_TAG
+      if (wrong) {
+        throw new BadFormatError(
+          `type set ${set.name}: wrong base: [${id}] ${set.kindOf(id)} ${set.nameOf(id)} refers to [${ref}], which is a ` +
+            `${base.kindOf(ref)} in ${base.name}. Decode this set on the ${base.name} it was built for`,
+          { typeId: id },
+        )
+      }
+    }
   }
 }
 

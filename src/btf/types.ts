@@ -1,9 +1,14 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
-import { AmbiguousError, BadFormatError, NotFoundError } from '../core/errors.ts'
-import { infoKind, KIND_COUNT, type KindName, kindName, kindNumber } from './format.ts'
+import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
+import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
+import { essentialName } from './core-spec.ts'
+import { infoKind, KIND_COUNT, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
+import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
+import { type MemberPlace, parsePath, resolveSteps } from './member-path.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { byteString, hashByteString } from './names.ts'
+import { decodeType, skipModifiers, type Type } from './type.ts'
 import { TypeSet } from './type-set.ts'
 
 /** A type as an answer to a lookup: its identity (set and id), kind and name. */
@@ -22,6 +27,14 @@ export interface FindOptions {
   readonly module?: string
 }
 
+/** Modules whose types are not read before somebody asks for them. */
+export interface LazyModules {
+  /** Names of all modules that could be loaded, in the kernel's order. */
+  readonly available: readonly string[]
+  /** Reads and indexes some of them, on this thread; those that cannot be read are left out. */
+  load(names: readonly string[]): readonly TypeSetRecord[]
+}
+
 /** Sets whose names one index covers. */
 interface Group {
   readonly view: IndexView
@@ -29,46 +42,74 @@ interface Group {
   readonly sets: Int32Array
 }
 
-/** The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load order). */
+/**
+ * The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load
+ * order). Opening a collection of thousands of sets costs about a microsecond each: sets are attached when needed.
+ */
 export class Types {
-  readonly records: readonly TypeSetRecord[]
-  readonly #sets: (TypeSet | undefined)[]
+  readonly #records: TypeSetRecord[] = []
+  readonly #sets: (TypeSet | undefined)[] = []
+  /** Why a set cannot be used, such as a wrong base; found when it is first attached. */
+  readonly #failures = new Map<string, KerndexError>()
   readonly #byName = new Map<string, number>()
   readonly #groups: Group[] = []
+  readonly #groupOf = new Map<SharedArrayBuffer, Group>()
   readonly #hits: number[] = []
+  readonly #lazy: LazyModules | undefined
+  readonly #pending: Set<string>
 
-  constructor(records: readonly TypeSetRecord[]) {
-    this.records = records
-    this.#sets = new Array(records.length)
-    const groups = new Map<SharedArrayBuffer, Group>()
-    records.forEach((record, i) => {
-      if (this.#byName.has(record.name)) throw new BadFormatError(`two type sets are named ${record.name}`)
-      this.#byName.set(record.name, i)
-      let group = groups.get(record.index)
-      if (!group) {
-        const view = viewIndex(record.index)
-        group = { view, sets: new Int32Array(view.setCount).fill(-1) }
-        groups.set(record.index, group)
-        this.#groups.push(group)
-      }
-      group.sets[group.view.setAt(record.indexOffset)] = i
-    })
+  /**
+   * @param records vmlinux first, then modules.
+   * @param lazy modules to be read on first use: one when it is named, all when a lookup names none.
+   * @throws BadFormatError if two sets have the same name or an index is damaged.
+   */
+  constructor(records: readonly TypeSetRecord[], lazy?: LazyModules) {
+    this.#lazy = lazy
+    for (const record of records) this.#add(record)
+    this.#pending = new Set(lazy?.available.filter((name) => !this.#byName.has(name)))
   }
 
-  /** All sets, vmlinux first. */
+  /** The records of the sets read so far. */
+  get records(): readonly TypeSetRecord[] {
+    return this.#records
+  }
+
+  /** All usable sets, vmlinux first; reads those that are still to be read. */
   get sets(): readonly TypeSet[] {
-    return this.records.map((_, i) => this.#setAt(i))
+    this.#loadPending()
+    const sets: TypeSet[] = []
+    for (let i = 0; i < this.#records.length; i++) {
+      const set = this.#attach(i)
+      if (set) sets.push(set)
+    }
+    return sets
   }
 
-  /** The set of that exact name. */
-  set(name: string): TypeSet | undefined {
-    const i = this.#byName.get(name)
-    return i === undefined ? undefined : this.#setAt(i)
+  /** Sets that turned out to be unusable so far, with the reason. */
+  get failures(): ReadonlyMap<string, KerndexError> {
+    return this.#failures
   }
 
-  /** Number of types in all sets. */
+  /** Number of types in all usable sets. */
   get size(): number {
     return this.sets.reduce((sum, set) => sum + set.size, 0)
+  }
+
+  /** The set of that exact name. @throws BadFormatError if there is one but it cannot be used. */
+  set(name: string): TypeSet | undefined {
+    if (this.#pending.has(name)) this.#load([name])
+    const i = this.#byName.get(name)
+    if (i === undefined) return undefined
+    const set = this.#attach(i)
+    if (!set) throw this.#failures.get(name)!
+    return set
+  }
+
+  /** The set of that exact name. @throws NotFoundError if there is none. */
+  requireSet(name: string): TypeSet {
+    const set = this.set(name)
+    if (!set) throw new NotFoundError(`no types of ${name}: it is not loaded, or was built without BTF`)
+    return set
   }
 
   /**
@@ -83,38 +124,49 @@ export class Types {
     }
     const query = byteString(name)
     if (query === undefined || query === '') return []
-    const found: { rank: number; id: number }[] = []
+    if (this.#pending.size > 0) this.#loadPending()
+    const wanted = kind === undefined ? undefined : kindNumber(kind)
+    const found: TypeCandidate[] = []
+    const ranks: number[] = []
     const hash = hashByteString(query)
     const hits = this.#hits
-    for (const group of this.#groups) {
-      if (group.view.sorted) {
-        const rank = group.sets[0]!
-        if (rank >= 0) for (const id of this.#setAt(rank).idsInOrder(query)) found.push({ rank, id })
-        continue
+    for (const { view, sets } of this.#groups) {
+      let count = view.candidates(hash, hits)
+      if (view.sorted) {
+        const set = sets[0]! < 0 ? undefined : this.#attach(sets[0]!)
+        if (set) for (const id of set.idsInOrder(query)) hits[count++] = id - set.firstId
       }
-      hits.length = 0
-      group.view.candidates(hash, hits)
-      for (const ordinal of hits) {
-        const number = group.view.setOf(ordinal)
-        const rank = group.sets[number]!
-        if (rank < 0) continue
-        const set = this.#setAt(rank)
-        const id = set.firstId + ordinal - group.view.range(number).first
-        if (set.nameEquals(id, query)) found.push({ rank, id })
+      for (let i = 0; i < count; i++) {
+        const ordinal = hits[i]!
+        const number = view.setOf(ordinal)
+        const rank = sets[number]!
+        const set = rank < 0 ? undefined : (this.#sets[rank] ?? this.#attach(rank))
+        if (!set) continue
+        const id = set.firstId + ordinal - view.firstOrdinal(number)
+        const at = set.position(id)
+        if (!set.nameEqualsAt(at, query)) continue
+        const kindFound = infoKind(set.words[at + 1]!)
+        if (wanted !== undefined && (wanted < 0 ? kindFound < KIND_COUNT : kindFound !== wanted)) continue
+        found.push({ module: set.name, id, kind: kindName(kindFound), name })
+        ranks.push(rank)
       }
     }
-    if (found.length > 1) found.sort((a, b) => a.rank - b.rank || a.id - b.id)
-    const wanted = kind === undefined ? undefined : kindNumber(kind)
-    const candidates: TypeCandidate[] = []
-    for (const { rank, id } of found) {
-      const set = this.#setAt(rank)
-      if (wanted !== undefined) {
-        const number = infoKind(set.words[set.position(id) + 1]!)
-        if (wanted < 0 ? number < KIND_COUNT : number !== wanted) continue
-      }
-      candidates.push(candidate(set, id, name))
-    }
-    return candidates
+    return found.length > 1 ? inOrder(found, ranks) : found
+  }
+
+  /**
+   * Every type whose name is `name` or a flavour of it (`name___anything`), in the kernel's order: the candidates of a
+   * CO-RE relocation.
+   */
+  findEssential(name: string, options: FindOptions = {}): TypeCandidate[] {
+    const found = this.find(name, options)
+    const sets = options.module === undefined ? this.sets : [this.set(options.module)]
+    const flavoured = sets.flatMap((set) =>
+      set ? (flavoursOf(set).get(name) ?? []).map((id) => candidate(set, id, set.nameOf(id))) : [],
+    )
+    if (flavoured.length === 0) return found
+    const rank = (each: TypeCandidate): number => this.#byName.get(each.module) ?? 0
+    return [...found, ...flavoured].sort((a, b) => rank(a) - rank(b) || a.id - b.id)
   }
 
   /**
@@ -124,10 +176,7 @@ export class Types {
   require(name: string, options: FindOptions = {}): TypeCandidate {
     const candidates = this.find(name, options)
     const what = `${options.kind ? `${options.kind} ` : ''}${name}`
-    if (candidates.length === 0) {
-      const where = options.module === undefined ? 'in any loaded type set' : `in ${options.module}`
-      throw new NotFoundError(`no type ${what} ${where}`)
-    }
+    if (candidates.length === 0) throw new NotFoundError(`no type ${what} in ${this.#where(options.module)}`)
     if (candidates.length > 1) {
       const places = [...new Set(candidates.map((each) => each.module))]
       throw new AmbiguousError(
@@ -138,27 +187,189 @@ export class Types {
     return candidates[0]!
   }
 
-  #setAt(i: number): TypeSet {
-    let set = this.#sets[i]
-    if (!set) {
-      const record = this.records[i]!
-      set = new TypeSet(record, this.#baseOf(record, i))
-      this.#sets[i] = set
-    }
-    return set
+  /** The type with an id; without `module`, of vmlinux. `undefined` if there is no such set or id. */
+  get(id: number, options: { readonly module?: string } = {}): Type | undefined {
+    const set = this.set(options.module ?? 'vmlinux')
+    if (!set || id < 0 || id >= set.endId || !Number.isInteger(id)) return undefined
+    return decodeType(set, id)
   }
 
-  #baseOf(record: TypeSetRecord, i: number): TypeSet | undefined {
-    if (record.base !== undefined) {
-      const base = this.#byName.get(record.base)
-      if (base === undefined || base === i)
-        throw new BadFormatError(`${record.name}: its base ${record.base} is missing or stands behind it`)
-      return this.#setAt(base)
-    }
-    return i === 0 ? undefined : this.#setAt(0)
+  /**
+   * Where a path such as `task_struct.mm.pgd` or `sk_buff.cb[3]` leads, from the first type of that name in the
+   * kernel's order that has such a member. `undefined` if there is none.
+   * @throws UsageError if the path cannot be read.
+   */
+  member(path: string, options: { readonly module?: string } = {}): MemberPlace | undefined {
+    return this.members(path, options)[0]
   }
+
+  /** Where a path leads from every struct, union or typedef of that name, in the kernel's order. */
+  members(path: string, options: { readonly module?: string } = {}): MemberPlace[] {
+    return this.#resolve(path, options.module).places
+  }
+
+  /**
+   * The only place a path can mean.
+   * @throws NotFoundError saying which step fails; AmbiguousError if types of the same name disagree about it.
+   */
+  requireMember(path: string, options: { readonly module?: string } = {}): MemberPlace {
+    const { places, failure } = this.#resolve(path, options.module)
+    const [first] = places
+    if (!first) throw failure ?? new NotFoundError(`${path}: no such type in ${this.#where(options.module)}`)
+    const differing = places.filter((each) => !samePlace(each, first))
+    if (differing.length > 0) {
+      const modules = [...new Set(places.map((each) => each.module))]
+      throw new AmbiguousError(
+        `${path} lies elsewhere in another type of that name; name one of ${modules.join(', ')}`,
+        places,
+      )
+    }
+    return first
+  }
+
+  /** Every function whose name matches a pattern (`*`, `?`, `[…]`) or equals a name, in the kernel's order. */
+  *functions(glob: string, options: { readonly module?: string } = {}): Generator<KernelFunction> {
+    if (!isGlob(glob)) {
+      for (const { module, id } of this.find(glob, { ...options, kind: 'FUNC' })) {
+        yield new KernelFunction(this.requireSet(module), id, glob)
+      }
+      return
+    }
+    const matches = compileGlob(glob)
+    const prefix = byteString(globPrefix(glob)) ?? ''
+    const named = options.module === undefined ? undefined : this.set(options.module)
+    const sets = options.module === undefined ? this.sets : named ? [named] : []
+    for (const set of sets) {
+      for (let id = set.firstId; id < set.endId; id++) {
+        if (infoKind(set.words[set.position(id) + 1]!) !== KIND_FUNC || !set.nameStartsWith(id, prefix)) continue
+        const name = set.nameOf(id)
+        if (matches(name)) yield new KernelFunction(set, id, name)
+      }
+    }
+  }
+
+  #resolve(path: string, module: string | undefined): { places: MemberPlace[]; failure: unknown } {
+    const { root, keyword, steps } = parsePath(path)
+    const places: MemberPlace[] = []
+    let failure: unknown
+    for (const each of this.find(root, module === undefined ? {} : { module })) {
+      const set = this.requireSet(each.module)
+      const target = set.kindOf(skipModifiers(set, each.id))
+      const isRoot = keyword === undefined ? ROOTS.has(each.kind) : KEYWORDS[keyword]!.has(each.kind)
+      // Only a definition has members: a forward declaration or an enum of that name is something else.
+      if (!isRoot || (steps.length > 0 && !HAS_STEPS.has(target))) continue
+      try {
+        places.push(resolveSteps(set, each.id, steps))
+      } catch (error) {
+        if (!(error instanceof KerndexError)) throw error
+        failure ??= new NotFoundError(`${path}: ${error.message}`)
+      }
+    }
+    return { places, failure }
+  }
+
+  #where(module: string | undefined): string {
+    return module ?? 'any loaded type set'
+  }
+
+  #add(record: TypeSetRecord): void {
+    if (this.#byName.has(record.name)) throw new BadFormatError(`two type sets are named ${record.name}`)
+    const rank = this.#records.length
+    this.#records.push(record)
+    this.#byName.set(record.name, rank)
+    let group = this.#groupOf.get(record.index)
+    if (!group) {
+      const view = viewIndex(record.index)
+      group = { view, sets: new Int32Array(view.setCount).fill(-1) }
+      this.#groupOf.set(record.index, group)
+      this.#groups.push(group)
+    }
+    group.sets[group.view.setAt(record.indexOffset)] = rank
+  }
+
+  #loadPending(): void {
+    if (this.#pending.size > 0) this.#load([...this.#pending])
+  }
+
+  #load(names: readonly string[]): void {
+    for (const name of names) this.#pending.delete(name)
+    for (const record of this.#lazy?.load(names) ?? []) this.#add(record)
+  }
+
+  /** The set of a rank; `undefined` if it is unusable. */
+  #attach(rank: number): TypeSet | undefined {
+    const known = this.#sets[rank]
+    if (known) return known
+    const record = this.#records[rank]!
+    if (this.#failures.has(record.name)) return undefined
+    try {
+      const set = new TypeSet(record, this.#baseOf(record, rank))
+      this.#sets[rank] = set
+      return set
+    } catch (error) {
+      if (!(error instanceof KerndexError)) throw error
+      this.#failures.set(record.name, error)
+      return undefined
+    }
+  }
+
+  #baseOf(record: TypeSetRecord, rank: number): TypeSet | undefined {
+    if (record.base === undefined && rank === 0) return undefined
+    const base = record.base === undefined ? 0 : this.#byName.get(record.base)
+    if (base === undefined || base >= rank) {
+      throw new BadFormatError(`${record.name}: its base ${record.base} is missing or stands behind it`)
+    }
+    return this.#attach(base)
+  }
+}
+
+const flavours = new WeakMap<TypeSet, Map<string, number[]>>()
+
+/** Types of a set whose names have a flavour, by essential name. Kernels have hardly any. */
+function flavoursOf(set: TypeSet): ReadonlyMap<string, readonly number[]> {
+  let table = flavours.get(set)
+  if (!table) {
+    table = new Map()
+    for (let id = set.firstId; id < set.endId; id++) {
+      const name = set.nameOf(id)
+      const essential = name.includes('___') ? essentialName(name) : name
+      if (essential === name) continue
+      const ids = table.get(essential)
+      if (ids) ids.push(id)
+      else table.set(essential, [id])
+    }
+    flavours.set(set, table)
+  }
+  return table
+}
+
+const ROOTS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'TYPEDEF'])
+const HAS_STEPS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'ARRAY', 'PTR'])
+const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
+  struct: new Set(['STRUCT']),
+  union: new Set(['UNION']),
+  enum: new Set(['ENUM', 'ENUM64']),
+}
+
+/** Candidates by rank of their set, then id. Each index gives its own in order; most often that is all there is to do. */
+function inOrder(found: TypeCandidate[], ranks: readonly number[]): TypeCandidate[] {
+  let sorted = true
+  for (let i = 1; i < ranks.length && sorted; i++) sorted = ranks[i - 1]! <= ranks[i]!
+  if (sorted) return found
+  const order = found.map((_, i) => i).sort((a, b) => ranks[a]! - ranks[b]! || found[a]!.id - found[b]!.id)
+  return order.map((i) => found[i]!)
 }
 
 function candidate(set: TypeSet, id: number, name: string): TypeCandidate {
   return { module: set.name, id, kind: kindName(infoKind(set.words[set.position(id) + 1]!)), name }
+}
+
+function samePlace(a: MemberPlace, b: MemberPlace): boolean {
+  return (
+    a.bitOffset === b.bitOffset &&
+    a.bits === b.bits &&
+    a.size === b.size &&
+    a.type === b.type &&
+    a.through.join() === b.through.join()
+  )
 }

@@ -24,6 +24,7 @@ import {
 } from './format.ts'
 import type { BtfHeader } from './header.ts'
 import { compareNames, hashBytes } from './names.ts'
+import { referencedTypes, referenceName } from './references.ts'
 
 /** A range of bytes in shared memory. */
 export interface SharedRange {
@@ -51,7 +52,7 @@ export interface WalkOutput {
   /** Position of each type in words from the start of its blob. */
   readonly offsets: Uint32Array
   /** Hash of each type's name; 0 for an anonymous type. */
-  readonly hashes: Uint32Array
+  readonly hashes: Int32Array
 }
 
 /** What a finished walk found. */
@@ -64,6 +65,41 @@ export interface WalkResult {
   readonly sorted: boolean
 }
 
+// The loops over members, parameters and enumerators are functions of their own: they are short and called often, so the
+// engine compiles them long before the walk around them.
+
+/** Position of the first name offset at or past the limit, from `from` in strides; -1 if there is none. */
+function firstBadName(words: Int32Array, from: number, to: number, stride: number, limit: number): number {
+  for (let at = from; at < to; at += stride) {
+    const name = words[at]!
+    // Without any string there is still the empty name.
+    if (name >>> 0 >= limit && name !== 0) return at
+  }
+  return -1
+}
+
+/** The highest of the words from `from` in strides, or `highest` if that is higher. */
+function highestOf(words: Int32Array, from: number, to: number, stride: number, highest: number): number {
+  let most = highest
+  for (let at = from; at < to; at += stride) {
+    const ref = words[at]! >>> 0
+    if (ref > most) most = ref
+  }
+  return most
+}
+
+/** By kind: where in an element the type it refers to stands; -1 if elements refer to nothing. */
+const ELEMENT_REF = new Int8Array(KIND_COUNT).fill(-1)
+for (const kind of [KIND_STRUCT, KIND_UNION, KIND_FUNC_PROTO]) ELEMENT_REF[kind] = 1
+ELEMENT_REF[KIND_DATASEC] = 0
+
+/** By kind: 1 if the third word of a record is the id of a type, rather than a size or nothing. */
+const HAS_REF = new Uint8Array(KIND_COUNT).fill(1)
+for (const kind of [0, KIND_INT, KIND_ARRAY, KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FWD, KIND_FLOAT]) {
+  HAS_REF[kind] = 0
+}
+HAS_REF[KIND_DATASEC] = 0
+
 /** So many names taken from a base tell for certain whether it is the right one. */
 const ENOUGH_NAMES = 32
 const NAMED_ELEMENTS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FUNC_PROTO])
@@ -74,7 +110,7 @@ export function mostTypes(typesBytes: number): number {
 }
 
 /** Counts the types of a section by their sizes alone; what follows them is not looked at. */
-export function countTypes(words: Uint32Array, start: number, end: number, layout: KindLayout | undefined): number {
+export function countTypes(words: Int32Array, start: number, end: number, layout: KindLayout | undefined): number {
   let count = 0
   let at = start
   while (at + TYPE_WORDS <= end) {
@@ -93,20 +129,29 @@ export function countTypes(words: Uint32Array, start: number, end: number, layou
   return count
 }
 
-/** One blob's walk. `step` until it returns true, then `result`. */
+const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: new Int32Array(0) }
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * Walks blobs that are split on the same base, one after the other: `open`, then for each `begin`, `step` until it returns
+ * true, `result`. One object for all of them, because code compiled for the first blob then stays right for the others.
+ */
 export class Walk {
-  readonly #words: Uint32Array
-  readonly #bytes: Uint8Array
-  readonly #end: number
-  readonly #base: WalkBase
-  readonly #layout: KindLayout | undefined
-  readonly #nameLimit: number
+  #base: WalkBase = NO_BASE
+  #baseStrings: readonly { bytes: Uint8Array; first: number }[] = []
+  #output: WalkOutput = NO_OUTPUT
+  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
+  /** Signed: see `hashBytes`. Names, ids and lengths of sound blobs are below 2^31; others are caught as unsigned. */
+  #words: Int32Array = NO_OUTPUT.hashes
+  #bytes: Uint8Array = NO_BYTES
+  #layout: KindLayout | undefined
+  #nameLimit = 0
   /** Adding this to a name offset gives its position in #bytes, for names of this set's own. */
-  readonly #ownStrings: number
-  readonly #baseStrings: readonly { bytes: Uint8Array; first: number }[]
-  readonly #output: WalkOutput
-  readonly #from: number
-  #at: number
+  #ownStrings = 0
+  /** Place in the output of the blob's first type. */
+  #from = 0
+  #at = 0
+  #end = 0
   #count = 0
   #named = 0
   #sorted = true
@@ -114,142 +159,148 @@ export class Walk {
   /** Names taken from the base, and how many of them do not begin where one of its strings begins. */
   #baseNames = 0
   #baseNamesInside = 0
-  #previousBytes: Uint8Array | undefined
-  #previousStart = 0
-  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
+  #previousBytes: Uint8Array = this.#bytes
+  #previousStart = -1
 
-  constructor(
-    blob: Uint8Array<SharedArrayBuffer>,
-    header: BtfHeader,
-    base: WalkBase,
-    layout: KindLayout | undefined,
-    output: WalkOutput,
-    from: number,
-  ) {
-    this.#words = new Uint32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
-    this.#bytes = blob
-    this.#at = header.typesStart >>> 2
-    this.#end = (header.typesStart + header.typesBytes) >>> 2
+  /** Turns to a batch of blobs on one base. */
+  open(base: WalkBase, output: WalkOutput): void {
     this.#base = base
-    this.#layout = layout ?? base.layout
-    this.#nameLimit = base.stringBytes + header.stringsBytes
-    this.#ownStrings = header.stringsStart - base.stringBytes
+    this.#output = output
     let first = 0
     this.#baseStrings = base.strings.map((range) => {
       const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
       first += range.length
       return part
     })
-    this.#output = output
-    this.#from = from
+  }
+
+  /** Lets go of the batch's memory. */
+  close(): void {
+    this.open(NO_BASE, NO_OUTPUT)
+    this.#words = NO_OUTPUT.hashes
+    this.#bytes = NO_BYTES
+    this.#previousBytes = NO_BYTES
+  }
+
+  /**
+   * Turns to a blob, whose types go into the output from a position on.
+   * @throws BadFormatError if the type section is no whole number of words.
+   */
+  begin(blob: Uint8Array<SharedArrayBuffer>, header: BtfHeader, layout: KindLayout | undefined, from: number): void {
     if (header.typesBytes % 4 !== 0) {
       throw new BadFormatError(`BTF: the type section's length ${header.typesBytes} is not a multiple of 4`, {
         byteOffset: header.typesStart,
       })
     }
+    this.#words = new Int32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
+    this.#bytes = blob
+    this.#layout = layout ?? this.#base.layout
+    this.#nameLimit = this.#base.stringBytes + header.stringsBytes
+    this.#ownStrings = header.stringsStart - this.#base.stringBytes
+    this.#from = from
+    this.#at = header.typesStart >>> 2
+    this.#end = (header.typesStart + header.typesBytes) >>> 2
+    this.#count = 0
+    this.#named = 0
+    this.#sorted = true
+    this.#highestRef = 0
+    this.#baseNames = 0
+    this.#baseNamesInside = 0
+    this.#previousStart = -1
+    this.#kindCounts.fill(0)
   }
 
   /**
-   * Walks on for about `budget` words; true once the end is reached.
+   * Walks on for about `budget` words; true once the end is reached. Three short passes over the same types rather than
+   * one long one: the engine compiles each of them within a millisecond, so that a cold process profits as well.
    * @throws BadFormatError for the first type that breaks a rule, UnsupportedError for a kind of unknown size.
    */
   step(budget: number): boolean {
+    const before = this.#count
+    this.#locate(Math.min(this.#end, this.#at + budget))
+    this.#check(before)
+    this.#hash(before)
+    return this.#at >= this.#end
+  }
+
+  /** Finds where the next types begin, up to a position. */
+  #locate(stop: number): void {
     const words = this.#words
-    const { offsets, hashes } = this.#output
-    const from = this.#from
+    const { offsets } = this.#output
     const end = this.#end
-    const nameLimit = this.#nameLimit
-    const stringBase = this.#base.stringBytes
-    const bytes = this.#bytes
-    const ownStrings = this.#ownStrings
     const kindCounts = this.#kindCounts
-    const stop = Math.min(end, this.#at + budget)
     let at = this.#at
-    let count = this.#count
-    let highestRef = this.#highestRef
+    let slot = this.#from + this.#count
     while (at < stop) {
-      if (at + TYPE_WORDS > end) this.#fail(count, at, 'the record is cut short by the end of the type section')
-      const name = words[at]!
+      if (at + TYPE_WORDS > end) this.#fail(slot - this.#from, at, 'the record is cut short by the end of the section')
       const info = words[at + 1]!
       const kind = (info >>> 24) & 0x7f
       const vlen = info & 0xffffff
       const known = kind > 0 && kind < KIND_COUNT
       const length = known
         ? TYPE_WORDS + FIXED_WORDS[kind]! + vlen * ELEMENT_WORDS[kind]!
-        : typeWords(kind, vlen, this.#layout)
-      if (length < 0) this.#refuseKind(count, at, kind)
-      const next = at + length
-      if (next > end) this.#fail(count, at, `needs ${length * 4} bytes, ${(end - at) * 4} are left`)
-      if (name >= nameLimit && name !== 0) this.#fail(count, at, `Invalid name_offset:${name}`)
+        : this.#unknownLength(slot - this.#from, at)
+      offsets[slot++] = at
+      at += length
+      if (at > end) this.#failLength(slot - 1 - this.#from, at - length, length)
       kindCounts[known ? kind : KIND_COUNT]!++
-      switch (kind) {
-        case KIND_INT:
-        case KIND_FWD:
-        case KIND_FLOAT:
-          break
-        case KIND_ARRAY: {
-          const element = words[at + 3]!
-          const index = words[at + 4]!
-          if (element > highestRef) highestRef = element
-          if (index > highestRef) highestRef = index
-          break
-        }
-        case KIND_STRUCT:
-        case KIND_UNION:
-          for (let m = at + 3; m < next; m += 3) {
-            if (words[m]! >= nameLimit) this.#failName(count, at, m, 'member')
-            const ref = words[m + 1]!
-            if (ref > highestRef) highestRef = ref
-          }
-          break
-        case KIND_ENUM:
-          for (let m = at + 3; m < next; m += 2) if (words[m]! >= nameLimit) this.#failName(count, at, m, 'enumerator')
-          break
-        case KIND_ENUM64:
-          for (let m = at + 3; m < next; m += 3) if (words[m]! >= nameLimit) this.#failName(count, at, m, 'enumerator')
-          break
-        case KIND_DATASEC:
-          for (let m = at + 3; m < next; m += 3) {
-            const ref = words[m]!
-            if (ref > highestRef) highestRef = ref
-          }
-          break
-        case KIND_FUNC_PROTO: {
-          const ref = words[at + 2]!
-          if (ref > highestRef) highestRef = ref
-          for (let m = at + 3; m < next; m += 2) {
-            if (words[m]! >= nameLimit) this.#failName(count, at, m, 'parameter')
-            const param = words[m + 1]!
-            if (param > highestRef) highestRef = param
-          }
-          break
-        }
-        default:
-          if (known) {
-            const ref = words[at + 2]!
-            if (ref > highestRef) highestRef = ref
-          }
-      }
-      const slot = from + count
-      offsets[slot] = at
-      if (name === 0) {
-        hashes[slot] = 0
-        if (this.#named > 0) this.#sorted = false
-      } else {
-        this.#named++
-        if (name >= stringBase) {
-          const start = ownStrings + name
-          hashes[slot] = hashBytes(bytes, start)
-          if (this.#sorted) this.#checkOrder(bytes, start)
-        } else hashes[slot] = this.#hashBaseName(name)
-      }
-      count++
-      at = next
     }
     this.#at = at
-    this.#count = count
-    this.#highestRef = highestRef
-    return at >= end
+    this.#count = slot - this.#from
+  }
+
+  /** Checks the names and ids of the types from a number on. */
+  #check(first: number): void {
+    const words = this.#words
+    const { offsets } = this.#output
+    const nameLimit = this.#nameLimit
+    const end = this.#from + this.#count
+    let highest = this.#highestRef
+    for (let slot = this.#from + first; slot < end; slot++) {
+      const at = offsets[slot]!
+      const info = words[at + 1]!
+      const kind = (info >>> 24) & 0x7f
+      if (words[at]! >>> 0 >= nameLimit) this.#checkName(slot - this.#from, at)
+      if (kind >= KIND_COUNT) continue
+      const stride = ELEMENT_WORDS[kind]!
+      if (stride > 0) {
+        const from = at + TYPE_WORDS
+        const to = from + stride * (info & 0xffffff)
+        if (kind !== KIND_DATASEC) {
+          const bad = firstBadName(words, from, to, stride, nameLimit)
+          if (bad >= 0) this.#failName(slot - this.#from, at, bad)
+        }
+        const refs = ELEMENT_REF[kind]!
+        if (refs >= 0) highest = highestOf(words, from + refs, to, stride, highest)
+      } else if (kind === KIND_ARRAY) highest = highestOf(words, at + 3, at + 5, 1, highest)
+      if (HAS_REF[kind] === 1 && words[at + 2]! >>> 0 > highest) highest = words[at + 2]! >>> 0
+    }
+    this.#highestRef = highest
+  }
+
+  /** Hashes the names of the types from a number on. */
+  #hash(first: number): void {
+    const words = this.#words
+    const bytes = this.#bytes
+    const { offsets, hashes } = this.#output
+    const stringBase = this.#base.stringBytes
+    const ownStrings = this.#ownStrings
+    const end = this.#from + this.#count
+    let named = this.#named
+    for (let slot = this.#from + first; slot < end; slot++) {
+      const name = words[offsets[slot]!]!
+      if (name === 0) {
+        hashes[slot] = 0
+        if (named > 0) this.#sorted = false
+        continue
+      }
+      named++
+      if (name >= stringBase) {
+        hashes[slot] = hashBytes(bytes, ownStrings + name)
+        if (this.#sorted) this.#checkOrder(bytes, ownStrings + name)
+      } else hashes[slot] = this.#hashBaseName(name)
+    }
+    this.#named = named
   }
 
   /** What the walk found. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong. */
@@ -261,13 +312,13 @@ export class Walk {
         `BTF: wrong base: ${this.#baseNamesInside} of ${this.#baseNames} names taken from the base begin inside one of its strings. Decode this set on the vmlinux it was built for`,
       )
     }
-    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts, sorted: this.#sorted }
+    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts.slice(), sorted: this.#sorted }
   }
 
   /** Keeps #sorted true as long as names arrive in strcmp order. */
   #checkOrder(bytes: Uint8Array, start: number): void {
-    const previous = this.#previousBytes
-    if (previous && compareNames(previous, this.#previousStart, bytes, start) > 0) this.#sorted = false
+    const previous = this.#previousStart
+    if (previous >= 0 && compareNames(this.#previousBytes, previous, bytes, start) > 0) this.#sorted = false
     this.#previousBytes = bytes
     this.#previousStart = start
   }
@@ -318,12 +369,27 @@ export class Walk {
     throw new BadFormatError(`[${typeId}] ${kind} ${message}`, { byteOffset: at * 4, typeId })
   }
 
-  #failName(count: number, at: number, where: number, what: string): void {
-    // Without any string there is still the empty name.
-    if (this.#words[where] !== 0) this.#fail(count, at, `Invalid ${what} name_offset:${this.#words[where]}`)
+  #failName(count: number, at: number, where: number): never {
+    const kind = infoKind(this.#words[at + 1]!)
+    if (kind === KIND_FUNC_PROTO) this.#fail(count, at, `Invalid arg#${(where - at - 1) / 2}`)
+    const what = kind === KIND_ENUM || kind === KIND_ENUM64 ? 'enumerator' : 'member'
+    this.#fail(count, at, `Invalid ${what} name_offset:${this.#words[where]! >>> 0}`)
   }
 
-  #refuseKind(count: number, at: number, kind: number): never {
+  #checkName(count: number, at: number): void {
+    const name = this.#words[at]! >>> 0
+    if (name !== 0) this.#fail(count, at, `Invalid name_offset:${name}`)
+  }
+
+  #failLength(count: number, at: number, length: number): never {
+    this.#fail(count, at, `needs ${length * 4} bytes, ${(this.#end - at) * 4} are left`)
+  }
+
+  #unknownLength(count: number, at: number): number {
+    const info = this.#words[at + 1]!
+    const kind = infoKind(info)
+    const length = typeWords(kind, infoVlen(info), this.#layout)
+    if (length >= 0) return length
     const typeId = this.#base.typeCount + count
     const place = { byteOffset: at * 4, typeId }
     if (kind === 0) throw new BadFormatError(`[${typeId}] Invalid kind:0`, place)
@@ -335,46 +401,17 @@ export class Walk {
 
   /** Finds the type that made #highestRef too high: the slow way, for the error's text. */
   #failRef(): never {
-    const words = this.#words
+    const { buffer, byteOffset, length } = this.#words
+    const words = new Uint32Array(buffer, byteOffset, length)
     const limit = this.#base.typeCount + this.#count
     for (let i = 0; i < this.#count; i++) {
       const at = this.#output.offsets[this.#from + i]!
+      let position = 0
       for (const ref of referencedTypes(words, at)) {
-        if (ref >= limit) this.#fail(i, at, `Invalid type_id:${ref}; ids end at ${limit - 1}`)
+        const what = referenceName(infoKind(words[at + 1]!), position++)
+        if (ref >= limit) this.#fail(i, at, `Invalid ${what}: type_id ${ref}, ids end at ${limit - 1}`)
       }
     }
     throw new BadFormatError(`BTF: a type refers to id ${this.#highestRef}; ids end at ${limit - 1}`)
-  }
-}
-
-/** The ids a type refers to, in the order they stand in its record. Unknown kinds refer to nothing. */
-export function* referencedTypes(words: Uint32Array, at: number): Generator<number> {
-  const info = words[at + 1]!
-  const kind = infoKind(info)
-  const vlen = infoVlen(info)
-  switch (kind) {
-    case KIND_INT:
-    case KIND_FWD:
-    case KIND_FLOAT:
-    case KIND_ENUM:
-    case KIND_ENUM64:
-      return
-    case KIND_ARRAY:
-      yield words[at + 3]!
-      yield words[at + 4]!
-      return
-    case KIND_STRUCT:
-    case KIND_UNION:
-      for (let i = 0; i < vlen; i++) yield words[at + 4 + 3 * i]!
-      return
-    case KIND_DATASEC:
-      for (let i = 0; i < vlen; i++) yield words[at + 3 + 3 * i]!
-      return
-    case KIND_FUNC_PROTO:
-      yield words[at + 2]!
-      for (let i = 0; i < vlen; i++) yield words[at + 4 + 2 * i]!
-      return
-    default:
-      if (kind > 0 && kind < KIND_COUNT) yield words[at + 2]!
   }
 }

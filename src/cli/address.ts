@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { formatAddress, parseAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
-import type { SymbolMatch } from '../symbols/table.ts'
+import type { SymbolMatch } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'

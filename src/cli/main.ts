@@ -5,12 +5,16 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
+import { addBtfCommand } from './btf.ts'
+import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
+import { addFunctionCommand } from './function.ts'
 import { note, OutputClosed } from './output.ts'
 import { addResolveCommand } from './resolve.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
+import { addTypeCommand } from './type.ts'
 
 /** The package's own description, two folders above the compiled command. */
 const manifest: { version: string } = JSON.parse(
@@ -37,6 +41,10 @@ Examples:
 addStatusCommand(program)
 addAddressCommand(program)
 addSymbolCommand(program)
+addTypeCommand(program)
+addFunctionCommand(program)
+addBtfCommand(program)
+addCoreCommand(program)
 addResolveCommand(program)
 addEventsCommand(program)
 for (const command of program.commands) command.exitOverride()

@@ -1,8 +1,9 @@
-// The options that every command has, and the opening of a kernel with them: progress on a terminal, Ctrl-C respected.
+// The options that every command has, and the opening of a kernel with them, with progress on a terminal.
 
 import { SingleBar } from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Kernel, openKernel } from '../kernel.ts'
+import { interrupted } from './interrupt.ts'
 
 /** What the common options come to. */
 export interface CommonOptions {
@@ -34,13 +35,6 @@ function wholeNumber(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
   return Number(text)
 }
-
-const interrupt = new AbortController()
-
-/** Aborted by the first Ctrl-C. */
-export const interrupted: AbortSignal = interrupt.signal
-
-process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
 
 /** Opens what the options name, and runs `use` on it; its threads are ended whatever happens. */
 export async function withKernel<T>(

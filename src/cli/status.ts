@@ -4,9 +4,10 @@ import type { Command } from 'commander'
 import pico from 'picocolors'
 import { KerndexError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
-import { type CommonOptions, interrupted, withCommonOptions, withKernel } from './open.ts'
+import { interrupted } from './interrupt.ts'
+import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { note, write, writeJson } from './output.ts'
-import { drawTimeline } from './timeline-picture.ts'
+import { drawTimeline, withoutOverlap } from './timeline-picture.ts'
 
 interface StatusOptions extends CommonOptions {
   readonly fallback?: string
@@ -57,8 +58,12 @@ type Facts = Awaited<ReturnType<typeof gather>>
 
 async function gather(kernel: Kernel) {
   const { symbols, types, host, skipped, timing, generation } = kernel
-  const sumOf = (work: string) =>
-    timing.spans.reduce((sum, span) => (span.work === work ? sum + span.end - span.start : sum), 0)
+  const sumOf = (work: string) => {
+    const spans = timing.spans.filter((span) => span.work === work)
+    const threads = new Set(spans.map(({ thread }) => thread))
+    const stretches = [...threads].flatMap((thread) => withoutOverlap(spans.filter((span) => span.thread === thread)))
+    return stretches.reduce((sum, { start, end }) => sum + end - start, 0)
+  }
   const byKind: Record<string, number> = {}
   for (const set of types.sets) {
     for (const [kind, count] of Object.entries(set.countByKind())) {
@@ -164,7 +169,8 @@ function inWords(kernel: Kernel, facts: Facts): string {
 
   if (lookups !== null) {
     heading('Random addresses looked up in bulk')
-    lines.push(`  ${lookups.oneThread} M/s on one thread, ${lookups.pool} M/s on the pool of ${timing.threads}`)
+    const pool = timing.threads === 0 ? '' : `, ${lookups.pool} M/s on the pool of ${timing.threads}`
+    lines.push(`  ${lookups.oneThread} M/s on one thread${pool}`)
   }
   if (facts.absences.length > 0) {
     heading('Not available')

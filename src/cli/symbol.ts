@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
 import { isGlob } from '../core/glob.ts'
 import { kallsymsText } from '../symbols/print.ts'
-import type { KernelSymbol, SymbolTable } from '../symbols/table.ts'
+import type { KernelSymbol } from '../symbols/symbol.ts'
+import { type SymbolTable, splitQuery } from '../symbols/table.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
@@ -56,11 +57,8 @@ Examples:
 
 /** The symbols that a name or glob, with or without an owner in front, asks for. */
 function find(symbols: SymbolTable, query: string): Iterable<KernelSymbol> {
-  const colon = query.indexOf(':')
-  const owner = colon < 0 ? undefined : query.slice(0, colon)
-  const name = query.slice(colon + 1)
-  const within = owner === undefined ? {} : { owner }
-  return isGlob(query) ? symbols.matching(name, within) : symbols.named(name, within)
+  const { owner, name } = splitQuery(query)
+  return isGlob(query) ? symbols.matching(name, { owner }) : symbols.named(name, { owner })
 }
 
 async function printJson(query: string, found: Iterable<KernelSymbol>): Promise<boolean> {

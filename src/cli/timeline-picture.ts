@@ -15,7 +15,7 @@ export function drawTimeline(spans: readonly Span[], totalMs: number, width: num
   const lines = [`${' '.repeat(18)}0${' '.repeat(Math.max(1, width - 8))}${totalMs.toFixed(0).padStart(4)} ms`]
   for (const thread of threads) {
     for (const work of ROWS) {
-      const own = spans.filter((span) => span.thread === thread && span.work === work)
+      const own = withoutOverlap(spans.filter((span) => span.thread === thread && span.work === work))
       if (own.length === 0) continue
       const busy = new Float64Array(width)
       let sum = 0
@@ -31,4 +31,17 @@ export function drawTimeline(spans: readonly Span[], totalMs: number, width: num
     }
   }
   return `${lines.join('\n')}\n`
+}
+
+/** Stretches of time that cover the spans and count no moment twice: one thread may wait for several files at once. */
+export function withoutOverlap(
+  spans: readonly { readonly start: number; readonly end: number }[],
+): { start: number; end: number }[] {
+  const stretches: { start: number; end: number }[] = []
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = stretches[stretches.length - 1]
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
+    else stretches.push({ start, end })
+  }
+  return stretches
 }

@@ -4,8 +4,17 @@ import { BadFormatError, UnsupportedError } from './errors.ts'
 
 /** Section types that callers ask for (elf.h). */
 export const SHT_SYMTAB = 2
+export const SHT_STRTAB = 3
 export const SHT_NOBITS = 8
 export const SHT_DYNSYM = 11
+export const SHT_SYMTAB_SHNDX = 18
+/** Section flags that callers ask for. */
+export const SHF_WRITE = 0x1n
+export const SHF_ALLOC = 0x2n
+export const SHF_EXECINSTR = 0x4n
+export const SHF_TLS = 0x400n
+/** File types (e_type): an object or a module, whose symbols' values are offsets in their sections. */
+export const ET_REL = 1
 const SHF_COMPRESSED = 0x800
 const SHN_XINDEX = 0xffff
 
@@ -37,6 +46,11 @@ export interface ElfFile {
   readonly sections: readonly ElfSection[]
 }
 
+/** Is told of each stretch of the bytes, [offset, offset + length), before it is looked at. */
+export type Fetch = (offset: number, length: number) => void
+
+const HEADER_BYTES = 64
+
 /** Whether bytes begin as an ELF file does. */
 export function isElf(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46
@@ -46,11 +60,13 @@ const bad = (message: string, byteOffset: number): BadFormatError =>
   new BadFormatError(`ELF: ${message}`, { byteOffset })
 
 /**
- * Reads an ELF file's header and section table.
+ * Reads an ELF file's header, section table and section names. A caller that has not read the whole file passes `fetch`
+ * and puts each stretch into its place in `bytes` when it is told to; stretches always lie inside the bytes.
  * @throws BadFormatError if it is not ELF or a header lies outside the file; UnsupportedError for another class or
  * byte order than ELF defines.
  */
-export function readElf(bytes: Uint8Array): ElfFile {
+export function readElf(bytes: Uint8Array, fetch: Fetch = () => {}): ElfFile {
+  fetch(0, Math.min(bytes.length, HEADER_BYTES))
   if (!isElf(bytes)) throw bad('Invalid magic; these bytes are not an ELF file', 0)
   if (bytes.length < 52) throw bad(`${bytes.length} bytes are too few for a header`, bytes.length)
   const is64 = bytes[4] === 2
@@ -70,10 +86,12 @@ export function readElf(bytes: Uint8Array): ElfFile {
   if (tableOffset === 0) return { ...file, sections: [] }
   if (entryBytes < (is64 ? 64 : 40)) throw bad(`section headers of ${entryBytes} bytes are too short`, is64 ? 58 : 46)
   if (tableOffset + entryBytes > bytes.length) throw bad('the section table lies outside the file', tableOffset)
+  fetch(tableOffset, entryBytes)
   // Counts that do not fit their 16 bits stand in the first section header instead.
   if (count === 0) count = word(tableOffset + (is64 ? 32 : 20))
   if (namesIndex === SHN_XINDEX) namesIndex = u32(tableOffset + (is64 ? 40 : 24))
   if (tableOffset + count * entryBytes > bytes.length) throw bad('the section table lies outside the file', tableOffset)
+  fetch(tableOffset, count * entryBytes)
   const raw: { name: number; section: Omit<ElfSection, 'name'> }[] = []
   for (let index = 0; index < count; index++) {
     const at = tableOffset + index * entryBytes
@@ -100,6 +118,7 @@ export function readElf(bytes: Uint8Array): ElfFile {
   }
   const names = raw[namesIndex]?.section
   const table = names && names.type !== SHT_NOBITS ? range(bytes, names) : new Uint8Array(0)
+  if (names && table.length > 0) fetch(names.offset, names.size)
   return { ...file, sections: raw.map(({ name, section }) => ({ ...section, name: stringAt(table, name) })) }
 }
 

@@ -99,8 +99,8 @@ export class WorkerFailedError extends KerndexError {
 
 /** The object was closed before the call. */
 export class ClosedError extends KerndexError {
-  constructor(message: string) {
-    super('CLOSED', message)
+  constructor(message: string, options?: ErrorOptions) {
+    super('CLOSED', message, {}, options)
   }
 }
 

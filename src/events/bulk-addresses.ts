@@ -147,7 +147,7 @@ export class AddressWriter {
       address,
       symbol: symbols.nameOf(id),
       offset: 0,
-      size: match?.size ?? symbols.sizeOf(id),
+      size: match?.symbol.id === id ? match.size : symbols.sizeOf(id),
       owner: symbols.ownerOf(id),
       aliases,
       reason: undefined,

@@ -2,14 +2,16 @@
 // gathered meanwhile.
 
 import { release } from 'node:os'
+import { BadFormatError } from '../core/errors.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
-import { type Absence, type FactFile, isAbsence, type Source } from '../sources/source.ts'
+import { type Absence, type BtfFile, type FactFile, isAbsence, type Source } from '../sources/source.ts'
+import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { Pacer } from './pacer.ts'
 import type { Handle, HostFacts } from './snapshot.ts'
-import { type LoaderThreads, loadSymbols } from './symbols.ts'
+import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
 import { Timeline } from './timeline.ts'
-import { loadTypes } from './types.ts'
+import { type LoadedTypes, loadTypes, NO_TYPES } from './types.ts'
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -24,59 +26,112 @@ export interface LoadOptions {
   /** Whether to load types; default true. */
   readonly types?: boolean
   readonly signal?: AbortSignal | undefined
+  /** Which symbols to keep; default all. */
+  readonly keep?: Keep | undefined
+  /** The modules whose types to load beside vmlinux; default all. */
+  readonly modules?: ReadonlySet<string> | undefined
+  /** What the load before this one remembers: what has not changed is taken over. */
+  readonly earlier?: LoadMemory | undefined
   /** Bytes of text a chunk; the result does not depend on it. */
-  readonly chunkBytes?: number
+  readonly chunkBytes?: number | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
+/** What a load leaves behind for the next one of the same source. */
+export interface LoadMemory {
+  readonly text: TextMemory
+  readonly types: LoadedTypes
+  readonly handle: Handle
+}
+
+/** A finished load. */
+export interface Loaded {
+  /** Of the new generation; that of the earlier load where nothing has changed. */
+  readonly handle: Handle
+  readonly memory: LoadMemory
+  readonly timeline: Timeline
+}
+
 /**
- * Loads a source.
- * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; NotReadableError, LimitError,
+ * Loads a source as the given generation.
+ * @throws NoPermissionError if addresses are hidden or kallsyms may not be read; BadFormatError if it is another kind of
+ * file; NotReadableError, LimitError,
  * WorkerFailedError, AbortedError
  */
-export async function loadKernel(
-  source: Source,
-  generation: number,
-  options: LoadOptions = {},
-): Promise<{ handle: Handle; timeline: Timeline }> {
+export async function loadKernel(source: Source, generation: number, options: LoadOptions = {}): Promise<Loaded> {
   const timeline = new Timeline()
   const pacer = new Pacer(options.signal)
-  const { threads, chunkBytes, onProgress } = options
+  const { threads, chunkBytes, onProgress, earlier, keep } = options
   pacer.check()
   const reader = source.openSymbols()
   const expected = reader.sizeHint
   const facts = gatherFacts(source)
-  const types =
-    options.types === false
-      ? Promise.resolve({ records: [], absences: [] })
-      : source
-          .btfFiles()
-          .then((files) =>
-            isAbsence(files) ? { records: [], absences: [files] } : loadTypes(files, { threads, pacer, timeline }),
-          )
-  const table = loadSymbols(reader, {
+  const symbols = loadSymbols(reader, {
     threads,
     pacer,
     timeline,
+    keep,
+    earlier: earlier?.text,
     facts: facts.then(({ modules }) => ({ ranges: modules === undefined ? [] : modules.flatMap(rangeOf) })),
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  // Both are waited for even when one fails, so that nothing is left running or unhandled.
-  const [symbols, sets, host] = await Promise.allSettled([table, types, facts])
-  if (symbols.status === 'rejected') throw symbols.reason
-  if (sets.status === 'rejected') throw sets.reason
-  if (host.status === 'rejected') throw host.reason
-  const { buffer, badCount, bad } = symbols.value
+  const types =
+    options.types === false ? Promise.resolve(NO_TYPES) : gatherTypes(source, facts, options, pacer, timeline)
+  // All are waited for even when one fails, so that nothing is left running or unhandled.
+  await Promise.allSettled([symbols, types, facts])
+  const [{ table, memory }, sets, host] = await Promise.all([symbols, types, facts])
+  // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
+  if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
+    throw new BadFormatError(
+      `none of the ${table.lines} lines is a symbol: ${source.description} holds no kallsyms text`,
+    )
+  }
+  if (earlier !== undefined && table === undefined && sameSets(sets, earlier.types)) {
+    return { handle: earlier.handle, memory: earlier, timeline }
+  }
   const handle: Handle = {
     kerndex: 1,
     generation,
-    symbols: buffer,
-    types: sets.value.records,
-    host: { ...host.value, absences: [...host.value.absences, ...sets.value.absences] },
-    skipped: { count: badCount, lines: bad },
+    symbols: table?.buffer ?? earlier!.handle.symbols,
+    types: sets.records,
+    host: { ...host, absences: [...host.absences, ...sets.absences] },
+    skipped:
+      table === undefined
+        ? earlier!.handle.skipped
+        : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
   }
-  return { handle, timeline }
+  return { handle, memory: { text: memory, types: sets, handle }, timeline }
+}
+
+async function gatherTypes(
+  source: Source,
+  facts: Promise<HostFacts>,
+  { threads, modules, earlier }: LoadOptions,
+  pacer: Pacer,
+  timeline: Timeline,
+): Promise<LoadedTypes> {
+  const files = await source.btfFiles()
+  if (isAbsence(files)) return { ...NO_TYPES, absences: [files] }
+  const { modules: loaded = [] } = await facts
+  const wanted = inLoadOrder(files, loaded).filter(
+    ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
+  )
+  return loadTypes(wanted, { threads, pacer, timeline }, earlier?.types)
+}
+
+/**
+ * Blobs in the order in which the kernel searches them (btf_find_by_name_kind, bpf_find_btf_id): vmlinux, then modules as
+ * they were loaded, which /proc/modules lists newest first. Those that it does not list come last, by name.
+ */
+function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
+  const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
+  const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
+  return [...files].sort((a, b) => rankOf(a) - rankOf(b))
+}
+
+function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
+  return a.records.length === b.records.length && a.records.every((record, i) => record === b.records[i])
 }
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */

@@ -6,6 +6,7 @@ import { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import type { Absence } from '../sources/source.ts'
+import type { LeftOut } from '../symbols/build.ts'
 import type { BadLine } from '../symbols/parse.ts'
 import { SymbolTable } from '../symbols/table.ts'
 
@@ -23,10 +24,14 @@ export interface HostFacts {
   readonly absences: readonly Absence[]
 }
 
-/** Lines of the kallsyms text that are no symbol lines. */
+/** Lines of the kallsyms text that are not in the table. */
 export interface SkippedLines {
+  /** How many are no symbol lines. */
   readonly count: number
+  /** The first of those. */
   readonly lines: readonly BadLine[]
+  /** How many symbols were left out because the caller asked for others. */
+  readonly leftOut: LeftOut
 }
 
 /** The structured-cloneable reference to a snapshot. Post it to any thread and attach it there; nothing is copied. */

@@ -1,9 +1,12 @@
 // kallsyms from a source to the finished table: the calling thread reads in slices and parses what no other thread has
 // taken; chunks are gathered in the order of the text, whoever parsed them.
 
+import { LimitError } from '../core/errors.ts'
 import type { ByteReader } from '../sources/reader.ts'
-import { type BuildFacts, type BuiltTable, TableBuilder } from '../symbols/build.ts'
+import type { BuildFacts } from '../symbols/assemble.ts'
+import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import { digestOf } from './digest.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import type { Threads } from './threads.ts'
@@ -17,6 +20,10 @@ export const CHUNK_BYTES = 512 * 1024
 
 /** A typical line, address to newline, for a guess at the number of symbols. */
 const TYPICAL_LINE = 45
+/** Symbols for which room is made before they are seen: more than any kernel has. */
+const MOST_EXPECTED = 1 << 21
+/** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
+const LONGEST_LINE = 16 * 1024 * 1024
 /** Lines parsed between two looks at the clock. */
 const LINES_A_SLICE = 1_000
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
@@ -31,24 +38,45 @@ export interface SymbolLoad {
   readonly timeline: Timeline
   /** What else is known of the host; awaited only when the text has been read. */
   readonly facts: Promise<BuildFacts>
+  /** Which symbols to keep; default all. */
+  readonly keep?: Keep | undefined
+  /** What an earlier load of the same text remembers: what has not changed since is not parsed again. */
+  readonly earlier?: TextMemory | undefined
   /** Bytes of text a chunk; the result does not depend on it. */
   readonly chunkBytes?: number
   /** Called with the bytes read so far. */
   readonly onProgress?: (bytes: number) => void
 }
 
+/** What a load leaves behind for the next one: the digests of its chunks, and the builder that gathered them. */
+export interface TextMemory {
+  readonly chunkBytes: number
+  readonly digests: readonly string[]
+  readonly builder: TableBuilder
+  readonly facts: BuildFacts
+}
+
+/** A finished load: the table, or undefined where nothing has changed since the earlier one. */
+export interface LoadedSymbols {
+  readonly table: BuiltTable | undefined
+  readonly memory: TextMemory
+}
+
 /** A stretch of whole lines on its way: in `text` from 0 to `end`. */
 interface Chunk {
+  /** Its place in the text, counted from 0. */
+  readonly number: number
   readonly text: Uint8Array<SharedArrayBuffer>
   readonly end: number
-  parsed: ParsedChunk | undefined
+  /** What came of it, once somebody has looked: without `parsed` it is what the earlier load had in this place. */
+  done: { readonly digest: string; readonly parsed: ParsedChunk | undefined } | undefined
 }
 
 /**
  * Loads the table from an open kallsyms text and closes it.
  * @throws NoPermissionError if addresses are hidden; NotReadableError if a read fails; WorkerFailedError, AbortedError
  */
-export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise<BuiltTable> {
+export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise<LoadedSymbols> {
   const pipeline = new Pipeline(reader, load)
   try {
     await pipeline.readAll()
@@ -57,19 +85,34 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
     reader.close()
     await pipeline.settle()
   }
-  const { timeline, pacer } = load
+  const { timeline, pacer, earlier } = load
   const facts = await load.facts
+  if (earlier !== undefined && pipeline.unchanged && sameRanges(facts, earlier.facts)) {
+    return { table: undefined, memory: earlier }
+  }
   const start = timeline.elapsed
-  const table = await pacer.drive(pipeline.builder.finish(facts))
+  const builder = await pipeline.takeBuilder()
+  const table = await pacer.drive(builder.finish(facts))
   timeline.record('merge', 'symbols', start)
-  return table
+  return { table, memory: { chunkBytes: pipeline.chunkBytes, digests: pipeline.digests, builder, facts } }
+}
+
+function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
+  return (
+    a.length === b.length &&
+    a.every((range, i) => range.owner === b[i]?.owner && range.start === b[i]?.start && range.end === b[i]?.end)
+  )
 }
 
 class Pipeline {
-  readonly builder: TableBuilder
+  readonly digests: string[] = []
+  readonly chunkBytes: number
+  /** Begun when it is certain that something has changed. */
+  #builder: TableBuilder | undefined
   readonly #reader: ByteReader
   readonly #load: SymbolLoad
-  readonly #chunkBytes: number
+  readonly #earlier: TextMemory | undefined
+  #queued = 0
   readonly #parser = new ChunkParser()
   /** All chunks that have not been gathered, in the order of the text. */
   readonly #chunks: Chunk[] = []
@@ -82,14 +125,38 @@ class Pipeline {
   constructor(reader: ByteReader, load: SymbolLoad) {
     this.#reader = reader
     this.#load = load
-    this.#chunkBytes = load.chunkBytes ?? CHUNK_BYTES
-    this.builder = new TableBuilder(reader.sizeHint > 0 ? Math.ceil(reader.sizeHint / TYPICAL_LINE) : undefined)
+    this.chunkBytes = load.chunkBytes ?? CHUNK_BYTES
+    // Chunks can only be recognised where they are cut as before.
+    this.#earlier = load.earlier?.chunkBytes === this.chunkBytes ? load.earlier : undefined
+  }
+
+  /** Whether every chunk is as it was in the earlier load, and none is missing. */
+  get unchanged(): boolean {
+    return this.#builder === undefined && this.digests.length === this.#earlier?.digests.length
+  }
+
+  /** The builder with everything gathered in it. */
+  async takeBuilder(): Promise<TableBuilder> {
+    return this.#builder ?? this.#beginBuilder(this.digests.length)
+  }
+
+  /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
+  async #beginBuilder(same: number): Promise<TableBuilder> {
+    const { sizeHint } = this.#reader
+    // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
+    const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
+    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
+    const builder = new TableBuilder(expected, this.#load.keep)
+    for (let i = 0; i < same && this.#earlier !== undefined; i++) {
+      await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
+    }
+    return builder
   }
 
   /** Reads the text to its end, cutting it into chunks behind newlines. */
   async readAll(): Promise<void> {
     const { timeline, pacer, onProgress } = this.#load
-    let text = this.#buffer(this.#chunkBytes)
+    let text = this.#buffer(this.chunkBytes)
     let filled = 0
     let total = 0
     let start = timeline.elapsed
@@ -97,9 +164,12 @@ class Pipeline {
       if (filled === text.length) {
         timeline.record('read', 'kallsyms', start)
         const cut = text.lastIndexOf(NEWLINE) + 1
-        const next = this.#buffer(Math.max(this.#chunkBytes, cut === 0 ? text.length * 2 : 0))
+        if (cut === 0 && text.length > LONGEST_LINE) {
+          throw new LimitError(`a line of more than ${LONGEST_LINE} bytes: this is no kallsyms text`)
+        }
+        const next = this.#buffer(Math.max(this.chunkBytes, cut === 0 ? text.length * 2 : 0))
         next.set(text.subarray(cut, filled))
-        if (cut > 0) this.#queue({ text, end: cut, parsed: undefined })
+        if (cut > 0) this.#queue(text, cut)
         filled -= cut
         text = next
         await this.#help(MOST_WAITING)
@@ -118,7 +188,7 @@ class Pipeline {
       }
     }
     timeline.record('read', 'kallsyms', start)
-    if (filled > 0) this.#queue({ text, end: filled, parsed: undefined })
+    if (filled > 0) this.#queue(text, filled)
     onProgress?.(total)
   }
 
@@ -126,7 +196,7 @@ class Pipeline {
   async finishChunks(): Promise<void> {
     while (this.#chunks.length > 0) {
       await this.#help(0)
-      if (this.#chunks.length > 0 && this.#chunks[0]?.parsed === undefined) await Promise.race(this.#running)
+      if (this.#chunks.length > 0 && this.#chunks[0]?.done === undefined) await Promise.race(this.#running)
       if (this.#failure !== undefined) throw this.#failure.error
     }
   }
@@ -136,7 +206,8 @@ class Pipeline {
     await Promise.all(this.#running)
   }
 
-  #queue(chunk: Chunk): void {
+  #queue(text: Uint8Array<SharedArrayBuffer>, end: number): void {
+    const chunk: Chunk = { number: this.#queued++, text, end, done: undefined }
     this.#chunks.push(chunk)
     this.#waiting.push(chunk)
   }
@@ -165,10 +236,10 @@ class Pipeline {
     while (this.#waiting.length > 0 && this.#running.size < threads.ready + 1 && threads.ready > 0) {
       const chunk = this.#waiting.shift()!
       const done = threads
-        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end })
+        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end, known: this.#earlier?.digests[chunk.number] })
         .then((result) => {
           timeline.adopt(result.spans)
-          if (result.did === 'parse') chunk.parsed = result.chunk
+          if (result.did === 'parse') chunk.done = { digest: result.digest, parsed: result.chunk }
         })
         .catch((error: unknown) => {
           this.#failure ??= { error }
@@ -180,6 +251,11 @@ class Pipeline {
 
   async #parseHere(chunk: Chunk): Promise<void> {
     const { pacer, timeline } = this.#load
+    const digest = digestOf(chunk.text.subarray(0, chunk.end))
+    if (digest === this.#earlier?.digests[chunk.number]) {
+      chunk.done = { digest, parsed: undefined }
+      return
+    }
     let start = timeline.elapsed
     for (let position = 0; position < chunk.end; ) {
       position = this.#parser.parse(chunk.text, position, chunk.end, LINES_A_SLICE)
@@ -188,24 +264,35 @@ class Pipeline {
       await pacer.pause()
       start = timeline.elapsed
     }
-    chunk.parsed = this.#parser.take()
+    chunk.done = { digest, parsed: this.#parser.take() }
     timeline.record('parse', 'kallsyms', start)
   }
 
   /** Gathers the parsed chunks that are next in the order of the text, and frees their buffers. */
   async #gather(): Promise<void> {
     const { pacer, timeline } = this.#load
-    while (this.#chunks[0]?.parsed !== undefined) {
-      const { parsed, text } = this.#chunks.shift()!
-      const start = timeline.elapsed
-      await pacer.drive(this.builder.append(parsed!, text))
-      timeline.record('gather', 'kallsyms', start)
-      if (text.length === this.#chunkBytes) this.#free.push(text)
+    for (;;) {
+      const chunk = this.#chunks[0]
+      if (chunk?.done === undefined) return
+      this.#chunks.shift()
+      const { digest, parsed } = chunk.done
+      if (parsed !== undefined) this.#builder ??= await this.#beginBuilder(chunk.number)
+      this.digests.push(digest)
+      if (this.#builder !== undefined) {
+        const start = timeline.elapsed
+        const steps =
+          parsed === undefined && this.#earlier !== undefined
+            ? this.#builder.appendFrom(this.#earlier.builder, chunk.number)
+            : this.#builder.append(parsed!, chunk.text)
+        await pacer.drive(steps)
+        timeline.record('gather', 'kallsyms', start)
+      }
+      if (chunk.text.length === this.chunkBytes) this.#free.push(chunk.text)
     }
   }
 
   #buffer(bytes: number): Uint8Array<SharedArrayBuffer> {
-    const free = bytes === this.#chunkBytes ? this.#free.pop() : undefined
+    const free = bytes === this.chunkBytes ? this.#free.pop() : undefined
     return free ?? new Uint8Array(new SharedArrayBuffer(bytes))
   }
 }

@@ -3,14 +3,21 @@
 import { threadId } from 'node:worker_threads'
 import { type BaseShape, indexTypes, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { type ErrorRecord, errorToRecord } from '../core/errors.ts'
-import { readBlob } from '../sources/blob.ts'
+import { arenaFor, readBlob } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import { digestOf } from './digest.ts'
 import { type AbsoluteSpan, absoluteNow, type Work } from './timeline.ts'
 
 /** A task for a loader thread. */
 export type LoaderTask =
-  | { readonly do: 'parse'; readonly text: SharedArrayBuffer; readonly end: number }
+  | {
+      readonly do: 'parse'
+      readonly text: SharedArrayBuffer
+      readonly end: number
+      /** The digest of an earlier load's stretch in this place: equal text is not parsed. */
+      readonly known?: string | undefined
+    }
   | { readonly do: 'base'; readonly file: BtfFile }
   | { readonly do: 'index'; readonly blobs: readonly NamedBlob[]; readonly base: BaseShape | undefined }
   | { readonly do: 'types'; readonly files: readonly BtfFile[]; readonly base: BaseShape | undefined }
@@ -23,13 +30,15 @@ export interface TypeFailure {
 
 export interface IndexedSets {
   readonly records: readonly TypeSetRecord[]
+  /** The identities of the files that were read, by module. */
+  readonly identities: readonly (readonly [module: string, identity: string])[]
   readonly failures: readonly TypeFailure[]
 }
 
 /** What each task gives, with the work it consisted of. */
 export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (
-  | { readonly did: 'parse'; readonly chunk: ParsedChunk }
-  | { readonly did: 'base'; readonly blob: NamedBlob; readonly shape: BaseShape }
+  | { readonly did: 'parse'; readonly digest: string; readonly chunk: ParsedChunk | undefined }
+  | { readonly did: 'base'; readonly blob: NamedBlob; readonly identity: string; readonly shape: BaseShape }
   | { readonly did: 'index'; readonly sets: IndexedSets }
 )
 
@@ -46,18 +55,21 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
   }
   switch (task.do) {
     case 'parse': {
+      const text = new Uint8Array(task.text, 0, task.end)
+      const digest = digestOf(text)
+      if (digest === task.known) return { did: 'parse', spans, digest, chunk: undefined }
       const chunk = timed('parse', 'kallsyms', () => {
-        parser.parse(new Uint8Array(task.text), 0, task.end)
+        parser.parse(text, 0, task.end)
         return parser.take()
       })
-      return { did: 'parse', spans, chunk }
+      return { did: 'parse', spans, digest, chunk }
     }
     case 'base': {
       const { module, path } = task.file
       const start = absoluteNow()
-      const bytes = await readBlob(path)
+      const { bytes, identity } = await readBlob(path)
       spans.push({ work: 'read', what: module, thread: threadId, start, end: absoluteNow() })
-      return { did: 'base', spans, blob: { name: module, bytes }, shape: readShape(bytes) }
+      return { did: 'base', spans, blob: { name: module, bytes }, identity, shape: readShape(bytes) }
     }
     case 'index': {
       const what = task.blobs.length === 1 ? (task.blobs[0]?.name ?? '') : `${task.blobs.length} modules`
@@ -66,22 +78,34 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
     case 'types': {
       const blobs: NamedBlob[] = []
       const failures: TypeFailure[] = []
+      const identities: [string, string][] = []
+      const arena = arenaFor(task.files.length)
       const start = absoluteNow()
       for (const { module, path } of task.files) {
         try {
-          blobs.push({ name: module, bytes: await readBlob(path) })
+          const { bytes, identity } = await readBlob(path, undefined, arena)
+          blobs.push({ name: module, bytes })
+          identities.push([module, identity])
         } catch (error) {
           failures.push({ module, error: errorToRecord(error) })
         }
       }
       spans.push({ work: 'read', what: `${blobs.length} modules`, thread: threadId, start, end: absoluteNow() })
       const sets = timed('index', `${blobs.length} modules`, () => indexBlobs(blobs, task.base))
-      return { did: 'index', spans, sets: { records: sets.records, failures: [...failures, ...sets.failures] } }
+      return {
+        did: 'index',
+        spans,
+        sets: { records: sets.records, identities, failures: [...failures, ...sets.failures] },
+      }
     }
   }
 }
 
 function indexBlobs(blobs: readonly NamedBlob[], base: BaseShape | undefined): IndexedSets {
   const { records, failures } = indexTypes(blobs, base)
-  return { records, failures: failures.map(({ name, error }) => ({ module: name, error: errorToRecord(error) })) }
+  return {
+    records,
+    identities: [],
+    failures: failures.map(({ name, error }) => ({ module: name, error: errorToRecord(error) })),
+  }
 }

@@ -35,6 +35,8 @@ export class Threads<Task, Result> {
   readonly count: number
   readonly #pool: Promise<import('piscina').Piscina>
   #ready = 0
+  /** What the last idle thread died of. */
+  #death: unknown
   #closed = false
   /** Resolves when the first thread answers. */
   readonly started: Promise<void>
@@ -43,16 +45,26 @@ export class Threads<Task, Result> {
   constructor(worker: URL, count: number) {
     this.count = count
     // Loaded only here: a load without threads must not pay for it.
-    this.#pool = import('piscina').then(
-      ({ Piscina }) =>
-        new Piscina({
-          filename: worker.href,
-          minThreads: count,
-          maxThreads: count,
-          idleTimeout: Number.POSITIVE_INFINITY,
-          recordTiming: false,
+    this.#pool = import('piscina').then(({ Piscina }) => {
+      const pool = new Piscina({
+        filename: worker.href,
+        minThreads: count,
+        maxThreads: count,
+        idleTimeout: Number.POSITIVE_INFINITY,
+        recordTiming: false,
+      })
+      // Without a listener the death of an idle thread would be an uncaught exception.
+      pool.on('error', (error) => {
+        this.#death = error
+      })
+      // Threads that die as they start are not replaced; once none is left, nobody would ever take what still waits.
+      pool.on('workerDestroy', () =>
+        queueMicrotask(() => {
+          if (!this.#closed && pool.threads.length === 0) void pool.destroy()
         }),
-    )
+      )
+      return pool
+    })
     const hellos = Array.from({ length: count }, async () => {
       const pool = await this.#pool
       await pool.run(HELLO)
@@ -81,8 +93,10 @@ export class Threads<Task, Result> {
       reply = (await pool.run(task)) as Answer<Result> // The worker's entry point returns `answer(…)` of this task type.
     } catch (error) {
       if (error instanceof KerndexError) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new WorkerFailedError(`a thread ended before its task was done: ${why}`, { cause: error })
+      if (this.#closed) throw new ClosedError('these threads were closed while they had a task', { cause: error })
+      const cause = this.#death ?? error
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new WorkerFailedError(`a thread ended before its task was done: ${why}`, { cause })
     }
     if ('error' in reply) throw errorFromRecord(reply.error)
     return reply.value

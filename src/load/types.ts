@@ -1,14 +1,16 @@
 // BTF blobs from a source to indexed type sets: vmlinux first, because all others are split on it, then the modules side
 // by side. p-limit bounds how many files are open at once.
 
+import { statSync } from 'node:fs'
 import pLimit from 'p-limit'
 import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
-import { type ErrorRecord, errorFromRecord, errorToRecord, KerndexError } from '../core/errors.ts'
-import { readBlob } from '../sources/blob.ts'
+import { errorToRecord, KerndexError } from '../core/errors.ts'
+import { arenaFor, readBlob } from '../sources/blob.ts'
+import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderThreads } from './symbols.ts'
-import type { IndexedSets, LoaderTask, TypeFailure } from './tasks.ts'
+import type { IndexedSets, LoaderResult, LoaderTask, TypeFailure } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Files open at the same time on the calling thread. */
@@ -25,113 +27,190 @@ export interface TypeLoad {
 /** The indexed sets, vmlinux first, and the blobs that could not be read or indexed. */
 export interface LoadedTypes {
   readonly records: readonly TypeSetRecord[]
+  /** The identities of the files that the sets come from, by module. */
+  readonly identities: ReadonlyMap<string, string>
   readonly absences: readonly Absence[]
 }
 
+/** No types at all. */
+export const NO_TYPES: LoadedTypes = { records: [], identities: new Map(), absences: [] }
+
 /**
  * Loads and indexes the blobs, of which the first has to be vmlinux. A module's blob that has vanished, may not be read or
- * is damaged becomes an absence; so does vmlinux, and then there are no types at all.
+ * is damaged becomes an absence; so does vmlinux, and then there are no types at all. Sets of an earlier load whose
+ * files are still the same are taken over.
  * @throws WorkerFailedError, AbortedError
  */
-export async function loadTypes(files: readonly BtfFile[], load: TypeLoad): Promise<LoadedTypes> {
+export async function loadTypes(
+  files: readonly BtfFile[],
+  load: TypeLoad,
+  earlier: LoadedTypes = NO_TYPES,
+): Promise<LoadedTypes> {
   const [base, ...modules] = files
-  if (base === undefined) return { records: [], absences: [] }
+  if (base === undefined) return NO_TYPES
   if (base.module !== 'vmlinux') {
-    return {
-      records: [],
-      absences: [{ what: 'btf/vmlinux', reason: 'not there, and module BTF means nothing without it' }],
-    }
+    const reason = 'not there, and module BTF means nothing without it'
+    return { ...NO_TYPES, absences: [{ what: 'btf/vmlinux', reason }] }
   }
-  const sets = await (load.threads === undefined
-    ? loadHere(base, modules, load)
-    : loadInPool(base, modules, load, load.threads))
+  const known = await unchanged(files, earlier)
+  const knownBase = known.get(base.module)
+  let sets: IndexedSets
+  if (knownBase === undefined) {
+    known.clear()
+    sets = await (load.threads === undefined
+      ? loadAllHere(base, modules, load)
+      : loadAllInPool(base, modules, load, load.threads))
+  } else {
+    const fresh = modules.filter(({ module }) => !known.has(module))
+    sets = await loadModules(fresh, knownBase, load)
+  }
   const order = new Map(files.map(({ module }, position) => [module, position]))
   const position = (name: string) => order.get(name) ?? 0
+  const identities = new Map(sets.identities)
+  for (const name of known.keys()) identities.set(name, earlier.identities.get(name) ?? '')
   return {
-    records: [...sets.records].sort((a, b) => position(a.name) - position(b.name)),
+    records: [...known.values(), ...sets.records].sort((a, b) => position(a.name) - position(b.name)),
+    identities,
     absences: [...sets.failures]
       .sort((a, b) => position(a.module) - position(b.module))
       .map(({ module, error }) => ({ what: `btf/${module}`, reason: error.message })),
   }
 }
 
-async function loadInPool(
+/** Loads modules beside a vmlinux that is loaded already. */
+async function loadModules(modules: readonly BtfFile[], base: TypeSetRecord, load: TypeLoad): Promise<IndexedSets> {
+  if (modules.length === 0) return { records: [], identities: [], failures: [] }
+  const shape = readShape(new Uint8Array(base.blob, base.blobOffset, base.blobLength))
+  return load.threads === undefined
+    ? loadModulesHere(modules, shape, load)
+    : loadModulesInPool(modules, shape, load, load.threads, [])
+}
+
+/** The sets of an earlier load whose files have not been replaced since. */
+async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promise<Map<string, TypeSetRecord>> {
+  const known = new Map<string, TypeSetRecord>()
+  if (earlier.records.length === 0) return known
+  const records = new Map(earlier.records.map((record) => [record.name, record]))
+  for (const { module, path } of files) {
+    const record = records.get(module)
+    if (record === undefined) continue
+    const now = statSync(path, { throwIfNoEntry: false })
+    if (now !== undefined && identityOf(now) === earlier.identities.get(module)) known.set(module, record)
+  }
+  return known
+}
+
+async function loadAllInPool(
   base: BtfFile,
   modules: readonly BtfFile[],
-  { timeline }: TypeLoad,
+  load: TypeLoad,
   threads: LoaderThreads,
 ): Promise<IndexedSets> {
-  const run = async (task: LoaderTask) => {
-    const result = await threads.run(task)
-    timeline.adopt(result.spans)
-    return result
-  }
-  let blob: NamedBlob
-  let shape: BaseShape
+  const { timeline } = load
+  let result: LoaderResult
   try {
-    const result = await run({ do: 'base', file: base })
-    if (result.did !== 'base') throw new TypeError('a loader thread answered another task')
-    ;({ blob, shape } = result)
+    result = await threads.run({ do: 'base', file: base })
   } catch (error) {
-    return { records: [], failures: [failureOf(base.module, error)] }
+    return { records: [], identities: [], failures: [failureOf(base.module, error)] }
   }
+  if (result.did !== 'base') throw new TypeError('a loader thread answered another task')
+  timeline.adopt(result.spans)
+  const { blob, shape, identity } = result
+  const index: LoaderTask = { do: 'index', blobs: [blob], base: undefined }
+  const sets = await loadModulesInPool(modules, shape, load, threads, [index])
+  return { ...sets, identities: [[base.module, identity], ...sets.identities] }
+}
+
+/** Reads and indexes modules in batches, beside other tasks of the pool. */
+async function loadModulesInPool(
+  modules: readonly BtfFile[],
+  shape: BaseShape,
+  { timeline }: TypeLoad,
+  threads: LoaderThreads,
+  beside: readonly LoaderTask[],
+): Promise<IndexedSets> {
   const limit = pLimit(threads.count)
   const batchSize = Math.max(1, Math.ceil(modules.length / (threads.count * BATCHES_A_THREAD)))
-  const tasks: LoaderTask[] = [{ do: 'index', blobs: [blob], base: undefined }]
+  const tasks = [...beside]
   for (let at = 0; at < modules.length; at += batchSize) {
     tasks.push({ do: 'types', files: modules.slice(at, at + batchSize), base: shape })
   }
-  const results = await Promise.all(tasks.map((task) => limit(() => run(task))))
+  const results = await Promise.all(tasks.map((task) => limit(() => threads.run(task))))
+  for (const { spans } of results) timeline.adopt(spans)
   const sets = results.flatMap((result) => (result.did === 'index' ? [result.sets] : []))
   return {
     records: sets.flatMap(({ records }) => records),
+    identities: sets.flatMap(({ identities }) => identities),
     failures: sets.flatMap(({ failures }) => failures),
   }
 }
 
-async function loadHere(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
-  const { pacer, timeline } = load
-  const limit = pLimit(MOST_OPEN)
-  const failures: TypeFailure[] = []
-  const breathe = async () => {
-    if (pacer.due) await pacer.pause()
-  }
-  const read = async ({ module, path }: BtfFile): Promise<NamedBlob | undefined> => {
-    const start = timeline.elapsed
-    try {
-      const bytes = await readBlob(path, breathe)
-      timeline.record('read', module, start)
-      return { name: module, bytes }
-    } catch (error) {
-      failures.push(failureOf(module, error))
-      return undefined
-    }
-  }
-  const index = async (what: string, blobs: readonly NamedBlob[], shape: BaseShape | undefined) => {
-    const start = timeline.elapsed
-    const { records, failures: damaged } = await pacer.drive(indexTypesSteps(blobs, shape))
-    timeline.record('index', what, start)
-    failures.push(...damaged.map(({ name, error }) => failureOf(name, error)))
-    return records
-  }
-  const blob = await read(base)
-  if (blob === undefined) return { records: [], failures }
+async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
+  const read = await readHere([base], load)
+  const blob = read.blobs[0]
+  if (blob === undefined) return { records: [], identities: [], failures: read.failures }
   let shape: BaseShape
   try {
     shape = readShape(blob.bytes)
   } catch (error) {
-    return { records: [], failures: [failureOf(base.module, error)] }
+    return { records: [], identities: [], failures: [failureOf(base.module, error)] }
   }
-  const records = await index(base.module, [blob], undefined)
-  const blobs = (await Promise.all(modules.map((file) => limit(() => read(file))))).filter((b) => b !== undefined)
-  if (blobs.length > 0) records.push(...(await index(`${blobs.length} modules`, blobs, shape)))
-  return { records, failures }
+  const first = await indexHere(base.module, [blob], undefined, load)
+  const rest = await loadModulesHere(modules, shape, load)
+  return {
+    records: [...first.records, ...rest.records],
+    identities: [...read.identities, ...rest.identities],
+    failures: [...first.failures, ...rest.failures],
+  }
+}
+
+async function loadModulesHere(modules: readonly BtfFile[], shape: BaseShape, load: TypeLoad): Promise<IndexedSets> {
+  const { blobs, identities, failures } = await readHere(modules, load)
+  if (blobs.length === 0) return { records: [], identities, failures }
+  const sets = await indexHere(`${blobs.length} modules`, blobs, shape, load)
+  return { records: sets.records, identities, failures: [...failures, ...sets.failures] }
+}
+
+/** Reads blobs on the calling thread, a few files at a time. */
+async function readHere(files: readonly BtfFile[], { pacer, timeline }: TypeLoad) {
+  const limit = pLimit(MOST_OPEN)
+  const failures: TypeFailure[] = []
+  const identities: [string, string][] = []
+  const breathe = async () => {
+    if (pacer.due) await pacer.pause()
+  }
+  const arena = arenaFor(files.length)
+  const read = async ({ module, path }: BtfFile): Promise<NamedBlob[]> => {
+    const start = timeline.elapsed
+    try {
+      const { bytes, identity } = await readBlob(path, breathe, arena)
+      timeline.record('read', module, start)
+      identities.push([module, identity])
+      return [{ name: module, bytes }]
+    } catch (error) {
+      failures.push(failureOf(module, error))
+      return []
+    }
+  }
+  const blobs = (await Promise.all(files.map((file) => limit(() => read(file))))).flat()
+  return { blobs, identities, failures }
+}
+
+async function indexHere(
+  what: string,
+  blobs: readonly NamedBlob[],
+  shape: BaseShape | undefined,
+  { pacer, timeline }: TypeLoad,
+): Promise<IndexedSets> {
+  const start = timeline.elapsed
+  const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape))
+  timeline.record('index', what, start)
+  return { records, identities: [], failures: failures.map(({ name, error }) => failureOf(name, error)) }
 }
 
 /** A failure that concerns one blob only; what concerns the whole load is thrown on. */
 function failureOf(module: string, error: unknown): TypeFailure {
   const code = error instanceof KerndexError ? error.code : undefined
   if (code === undefined || code === 'WORKER_FAILED' || code === 'ABORTED' || code === 'CLOSED') throw error
-  const record: ErrorRecord = errorToRecord(errorFromRecord(errorToRecord(error)))
-  return { module, error: record }
+  return { module, error: errorToRecord(error) }
 }

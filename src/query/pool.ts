@@ -1,15 +1,20 @@
-// The query pool: bulk lookups shared out over threads, answered in order into typed arrays.
+// The query pool: bulk lookups shared out over threads, their answers put together in order.
 
 import { AbortedError } from '../core/errors.ts'
 import { Threads, workerUrl } from '../load/threads.ts'
-import type { BulkAnswer, SymbolTable } from '../symbols/table.ts'
-import type { QueryTask } from './tasks.ts'
+import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
+import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
+import type { QueryResult, QueryTask } from './tasks.ts'
 
 /** Addresses a task: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */
 export const BATCH = 32_768
-/** Below this many addresses the calling thread has answered before a thread could begin. */
-export const SMALL = 16_384
-/** Tasks under way for each thread: one at work and one waiting keeps it busy. */
+/** Below this many addresses the calling thread has answered before a thread could begin: half a batch of anything. */
+export const SMALL = BATCH / 2
+/** Names a task: each costs about ten times an address. */
+export const NAMES_BATCH = 8_192
+/** Symbols a task when a pattern is matched. */
+export const MATCH_BATCH = 32_768
+/** Tasks under way for each thread: one at work and one waiting keeps it busy, and bounds what is queued. */
 const TASKS_A_THREAD = 2
 
 /** How to run a bulk lookup. */
@@ -20,7 +25,7 @@ export interface BulkOptions {
 /** Threads that answer bulk lookups over whatever table they are given. Started on first use. */
 export class QueryPool {
   readonly #count: number
-  #threads: Threads<QueryTask, void> | undefined
+  #threads: Threads<QueryTask, QueryResult> | undefined
 
   /** `count` threads; 0 answers everything on the calling thread. */
   constructor(count: number) {
@@ -28,21 +33,119 @@ export class QueryPool {
   }
 
   /**
-   * The symbol and offset of every address, in order. At most a bounded number of batches is under way; an abort
-   * ends the call at the next batch and leaves the threads alive.
+   * What contains each address, in order: `SymbolTable.findMany` on the pool; on this thread where they are few.
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
   async findMany(table: SymbolTable, addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
-    const { signal } = options
+    throwIfAborted(options.signal)
+    if (this.#isSmall(addresses.length, BATCH)) return table.findMany(addresses)
+    const { ids, numbers } = await this.#fill('contain', table, addresses, options)
+    return { ids, offsets: numbers }
+  }
+
+  /**
+   * What starts at each address, in order: `SymbolTable.startingAtMany` on the pool.
+   * @throws AbortedError, WorkerFailedError, ClosedError
+   */
+  async startingAtMany(
+    table: SymbolTable,
+    addresses: BigUint64Array,
+    options: BulkOptions = {},
+  ): Promise<StartingAnswer> {
+    throwIfAborted(options.signal)
+    if (this.#isSmall(addresses.length, BATCH)) return table.startingAtMany(addresses)
+    const { ids, numbers } = await this.#fill('start', table, addresses, options)
+    return { ids, counts: numbers }
+  }
+
+  /**
+   * The symbols of each name, in order: `SymbolTable.namedMany` on the pool.
+   * @throws AbortedError, WorkerFailedError, ClosedError
+   */
+  async namedMany(table: SymbolTable, names: readonly string[], options: BulkOptions = {}): Promise<NamedAnswer> {
+    throwIfAborted(options.signal)
+    if (this.#isSmall(names.length, NAMES_BATCH)) return table.namedMany(names)
+    const packed = packNames(names)
+    const pieces: NamedAnswer[] = []
+    await this.#run(names.length, NAMES_BATCH, options.signal, async (threads, stretch) => {
+      const result = await threads.run({ do: 'name', table: table.buffer, names: packed, ...stretch })
+      if (result.did === 'name') pieces[stretch.from / NAMES_BATCH] = result.answer
+    })
+    const starts = new Uint32Array(names.length + 1)
+    const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.ids.length, 0))
+    let at = 0
+    pieces.forEach((piece, p) => {
+      ids.set(piece.ids, at)
+      for (let i = 1; i < piece.starts.length; i++) starts[p * NAMES_BATCH + i] = at + piece.starts[i]!
+      at += piece.ids.length
+    })
+    return { starts, ids }
+  }
+
+  /**
+   * The ids of the symbols whose names, and whose owners if asked, match a pattern, in table order.
+   * @throws AbortedError, WorkerFailedError, ClosedError
+   */
+  async matching(
+    table: SymbolTable,
+    pattern: Pattern,
+    options: BulkOptions & { readonly owner?: Pattern | undefined } = {},
+  ): Promise<Uint32Array> {
+    const { owner, signal } = options
     throwIfAborted(signal)
-    if (this.#count === 0 || addresses.length < SMALL) return table.findMany(addresses)
-    this.#threads ??= new Threads<QueryTask, void>(workerUrl('query'), this.#count)
-    const threads = this.#threads
-    const shared = sharedAddresses(addresses)
-    const answer = {
-      ids: new Uint32Array(new SharedArrayBuffer(addresses.length * 4)),
-      offsets: new Uint32Array(new SharedArrayBuffer(addresses.length * 4)),
+    if (this.#isSmall(table.size, MATCH_BATCH)) {
+      return Uint32Array.from(table.idsMatching(pattern, owner, 0, table.size))
     }
+    const pieces: Uint32Array[] = []
+    await this.#run(table.size, MATCH_BATCH, signal, async (threads, stretch) => {
+      const result = await threads.run({ do: 'match', table: table.buffer, pattern, owner, ...stretch })
+      if (result.did === 'match') pieces[stretch.from / MATCH_BATCH] = result.ids
+    })
+    const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      ids.set(piece, at)
+      at += piece.length
+    }
+    return ids
+  }
+
+  async close(): Promise<void> {
+    await this.#threads?.close()
+  }
+
+  /** Whether the calling thread would be done before a thread could begin. */
+  #isSmall(count: number, batch: number): boolean {
+    return this.#count === 0 || count * 2 < batch
+  }
+
+  /** Has the threads fill an id and a number for every address. */
+  async #fill(what: 'contain' | 'start', table: SymbolTable, addresses: BigUint64Array, { signal }: BulkOptions) {
+    const shared = sharedAddresses(addresses)
+    const ids = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
+    const numbers = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
+    const common = { table: table.buffer, addresses: shared, ids: ids.buffer, numbers: numbers.buffer }
+    await this.#run(addresses.length, BATCH, signal, async (threads, stretch) => {
+      await threads.run({ do: what, ...common, ...stretch })
+    })
+    return { ids, numbers }
+  }
+
+  /**
+   * Cuts `count` things into stretches and has them done, a bounded number at a time. An abort ends the call at the next
+   * stretch and leaves the threads alive: a signal on a running task would kill its thread and all its compiled code.
+   */
+  async #run(
+    count: number,
+    batch: number,
+    signal: AbortSignal | undefined,
+    work: (
+      threads: Threads<QueryTask, QueryResult>,
+      stretch: { from: number; to: number; cancelled: SharedArrayBuffer },
+    ) => Promise<void>,
+  ): Promise<void> {
+    this.#threads ??= new Threads<QueryTask, QueryResult>(workerUrl('query'), this.#count)
+    const threads = this.#threads
     const cancelled = new SharedArrayBuffer(4)
     const giveUp = () => {
       Atomics.store(new Int32Array(cancelled), 0, 1)
@@ -50,35 +153,21 @@ export class QueryPool {
     signal?.addEventListener('abort', giveUp, { once: true })
     let next = 0
     const lane = async () => {
-      while (next < addresses.length) {
+      while (next < count) {
         throwIfAborted(signal)
         const from = next
-        next = Math.min(addresses.length, from + BATCH)
-        await threads.run({
-          table: table.buffer,
-          addresses: shared,
-          ids: answer.ids.buffer,
-          offsets: answer.offsets.buffer,
-          from,
-          to: next,
-          cancelled,
-        })
+        next = Math.min(count, from + batch)
+        await work(threads, { from, to: next, cancelled })
       }
     }
     try {
       await Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
       throwIfAborted(signal)
-      return answer
-    } catch (error) {
-      giveUp()
-      throw error
     } finally {
+      // Whatever ended the call, stretches that are still queued need not be done.
+      giveUp()
       signal?.removeEventListener('abort', giveUp)
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#threads?.close()
   }
 }
 

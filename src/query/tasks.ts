@@ -1,34 +1,65 @@
-// What a query thread can be asked to do: answer a stretch of addresses that lies in shared memory, in place.
+// What a query thread can be asked to do over a shared table: answer a stretch of addresses or names, or match a pattern.
 
-import { SymbolTable } from '../symbols/table.ts'
+import type { NamedAnswer, PackedNames } from '../symbols/lookup-names.ts'
+import { type Pattern, SymbolTable } from '../symbols/table.ts'
 
-/** A stretch of addresses, and where the answers go. All four buffers are shared; nothing is copied. */
-export interface QueryTask {
+/** What every task carries. */
+interface Common {
   /** The symbol table's buffer. */
   readonly table: SharedArrayBuffer
-  readonly addresses: SharedArrayBuffer
-  readonly ids: SharedArrayBuffer
-  readonly offsets: SharedArrayBuffer
+  /** The stretch: addresses or names by position, or symbols by id. */
   readonly from: number
   readonly to: number
   /** One i32: not 0 once the caller has given up. */
   readonly cancelled: SharedArrayBuffer
 }
 
+/** A task for a query thread. Addresses and their answers are shared; answers of unknown length come back as arrays. */
+export type QueryTask = Common &
+  (
+    | {
+        /** `contain`: ids and offsets of what contains each address; `start`: first ids and counts of what starts there. */
+        readonly do: 'contain' | 'start'
+        readonly addresses: SharedArrayBuffer
+        readonly ids: SharedArrayBuffer
+        readonly numbers: SharedArrayBuffer
+      }
+    | { readonly do: 'name'; readonly names: PackedNames }
+    | { readonly do: 'match'; readonly pattern: Pattern; readonly owner: Pattern | undefined }
+  )
+
+/** What comes back. */
+export type QueryResult =
+  | { readonly did: 'fill' }
+  | { readonly did: 'name'; readonly answer: NamedAnswer }
+  | { readonly did: 'match'; readonly ids: Uint32Array }
+
 /** Tables by buffer: a generation is attached once a thread, not once a task, and forgotten with its buffer. */
 const attached = new WeakMap<SharedArrayBuffer, SymbolTable>()
 
-/** Answers a stretch; a caller that has given up is noticed before the work begins. */
-export function runQueryTask(task: QueryTask): void {
-  if (Atomics.load(new Int32Array(task.cancelled), 0) !== 0) return
+/** Does a task; one whose caller has given up is not begun. */
+export function runQueryTask(task: QueryTask): QueryResult {
+  if (Atomics.load(new Int32Array(task.cancelled), 0) !== 0) return { did: 'fill' }
   let table = attached.get(task.table)
   if (table === undefined) {
     table = new SymbolTable(task.table)
     attached.set(task.table, table)
   }
-  const count = task.to - task.from
-  table.findMany(new BigUint64Array(task.addresses, task.from * 8, count), {
-    ids: new Uint32Array(task.ids, task.from * 4, count),
-    offsets: new Uint32Array(task.offsets, task.from * 4, count),
-  })
+  const { from, to } = task
+  const count = to - from
+  switch (task.do) {
+    case 'contain':
+    case 'start': {
+      const addresses = new BigUint64Array(task.addresses, from * 8, count)
+      const ids = new Uint32Array(task.ids, from * 4, count)
+      const numbers = new Uint32Array(task.numbers, from * 4, count)
+      if (task.do === 'contain') table.findMany(addresses, { ids, offsets: numbers })
+      else table.startingAtMany(addresses, { ids, counts: numbers })
+      return { did: 'fill' }
+    }
+    case 'name':
+      return { did: 'name', answer: table.namedMany(task.names, from, to) }
+    case 'match':
+      return { did: 'match', ids: Uint32Array.from(table.idsMatching(task.pattern, task.owner, from, to)) }
+  }
 }

@@ -1,21 +1,54 @@
 // A whole file in shared memory: how BTF blobs are read.
 
+import { LimitError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 
+/** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
+export interface Blob {
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  readonly identity: string
+}
+
+/** The largest file that is read; vmlinux has about 6 MB of BTF, and ids and offsets of the format end long before this. */
+const LARGEST = 128 * 1024 * 1024
 /** The least room to begin with where the size is not known. */
 const LEAST_ROOM = 64 * 1024
+/** Bytes of an arena's pieces: what is not used of them takes address space only. */
+const ARENA_PIECE = 8 << 20
 
 /**
- * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size. `breathe` is awaited between reads, so that
- * a caller can bound how long its thread is held.
- * @throws NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
+ * Shared memory for many small files. A SharedArrayBuffer for each of thousands of modules would cost more than reading
+ * them: every one is mapped by itself, and passed to other threads by itself.
  */
-export async function readBlob(path: string, breathe?: () => Promise<void>): Promise<Uint8Array<SharedArrayBuffer>> {
+export class BlobArena {
+  #piece = new Uint8Array(new SharedArrayBuffer(0))
+  #used = 0
+
+  /** Room for so many bytes, at a multiple of eight. */
+  take(bytes: number): Uint8Array<SharedArrayBuffer> {
+    if (this.#used + bytes > this.#piece.length) {
+      this.#piece = new Uint8Array(new SharedArrayBuffer(Math.max(ARENA_PIECE, bytes)))
+      this.#used = 0
+    }
+    const room = this.#piece.subarray(this.#used, this.#used + bytes)
+    this.#used += Math.ceil(bytes / 8) * 8
+    return room
+  }
+}
+
+/**
+ * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size, or into an arena. `breathe` is awaited
+ * between reads, so that a caller can bound how long its thread is held.
+ * @throws LimitError; NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
+ */
+export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: BlobArena): Promise<Blob> {
   const reader = openReader(path)
   try {
-    let bytes = new Uint8Array(new SharedArrayBuffer(reader.sizeHint || LEAST_ROOM))
+    const room = Math.min(reader.sizeHint || LEAST_ROOM, LARGEST)
+    let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
     let length = 0
-    const probe = new Uint8Array(4096)
+    // From Buffer's pool: thousands of pages of their own would cost more than the reads.
+    const probe = Buffer.allocUnsafe(2048)
     for (;;) {
       // A full buffer is probably the whole file; a small probe finds out without growing it.
       const full = length === bytes.length
@@ -23,6 +56,7 @@ export async function readBlob(path: string, breathe?: () => Promise<void>): Pro
       const count = typeof got === 'number' ? got : await got
       if (count === 0) break
       if (full) {
+        if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
         const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
         wider.set(bytes)
         wider.set(probe.subarray(0, count), length)
@@ -31,11 +65,21 @@ export async function readBlob(path: string, breathe?: () => Promise<void>): Pro
       length += count
       if (breathe !== undefined) await breathe()
     }
-    if (length === bytes.length) return bytes
+    const { identity } = reader
+    if (arena) return { bytes: bytes.subarray(0, length), identity }
+    if (length === bytes.length) return { bytes, identity }
     const exact = new Uint8Array(new SharedArrayBuffer(length))
     exact.set(bytes.subarray(0, length))
-    return exact
+    return { bytes: exact, identity }
   } finally {
     reader.close()
   }
+}
+
+/** Files from which on an arena pays: a refresh that finds one new module should not set a piece aside for it. */
+const MANY_FILES = 16
+
+/** An arena for that many files; `undefined` for few, which get buffers of their own. */
+export function arenaFor(files: number): BlobArena | undefined {
+  return files < MANY_FILES ? undefined : new BlobArena()
 }

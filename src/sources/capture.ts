@@ -11,6 +11,9 @@ import { absenceOf, type Source, vmlinuxFirst } from './source.ts'
 
 const unpack = promisify(gunzip)
 
+/** The most bytes an optional file may unpack to: tens of times what the largest kernels have. */
+const LARGEST_FACT = 256 * 1024 * 1024
+
 /** The capture in a directory: `kallsyms`, and optionally `btf/NAME`, `modules`, `notes`, `version` and others. */
 export function captureSource(directory: string): Source {
   return {
@@ -30,7 +33,9 @@ export function captureSource(directory: string): Source {
       const folder = join(directory, 'btf')
       const names = await readdir(folder).catch((error: unknown) => absenceOf('btf', error))
       if (!Array.isArray(names)) return names
-      return vmlinuxFirst(names.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
+      const all = new Set(names)
+      const once = names.filter((name) => !(name.endsWith('.gz') && all.has(name.slice(0, -'.gz'.length))))
+      return vmlinuxFirst(once.map((name) => ({ module: name.replace(/\.gz$/, ''), path: join(folder, name) })))
     },
     async fact(name) {
       const path = join(directory, name)
@@ -38,7 +43,8 @@ export function captureSource(directory: string): Source {
         return await readFile(path)
       } catch (error) {
         const packed = await readFile(`${path}.gz`).catch(() => undefined)
-        return packed === undefined ? absenceOf(name, error) : unpack(packed)
+        if (packed === undefined) return absenceOf(name, error)
+        return unpack(packed, { maxOutputLength: LARGEST_FACT }).catch((damage: unknown) => absenceOf(name, damage))
       }
     },
   }

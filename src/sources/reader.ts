@@ -1,6 +1,6 @@
 // Files as streams of bytes: plain ones with synchronous reads of bounded length, `.gz` ones unpacked on zlib's threads.
 
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { NoPermissionError, NotReadableError } from '../core/errors.ts'
@@ -9,6 +9,8 @@ import { NoPermissionError, NotReadableError } from '../core/errors.ts'
 export interface ByteReader {
   /** The file's size in bytes if the file system tells one; /proc says 0 for files it makes up as they are read. */
   readonly sizeHint: number
+  /** Tells whether a file of this name is still the same one: its inode, size and time of change. */
+  readonly identity: string
   /**
    * Puts the next bytes at the start of `target` and says how many; 0 at the end. A number comes from a read that was
    * cheap enough to do at once, a promise from one that has to be waited for.
@@ -37,6 +39,11 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** What `ByteReader.identity` is, for a file that need not be opened. */
+export function identityOf(stat: { readonly ino: number; readonly size: number; readonly mtimeMs: number }): string {
+  return `${stat.ino}:${stat.size}:${stat.mtimeMs}`
+}
+
 /**
  * Opens a file for reading; a name that ends in `.gz` is unpacked on the way.
  * @throws NoPermissionError, NotReadableError
@@ -51,17 +58,18 @@ export function openReader(path: string): ByteReader {
   try {
     const stat = fstatSync(descriptor)
     if (stat.isDirectory()) throw new NotReadableError(`${path} is a directory, not a file`, { path })
-    return path.endsWith('.gz') ? gzipReader(path, descriptor, stat.size) : plainReader(path, descriptor, stat.size)
+    return path.endsWith('.gz') ? gzipReader(path, descriptor, stat) : plainReader(path, descriptor, stat)
   } catch (error) {
     closeSync(descriptor)
     throw error
   }
 }
 
-function plainReader(path: string, descriptor: number, sizeHint: number): ByteReader {
+function plainReader(path: string, descriptor: number, stat: Stats): ByteReader {
   let open = true
   return {
-    sizeHint,
+    sizeHint: stat.size,
+    identity: identityOf(stat),
     read(target) {
       try {
         return readSync(descriptor, target, 0, target.length, null)
@@ -79,7 +87,7 @@ function plainReader(path: string, descriptor: number, sizeHint: number): ByteRe
 /** How much larger kallsyms text and BTF blobs are than their gzip, for a guess at the size. */
 const TYPICAL_GZIP_RATIO = 6
 
-function gzipReader(path: string, descriptor: number, packedSize: number): ByteReader {
+function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
   const file = createReadStream(path, { fd: descriptor })
   const unpacked = createGunzip({ chunkSize: 256 * 1024 })
   // The pipeline's failure surfaces through the iterator; this only keeps it from being unhandled as well.
@@ -87,7 +95,8 @@ function gzipReader(path: string, descriptor: number, packedSize: number): ByteR
   const pieces: AsyncIterator<Buffer> = unpacked[Symbol.asyncIterator]()
   let rest: Uint8Array = new Uint8Array(0)
   return {
-    sizeHint: packedSize * TYPICAL_GZIP_RATIO,
+    sizeHint: stat.size * TYPICAL_GZIP_RATIO,
+    identity: identityOf(stat),
     async read(target) {
       if (rest.length === 0) {
         try {

@@ -1,6 +1,7 @@
 // From already symbolized text back to an address: by name, then module, then the size that the kernel prints.
 
-import type { KernelSymbol, SymbolTable } from '../symbols/table.ts'
+import type { KernelSymbol } from '../symbols/symbol.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 import type { FrameReason, RawFrame } from './frame.ts'
 
 /** What a name in a trace stands for. `symbol` is set where all candidates that are left start at one address. */

@@ -21,7 +21,12 @@ const ENTRY_NAME =
  */
 const TRAMPOLINE = /^(?:return_to_handler|(?:arch_rethook|__?kretprobe|kretprobe)_trampoline)$/
 
-const REASONS: Record<NothingReason, FrameReason> = { user: 'not_kernel', 'not kernel': 'no_symbol', gap: 'gap' }
+const REASONS: Record<NothingReason, FrameReason> = {
+  user: 'not_kernel',
+  'not kernel': 'no_symbol',
+  outside: 'no_symbol',
+  gap: 'gap',
+}
 
 /** How stacks are to be read. */
 export interface StackOptions {

@@ -17,9 +17,9 @@ export const TYPE_CODE = new Int8Array(256).fill(-1)
 for (let code = 0; code < TYPES.length; code++) TYPE_CODE[TYPES.charCodeAt(code)] = code
 
 const TEXT = new Uint8Array(TYPE_MASK + 1)
-for (const type of 'tTwW') TEXT[TYPES.indexOf(type)] = 1
+for (const type of 'tTwWi') TEXT[TYPES.indexOf(type)] = 1
 
-/** Whether a symbol is text: `t`, `T`, and `w`, `W`, as which weak functions appear. */
+/** Whether a symbol is text: `t`, `T`; `w`, `W`, as which weak functions appear; `i`, an indirect function of an ELF file. */
 export function isText(kind: number): boolean {
   return TEXT[kind & TYPE_MASK] === 1
 }
@@ -27,4 +27,12 @@ export function isText(kind: number): boolean {
 /** The type character of a symbol. */
 export function typeOf(kind: number): string {
   return TYPES[kind & TYPE_MASK] ?? '?'
+}
+
+const DATA = new Uint8Array(TYPE_MASK + 1)
+for (const type of 'bBdDrR') DATA[TYPES.indexOf(type)] = 1
+
+/** Whether a symbol is data in the sense of tracers: `b`, `d`, `r`, any case. Weak objects and absolutes are not. */
+export function isData(kind: number): boolean {
+  return DATA[kind & TYPE_MASK] === 1
 }

@@ -24,11 +24,12 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
  * | buckets, entries | the name index in compressed-row form: a bucket's first entry (u32), and entries that carry a
  *   fingerprint of the name's hash in the bits that ids do not need; in a bucket in file order |
  * | regions | where owners' memory begins and ends: see regions.ts |
+ * | size, outer, large | only in tables whose symbols have sizes of their own: see sized.ts |
  */
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',
   magic: 0x4d595344,
-  version: 1,
+  version: 2,
   sections: [
     'counts',
     'groups',
@@ -45,6 +46,9 @@ export const SYMBOL_LAYOUT = {
     'buckets',
     'entries',
     'regions',
+    'size',
+    'outer',
+    'large',
   ],
 } as const satisfies Layout<string>
 
@@ -64,7 +68,9 @@ export const COUNTS = {
   lines: 9,
   badLines: 10,
   regions: 11,
-  words: 12,
+  /** 1 where symbols have sizes of their own, 0 where a symbol reaches to the next. */
+  sized: 12,
+  words: 13,
 } as const
 
 /** Bits of a name reference that are the root's offset in the heap. */
@@ -91,6 +97,9 @@ export interface SymbolColumns {
   readonly buckets: Uint32Array
   readonly entries: Uint32Array
   readonly regions: Uint32Array
+  readonly size: Uint32Array
+  readonly outer: Uint32Array
+  readonly large: Uint32Array
 }
 
 /** Lays typed arrays over the sections of a buffer. */
@@ -117,6 +126,9 @@ export function symbolColumns(
     buckets: u32(sections.buckets),
     entries: u32(sections.entries),
     regions: u32(sections.regions),
+    size: u32(sections.size),
+    outer: u32(sections.outer),
+    large: u32(sections.large),
   }
 }
 
@@ -129,6 +141,8 @@ export function symbolSectionBytes(sizes: {
   ownerBytes: number
   bucketBits: number
   regionWords: number
+  sized: boolean
+  largeWords: number
 }): Record<SymbolSection, number> {
   return {
     counts: COUNTS.words * 4,
@@ -146,6 +160,9 @@ export function symbolSectionBytes(sizes: {
     buckets: (2 ** sizes.bucketBits + 1) * 4,
     entries: sizes.symbols * 4,
     regions: sizes.regionWords * 4,
+    size: sizes.sized ? sizes.symbols * 4 : 0,
+    outer: sizes.sized ? sizes.symbols * 4 : 0,
+    large: sizes.largeWords * 4,
   }
 }
 
@@ -158,12 +175,15 @@ export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const columns = symbolColumns(buffer, sections)
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0
+  const sizes = counts[COUNTS.sized] === 1 ? symbols : 0
   const agree =
     counts.length === COUNTS.words &&
     columns.low.length === symbols &&
     columns.kind.length === symbols &&
     columns.name.length === symbols &&
     columns.entries.length === symbols &&
+    columns.size.length === sizes &&
+    columns.outer.length === sizes &&
     columns.groups.length === GROUP_WORDS * counts[COUNTS.groups]! &&
     columns.ownerStart.length === counts[COUNTS.ownerRuns]! &&
     columns.ownerOf.length === counts[COUNTS.ownerRuns]! &&

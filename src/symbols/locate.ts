@@ -6,8 +6,11 @@ import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
 
-/** Why no symbol contains an address: it is a user address, outside of all kernel memory, or where nothing is known. */
-export type NothingReason = 'user' | 'not kernel' | 'gap'
+/**
+ * Why no symbol contains an address: it is a user address, outside of all kernel memory, outside of all sections of an
+ * ELF file, or where nothing is known.
+ */
+export type NothingReason = 'user' | 'not kernel' | 'outside' | 'gap'
 
 /** Which symbols may answer: all, only those whose type is text, or only the others. */
 export type KindFilter = 'all' | 'text' | 'data'
@@ -56,6 +59,12 @@ function regionRow({ regions }: SymbolColumns, half: number, low: number): numbe
   const at = (from - 1) * REGION_WORDS
   if (from === 0 || regions[at] !== half) return -1
   return regions[at + 2] !== half || low < regions[at + 3]! ? at : -1
+}
+
+/** The number of the owner of the memory at an address, or -1. */
+export function regionOwner(table: SymbolColumns, half: number, low: number): number {
+  const row = regionRow(table, half, low)
+  return row < 0 ? -1 : table.regions[row + 4]!
 }
 
 /** The region that holds an address, or undefined. */
@@ -147,13 +156,14 @@ export function candidatesAt(
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
   const { regions } = table
   if (regions.length === 0) return 'not kernel'
-  const lastRegion = regions.length - REGION_WORDS
-  const lastEnd = regions[lastRegion + 2]! * 2 ** 32 + regions[lastRegion + 3]!
-  const firstStart = regions[0]! * 2 ** 32 + regions[1]!
-  // As doubles these lose low bits, which is harmless: they only tell inside from outside.
-  const address = half * 2 ** 32 + low
-  if (address >= firstStart && address < lastEnd) return 'gap'
-  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && address < firstStart
+  const last = regions.length - REGION_WORDS
+  const below = (h: number, l: number) => half < h || (half === h && low < l)
+  const belowAll = below(regions[0]!, regions[1]!)
+  const endHigh = regions[last + 2]!
+  const endLow = regions[last + 3]!
+  // An end of zero is that of all addresses.
+  if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
+  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'
 }
 

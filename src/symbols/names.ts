@@ -56,7 +56,6 @@ export const PREFIXES: readonly string[] = [
   '__setup_',
   '__initcall__kmod_',
   '__mod_',
-  '__BTF_ID__func__bpf_lsm_',
   '__BTF_ID__func__',
   '__TRACE_SYSTEM_',
   'TRACE_SYSTEM_',

@@ -46,8 +46,13 @@ export interface PageIndex {
 /** A chunk number that no address has. */
 const END_MARK = 1 << 16
 
+/** Symbols worked on between two yields. */
+const SLICE = 16_384
+/** Chunks worked on between two yields: a few hundred symbols each at the most likely. */
+const CHUNKS_A_SLICE = 64
+
 /** Indexes the groups given as pairs (upper half, first id) over the table's `low` column of `count` symbols. */
-export function indexPages(pairs: Uint32Array, low: Uint32Array, count: number): PageIndex {
+export function* indexPages(pairs: Uint32Array, low: Uint32Array, count: number): Generator<void, PageIndex, void> {
   const groups = new Uint32Array((pairs.length / 2) * GROUP_WORDS)
   const directory: number[] = []
   const chunks: number[] = []
@@ -59,7 +64,7 @@ export function indexPages(pairs: Uint32Array, low: Uint32Array, count: number):
     groups[row + GROUP.firstId] = first
     const firstChunk = low[first]! >>> CHUNK_BITS
     const span = (low[end - 1]! >>> CHUNK_BITS) - firstChunk + 1
-    const populated = populatedChunks(low, first, end)
+    const populated = yield* populatedChunks(low, first, end)
     if (populated === undefined || populated.length * CELL_STRIDE + 2 * span > MOST_BYTES * (end - first)) continue
     groups[row + GROUP.firstChunk] = firstChunk
     groups[row + GROUP.span] = span
@@ -77,22 +82,32 @@ export function indexPages(pairs: Uint32Array, low: Uint32Array, count: number):
   for (let c = 0; c + 2 < chunks.length; c += 2) {
     if (chunks[c] === END_MARK) continue
     countCells(low, chunks[c + 1]!, chunks[c + 3]!, cells, (c / 2) * CELL_STRIDE)
+    if (c % CHUNKS_A_SLICE === 0) yield
   }
   return { groups, directory: Uint16Array.from(directory), chunks: Uint32Array.from(chunks), cells }
 }
 
 /** Pairs (chunk number, first id), or undefined if a chunk holds more symbols than its entries can count. */
-function populatedChunks(low: Uint32Array, first: number, end: number): number[] | undefined {
+function* populatedChunks(low: Uint32Array, first: number, end: number): Generator<void, number[] | undefined, void> {
   const pairs: number[] = []
-  let chunk = -1
-  for (let id = first; id < end; id++) {
+  for (let from = first; from < end; from += SLICE) {
+    noteChunks(low, from, Math.min(end, from + SLICE), pairs)
+    yield
+  }
+  for (let i = 1; i < pairs.length; i += 2) {
+    if ((i + 2 < pairs.length ? pairs[i + 2]! : end) - pairs[i]! > CELL_COUNT) return undefined
+  }
+  return pairs
+}
+
+function noteChunks(low: Uint32Array, from: number, to: number, pairs: number[]): void {
+  let chunk = pairs.length === 0 ? -1 : pairs[pairs.length - 2]!
+  for (let id = from; id < to; id++) {
     const number = low[id]! >>> CHUNK_BITS
     if (number === chunk) continue
-    if (pairs.length > 0 && id - pairs[pairs.length - 1]! > CELL_COUNT) return undefined
     pairs.push(number, id)
     chunk = number
   }
-  return end - pairs[pairs.length - 1]! > CELL_COUNT ? undefined : pairs
 }
 
 function countCells(low: Uint32Array, first: number, end: number, cells: Uint16Array, at: number): void {
@@ -104,23 +119,29 @@ function countCells(low: Uint32Array, first: number, end: number, cells: Uint16A
 }
 
 /** Sets CELL_UNSURE in the cells where it has to be, once the symbols' own marks are final. */
-export function markCells(index: PageIndex, kind: Uint8Array): void {
-  const { groups, chunks, cells } = index
+export function* markCells(index: PageIndex, kind: Uint8Array): Generator<void, void, void> {
+  const { groups, chunks } = index
   for (let row = 0; row < groups.length; row += GROUP_WORDS) {
     if (groups[row + GROUP.span] === 0) continue
     const firstId = groups[row + GROUP.firstId]!
     for (let chunk = groups[row + GROUP.chunks]!; chunks[2 * chunk] !== END_MARK; chunk++) {
-      const first = chunks[2 * chunk + 1]!
-      for (let cell = 0; cell + 1 < CELL_STRIDE; cell++) {
-        const at = chunk * CELL_STRIDE + cell
-        const end = first + (cells[at + 1]! & CELL_COUNT)
-        let unsure = false
-        // The symbol before the cell answers the addresses before the cell's first symbol.
-        for (let id = first + cells[at]! - 1; id < end && !unsure; id++) {
-          unsure = id < firstId || (kind[id]! & UNSURE) !== 0
-        }
-        if (unsure) cells[at]! |= CELL_UNSURE
-      }
+      markChunk(index, kind, chunk, firstId)
+      if (chunk % CHUNKS_A_SLICE === 0) yield
     }
+    yield
+  }
+}
+
+function markChunk({ chunks, cells }: PageIndex, kind: Uint8Array, chunk: number, firstId: number): void {
+  const first = chunks[2 * chunk + 1]!
+  for (let cell = 0; cell + 1 < CELL_STRIDE; cell++) {
+    const at = chunk * CELL_STRIDE + cell
+    const end = first + (cells[at + 1]! & CELL_COUNT)
+    let unsure = false
+    // The symbol before the cell answers the addresses before the cell's first symbol.
+    for (let id = first + cells[at]! - 1; id < end && !unsure; id++) {
+      unsure = id < firstId || (kind[id]! & UNSURE) !== 0
+    }
+    if (unsure) cells[at]! |= CELL_UNSURE
   }
 }

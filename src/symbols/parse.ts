@@ -29,7 +29,7 @@ export interface BadLine {
 /** At most this many bad lines are listed; all are counted, so a hostile file cannot fill the memory. */
 export const LISTED_BAD_LINES = 10_000
 
-/** The longest name a table holds. The kernel's own limit is 511 (KSYM_NAME_LEN - 1). */
+/** The longest name of a symbol or an owner that a table holds. The kernel's own limit is 511 (KSYM_NAME_LEN - 1). */
 export const LONGEST_NAME = 65_535
 
 /**
@@ -211,8 +211,9 @@ export class ChunkParser {
       const digits = p - first
       let c = p < end ? text[p]! : NEWLINE
       if (digits === 0 || digits > 16 || (c !== SPACE && c !== TAB)) {
-        const blank = digits === 0 && (c === NEWLINE || c === RETURN || c === SPACE || c === TAB)
-        p = this.#badLine(text, p, end, lines, blank ? 'blank' : 'address')
+        const over = c === NEWLINE || c === RETURN
+        const blank = digits === 0 && (over || c === SPACE || c === TAB)
+        p = this.#badLine(text, p, end, lines, blank ? 'blank' : over && digits <= 16 ? 'type' : 'address')
         continue
       }
       do c = ++p < end ? text[p]! : NEWLINE
@@ -258,6 +259,10 @@ export class ChunkParser {
         c = ++p < end ? text[p]! : NEWLINE
       }
       const nameEnd = p
+      if (nameEnd === nameStart || nameEnd - nameStart > LONGEST_NAME) {
+        p = this.#badLine(text, p, end, lines, 'name')
+        continue
+      }
       // Owner: `[name]`, or nothing for the core kernel.
       let belongs = 0
       if (c !== NEWLINE) {
@@ -265,20 +270,15 @@ export class ChunkParser {
         if (c === OPEN) {
           const from = p + 1
           while (c !== CLOSE && c > SPACE) c = ++p < end ? text[p]! : NEWLINE
-          if (c !== CLOSE || p === from) {
+          const length = p - from
+          if (c !== CLOSE || length === 0 || length > LONGEST_NAME) {
             p = this.#badLine(text, p, end, lines, 'owner')
             continue
           }
-          const length = p - from
           let same = length === ownerLength
           for (let i = 0; same && i < length; i++) same = text[from + i] === text[ownerStart + i]
           if (!same) {
-            const known = this.#ownerNumber(text, from, p)
-            if (known < 0) {
-              p = this.#badLine(text, p, end, lines, 'owner')
-              continue
-            }
-            ownerNumber = known
+            ownerNumber = this.#ownerNumber(text, from, p)
             ownerStart = from
             ownerLength = length
           }

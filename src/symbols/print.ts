@@ -2,7 +2,7 @@
 
 import { encodeName } from '../core/bytes.ts'
 import { CORE_OWNER } from './build.ts'
-import type { KernelSymbol } from './table.ts'
+import type { KernelSymbol } from './symbol.ts'
 
 const PIECE = 64 * 1024
 /** The longest line: an address, type and separators, a name and an owner of the greatest length. */

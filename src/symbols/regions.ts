@@ -30,6 +30,12 @@ export const MARKERS = {
   end: '_end',
 } as const
 
+/** Where a marker stands, as halves. */
+export interface MarkerAddress {
+  readonly high: number
+  readonly low: number
+}
+
 /** What the search for regions reads: columns by file position, their order as a table, and where the markers are. */
 export interface RegionInput {
   readonly high: Uint32Array
@@ -37,9 +43,11 @@ export interface RegionInput {
   readonly kind: Uint8Array
   readonly owner: Uint16Array
   readonly order: Uint32Array
+  /** Runs of ids with one owner: the first id of each, and the owner. */
+  readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
   readonly owners: readonly string[]
-  /** File positions of the core symbols named in MARKERS that exist. */
-  readonly markers: ReadonlyMap<string, number>
+  /** The core symbols named in MARKERS that exist. */
+  readonly markers: ReadonlyMap<string, MarkerAddress>
 }
 
 /** A region within one group: lower halves, `end` exclusive and at most 2^32. */
@@ -50,6 +58,8 @@ interface Region {
 }
 
 const CORE = 0
+/** Symbols worked on between two yields. */
+const SLICE = 16_384
 const PAGE = 4096
 const GROUP_END = 2 ** 32
 /** Owners of pages that the kernel makes for itself inside anybody's memory (kprobe slots, ftrace trampolines). */
@@ -67,10 +77,13 @@ export function* regionsOf(
   groups: Uint32Array,
   known: readonly MemoryRange[],
 ): Generator<void, Uint32Array, void> {
-  const { high, order, owner } = input
-  const trusted = trustedRanges(input, known)
-  const upperHalf = order.some((position) => owner[position] === CORE && high[position]! >= 0x8000_0000)
-  yield
+  const { order } = input
+  const trusted = yield* trustedRanges(input, known)
+  let upperHalf = false
+  for (let g = 0; g < groups.length; g += 2) {
+    const last = g + 3 < groups.length ? groups[g + 3]! : order.length
+    if (groups[g]! >= 0x8000_0000 && runsOf(input, groups[g + 1]!, last, CORE).length > 0) upperHalf = true
+  }
   const words: number[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
@@ -78,7 +91,7 @@ export function* regionsOf(
     const last = g + 3 < groups.length ? groups[g + 3]! : order.length
     // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
     if (half === 0 && upperHalf) continue
-    for (const { start, end, owner: number } of regionsOfGroup(input, half, first, last, trusted)) {
+    for (const { start, end, owner: number } of yield* regionsOfGroup(input, half, first, last, trusted)) {
       words.push(half, start, end === GROUP_END ? half + 1 : half, end === GROUP_END ? 0 : end, number)
     }
     yield
@@ -90,7 +103,10 @@ export function* regionsOf(
  * The known ranges that can be believed. Since 6.4 a module's memory is several pieces and /proc/modules gives the first
  * address with the total size: such a range misses most of the module's symbols, or overlaps another's, and is dropped.
  */
-function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<number, Region & { high: number }> {
+function* trustedRanges(
+  input: RegionInput,
+  known: readonly MemoryRange[],
+): Generator<void, Map<number, Region & { high: number }>, void> {
   const numbers = new Map(input.owners.map((name, number) => [name, number]))
   const ranges = new Map<number, Region & { high: number }>()
   for (const { owner, start, end } of known) {
@@ -100,6 +116,7 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
     const low = Number(start & 0xffff_ffffn)
     ranges.set(number, { high: half, start: low, end: low + Number(end - start), owner: number })
   }
+  if (ranges.size === 0) return ranges
   const inside = new Uint32Array(input.owners.length)
   const outside = new Uint32Array(input.owners.length)
   for (let i = 0; i < input.order.length; i++) {
@@ -109,6 +126,7 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
     const low = input.low[i]!
     if (input.high[i] === range.high && low >= range.start && low < range.end) inside[range.owner]!++
     else outside[range.owner]!++
+    if (i % SLICE === 0) yield
   }
   for (const number of [...ranges.keys()]) if (outside[number]! * 4 > inside[number]!) ranges.delete(number)
   const ascending = [...ranges.values()].sort((a, b) => a.high - b.high || a.start - b.start)
@@ -122,38 +140,45 @@ function trustedRanges(input: RegionInput, known: readonly MemoryRange[]): Map<n
 }
 
 /** The regions among the ids [first, last), whose addresses share their upper half. */
-function regionsOfGroup(
+function* regionsOfGroup(
   input: RegionInput,
   half: number,
   first: number,
   last: number,
   trusted: ReadonlyMap<number, Region & { high: number }>,
-): Region[] {
-  const fixed: Region[] = [...trusted.values()].filter((range) => range.high === half)
+): Generator<void, Region[], void> {
+  const ranges = [...trusted.values()].filter((range) => range.high === half).sort((a, b) => a.start - b.start)
   const core = coreRegion(input, half, first, last)
-  if (core !== undefined) fixed.push(core)
-  fixed.sort((a, b) => a.start - b.start)
-  const claimed = claimPages(input, first, last, fixed)
-  return splitAtHoles(input, first, last, overlay(fixed, claimed))
+  const fixed = core === undefined ? ranges : overlay([core], ranges)
+  const claimed = yield* claimPages(input, first, last, fixed)
+  return yield* splitAtHoles(input, first, last, overlay(fixed, claimed))
+}
+
+/** The runs of one owner's ids, cut to [first, last). */
+function runsOf({ runs }: RegionInput, first: number, last: number, owner: number): { first: number; end: number }[] {
+  const found: { first: number; end: number }[] = []
+  for (let run = 0; run < runs.start.length; run++) {
+    if (runs.owner[run] !== owner) continue
+    const from = Math.max(first, runs.start[run]!)
+    const end = Math.min(last, run + 1 < runs.start.length ? runs.start[run + 1]! : last)
+    if (from < end) found.push({ first: from, end })
+  }
+  return found
 }
 
 /** The core kernel's image within one group, or undefined where it has no symbol. */
 function coreRegion(input: RegionInput, half: number, first: number, last: number): Region | undefined {
-  const { high, low, owner, order, markers } = input
-  let firstCore = -1
-  let lastCore = -1
-  for (let id = first; id < last; id++) {
-    if (owner[order[id]!] !== CORE) continue
-    if (firstCore < 0) firstCore = id
-    lastCore = id
-  }
-  if (firstCore < 0) return undefined
-  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((position) => position !== undefined)
-  const here = begins.filter((position) => high[position] === half)
+  const { low, order, markers } = input
+  const runs = runsOf(input, first, last, CORE)
+  const firstCore = runs[0]?.first
+  const lastCore = (runs[runs.length - 1]?.end ?? 0) - 1
+  if (firstCore === undefined) return undefined
+  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((marker) => marker !== undefined)
+  const here = begins.filter(({ high }) => high === half)
   if (begins.length > 0 && here.length === 0) return undefined
-  const start = here.length > 0 ? Math.min(...here.map((position) => low[position]!)) : low[order[firstCore]!]!
+  const start = here.length > 0 ? Math.min(...here.map((marker) => marker.low)) : low[order[firstCore]!]!
   const end = markers.get(MARKERS.end)
-  if (end !== undefined && high[end] === half && low[end]! > start) return { start, end: low[end]!, owner: CORE }
+  if (end !== undefined && end.high === half && end.low > start) return { start, end: end.low, owner: CORE }
   // Without _end nothing says where the image ends: it reaches as far as an offset may, or to the next owner's page.
   const next = lastCore + 1 < last ? pageStart(low[order[lastCore + 1]!]!) : GROUP_END
   const lastLow = low[order[lastCore]!]!
@@ -161,14 +186,31 @@ function coreRegion(input: RegionInput, half: number, first: number, last: numbe
 }
 
 /** Regions of the owners whose memory is not known: page by page, to the owner with the most symbols there. */
-function claimPages(input: RegionInput, first: number, last: number, fixed: readonly Region[]): Region[] {
-  const { low, kind, owner, order, owners } = input
+function* claimPages(
+  input: RegionInput,
+  first: number,
+  last: number,
+  fixed: readonly Region[],
+): Generator<void, Region[], void> {
+  const { low, kind, owner, order, owners, runs } = input
   const regions: Region[] = []
   const builtin = owners.map((name) => name.startsWith(BUILTIN))
   const tally = new Map<number, number>()
   let f = 0
   let id = first
+  let run = 0
+  let pause = first + SLICE
   while (id < last) {
+    while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
+    if (runs.owner[run] === CORE) {
+      // The core's memory is known, so its symbols need no counting.
+      id = run + 1 < runs.start.length ? runs.start[run + 1]! : last
+      continue
+    }
+    if (id >= pause) {
+      yield
+      pause = id + SLICE
+    }
     const start = pageStart(low[order[id]!]!)
     tally.clear()
     let winner = -1
@@ -192,7 +234,9 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
     const taken = f < fixed.length && fixed[f]!.start < start + PAGE
     if (winner === CORE || (taken && !ownedByKernel)) continue
     const before = regions[regions.length - 1]
-    const contiguous = before !== undefined && before.owner === winner && start - before.end < MOST_OFFSET
+    // Pages that the kernel made for itself are allocations of their own, with unmapped pages between them.
+    const joins = before !== undefined && before.owner === winner && builtin[winner] !== true
+    const contiguous = joins && start - before.end < MOST_OFFSET
     // Between two stretches of one owner nobody else has a symbol, unless known memory lies there.
     const free = before === undefined || !fixed.some((region) => region.start < start && region.end > before.end)
     if (contiguous && free) before.end = start + PAGE
@@ -205,9 +249,10 @@ function claimPages(input: RegionInput, first: number, last: number, fixed: read
 function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[] {
   const result: Region[] = []
   let c = 0
+  let start = 0
   for (const region of fixed) {
     while (c < claimed.length && claimed[c]!.end <= region.start) result.push(claimed[c++]!)
-    let start = region.start
+    start = Math.max(start, region.start)
     while (c < claimed.length && claimed[c]!.start < region.end) {
       const claim = claimed[c++]!
       if (claim.start > start) result.push({ start, end: claim.start, owner: region.owner })
@@ -221,31 +266,32 @@ function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[]
 }
 
 /** Cuts the known holes out of regions: behind the core's section ends, and between a module's text and its data. */
-function splitAtHoles(input: RegionInput, first: number, last: number, regions: readonly Region[]): Region[] {
-  const { low, kind, owner, order, markers } = input
-  const ends = new Set<number>()
-  for (const name of MARKERS.sectionEnd) {
-    const position = markers.get(name)
-    if (position !== undefined && input.high[position] === input.high[order[first]!]) ends.add(low[position]!)
-  }
+function* splitAtHoles(
+  input: RegionInput,
+  first: number,
+  last: number,
+  regions: readonly Region[],
+): Generator<void, Region[], void> {
+  const { low, kind, owner, order } = input
   const result: Region[] = []
   let id = first
+  let pause = first + SLICE
   for (const region of regions) {
+    if (region.owner === CORE) {
+      result.push(...splitCore(input, first, last, region))
+      continue
+    }
     let start = region.start
     let previous = -1
-    while (id < last && low[order[id]!]! < region.start) id++
+    id = firstAtOrAbove(input, id, last, region.start)
     for (; id < last && low[order[id]!]! < region.end; id++) {
       const position = order[id]!
       if (owner[position] !== region.owner || (kind[position]! & LABEL) !== 0) continue
       const at = low[position]!
-      if (previous >= 0 && at !== low[previous]) {
-        let hole = -1
-        if (region.owner === CORE) {
-          if (ends.has(low[previous]!)) hole = pageEnd(low[previous]!)
-        } else if (isText(kind[previous]!) && !isText(kind[position]!)) {
-          hole = Math.max(pageStart(at), low[previous]! + 1)
-        }
-        if (hole >= 0 && hole < at) {
+      if (previous >= 0 && isText(kind[previous]!) && !isText(kind[position]!)) {
+        // Text and data that share a page have no hole between them.
+        const hole = pageStart(at)
+        if (hole > low[previous]! && hole < at) {
           result.push({ start, end: hole, owner: region.owner })
           start = at
         }
@@ -253,6 +299,48 @@ function splitAtHoles(input: RegionInput, first: number, last: number, regions: 
       previous = position
     }
     result.push({ start, end: region.end, owner: region.owner })
+    if (id >= pause) {
+      yield
+      pause = id + SLICE
+    }
   }
   return result
+}
+
+/** A core region without the holes behind the section ends in it: nothing lives there beyond the end marker's page. */
+function splitCore(input: RegionInput, first: number, last: number, region: Region): Region[] {
+  const { low, high, order, owner, markers } = input
+  const ends: number[] = []
+  for (const name of MARKERS.sectionEnd) {
+    const marker = markers.get(name)
+    if (marker !== undefined && marker.high === high[order[first]!]) ends.push(marker.low)
+  }
+  const result: Region[] = []
+  let start = region.start
+  for (const end of ends.sort((a, b) => a - b)) {
+    if (end < start || end >= region.end) continue
+    let next = firstAtOrAbove(input, first, last, end + 1)
+    while (next < last && owner[order[next]!] !== CORE) next++
+    const hole = pageEnd(end)
+    const after = next < last ? low[order[next]!]! : region.end
+    if (hole >= after || hole >= region.end) continue
+    result.push({ start, end: hole, owner: CORE })
+    start = Math.min(after, region.end)
+  }
+  if (start < region.end) result.push({ start, end: region.end, owner: CORE })
+  return result
+}
+
+/** The first id in [from, to) whose address is at or above `value`. */
+function firstAtOrAbove({ low, order }: RegionInput, from: number, to: number, value: number): number {
+  let at = from
+  let count = to - from
+  while (count > 0) {
+    const half = count >>> 1
+    if (low[order[at + half]!]! < value) {
+      at += half + 1
+      count -= half + 1
+    } else count = half
+  }
+  return at
 }

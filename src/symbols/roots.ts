@@ -3,6 +3,13 @@
 import { LimitError } from '../core/errors.ts'
 import { LONG_ROOT, ROOT_MASK } from './layout.ts'
 
+/** Where the bytes of the root at `offset` are in a heap. */
+export function rootAt(heap: Uint8Array, offset: number): { start: number; length: number } {
+  const length = heap[offset]!
+  if (length !== LONG_ROOT) return { start: offset + 1, length }
+  return { start: offset + 3, length: heap[offset + 1]! | (heap[offset + 2]! << 8) }
+}
+
 /** Collects roots; `add` gives the offset of a root in the heap, the same for equal bytes. */
 export class RootHeap {
   /** The heap so far; only the first `length` bytes count. */
@@ -50,12 +57,7 @@ export class RootHeap {
   /** Whether the root at `offset` is text[start, start + size). */
   equals(offset: number, text: Uint8Array, start: number, size: number): boolean {
     const bytes = this.bytes
-    let at = offset + 1
-    let length = bytes[offset]!
-    if (length === LONG_ROOT) {
-      length = bytes[at]! | (bytes[at + 1]! << 8)
-      at += 2
-    }
+    const { start: at, length } = rootAt(bytes, offset)
     if (length !== size) return false
     for (let i = 0; i < size; i++) if (bytes[at + i] !== text[start + i]) return false
     return true
@@ -77,6 +79,12 @@ export class RootHeap {
     for (let i = 0; i < size; i++) bytes[at + i] = text[start + i]!
     this.length = at + size
     return offset
+  }
+
+  /** Gives back what only `add` needs; the bytes stay. */
+  forgetHashes(): void {
+    this.#offsets = new Uint32Array(0)
+    this.#hashes = new Uint32Array(0)
   }
 
   #growHeap(least: number): void {

@@ -86,8 +86,8 @@ export function predecessor(table: SymbolColumns, group: GroupView, value: numbe
 }
 
 /** Which u32 of a u64 in memory is the upper half: depends on the machine's byte order. */
-const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0
-const LOWER = 1 - UPPER
+export const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0
+export const LOWER = 1 - UPPER
 
 /** Looks at an address for good where the plain search's symbol is marked UNSURE: gives the id, or NO_SYMBOL. */
 export type SecondLook = (group: GroupView, value: number, id: number) => number
@@ -324,4 +324,32 @@ function settle(
   else if ((table.kind[id]! & UNSURE) !== 0) id = second(group, value, id)
   ids[q] = id
   offsets[q] = id === NO_SYMBOL ? 0 : value - table.low[id]!
+}
+
+/** For each address the first id that starts exactly there, or NO_SYMBOL, and how many do. */
+export function findStarts(
+  table: SymbolColumns,
+  views: readonly GroupView[],
+  pairs: Readonly<Uint32Array>,
+  count: number,
+  ids: Uint32Array,
+  counts: Uint32Array,
+): void {
+  const { low } = table
+  let group = groupOf(views, -1)
+  for (let q = 0; q < count; q++) {
+    const half = pairs[2 * q + UPPER]!
+    if (half !== group.half) group = groupOf(views, half)
+    const value = pairs[2 * q + LOWER]!
+    const last = predecessor(table, group, value)
+    if (last < group.first || low[last] !== value) {
+      ids[q] = NO_SYMBOL
+      counts[q] = 0
+      continue
+    }
+    let first = last
+    while (first > group.first && low[first - 1] === value) first--
+    ids[q] = first
+    counts[q] = last - first + 1
+  }
 }

@@ -3,115 +3,54 @@
 
 import { formatAddress, joinAddress } from '../core/address.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
-import { UsageError } from '../core/errors.ts'
+import { AmbiguousError, NotFoundError, UsageError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
 import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
-import { COUNTS, LONG_ROOT, openSymbolColumns, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { COUNTS, openSymbolColumns, type SymbolColumns } from './layout.ts'
 import {
   answerAt,
-  type Candidate,
   candidatesAt,
   type KindFilter,
   type NothingReason,
   ownerOf,
   reasonAt,
+  regionOwner,
 } from './locate.ts'
-import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
-import { findAddresses, type GroupView, groupOf, groupViews, NO_SYMBOL, predecessor } from './search.ts'
-
-/** One symbol. Its fields are read from the shared table when they are asked for. */
-export class KernelSymbol {
-  readonly #table: SymbolTable
-  /** Its number in table order: by address, and at equal addresses as in the file. Valid for this snapshot only. */
-  readonly id: number
-
-  constructor(table: SymbolTable, id: number) {
-    this.#table = table
-    this.id = id
-  }
-
-  /** The name; bytes that are not UTF-8 appear as lone surrogates (see `decodeName`). */
-  get name(): string {
-    return this.#table.nameOf(this.id)
-  }
-
-  get address(): bigint {
-    return this.#table.addressOf(this.id)
-  }
-
-  /** The type character of nm(1) as kallsyms prints it. */
-  get type(): string {
-    return this.#table.typeOf(this.id)
-  }
-
-  /** `vmlinux`, a module, `bpf`, `__builtin__ftrace`, … */
-  get owner(): string {
-    return this.#table.ownerOf(this.id)
-  }
-
-  /** Bytes to the next distinct symbol or to the end of the owner's memory; 0 for a symbol that answers no address. */
-  get size(): number {
-    return this.#table.sizeOf(this.id)
-  }
-
-  toJSON(): { address: string; type: string; name: string; owner: string; size: number } {
-    return {
-      address: formatAddress(this.address),
-      type: this.type,
-      name: this.name,
-      owner: this.owner,
-      size: this.size,
-    }
-  }
-}
-
-/** What contains an address. Its lists are made when they are asked for. */
-export class SymbolMatch {
-  readonly #table: SymbolTable
-  readonly #found: readonly Candidate[] | undefined
-  readonly #id: number
-  /** Bytes from the symbol's start. */
-  readonly offset: number
-  /** Bytes from the symbol's start to its end. */
-  readonly size: number
-
-  /** `found` is what `candidatesAt` gave; undefined where the plain search's answer is the only one. */
-  constructor(table: SymbolTable, id: number, offset: number, size: number, found: readonly Candidate[] | undefined) {
-    this.#table = table
-    this.#id = id
-    this.offset = offset
-    this.size = size
-    this.#found = found
-  }
-
-  /** The primary name: the first alias in kallsyms order, as the kernel prints it. */
-  get symbol(): KernelSymbol {
-    return new KernelSymbol(this.#table, this.#id)
-  }
-
-  /** The other symbols that start at the same address, unless they are candidates of another owner. */
-  get aliases(): readonly KernelSymbol[] {
-    const others = this.#found ?? []
-    return this.#table
-      .startingAt(this.#table.addressOf(this.#id))
-      .filter(({ id }) => id !== this.#id && !others.some((candidate) => candidate.id === id))
-  }
-
-  /** Every symbol that may be meant, the answer first: more than one where owners' memory overlaps. */
-  get candidates(): readonly { readonly symbol: KernelSymbol; readonly offset: number }[] {
-    const address = this.#table.addressOf(this.#id) + BigInt(this.offset)
-    return (this.#found ?? [{ id: this.#id }]).map(({ id }) => {
-      const symbol = new KernelSymbol(this.#table, id)
-      return { symbol, offset: Number(address - symbol.address) }
-    })
-  }
-}
+import { type NamedAnswer, NameLookup, nameBytes, type PackedNames, packNames } from './lookup-names.ts'
+import {
+  findAddresses,
+  findStarts,
+  type GroupView,
+  groupOf,
+  groupViews,
+  NO_SYMBOL,
+  predecessor,
+  upperBound,
+} from './search.ts'
+import { SizedLookup } from './sized.ts'
+import { KernelSymbol, SymbolMatch } from './symbol.ts'
 
 /** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
 export interface BulkAnswer {
   readonly ids: Uint32Array
   readonly offsets: Uint32Array
 }
+
+/** Bulk answers of `startingAtMany`: the first id that starts at each address (NO_SYMBOL if none) and how many do. */
+export interface StartingAnswer {
+  readonly ids: Uint32Array
+  readonly counts: Uint32Array
+}
+
+/** Which owner's symbols a lookup by name considers. */
+export interface NameOptions {
+  readonly owner?: string | undefined
+  /** Also the names that compilers make of it: `.isra.0`, `.constprop.0`, `.llvm.123`, … Default no. */
+  readonly suffixes?: boolean
+}
+
+/** A pattern for whole names: a glob (`*`, `?`, `[…]`), or a regular expression, which may match anywhere. */
+export type Pattern = string | RegExp
 
 /** What a table consists of. */
 export interface SymbolCensus {
@@ -126,7 +65,7 @@ export interface SymbolCensus {
 /** How to look for what contains an address. */
 export interface AddressOptions {
   readonly kinds?: KindFilter
-  /** Bytes beyond which a symbol is no answer; default 1 MiB. */
+  /** Bytes beyond which a symbol is no answer; default 1 MiB, and without limit for a symbol with a size of its own. */
   readonly maxOffset?: number
 }
 
@@ -144,6 +83,25 @@ function split(address: bigint): { half: number; low: number } {
     : { half: halves.getUint32(0), low: halves.getUint32(4) }
 }
 
+/** What `ownerAt` says of memory that no known owner has. */
+export const HIDDEN_OWNER = 'hidden'
+
+/** Ids matched against a pattern between two yields of `matching`. */
+const MATCH_SLICE = 16_384
+
+function predicate(pattern: Pattern): (text: string) => boolean {
+  if (typeof pattern === 'string') return compileGlob(pattern)
+  // A sticky or global expression remembers where it stopped; a copy without those flags does not.
+  const stateless = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
+  return (text) => stateless.test(text)
+}
+
+/** Takes `MODULE:NAME` apart; a name without a colon has no owner. */
+export function splitQuery(query: string): { owner: string | undefined; name: string } {
+  const colon = query.indexOf(':')
+  return colon < 0 ? { owner: undefined, name: query } : { owner: query.slice(0, colon), name: query.slice(colon + 1) }
+}
+
 /** A symbol table over a shared buffer. */
 export class SymbolTable {
   /** The buffer, to hand to other threads. */
@@ -155,9 +113,9 @@ export class SymbolTable {
   readonly #columns: SymbolColumns
   readonly #groups: readonly GroupView[]
   readonly #heap: Buffer
-  readonly #idMask: number
-  readonly #bucketShift: number
+  readonly #names: NameLookup
   readonly #ownerNumbers: ReadonlyMap<string, number>
+  readonly #sized: SizedLookup | undefined
 
   /**
    * Attaches to a table's buffer.
@@ -169,21 +127,25 @@ export class SymbolTable {
     this.#columns = columns
     this.size = columns.low.length
     this.#groups = groupViews(columns)
-    const { heap, owners, counts } = columns
+    const { heap, owners } = columns
     this.#heap = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
     this.owners = Buffer.from(owners.buffer, owners.byteOffset, owners.byteLength)
       .toString('latin1')
       .slice(0, -1)
       .split('\0')
     this.#ownerNumbers = new Map(this.owners.map((name, number) => [name, number]))
-    const idBits = counts[COUNTS.idBits]!
-    this.#idMask = idBits === 32 ? NO_SYMBOL : 2 ** idBits - 1
-    this.#bucketShift = 32 - counts[COUNTS.bucketBits]!
+    this.#names = new NameLookup(columns)
+    this.#sized = columns.counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
   }
 
   /** Bytes of the shared buffer. */
   get byteLength(): number {
     return this.buffer.byteLength
+  }
+
+  /** Whether symbols have sizes of their own, as those of ELF files do, instead of reaching to the next. */
+  get sized(): boolean {
+    return this.#sized !== undefined
   }
 
   /** Digits of an address as this kernel prints it: 8 on 32-bit machines. */
@@ -249,21 +211,29 @@ export class SymbolTable {
     const columns = this.#columns
     const group = groupOf(this.#groups, half)
     const id = predecessor(columns, group, value)
-    if (id < group.first) return undefined
-    // Where this symbol and the next are both plain, the next one's start is the end.
+    if (id < group.first) return this.#sized && this.#atSized(this.#sized, half, value, options)
+    // Where this symbol and the next are both plain, the next one's start is the end. No sized symbol is.
     if (options === undefined && ((columns.kind[id]! | columns.kind[id + 1]!) & UNSURE) === 0) {
       const start = columns.low[id]!
       return new SymbolMatch(this, id, value - start, columns.low[id + 1]! - start, undefined)
     }
+    if (this.#sized !== undefined) return this.#atSized(this.#sized, half, value, options)
     const found = candidatesAt(columns, group, value, id, options?.kinds, options?.maxOffset)
     const answer = found[0]
     if (answer === undefined) return undefined
     return new SymbolMatch(this, answer.id, value - columns.low[answer.id]!, answer.size, found)
   }
 
+  #atSized(lookup: SizedLookup, half: number, low: number, options?: AddressOptions): SymbolMatch | undefined {
+    const found = lookup.candidates(half, low, options?.kinds, options?.maxOffset)
+    const answer = found[0]
+    return answer && new SymbolMatch(this, answer.id, answer.offset, answer.size, found)
+  }
+
   /** Why no symbol contains an address. Meaningful only where `at` gives nothing. */
   reasonFor(address: bigint): NothingReason {
     const { half, low } = split(address)
+    if (this.#sized !== undefined) return this.#sized.reason(half, low)
     return reasonAt(this.#columns, this.#groups[this.#groups.length - 1]?.half ?? 0, half, low)
   }
 
@@ -278,8 +248,16 @@ export class SymbolTable {
     return symbols
   }
 
+  /** The owner of the memory at an address: `vmlinux`, a module, a section, …; `hidden` where no known owner has it. */
+  ownerAt(address: bigint): string {
+    const { half, low } = split(address)
+    const owner = this.#sized?.owner(half, low) ?? regionOwner(this.#columns, half, low)
+    return owner < 0 ? HIDDEN_OWNER : this.owners[owner]!
+  }
+
   /** Every symbol of a name, in file order (the core kernel's first); of one owner if asked. */
-  named(name: string, options: { readonly owner?: string } = {}): KernelSymbol[] {
+  named(name: string, options: NameOptions = {}): KernelSymbol[] {
+    const ids = options.suffixes === true ? this.#names.withSuffixes(name) : this.#names.ids(encodeName(name))
     let owner = -1
     if (options.owner !== undefined) {
       const number = this.#ownerNumbers.get(options.owner)
@@ -287,46 +265,99 @@ export class SymbolTable {
       owner = number
     }
     const symbols: KernelSymbol[] = []
-    for (const id of this.idsNamed(encodeName(name))) {
+    for (const id of ids) {
       if (owner < 0 || ownerOf(this.#columns, id) === owner) symbols.push(new KernelSymbol(this, id))
     }
     return symbols
   }
 
-  /** The symbols whose whole name matches a glob (`*`, `?`, `[…]`), in table order; of owners that match one, if asked. */
-  *matching(glob: string, options: { readonly owner?: string } = {}): Generator<KernelSymbol> {
-    const matches = compileGlob(glob)
-    const ownerMatches = options.owner === undefined ? undefined : compileGlob(options.owner)
-    const wanted = ownerMatches && this.owners.map((name) => ownerMatches(name))
-    for (let id = 0; id < this.size; id++) {
-      if (wanted !== undefined && wanted[ownerOf(this.#columns, id)] === false) continue
-      if (matches(this.nameOf(id))) yield new KernelSymbol(this, id)
+  /**
+   * The one symbol of a name. `MODULE:NAME` or the option asks for one owner's.
+   * @throws NotFoundError if there is none; AmbiguousError with the candidates if there are several
+   */
+  require(query: string, options: NameOptions = {}): KernelSymbol {
+    const { name, owner } = splitQuery(query)
+    const found = this.named(name, owner === undefined ? options : { ...options, owner })
+    return this.#only(found, `a symbol named ${query}`)
+  }
+
+  /**
+   * The one symbol that starts at an address.
+   * @throws NotFoundError if there is none; AmbiguousError with the candidates if there are several
+   */
+  requireStartingAt(address: bigint): KernelSymbol {
+    return this.#only(this.startingAt(address), `a symbol that starts at ${formatAddress(address)}`)
+  }
+
+  /**
+   * What contains an address; in a sized table the innermost that does.
+   * @throws NotFoundError if nothing does; AmbiguousError if symbols of several owners may be meant
+   */
+  requireAt(address: bigint, options?: AddressOptions): SymbolMatch {
+    const match = this.at(address, options)
+    if (match === undefined) {
+      throw new NotFoundError(`no symbol contains ${formatAddress(address)}: ${this.reasonFor(address)}`)
     }
+    if (this.sized) return match
+    const symbols = match.candidates.map(({ symbol }) => symbol)
+    this.#only(symbols, `what contains ${formatAddress(address)}`)
+    return match
+  }
+
+  #only(found: readonly KernelSymbol[], what: string): KernelSymbol {
+    const [first, second] = found
+    if (first === undefined) throw new NotFoundError(`there is no such thing as ${what}`)
+    if (second === undefined) return first
+    const some = found.slice(0, 8).map(({ name, owner, address }) => `${name} [${owner}] ${formatAddress(address)}`)
+    const more = found.length > some.length ? `, and ${found.length - some.length} more` : ''
+    throw new AmbiguousError(`${what} is ambiguous: ${some.join(', ')}${more}; name the owner or the address`, found)
+  }
+
+  /** The symbols whose names match a pattern, in table order; of owners that match another, if asked. */
+  *matching(pattern: Pattern, options: { readonly owner?: Pattern | undefined } = {}): Generator<KernelSymbol> {
+    for (let from = 0; from < this.size; from += MATCH_SLICE) {
+      const ids = this.idsMatching(pattern, options.owner, from, Math.min(this.size, from + MATCH_SLICE))
+      for (const id of ids) yield new KernelSymbol(this, id)
+    }
+  }
+
+  /** The ids in [from, to) whose names, and whose owners if asked, match a pattern. */
+  idsMatching(pattern: Pattern, owner: Pattern | undefined, from: number, to: number): number[] {
+    const matches = predicate(pattern)
+    const ownerMatches = owner === undefined ? undefined : predicate(owner)
+    const wanted = ownerMatches && this.owners.map(ownerMatches)
+    const { ownerStart, ownerOf: owners } = this.#columns
+    const ids: number[] = []
+    let run = upperBound(ownerStart, 0, ownerStart.length, from) - 1
+    for (let id = from; id < to; run++) {
+      const end = Math.min(to, run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size)
+      if (wanted === undefined || wanted[owners[run]!] === true) {
+        for (; id < end; id++) if (matches(this.nameOf(id))) ids.push(id)
+      }
+      id = end
+    }
+    return ids
   }
 
   /** The ids of every symbol whose name is exactly these bytes, in file order. */
   idsNamed(name: Uint8Array): number[] {
-    const { buckets, entries, name: references } = this.#columns
-    const { prefix, rootStart, rootHash } = splitName(name, 0, name.length)
-    const hash = nameHash(rootHash, prefix)
-    const bucket = hash >>> this.#bucketShift
-    const mask = this.#idMask
-    const wanted = fingerprint(hash)
-    const ids: number[] = []
-    // Equal names share one reference, so bytes are compared once.
-    let known = -1
-    for (let i = buckets[bucket]!; i < buckets[bucket + 1]!; i++) {
-      const entry = entries[i]!
-      if (((entry ^ wanted) & ~mask) !== 0) continue
-      const id = (entry & mask) >>> 0
-      const reference = references[id]!
-      if (reference === known) ids.push(id)
-      else if (reference >>> ROOT_BITS === prefix && this.#rootEquals(reference & ROOT_MASK, name, rootStart)) {
-        known = reference
-        ids.push(id)
-      }
-    }
-    return ids
+    return Array.from(this.#names.ids(name))
+  }
+
+  /** Bulk `named`: the ids of the symbols of each name, in file order. Names [from, to) of a packed list if given. */
+  namedMany(names: readonly string[] | PackedNames, from = 0, to?: number): NamedAnswer {
+    const packed = 'ends' in names ? names : packNames(names)
+    return this.#names.many(packed, from, to ?? packed.ends.length)
+  }
+
+  /** Bulk `startingAt`: aliases have consecutive ids, so the first and their number say all. */
+  startingAtMany(
+    addresses: BigUint64Array,
+    into: StartingAnswer = { ids: new Uint32Array(addresses.length), counts: new Uint32Array(addresses.length) },
+  ): StartingAnswer {
+    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
+    findStarts(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.counts)
+    return into
   }
 
   /**
@@ -338,7 +369,8 @@ export class SymbolTable {
     into: BulkAnswer = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) },
   ): BulkAnswer {
     const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
+    if (this.#sized !== undefined) this.#sized.findMany(pairs, addresses.length, into.ids, into.offsets)
+    else findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
     return into
   }
 
@@ -347,20 +379,12 @@ export class SymbolTable {
     return answer < 0 ? NO_SYMBOL : answer
   }
 
+  /** A symbol's name; for the others of this kind see KernelSymbol. @throws UsageError if there is no such id */
   nameOf(id: number): string {
     this.#check(id)
-    const reference = this.#columns.name[id]!
-    const root = reference & ROOT_MASK
-    const heap = this.#heap
-    let start = root + 1
-    let length = heap[root]!
-    if (length === LONG_ROOT) {
-      length = heap[start]! | (heap[start + 1]! << 8)
-      start += 2
-    }
-    const text = decodeName(heap, start, start + length)
-    const prefix = reference >>> ROOT_BITS
-    return prefix === 0 ? text : PREFIXES[prefix]! + text
+    const { prefix, start, end } = nameBytes(this.#columns, id)
+    const root = decodeName(this.#heap, start, end)
+    return prefix === '' ? root : prefix + root
   }
 
   addressOf(id: number): bigint {
@@ -392,6 +416,7 @@ export class SymbolTable {
 
   sizeOf(id: number): number {
     this.#check(id)
+    if (this.#sized !== undefined) return this.#sized.sizeOf(id)
     const columns = this.#columns
     const { low, kind } = columns
     const group = this.#groupOfId(id)
@@ -404,19 +429,6 @@ export class SymbolTable {
     const owner = ownerOf(columns, id)
     const own = candidatesAt(columns, group, start, last).find((one) => ownerOf(columns, one.id) === owner)
     return own !== undefined && low[own.id] === start ? own.size : 0
-  }
-
-  #rootEquals(root: number, name: Uint8Array, start: number): boolean {
-    const heap = this.#columns.heap
-    let at = root + 1
-    let length = heap[root]!
-    if (length === LONG_ROOT) {
-      length = heap[at]! | (heap[at + 1]! << 8)
-      at += 2
-    }
-    if (length !== name.length - start) return false
-    for (let i = 0; i < length; i++) if (heap[at + i] !== name[start + i]) return false
-    return true
   }
 
   #check(id: number): void {

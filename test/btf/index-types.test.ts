@@ -95,6 +95,18 @@ describe('steps', () => {
   })
 })
 
+test('many small blobs are handled in steps too', () => {
+  const bytes = blob('deb61/mod/veth')
+  const blobs = Array.from({ length: 500 }, (_, i) => ({ name: `veth${i}`, bytes }))
+  const steps = indexTypesSteps(blobs, shapeOf(debian().set('vmlinux')!))
+  let yields = 0
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) yields++
+  expect(step.value.records.length).toBe(500)
+  // 500 times 530 words of types, 16,384 words a step.
+  expect(yields).toBeGreaterThan(2 * 16 + 7)
+})
+
 describe('a batch', () => {
   const shape = () => shapeOf(debian().set('vmlinux')!)
 

@@ -1,0 +1,66 @@
+// A cold process that reads a kernel's files plainly, loads them once, and tells how long each took.
+
+import { answer, coldTask } from '../lib/cold.ts'
+import { plainRead } from '../lib/plain-read.ts'
+
+export interface ColdLoad {
+  readonly from: string | undefined
+  readonly kallsyms: string
+  /** What the plain read reads: the files that the load reads too. */
+  readonly files: readonly string[]
+  /** Whether the plain read comes before the load or after it. */
+  readonly readFirst: boolean
+  readonly types: boolean
+  /** kerndex with so many threads, or a baseline's name. */
+  readonly by: number | string
+}
+
+export interface ColdLoadResult {
+  readonly importMs: number
+  readonly readMs: number
+  readonly loadMs: number
+  /** Processor time of the load on all threads, V8's compilers included. */
+  readonly cpuMs: number
+  readonly symbols: number
+}
+
+const task = coldTask<ColdLoad>()
+
+/** Times a load, on the clock and on all processors. */
+async function timed<T>(load: () => Promise<T>): Promise<{ result: T; loadMs: number; cpuMs: number }> {
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  const result = await load()
+  const loadMs = performance.now() - start
+  const { user, system } = process.cpuUsage(cpu)
+  return { result, loadMs, cpuMs: (user + system) / 1000 }
+}
+
+function timedRead(): number {
+  const start = performance.now()
+  plainRead(task.files)
+  return performance.now() - start
+}
+
+async function kerndex(threads: number): Promise<Omit<ColdLoadResult, 'readMs'>> {
+  const start = performance.now()
+  const { openKernel } = await import('../../src/index.ts')
+  const importMs = performance.now() - start
+  const { result, ...times } = await timed(() => openKernel({ from: task.from, threads, types: task.types }))
+  await result.close()
+  return { importMs, ...times, symbols: result.symbols.size }
+}
+
+async function baseline(name: string): Promise<Omit<ColdLoadResult, 'readMs'>> {
+  const start = performance.now()
+  const { BASELINES } = await import('../lib/baselines.ts')
+  const importMs = performance.now() - start
+  const load = BASELINES[name]
+  if (load === undefined) throw new RangeError(`no baseline is called ${name}`)
+  const { result, ...times } = await timed(() => load(task.kallsyms))
+  return { importMs, ...times, symbols: result.byAddress.length }
+}
+
+const before = task.readFirst ? timedRead() : undefined
+const load = typeof task.by === 'number' ? await kerndex(task.by) : await baseline(task.by)
+answer<ColdLoadResult>({ ...load, readMs: before ?? timedRead() })

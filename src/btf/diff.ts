@@ -1,0 +1,191 @@
+// Differences between the types of two kernels: what a tracer's author wants to know before an upgrade. Types are compared
+// by module, kind and name; ids mean nothing across kernels.
+import { plainDeclarations } from './c-declare.ts'
+import {
+  KIND_ENUM,
+  KIND_ENUM64,
+  KIND_FUNC,
+  KIND_STRUCT,
+  KIND_TYPEDEF,
+  KIND_UNION,
+  KIND_VAR,
+  type KindName,
+} from './format.ts'
+import { decodeType } from './type.ts'
+import type { TypeSet } from './type-set.ts'
+import type { Types } from './types.ts'
+
+/** A part of a type that differs: a member, a parameter, an enumerator, or the type's size or target. */
+export interface DetailChange {
+  readonly what: 'size' | 'member' | 'param' | 'returns' | 'value' | 'type'
+  /** The member's, parameter's or enumerator's name. */
+  readonly name?: string
+  /** As it was; absent if it is new. */
+  readonly from?: string
+  /** As it is; absent if it has gone. */
+  readonly to?: string
+}
+
+/** A type or function that differs. */
+export interface TypeChange {
+  readonly change: 'added' | 'removed' | 'changed'
+  readonly kind: KindName
+  readonly name: string
+  readonly module: string
+  readonly details: readonly DetailChange[]
+}
+
+/** What is compared. */
+export interface DiffOptions {
+  /** Only types and functions of that name. */
+  readonly name?: string
+  readonly kind?: KindName
+  /** Only this module, or `vmlinux`. */
+  readonly module?: string
+}
+
+const COMPARED: ReadonlySet<number> = new Set([
+  KIND_STRUCT,
+  KIND_UNION,
+  KIND_ENUM,
+  KIND_ENUM64,
+  KIND_TYPEDEF,
+  KIND_FUNC,
+  KIND_VAR,
+])
+
+/** A part of a type as text, under a name that says which part it is. */
+export interface Fact {
+  readonly what: DetailChange['what']
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * What changed from one kernel to another, in the order of modules and names. A type changes if its own members, size,
+ * parameters or values do; a change inside a named type it embeds is reported there.
+ */
+export function* diffTypes(from: Types, to: Types, options: DiffOptions = {}): Generator<TypeChange> {
+  const modules = options.module === undefined ? moduleNames(from, to) : [options.module]
+  for (const module of modules) {
+    const [before, after] = [collect(from.set(module), options), collect(to.set(module), options)]
+    for (const key of [...new Set([...before.keys(), ...after.keys()])].sort()) {
+      yield* compare(module, before.get(key), after.get(key))
+    }
+  }
+}
+
+function moduleNames(from: Types, to: Types): string[] {
+  const names = new Set([...from.sets, ...to.sets].map((set) => set.name))
+  names.delete('vmlinux')
+  return ['vmlinux', ...[...names].sort()]
+}
+
+interface Definition {
+  readonly set: TypeSet
+  readonly id: number
+}
+
+/** All definitions of a set by name and kind; enums of both widths count as one kind. */
+function collect(set: TypeSet | undefined, { name, kind }: DiffOptions): Map<string, Definition[]> {
+  const found = new Map<string, Definition[]>()
+  if (!set) return found
+  const add = (id: number): void => {
+    const number = set.kindNumberOf(id)
+    if (!COMPARED.has(number) || (kind !== undefined && set.kindOf(id) !== kind)) return
+    const own = set.nameOf(id)
+    if (own === '') return
+    const key = `${own}\0${number === KIND_ENUM64 ? KIND_ENUM : number}`
+    const list = found.get(key)
+    if (list) list.push({ set, id })
+    else found.set(key, [{ set, id }])
+  }
+  if (name === undefined) for (let id = set.firstId; id < set.endId; id++) add(id)
+  else for (const id of set.idsNamed(name)) add(id)
+  return found
+}
+
+function* compare(
+  module: string,
+  before: readonly Definition[] = [],
+  after: readonly Definition[] = [],
+): Generator<TypeChange> {
+  const olds = before.map((each) => ({ ...each, facts: factsOf(each.set, each.id) }))
+  const news = after.map((each) => ({ ...each, facts: factsOf(each.set, each.id) }))
+  // Definitions of one name that are the same in both kernels cancel out, whichever of several they are.
+  const rest = olds.filter((old) => {
+    const text = JSON.stringify(old.facts)
+    const same = news.findIndex((each) => JSON.stringify(each.facts) === text)
+    if (same >= 0) news.splice(same, 1)
+    return same < 0
+  })
+  for (let i = 0; i < Math.max(rest.length, news.length); i++) {
+    const [old, now] = [rest[i], news[i]]
+    const { set, id } = (now ?? old)!
+    const common = { kind: set.kindOf(id), name: set.nameOf(id), module }
+    if (!old || !now) yield { change: old ? 'removed' : 'added', ...common, details: [] }
+    else yield { change: 'changed', ...common, details: detail(old.facts, now.facts) }
+  }
+}
+
+function detail(before: readonly Fact[], after: readonly Fact[]): DetailChange[] {
+  const key = (fact: Fact): string => `${fact.what}\0${fact.name}`
+  const old = new Map(before.map((fact) => [key(fact), fact]))
+  const now = new Map(after.map((fact) => [key(fact), fact]))
+  const changes: DetailChange[] = []
+  for (const each of new Set([...old.keys(), ...now.keys()])) {
+    const [from, to] = [old.get(each), now.get(each)]
+    if (from?.text === to?.text) continue
+    const { what, name } = (from ?? to)!
+    changes.push({ what, ...(name !== '' && { name }), ...(from && { from: from.text }), ...(to && { to: to.text }) })
+  }
+  return changes
+}
+
+/** What there is to say of a type, part by part. */
+export function factsOf(set: TypeSet, id: number): Fact[] {
+  const type = decodeType(set, id)
+  const declare = (target: number): string => plainDeclarations(set).declare(target, '').replace(/\s+/g, ' ')
+  switch (type.kind) {
+    case 'STRUCT':
+    case 'UNION':
+      return [{ what: 'size', name: '', text: String(type.size) }, ...members(set, id, 0, 0)]
+    case 'ENUM':
+    case 'ENUM64':
+      return [
+        { what: 'size', name: '', text: String(type.size) },
+        ...type.values.map(({ name, value }): Fact => ({ what: 'value', name, text: String(value) })),
+      ]
+    case 'FUNC': {
+      const proto = decodeType(set, type.type)
+      if (proto.kind !== 'FUNC_PROTO') return []
+      const params = proto.params.map(({ name, type: param }, i): Fact => {
+        return { what: 'param', name: name || `#${i}`, text: `${i}: ${declare(param)}` }
+      })
+      const rest: Fact[] = proto.variadic ? [{ what: 'param', name: '...', text: `${params.length}: ...` }] : []
+      return [{ what: 'returns', name: '', text: declare(proto.returnType) }, ...params, ...rest]
+    }
+    case 'TYPEDEF':
+    case 'VAR':
+      return [{ what: 'type', name: '', text: declare(type.type) }]
+    default:
+      return []
+  }
+}
+
+/** Deepest nesting of anonymous structs that is looked into. */
+const MAX_NESTING = 32
+
+/** Named members with place and type; those of anonymous structs and unions as if they were the outer struct's. */
+function members(set: TypeSet, id: number, start: number, depth: number): Fact[] {
+  const type = decodeType(set, id)
+  if ((type.kind !== 'STRUCT' && type.kind !== 'UNION') || depth > MAX_NESTING) return []
+  return type.members.flatMap((member): Fact[] => {
+    const at = start + member.bitOffset
+    if (member.name === '') return members(set, member.type, at, depth + 1)
+    const bits = member.bits > 0 ? `:${member.bits}` : ''
+    const place = at % 8 === 0 && bits === '' ? `${at / 8}` : `${Math.floor(at / 8)}.${at % 8}${bits}`
+    const text = plainDeclarations(set).declare(member.type, '').replace(/\s+/g, ' ')
+    return [{ what: 'member', name: member.name, text: `${place}: ${text}` }]
+  })
+}

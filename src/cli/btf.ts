@@ -1,0 +1,190 @@
+// `kerndex btf dump|check|diff`: whole type sets, as text, against the rules, against each other.
+
+import { type Command, Option } from 'commander'
+import { dumpC } from '../btf/c-dump.ts'
+import { dumpModulesC } from '../btf/c-dump-modules.ts'
+import { checkBtf } from '../btf/check.ts'
+import { diffTypes, type TypeChange } from '../btf/diff.ts'
+import { KIND_NAMES, type KindName } from '../btf/format.ts'
+import { dumpRaw, rawType } from '../btf/raw.ts'
+import { decodeType } from '../btf/type.ts'
+import type { TypeSet } from '../btf/type-set.ts'
+import { KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
+import { openTypeFile, openTypes, readTypeFile } from '../load/open-types.ts'
+import { EXIT } from './exit.ts'
+import { interrupted } from './interrupt.ts'
+import { type CommonOptions, withCommonOptions } from './open.ts'
+import { note, write, writeJson } from './output.ts'
+import { typesOf } from './types.ts'
+
+interface DumpOptions extends CommonOptions {
+  readonly base?: string
+  readonly format: 'raw' | 'c' | 'json'
+  readonly unsorted?: boolean
+  readonly module?: readonly string[]
+  readonly root?: readonly string[]
+}
+
+interface CheckOptions extends CommonOptions {
+  readonly base?: string
+  readonly strict?: boolean
+}
+
+interface DiffCommandOptions extends CommonOptions {
+  readonly name?: string
+  readonly kind?: string
+  readonly module?: string
+}
+
+export function addBtfCommand(program: Command): void {
+  const btf = program.command('btf').description('whole sets of types: dump, check, compare').exitOverride()
+  addDump(btf)
+  addCheck(btf)
+  addDiff(btf)
+}
+
+function addDump(btf: Command): void {
+  withCommonOptions(
+    btf
+      .command('dump')
+      .exitOverride()
+      .argument('[file]', 'raw BTF or an ELF file, plain or .gz, instead of a kernel')
+      .option('--base <file>', 'what the file is split on')
+      .addOption(new Option('--format <format>', 'how to print').choices(['raw', 'c', 'json']).default('raw'))
+      .option('--unsorted', 'C in order of ids')
+      .option('--module <name...>', "a module's types instead of vmlinux; several make one C header or JSON")
+      .option('--root <name...>', 'only these types; in C, with all they need')
+      .description('prints a type set: raw as bpftool does, as a C header, or as JSON'),
+  ).action(async (file: string | undefined, options: DumpOptions) => {
+    const sets = await openSets(file, options)
+    const json = options.json || options.format === 'json'
+    const order = options.unsorted ? 'ids' : 'sorted'
+    if (sets.length > 1 && !json) {
+      if (options.format === 'raw') throw new UsageError('the ids of several modules overlap: use --format c or json')
+      if (options.root) throw new UsageError('--root chooses types of one module')
+      for (const piece of dumpModulesC(sets, { order })) await write(piece)
+      return
+    }
+    for (const set of sets) {
+      const roots = options.root?.flatMap((name) => rootIds(set, name))
+      if (json) {
+        for (const id of roots ?? ownIds(set)) await write(`${JSON.stringify(decodeType(set, id), bigintsAsText)}\n`)
+      } else if (options.format === 'c') {
+        for (const piece of dumpC(set, { order, ...(roots && { roots }) })) await write(piece)
+      } else {
+        for (const piece of roots ? roots.flatMap((id) => [...rawType(set, id)]) : dumpRaw(set)) await write(piece)
+      }
+    }
+  })
+}
+
+async function openSets(file: string | undefined, options: DumpOptions): Promise<readonly TypeSet[]> {
+  if (file !== undefined) {
+    if (options.module) throw new UsageError('--module chooses among the sets of a kernel; a file is one set')
+    return [(await openTypeFile(file, options.base)).set]
+  }
+  if (options.base !== undefined)
+    throw new UsageError('--base is what a file is split on; without a file it means nothing')
+  const modules = [...new Set(options.module ?? ['vmlinux'])]
+  const types = await typesOf(
+    options,
+    modules.filter((each) => each !== 'vmlinux'),
+  )
+  return modules.map((each) => types.requireSet(each))
+}
+
+function rootIds(set: TypeSet, name: string): number[] {
+  const ids = [...(set.base?.idsNamed(name) ?? []), ...set.idsNamed(name)]
+  if (ids.length === 0) throw new NotFoundError(`${set.name} has no type ${name}`)
+  return ids
+}
+
+function* ownIds(set: TypeSet): Generator<number> {
+  for (let id = set.firstId; id < set.endId; id++) yield id
+}
+
+/** 64-bit values as decimal strings, which every JSON reader keeps. */
+function bigintsAsText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+function addCheck(btf: Command): void {
+  withCommonOptions(
+    btf
+      .command('check')
+      .exitOverride()
+      .argument('<file...>', 'raw BTF or ELF files, plain or .gz')
+      .option('--base <file>', 'what the files are split on')
+      .option('--strict', "also the kernel's own rules")
+      .description('validates type sets'),
+  ).action(async (files: string[], options: CheckOptions) => {
+    let exit: number = EXIT.ok
+    for (const file of files) {
+      const { bytes, base } = await readTypeFile(file, options.base)
+      const { ok, errors } = checkBtf(bytes, { strict: options.strict ?? false, ...(base && { base }) })
+      if (!ok) exit = EXIT.notFound
+      if (options.json) await writeJson({ file, ok, errors })
+      else if (ok) await write(`${file}: ok\n`)
+      else
+        for (const { typeId, kind, name, message } of errors) {
+          const where = kind === undefined ? '' : `[${typeId}] ${kind} ${name || '(anon)'} `
+          await write(`${file}: ${where}${message}\n`)
+        }
+    }
+    process.exitCode = exit
+  })
+}
+
+function addDiff(btf: Command): void {
+  withCommonOptions(
+    btf
+      .command('diff')
+      .exitOverride()
+      .argument('<a>', 'capture directory, raw BTF or ELF file')
+      .argument('<b>', 'the same, of the other kernel')
+      .option('--name <name>', 'only types and functions of that name')
+      .option('--kind <kind>', 'only that kind, such as FUNC or STRUCT')
+      .option('--module <module>', 'only this module, or vmlinux')
+      .description('what changed from one kernel to another: functions, members, values'),
+  ).action(async (a: string, b: string, options: DiffCommandOptions) => {
+    const kind = options.kind?.toUpperCase()
+    if (kind !== undefined && !(KIND_NAMES as readonly string[]).includes(kind)) {
+      throw new UsageError(`--kind ${options.kind}: one of ${KIND_NAMES.slice(1).join(', ')} is needed`)
+    }
+    const [from, to] = await Promise.all([a, b].map((path) => typesAt(path, options)))
+    const filter = {
+      ...(options.name !== undefined && { name: options.name }),
+      ...(kind !== undefined && { kind: kind as KindName }),
+      ...(options.module !== undefined && { module: options.module }),
+    }
+    for (const change of diffTypes(from!, to!, filter)) {
+      await (options.json ? writeJson(change) : write(changeText(change)))
+    }
+  })
+}
+
+async function typesAt(path: string, { module, threads }: DiffCommandOptions) {
+  const modules = module === undefined ? undefined : module === 'vmlinux' ? [] : [module]
+  try {
+    const { types, absences } = await openTypes({ from: path, threads, modules, signal: interrupted })
+    for (const { what, reason } of absences) note(`${path}: ${what}: ${reason}`)
+    return types
+  } catch (error) {
+    if (!(error instanceof KerndexError) || error.code !== 'NOT_FOUND') throw error
+    // One of the two kernels may lack the module: then all of it was added or removed.
+    return (await openTypes({ from: path, threads, modules: [], signal: interrupted })).types
+  }
+}
+
+const SIGNS: Readonly<Record<TypeChange['change'], string>> = { added: '+', removed: '-', changed: '~' }
+
+function changeText({ change, kind, name, module, details }: TypeChange): string {
+  let text = `${SIGNS[change]} ${kind} ${name}  [${module}]\n`
+  for (const { what, name: part, from, to } of details) {
+    const label = part === undefined ? what : `${what} ${part}`
+    if (from === undefined) text += `    + ${label}  ${to}\n`
+    else if (to === undefined) text += `    - ${label}  ${from}\n`
+    else text += `    ~ ${label}  ${from}  ->  ${to}\n`
+  }
+  return text
+}

@@ -1,0 +1,140 @@
+// `kerndex type NAME|PATH…`: a type with its members, or where a member lies.
+
+import type { Command } from 'commander'
+import { plainDeclarations } from '../btf/c-declare.ts'
+import { type LaidOutMember, layoutOf } from '../btf/layout.ts'
+import type { MemberPlace } from '../btf/member-path.ts'
+import { printLayout } from '../btf/print-layout.ts'
+import { alignOf, sizeOf } from '../btf/sizes.ts'
+import { decodeType } from '../btf/type.ts'
+import type { TypeSet } from '../btf/type-set.ts'
+import type { TypeCandidate, Types } from '../btf/types.ts'
+import { KerndexError } from '../core/errors.ts'
+import { EXIT } from './exit.ts'
+import { asked } from './input.ts'
+import { type CommonOptions, withCommonOptions } from './open.ts'
+import { note, write, writeJson } from './output.ts'
+import { modulesAsked, parseQuestion, typesOf } from './types.ts'
+
+export function addTypeCommand(program: Command): void {
+  withCommonOptions(
+    program
+      .command('type')
+      .argument('[query...]', 'names or member paths, with or without MODULE: in front; without any, lines of stdin')
+      .description('a type with its layout, or the offset, size and type of a member'),
+  )
+    .addHelpText(
+      'after',
+      `
+A name gives every type of that name, vmlinux first; struct, union or enum in front picks one kind. A path goes through
+members, array indexes and pointers: offsets count from what the last pointer leads to, and the offsets of the pointers on
+the way are given too. A module in front restricts the answer to it, and only its types are read.
+
+Exit codes: 0 all found, 1 something was not found, 2 wrong usage, 3 the kernel's data cannot be read.
+
+Examples:
+  $ kerndex type task_struct
+  $ kerndex type task_struct.mm.pgd 'sk_buff.cb[3]'
+  $ kerndex type nf_tables:nft_ctx --json`,
+    )
+    .action(async (args: string[], options: CommonOptions) => {
+      const types = await typesOf(options, modulesAsked(args))
+      let exit: number = EXIT.ok
+      for await (const query of asked(args)) {
+        const found = /[.[]|->/.test(query) ? await member(types, query, options) : await named(types, query, options)
+        if (!found) exit = EXIT.notFound
+      }
+      process.exitCode = exit
+    })
+}
+
+async function member(types: Types, query: string, options: CommonOptions): Promise<boolean> {
+  const { module, name } = parseQuestion(query)
+  let place: MemberPlace
+  try {
+    place = types.requireMember(name, module === undefined ? {} : { module })
+  } catch (error) {
+    if (!(error instanceof KerndexError) || !NO_ANSWER.has(error.code)) throw error
+    note(error.message)
+    if (options.json) await writeJson({ query, module: null, reason: error.message })
+    return false
+  }
+  const { offset, bitOffset, bits, size, type, through } = place
+  if (options.json) await writeJson({ query, module: place.module, offset, bitOffset, bits, size, type, through })
+  else {
+    const pointers = through.length > 0 ? `  through pointers at ${through.join(', ')}` : ''
+    const width = bits > 0 ? `  bits ${bitOffset - 8 * offset}+${bits}` : ''
+    await write(`${name}  offset ${offset}${width}  size ${size}  ${type}  [${place.module}]${pointers}\n`)
+  }
+  return true
+}
+
+const NO_ANSWER: ReadonlySet<string> = new Set(['NOT_FOUND', 'AMBIGUOUS', 'USAGE'])
+
+async function named(types: Types, query: string, options: CommonOptions): Promise<boolean> {
+  const { module, name } = parseQuestion(query)
+  const [, keyword, bare] = /^(struct|union|enum)\s+(\S+)$/.exec(name.trim()) ?? [undefined, undefined, name.trim()]
+  const candidates = types
+    .find(bare!, module === undefined ? {} : { module })
+    .filter(({ kind }) => keyword === undefined || kind.replace('64', '').toLowerCase() === keyword)
+  if (options.json) await writeJson({ query, candidates: candidates.map((each) => asJson(types, each)) })
+  else if (candidates.length === 0) await write(`${query}  -  (no such type)\n`)
+  else for (const each of candidates) await write(asText(types, each))
+  return candidates.length > 0
+}
+
+function asJson(types: Types, { module, id, kind, name }: TypeCandidate): Record<string, unknown> {
+  const set = types.requireSet(module)
+  const size = sizeOf(set, id)
+  const common = { module, id, kind, name, ...(size !== undefined && { size, align: alignOf(set, id) ?? null }) }
+  const type = decodeType(set, id)
+  if (type.kind === 'STRUCT' || type.kind === 'UNION') {
+    return { ...common, members: layoutOf(set, id).members.map((each) => memberAsJson(set, each)) }
+  }
+  if (type.kind === 'ENUM' || type.kind === 'ENUM64') {
+    // Values have 64 bits: as strings they survive any JSON reader.
+    return { ...common, values: type.values.map((each) => ({ name: each.name, value: String(each.value) })) }
+  }
+  if (type.kind === 'FUNC') return { ...common, prototype: plainDeclarations(set).declare(type.type, name) }
+  if (type.kind === 'TYPEDEF' || type.kind === 'VAR')
+    return { ...common, type: plainDeclarations(set).declare(type.type, '') }
+  return common
+}
+
+/** A member with those of the anonymous struct it may be, all offsets from the start of the outermost struct. */
+function memberAsJson(set: TypeSet, member: LaidOutMember): Record<string, unknown> {
+  const { name, type, offset, size, bitfield, nested } = member
+  return {
+    name,
+    type: nested ? nested.kind.toLowerCase() : plainDeclarations(set).declare(type, '').replace(/\s+/g, ' '),
+    offset,
+    ...(bitfield && { bitOffset: bitfield.offset, bits: bitfield.bits }),
+    size,
+    ...(nested && { members: nested.members.map((each) => memberAsJson(set, each)) }),
+  }
+}
+
+function asText(types: Types, { module, id, kind, name }: TypeCandidate): string {
+  const set = types.requireSet(module)
+  const declarations = plainDeclarations(set)
+  const head = `/* ${module} [${id}] ${kind} */\n`
+  switch (kind) {
+    case 'STRUCT':
+    case 'UNION':
+      return `${head}${printLayout(set, id)}\n`
+    case 'ENUM':
+    case 'ENUM64':
+      return `${head}${declarations.enumDefinition(id, 0)};\n\n`
+    case 'TYPEDEF':
+      return `${head}${declarations.typedef(id)};\n\n`
+    case 'FUNC':
+    case 'VAR':
+      return `${head}${declarations.declare(set.refOf(id), name)};\n\n`
+    case 'FWD':
+      return `${head}${declarations.forward(id)};\n\n`
+    default: {
+      const size = sizeOf(set, id)
+      return `${head}${name}${size === undefined ? '' : `  size ${size}`}\n\n`
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// Types alone, without symbols: what lookups of types need, and all that an unprivileged reader may have.
+
+import { relocateDistilled } from '../btf/distilled.ts'
+import { type BaseShape, indexTypes, type NamedBlob, readShape } from '../btf/index-types.ts'
+import { TypeSet } from '../btf/type-set.ts'
+import { Types } from '../btf/types.ts'
+import { NotFoundError, NotReadableError } from '../core/errors.ts'
+import { readBtfFile, readWhole } from '../sources/btf-file.ts'
+import { openSource } from '../sources/open.ts'
+import { type Absence, isAbsence } from '../sources/source.ts'
+import { Pacer } from './pacer.ts'
+import type { LoaderResult, LoaderTask } from './tasks.ts'
+import { Threads, workerUrl } from './threads.ts'
+import { Timeline } from './timeline.ts'
+import { loadTypes } from './types.ts'
+
+export interface OpenTypesOptions {
+  /** undefined: the running kernel; else a capture directory, or a file with BTF (raw or ELF) that stands for vmlinux. */
+  readonly from?: string | undefined
+  /** Only these modules, with vmlinux; undefined: all. */
+  readonly modules?: readonly string[] | undefined
+  /** Loader threads; 0, the default, does everything on the calling thread. */
+  readonly threads?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Opened types, and what could not be read of them. */
+export interface OpenedTypes {
+  readonly types: Types
+  readonly absences: readonly Absence[]
+  /** The files that were opened, by module. */
+  readonly opened: readonly string[]
+}
+
+/**
+ * Reads and indexes a kernel's types.
+ * @throws NotReadableError if there are none; NotFoundError for a module that is not there; AbortedError.
+ */
+export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
+  const { from, modules, threads = 0, signal } = options
+  if (from !== undefined && (await isTypeFile(from))) {
+    return { types: new Types([indexOne('vmlinux', (await readBtfFile(from)).btf)]), absences: [], opened: ['vmlinux'] }
+  }
+  const source = await openSource(from)
+  const listed = await source.btfFiles()
+  if (isAbsence(listed)) throw new NotReadableError(`${source.description}: no types: ${listed.what}: ${listed.reason}`)
+  const wanted = modules && new Set(['vmlinux', ...modules])
+  for (const name of wanted ?? []) {
+    if (!listed.some(({ module }) => module === name)) {
+      throw new NotFoundError(`${source.description}: no types of ${name}: it is not loaded, or was built without BTF`)
+    }
+  }
+  const files = wanted ? listed.filter(({ module }) => wanted.has(module)) : listed
+  const pool = threads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
+  try {
+    const load = { threads: pool, pacer: new Pacer(signal), timeline: new Timeline() }
+    const { records, absences } = await loadTypes(files, load)
+    if (records.length === 0) {
+      const why = absences.map(({ what, reason }) => `${what}: ${reason}`).join('; ')
+      throw new NotReadableError(`${source.description}: no types: ${why}`)
+    }
+    return { types: new Types(records), absences, opened: files.map(({ module }) => module) }
+  } finally {
+    await pool?.close()
+  }
+}
+
+/** A set from a file, on a base from another file or on the distilled base that a module's file brings along. */
+export interface OpenedFile {
+  readonly set: TypeSet
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  readonly base: { readonly set: TypeSet; readonly shape: BaseShape } | undefined
+}
+
+/**
+ * Opens the types in one file. With a base, a module that has a distilled one is moved onto the base.
+ * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, NotFoundError
+ */
+export async function openTypeFile(path: string, basePath?: string): Promise<OpenedFile> {
+  const { bytes, base } = await readTypeFile(path, basePath)
+  const record = indexOne(path, bytes, base?.shape)
+  return { set: new TypeSet(record, base?.set), bytes, base }
+}
+
+/** The bytes of a file's types and their base, not indexed yet. @throws as `openTypeFile`, for the base. */
+export async function readTypeFile(path: string, basePath?: string): Promise<Omit<OpenedFile, 'set'>> {
+  const file = await readBtfFile(path)
+  if (basePath === undefined) {
+    const { distilledBase } = file
+    return { bytes: file.btf, base: distilledBase && openBase('.BTF.base', distilledBase) }
+  }
+  const base = openBase(basePath, (await readBtfFile(basePath)).btf)
+  const bytes = file.distilledBase ? relocateDistilled(file.btf, file.distilledBase, base.set) : file.btf
+  return { bytes, base }
+}
+
+function openBase(name: string, bytes: Uint8Array<SharedArrayBuffer>): { set: TypeSet; shape: BaseShape } {
+  return { set: new TypeSet(indexOne(name, bytes)), shape: readShape(bytes) }
+}
+
+function indexOne(name: string, bytes: NamedBlob['bytes'], shape?: BaseShape) {
+  const { records, failures } = indexTypes([{ name, bytes }], shape)
+  if (failures[0]) throw failures[0].error
+  return records[0]!
+}
+
+/** Whether a path is a file that holds BTF or ELF rather than kallsyms text. */
+async function isTypeFile(path: string): Promise<boolean> {
+  let bytes: Buffer
+  try {
+    bytes = await readWhole(path)
+  } catch {
+    // A directory, or something the source explains better.
+    return false
+  }
+  const magic = bytes.length >= 4 ? bytes.readUInt16LE(0) : 0
+  return magic === 0xeb9f || magic === 0x9feb || bytes.subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))
+}

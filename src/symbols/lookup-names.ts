@@ -1,0 +1,173 @@
+// Names to ids over the shared name index: one at a time and in bulk, with or without the suffixes that compilers add.
+
+import { encodeName } from '../core/bytes.ts'
+import { COUNTS, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
+import { rootAt } from './roots.ts'
+
+/** Names laid end to end, to cross threads without a copy: name i is bytes [ends[i - 1], ends[i]). */
+export interface PackedNames {
+  readonly bytes: Uint8Array
+  readonly ends: Uint32Array
+}
+
+/** For each name asked, the ids ids[starts[i] .. starts[i + 1]), in file order; none where there is no such symbol. */
+export interface NamedAnswer {
+  readonly starts: Uint32Array
+  readonly ids: Uint32Array
+}
+
+/** Names ready to be looked up in bulk, in shared memory. */
+export function packNames(names: readonly string[]): PackedNames {
+  const ends = new Uint32Array(new SharedArrayBuffer(names.length * 4))
+  let bytes = new Uint8Array(new SharedArrayBuffer(Math.max(64, names.length * 32)))
+  let at = 0
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    // One to three bytes a unit: enough room whatever the name is.
+    if (at + name.length * 3 > bytes.length) {
+      const wider = new Uint8Array(new SharedArrayBuffer(bytes.length * 2 + name.length * 3))
+      wider.set(bytes.subarray(0, at))
+      bytes = wider
+    }
+    const begin = at
+    let beyondAscii = 0
+    for (let k = 0; k < name.length; k++) {
+      const unit = name.charCodeAt(k)
+      beyondAscii |= unit
+      bytes[at++] = unit
+    }
+    if (beyondAscii > 0x7f) {
+      const encoded = encodeName(name)
+      bytes.set(encoded, begin)
+      at = begin + encoded.length
+    }
+    ends[i] = at
+  }
+  return { bytes, ends }
+}
+
+/** Looks names up in one table's index. */
+export class NameLookup {
+  readonly #columns: SymbolColumns
+  readonly #idMask: number
+  readonly #bucketShift: number
+
+  constructor(columns: SymbolColumns) {
+    this.#columns = columns
+    const idBits = columns.counts[COUNTS.idBits]!
+    this.#idMask = idBits === 32 ? 0xffff_ffff : 2 ** idBits - 1
+    this.#bucketShift = 32 - columns.counts[COUNTS.bucketBits]!
+  }
+
+  /**
+   * Writes the ids of the symbols named bytes[start, end) to `out` from `at` on, in file order, and returns where they end.
+   * `out` that is too small gets what fits; the result tells how much room was needed.
+   */
+  find(bytes: Uint8Array, start: number, end: number, out: Uint32Array, at: number): number {
+    const { buckets, entries, name: references } = this.#columns
+    const { prefix, rootStart, rootHash } = splitName(bytes, start, end)
+    const hash = nameHash(rootHash, prefix)
+    const bucket = hash >>> this.#bucketShift
+    const mask = this.#idMask
+    const wanted = fingerprint(hash)
+    const stop = buckets[bucket + 1]!
+    let count = at
+    // Equal names share one reference, so their bytes are compared once.
+    let known = -1
+    for (let i = buckets[bucket]!; i < stop; i++) {
+      const entry = entries[i]!
+      if (((entry ^ wanted) & ~mask) !== 0) continue
+      const id = (entry & mask) >>> 0
+      const reference = references[id]!
+      if (reference !== known) {
+        if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, rootStart, end)) continue
+        known = reference
+      }
+      if (count < out.length) out[count] = id
+      count++
+    }
+    return count
+  }
+
+  /** The ids of the symbols of one name. */
+  ids(name: Uint8Array): Uint32Array {
+    let out = new Uint32Array(8)
+    const count = this.find(name, 0, name.length, out, 0)
+    if (count > out.length) {
+      out = new Uint32Array(count)
+      this.find(name, 0, name.length, out, 0)
+    }
+    return out.subarray(0, count)
+  }
+
+  /** The ids of names [from, to) of a packed list. */
+  many({ bytes, ends }: PackedNames, from: number, to: number): NamedAnswer {
+    const starts = new Uint32Array(to - from + 1)
+    let out = new Uint32Array(to - from + 64)
+    let count = 0
+    let start = from === 0 ? 0 : ends[from - 1]!
+    for (let i = from; i < to; i++) {
+      const end = ends[i]!
+      let after = this.find(bytes, start, end, out, count)
+      if (after > out.length) {
+        const wider = new Uint32Array(Math.max(after, out.length * 2))
+        wider.set(out)
+        out = wider
+        after = this.find(bytes, start, end, out, count)
+      }
+      count = after
+      starts[i - from + 1] = count
+      start = end
+    }
+    return { starts, ids: out.subarray(0, count) }
+  }
+
+  /**
+   * The ids, in table order, of symbols named `name` or `name` with suffixes that compilers and linkers add. The index
+   * knows whole names only, so this walks all of them: a few milliseconds, for when it is asked for.
+   */
+  withSuffixes(name: string): Uint32Array {
+    const { name: references, heap } = this.#columns
+    const text = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
+    const wanted = encodeName(name)
+    const { prefix, rootStart } = splitName(wanted, 0, wanted.length)
+    const length = wanted.length - rootStart
+    const ids: number[] = []
+    for (let id = 0; id < references.length; id++) {
+      const reference = references[id]!
+      if (reference >>> ROOT_BITS !== prefix) continue
+      const root = rootAt(heap, reference & ROOT_MASK)
+      if (root.length < length || (root.length > length && heap[root.start + length] !== DOT)) continue
+      let same = 0
+      while (same < length && heap[root.start + same] === wanted[rootStart + same]) same++
+      if (same < length) continue
+      const rest = text.toString('latin1', root.start + length, root.start + root.length)
+      if (rest === '' || SUFFIXES.test(rest)) ids.push(id)
+    }
+    return Uint32Array.from(ids)
+  }
+
+  #rootIs(root: number, name: Uint8Array, start: number, end: number): boolean {
+    const heap = this.#columns.heap
+    const { start: at, length } = rootAt(heap, root)
+    if (length !== end - start) return false
+    for (let i = 0; i < length; i++) if (heap[at + i] !== name[start + i]) return false
+    return true
+  }
+}
+
+const DOT = 0x2e
+
+/**
+ * What GCC and Clang put behind a function's name when they clone, split or rename it; several may follow each other.
+ * `.cold` is a part of a function that was moved away, never a function by itself.
+ */
+const SUFFIXES = /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv\.\d+|localalias|cold(?:\.\d+)?))+$/
+
+/** The bytes of a symbol's name: its family's prefix and its root. */
+export function nameBytes(columns: SymbolColumns, id: number): { prefix: string; start: number; end: number } {
+  const reference = columns.name[id]!
+  const { start, length } = rootAt(columns.heap, reference & ROOT_MASK)
+  return { prefix: PREFIXES[reference >>> ROOT_BITS]!, start, end: start + length }
+}

@@ -1,0 +1,2 @@
+// A worker that is gone before it can be given anything.
+process.exit(4)

@@ -1,0 +1,2 @@
+// A worker that fails before it can be given anything.
+throw new Error('this worker cannot start')

@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CAPTURE } from '../fixtures.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  name: string
+  version: string
+  bin: Record<string, string>
+  dependencies: Record<string, string>
+}
+
+/** An empty project elsewhere, in which the packed tarball is installed. */
+let project: string
+let installed: string
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'kerndex-package-'))
+  // The test run has built dist already; building it again would change files under other tests.
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
+    cwd: root,
+  })
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+  installed = join(project, 'node_modules', 'kerndex')
+  await mkdir(installed, { recursive: true })
+  await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1'])
+  // As an installer would place the dependencies, but without a network. Only the declared ones can be found.
+  for (const name of Object.keys(manifest.dependencies)) {
+    const target = join(project, 'node_modules', name)
+    await mkdir(join(target, '..'), { recursive: true })
+    await symlink(join(root, 'node_modules', name), target)
+  }
+  await mkdir(join(project, 'node_modules', '@types'), { recursive: true })
+  await symlink(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'))
+  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'consumer', type: 'module', private: true }))
+}, 60_000)
+afterAll(() => rm(project, { recursive: true, force: true }))
+
+const consumer = `
+import { attachKernel, type Handle, KerndexError, NO_SYMBOL, openKernel, type SymbolMatch } from 'kerndex'
+
+const kernel = await openKernel({ from: process.argv[2], threads: 2 })
+const [vfsRead] = kernel.symbols.named('vfs_read')
+if (vfsRead === undefined) throw new Error('no vfs_read')
+const address: bigint = vfsRead.address
+const match: SymbolMatch | undefined = kernel.symbols.at(address + 3n)
+const { ids, offsets } = await kernel.findMany(new BigUint64Array(40_000).fill(address + 3n))
+const handle: Handle = kernel.handle()
+const missed: boolean = ids.some((id: number) => id === NO_SYMBOL)
+let code: string | undefined
+try {
+  await openKernel({ from: '/nowhere', threads: 0 })
+} catch (error) {
+  if (error instanceof KerndexError) code = error.code
+}
+console.log(JSON.stringify({
+  at: match?.symbol.name + '+' + match?.offset,
+  offset: offsets[39_999],
+  missed,
+  code,
+  attached: attachKernel(handle).symbols.size,
+  types: kernel.types.find('task_struct', { kind: 'STRUCT' }).length,
+  workers: new Set(kernel.timing.spans.map(({ thread }) => thread)).size > 1,
+}))
+await kernel.close()
+`
+
+describe('the packed package, installed in an empty project', () => {
+  it('holds what is needed and nothing else', async () => {
+    const top = (await readdir(installed)).sort()
+    expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['src', 'workers'])
+    const files = await readdir(installed, { recursive: true })
+    expect(files.filter((file) => /\.(gz|br|test\.js|tsbuildinfo)$/.test(file))).toEqual([])
+  })
+
+  it('has types that a strict consumer can use, and code that loads with its worker threads', async () => {
+    await writeFile(join(project, 'consumer.ts'), consumer)
+    const options = {
+      module: 'nodenext',
+      target: 'es2023',
+      lib: ['es2023', 'es2024.sharedmemory', 'esnext.disposable'],
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      outDir: 'out',
+      rootDir: '.',
+    }
+    await writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+    )
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const compiled = await run(process.execPath, [tsc, '-p', project], { cwd: project }).catch((error) => error)
+    expect(compiled.stdout).toBe('')
+    const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'consumer.js'), CAPTURE], {
+      cwd: project,
+    })
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({
+      at: 'vfs_read+3',
+      offset: 3,
+      missed: false,
+      code: 'NOT_READABLE',
+      attached: 96_457,
+      types: 1,
+      workers: true,
+    })
+  })
+
+  it('finds wrong use at compile time', async () => {
+    await writeFile(
+      join(project, 'wrong.ts'),
+      `import { openKernel } from 'kerndex'\nawait openKernel({ threads: 'two' })\n`,
+    )
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const args = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--strict',
+      '--skipLibCheck',
+      '--types',
+      'node',
+      'wrong.ts',
+    ]
+    await expect(run(process.execPath, [tsc, ...args], { cwd: project })).rejects.toMatchObject({
+      stdout: expect.stringContaining("'string' is not assignable to type 'number'"),
+    })
+  })
+
+  it('has the command, which answers with threads', async () => {
+    const command = join(installed, manifest.bin.kerndex!)
+    expect(await readFile(command, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    const version = await run(process.execPath, [command, '--version'], { cwd: project })
+    expect(version.stdout.trim()).toBe(manifest.version)
+    const { stdout } = await run(
+      process.execPath,
+      [command, 'symbol', 'vfs_read', '--from', CAPTURE, '--threads', '2', '--json'],
+      { cwd: project },
+    )
+    expect(JSON.parse(stdout)).toMatchObject({ query: 'vfs_read', symbols: [{ name: 'vfs_read', owner: 'vmlinux' }] })
+  })
+
+  it('gives its inner files to nobody', async () => {
+    const script = `import('kerndex/dist/src/kernel.js').then(() => console.log('open'), (error) => console.log(error.code))`
+    const { stdout } = await run(process.execPath, ['-e', script], { cwd: project })
+    expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+})
