@@ -7,9 +7,12 @@ import type { Profile } from '../../stacks/profile.ts'
 
 const require = createRequire(import.meta.url)
 
-/** A file of an installed package, found from what the package exports. */
-function packageFile(name: string, file: string): string {
-  return readFileSync(join(dirname(require.resolve(name)), file), 'utf8')
+const d3 = dirname(require.resolve('d3'))
+const library = dirname(require.resolve('d3-flame-graph'))
+
+/** A file beside what an installed package exports. */
+function packageFile(folder: string, file: string): string {
+  return readFileSync(join(folder, file), 'utf8')
 }
 
 /** The HTML of a profile. Every frame's width is its share of the whole; a click zooms, the field searches. */
@@ -20,7 +23,7 @@ export function flameGraphHtml(profile: Profile, title: string): string {
 <meta charset="utf-8">
 <title>${escapeHtml(title)}</title>
 <style>
-${packageFile('d3-flame-graph', 'd3-flamegraph.css')}
+${packageFile(library, 'd3-flamegraph.css')}
 body { font: 14px system-ui, sans-serif; margin: 1em; }
 #details { min-height: 1.4em; }
 </style>
@@ -30,8 +33,8 @@ body { font: 14px system-ui, sans-serif; margin: 1em; }
 <p><input id="search" type="search" placeholder="search frames" aria-label="search frames">
 <button id="reset" type="button">reset zoom</button> <span id="details"></span></p>
 <div id="graph"></div>
-<script>${packageFile('d3', 'd3.min.js')}</script>
-<script>${packageFile('d3-flame-graph', 'd3-flamegraph.umd.min.js')}</script>
+<script>${packageFile(d3, 'd3.min.js')}</script>
+<script>${packageFile(library, 'd3-flamegraph.umd.min.js')}</script>
 <script id="profile" type="application/json">${scriptSafe(profileJson(profile, 'all'))}</script>
 <script>${PAGE_SCRIPT}</script>
 </body>
