@@ -60,27 +60,88 @@ export function readAddresses(bytes: Uint8Array): AddressLines | undefined {
   return { addresses: new BigUint64Array(halves.buffer, 0, count), places: places.subarray(0, 2 * count), lines: count }
 }
 
+/** Room for what a few short lines may grow by. */
+const MOST_GROWTH = 4096
+/** Hexadecimal digits of an offset, which has 32 bits. */
+const MOST_OFFSET_DIGITS = 8
+const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+
+/** Writes the digits of a number of 32 bits, and says where they end. */
+function writeHex(out: Uint8Array, at: number, value: number): number {
+  const end = at + (value === 0 ? 1 : (35 - Math.clz32(value)) >> 2)
+  let rest = value
+  for (let i = end - 1; i >= at; i--) {
+    out[i] = HEX[rest & 15]!
+    rest >>>= 4
+  }
+  return end
+}
+
 /** What all addresses of one symbol have in common, before and after the offset. */
 interface Phrase {
   readonly before: string
   readonly after: string
 }
 
+/**
+ * The words of symbols, one after another in one block of memory, made when they are first asked for. Objects of their own
+ * would lie all over memory, and random addresses would wait for it several times each.
+ */
+class PhraseHeap {
+  heap = new Uint8Array(1 << 16)
+  readonly #make: (id: number) => Uint8Array
+  /** For each symbol where its words begin; 0 for one that has not been met. */
+  readonly #starts: Uint32Array
+  #end = 2
+
+  constructor(symbols: number, make: (id: number) => Uint8Array) {
+    this.#starts = new Uint32Array(symbols)
+    this.#make = make
+  }
+
+  /** Where a symbol's words begin in `heap`; their length is in the two bytes before. */
+  of(id: number): number {
+    const start = this.#starts[id]!
+    return start === 0 ? this.#add(id) : start
+  }
+
+  endOf(start: number): number {
+    return start + (this.heap[start - 2]! | (this.heap[start - 1]! << 8))
+  }
+
+  #add(id: number): number {
+    const words = this.#make(id)
+    const start = this.#end + 2
+    if (start + words.length > this.heap.length) {
+      const larger = new Uint8Array((start + words.length) * 2)
+      larger.set(this.heap)
+      this.heap = larger
+    }
+    this.heap[start - 2] = words.length & 255
+    this.heap[start - 1] = words.length >> 8
+    this.heap.set(words, start)
+    this.#starts[id] = start
+    this.#end = start + words.length
+    return start
+  }
+}
+
 /** Puts addresses into words, or into JSON. Remembers the words of the symbols that it has met. */
 export class AddressWriter {
   readonly #symbols: SymbolTable
-  readonly #words: Phrase[] = []
+  readonly #words: PhraseHeap
   readonly #json: Phrase[] = []
 
   constructor(symbols: SymbolTable) {
     this.#symbols = symbols
+    this.#words = new PhraseHeap(symbols.size, (id) => this.#phrase(id))
   }
 
   /** The lines with words in place of the addresses that have a symbol, and how many of the kernel's have none. */
   text(bytes: Uint8Array, { addresses, places }: AddressLines): { bytes: Uint8Array; unresolved: number } {
     const { ids, offsets } = this.#symbols.findMany(addresses)
-    const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    let text = ''
+    let out = new Uint8Array(bytes.length * 3 + MOST_GROWTH)
+    let length = 0
     let done = 0
     let unresolved = 0
     for (let i = 0; i < addresses.length; i++) {
@@ -89,12 +150,29 @@ export class AddressWriter {
         if (this.#symbols.reasonFor(addresses[i]!) !== 'user') unresolved++
         continue
       }
-      this.#words[id] ??= this.#phrase(id)
-      const { before, after } = this.#words[id]
-      text += source.slice(done, places[2 * i]!) + before + offsets[i]!.toString(16) + after
+      const words = this.#words.of(id)
+      const heap = this.#words.heap
+      const wordsEnd = this.#words.endOf(words)
+      const start = places[2 * i]!
+      const needed = length + (start - done) + (wordsEnd - words) + MOST_OFFSET_DIGITS
+      if (needed > out.length) {
+        const larger = new Uint8Array(needed * 2)
+        larger.set(out.subarray(0, length))
+        out = larger
+      }
+      // Byte by byte: for so few at a time any call costs more.
+      while (done < start) out[length++] = bytes[done++]!
+      let k = words
+      for (let byte = heap[k]!; byte !== 0; byte = heap[++k]!) out[length++] = byte
+      length = writeHex(out, length, offsets[i]!)
+      while (++k < wordsEnd) out[length++] = heap[k]!
       done = places[2 * i + 1]!
     }
-    return { bytes: Buffer.from(text + source.slice(done), 'latin1'), unresolved }
+    const rest = bytes.subarray(done)
+    const whole = new Uint8Array(length + rest.length)
+    whole.set(out.subarray(0, length))
+    whole.set(rest, length)
+    return { bytes: whole, unresolved }
   }
 
   /** One line of JSON for each address that has a symbol; `other` writes those of the rest. */
@@ -122,11 +200,11 @@ export class AddressWriter {
     return { bytes: Buffer.from(text, 'utf8'), unresolved }
   }
 
-  #phrase(id: number): Phrase {
-    const words = frameInWords(this.#frame(id)) ?? ''
-    const latin1 = Buffer.from(encodeName(words)).toString('latin1')
-    const plus = latin1.lastIndexOf('+0x0/')
-    return { before: latin1.slice(0, plus + 3), after: latin1.slice(plus + 4) }
+  /** A symbol's words with a zero byte where the offset belongs. */
+  #phrase(id: number): Uint8Array {
+    const words = Buffer.from(encodeName(frameInWords(this.#frame(id)) ?? ''))
+    words[words.lastIndexOf('+0x0/') + 3] = 0
+    return words
   }
 
   #jsonPhrase(id: number): Phrase {
