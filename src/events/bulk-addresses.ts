@@ -5,7 +5,7 @@ import { formatAddress } from '../core/address.ts'
 import { encodeName } from '../core/bytes.ts'
 import { frameInWords } from '../stacks/frame.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
-import type { SymbolTable } from '../symbols/table.ts'
+import type { BulkAnswer, SymbolTable } from '../symbols/table.ts'
 
 const NEWLINE = 10
 
@@ -24,15 +24,28 @@ export interface AddressLines {
   readonly lines: number
 }
 
+/** Memory that is used again for each stretch: one is read, and written down, before the next. */
+let halves = new Uint32Array(0)
+let places = new Uint32Array(0)
+let answer: { ids: Uint32Array; offsets: Uint32Array } = { ids: new Uint32Array(0), offsets: new Uint32Array(0) }
+
+/** The symbols of addresses, until the next are looked up. */
+function lookUp(symbols: SymbolTable, { addresses, lines }: AddressLines): BulkAnswer {
+  return symbols.findMany(addresses, { ids: answer.ids.subarray(0, lines), offsets: answer.offsets.subarray(0, lines) })
+}
+
 /**
  * The addresses of lines that hold nothing but digits, with or without 0x; undefined if any line holds anything else or a
- * value that is no address.
+ * value that is no address. The answer holds until the next call.
  */
 export function readAddresses(bytes: Uint8Array): AddressLines | undefined {
   // An address takes two bytes at least, with its line end.
   const most = (bytes.length >> 1) + 1
-  const halves = new Uint32Array(most * 2)
-  const places = new Uint32Array(most * 2)
+  if (halves.length < most * 2) {
+    halves = new Uint32Array(most * 2)
+    places = new Uint32Array(most * 2)
+    answer = { ids: new Uint32Array(most), offsets: new Uint32Array(most) }
+  }
   const end = bytes.length
   let count = 0
   for (let at = 0; at < end; ) {
@@ -138,8 +151,9 @@ export class AddressWriter {
   }
 
   /** The lines with words in place of the addresses that have a symbol, and how many of the kernel's have none. */
-  text(bytes: Uint8Array, { addresses, places }: AddressLines): { bytes: Uint8Array; unresolved: number } {
-    const { ids, offsets } = this.#symbols.findMany(addresses)
+  text(bytes: Uint8Array, read: AddressLines): { bytes: Uint8Array; unresolved: number } {
+    const { addresses, places } = read
+    const { ids, offsets } = lookUp(this.#symbols, read)
     let out = new Uint8Array(bytes.length * 3 + MOST_GROWTH)
     let length = 0
     let done = 0
@@ -177,11 +191,12 @@ export class AddressWriter {
 
   /** One line of JSON for each address that has a symbol; `other` writes those of the rest. */
   ndjson(
-    { addresses }: AddressLines,
+    read: AddressLines,
     generation: number,
     other: (address: bigint) => string,
   ): { bytes: Uint8Array; unresolved: number } {
-    const { ids, offsets } = this.#symbols.findMany(addresses)
+    const { addresses } = read
+    const { ids, offsets } = lookUp(this.#symbols, read)
     const end = `],"generation":${generation}}\n`
     let text = ''
     let unresolved = 0
