@@ -12,7 +12,7 @@ interface Waiting<Item> {
 export interface WaitLimits {
   /** Nanoseconds of event time that the stream has to go on by. */
   readonly waitNs: bigint
-  /** Most events that wait at once. */
+  /** Most events that are held at once: those that wait, and those that stand behind them. */
   readonly most: number
 }
 
@@ -43,7 +43,7 @@ export class OrderedWait<Item, Result> {
     this.#results.push(undefined)
     if (this.#applied !== undefined && time < this.#applied) {
       this.#results.set(number - this.#first, this.#apply(item, true))
-      return this.#take()
+      return this.#takeBounded()
     }
     const waiting = this.#waiting
     // Streams are nearly in order, so that its place is nearly always at the end.
@@ -51,15 +51,27 @@ export class OrderedWait<Item, Result> {
     while (at > 0 && waiting.at(at - 1).ts > time) at--
     waiting.insert(at, { item, ts: time, number })
     const until = this.#newest - this.#limits.waitNs
-    while (waiting.length > 0 && (waiting.at(0).ts <= until || waiting.length > this.#limits.most))
-      this.#applyEarliest()
-    return this.#take()
+    while (waiting.length > 0 && waiting.at(0).ts <= until) this.#applyEarliest()
+    return this.#takeBounded()
   }
 
   /** No more items: all that wait are applied. */
   end(): Result[] {
     while (this.#waiting.length > 0) this.#applyEarliest()
     return this.#take()
+  }
+
+  /**
+   * What is complete. Late items do not wait, but stand behind those that do: a stream whose time went back and stays
+   * there would pile them up.
+   */
+  #takeBounded(): Result[] {
+    const complete = this.#take()
+    while (this.#results.length > this.#limits.most && this.#waiting.length > 0) {
+      this.#applyEarliest()
+      complete.push(...this.#take())
+    }
+    return complete
   }
 
   #applyEarliest(): void {

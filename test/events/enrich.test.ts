@@ -306,6 +306,34 @@ describe('out of order', () => {
   })
 })
 
+it('memory is bounded where time goes back and stays there', () => {
+  const cache = new ProcessCache()
+  const enricher = new Enricher(cache, { wait: { waitNs: 1000n, most: 100 }, generation: 1, output: 'ndjson' })
+  const part = {
+    type: 'kprobe' as const,
+    pid: 1,
+    tid: 1,
+    comm: undefined,
+    life: undefined,
+    members: '',
+    isRecord: false,
+    stack: '',
+    words: '',
+    stackWords: '',
+    line: 0,
+  }
+  let held = 0
+  let most = 0
+  const push = (ts: bigint) => {
+    held += 1 - (enricher.push({ ...part, ts }).match(/\n/g)?.length ?? 0)
+    most = Math.max(most, held)
+  }
+  push(1n)
+  for (let i = 0; i < 50; i++) push(1_000_000n + BigInt(i))
+  for (let i = 0; i < 10_000; i++) push(BigInt(i % 7))
+  expect(most).toBeLessThanOrEqual(100)
+})
+
 it('memory is bounded where times stand still', async () => {
   const cache = new ProcessCache()
   let held = 0
