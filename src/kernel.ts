@@ -14,6 +14,7 @@ import { Threads, workerUrl } from './load/threads.ts'
 import type { Span } from './load/timeline.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { openSource } from './sources/open.ts'
+import { isAbsence, type Source } from './sources/source.ts'
 import type { Keep } from './symbols/build.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
@@ -21,7 +22,10 @@ import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols
 export interface OpenOptions {
   /** undefined: the running kernel; else a capture directory or a kallsyms-like file. */
   readonly from?: string | undefined
-  /** Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores. */
+  /**
+   * Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores, and for the load
+   * none where the input is so small that threads would start too late to help.
+   */
   readonly threads?: number | undefined
   /**
    * Which symbols to keep: all (the default), or with `{ text: true, data }` everything but data symbols, and of those
@@ -71,6 +75,7 @@ const MOST_DEFAULT_THREADS = 4
 export interface Timing {
   /** Milliseconds from the call to the finished snapshot. */
   readonly readyMs: number
+  /** Loader threads. */
   readonly threads: number
   /** What was done when, on which thread. */
   readonly spans: readonly Span[]
@@ -95,13 +100,14 @@ export class Kernel {
     loaded: Loaded,
     timing: Timing,
     loader: LoaderThreads | undefined,
+    query: QueryPool,
   ) {
     this.#load = load
     this.#snapshot = new Snapshot(loaded.handle)
     this.#memory = loaded.memory
     this.timing = timing
     this.#loader = loader
-    this.#query = new QueryPool(timing.threads)
+    this.#query = query
   }
 
   /** The number of the current snapshot. */
@@ -273,7 +279,9 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const source = await openSource(options.from)
-  const loader = threads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
+  const loaderThreads = options.threads ?? ((await isSmall(source)) ? 0 : threads)
+  const loader =
+    loaderThreads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
   const load = (generation: number, earlier: LoadMemory | undefined, first: Partial<OpenOptions> = {}) =>
     loadKernel(source, generation, {
       threads: loader,
@@ -286,8 +294,8 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
     })
   try {
     const loaded = await load(1, undefined, options)
-    const timing = { readyMs: loaded.timeline.elapsed, threads, spans: loaded.timeline.spans }
-    return new Kernel(load, loaded, timing, loader)
+    const timing = { readyMs: loaded.timeline.elapsed, threads: loaderThreads, spans: loaded.timeline.spans }
+    return new Kernel(load, loaded, timing, loader, new QueryPool(threads))
   } catch (error) {
     await loader?.close()
     throw error
@@ -310,6 +318,18 @@ function keepOf({ symbols = 'all', modules }: OpenOptions): Keep {
  */
 export function attachKernel(handle: Handle): Snapshot {
   return new Snapshot(handle)
+}
+
+/** Blobs that one thread has indexed before a pool of them has started. */
+const FEW_BLOBS = 16
+
+/**
+ * Whether a load is done sooner without threads. A cold pool costs as much processor time as a whole kernel's symbols and
+ * vmlinux's types, because every thread compiles the same code; it pays where there are many module blobs.
+ */
+async function isSmall(source: Source): Promise<boolean> {
+  const files = await source.btfFiles()
+  return isAbsence(files) || files.length <= FEW_BLOBS
 }
 
 function defaultThreads(): number {

@@ -169,7 +169,7 @@ function inWords(kernel: Kernel, facts: Facts): string {
 
   if (lookups !== null) {
     heading('Random addresses looked up in bulk')
-    const pool = timing.threads === 0 ? '' : `, ${lookups.pool} M/s on the pool of ${timing.threads}`
+    const pool = timing.threads === 0 ? '' : `, ${lookups.pool} M/s on the pool`
     lines.push(`  ${lookups.oneThread} M/s on one thread${pool}`)
   }
   if (facts.absences.length > 0) {

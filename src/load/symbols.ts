@@ -25,7 +25,7 @@ const MOST_EXPECTED = 1 << 21
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
 /** Lines parsed between two looks at the clock. */
-const LINES_A_SLICE = 1_000
+const LINES_A_SLICE = 256
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
 const MOST_WAITING = 2
 

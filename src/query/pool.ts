@@ -6,8 +6,12 @@ import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
 import type { QueryResult, QueryTask } from './tasks.ts'
 
-/** Addresses a task: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */
+/** Addresses a task at the least: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */
 export const BATCH = 32_768
+/** And at the most, where there are so many that the calling thread would be busy with handing them out. */
+const LARGEST_BATCH = 4 * BATCH
+/** Batches that each thread should get before they grow. */
+const BATCHES_A_THREAD = 16
 /** Below this many addresses the calling thread has answered before a thread could begin: half a batch of anything. */
 export const SMALL = BATCH / 2
 /** Names a task: each costs about ten times an address. */
@@ -125,7 +129,9 @@ export class QueryPool {
     const ids = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
     const numbers = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
     const common = { table: table.buffer, addresses: shared, ids: ids.buffer, numbers: numbers.buffer }
-    await this.#run(addresses.length, BATCH, signal, async (threads, stretch) => {
+    const share = Math.ceil(addresses.length / (this.#count * BATCHES_A_THREAD))
+    const batch = Math.min(LARGEST_BATCH, Math.max(BATCH, share))
+    await this.#run(addresses.length, batch, signal, async (threads, stretch) => {
       await threads.run({ do: what, ...common, ...stretch })
     })
     return { ids, numbers }

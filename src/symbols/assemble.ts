@@ -37,7 +37,7 @@ export interface Gathered {
 }
 
 /** Symbols worked on between two yields. */
-const SLICE = 8_192
+const SLICE = 2_048
 /** Entries a bucket of the name index holds on average. */
 const BUCKET_LOAD = 8
 
@@ -93,7 +93,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   if (extents === undefined) yield* flagSpecial(table, runs)
   else yield* placeExtents(table, order, extents.sizes)
   yield* markCells(table, table.kind)
-  const distinctNames = yield* indexNames(gathered, table, order, bucketBits, idBits)
+  yield* indexNames(gathered, table, order, bucketBits, idBits)
   const { counts } = table
   counts[COUNTS.symbols] = count
   counts[COUNTS.groups] = groups.length / 2
@@ -103,7 +103,6 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   counts[COUNTS.idBits] = idBits
   counts[COUNTS.heapBytes] = heap.length
   counts[COUNTS.distinctAddresses] = survey.distinctAddresses
-  counts[COUNTS.distinctNames] = distinctNames
   counts[COUNTS.lines] = gathered.lines
   counts[COUNTS.badLines] = gathered.badCount
   counts[COUNTS.sized] = extents === undefined ? 0 : 1
@@ -188,14 +187,14 @@ function placeColumns(
   }
 }
 
-/** Builds the name index: a counting sort by bucket, in file order inside each. Returns how many names are distinct. */
+/** Builds the name index: a counting sort by bucket, in file order inside each. */
 function* indexNames(
   { count, name, rootHash }: Gathered,
   table: SymbolColumns,
   order: Uint32Array,
   bucketBits: number,
   idBits: number,
-): Generator<void, number, void> {
+): Generator<void, void, void> {
   const { buckets, entries } = table
   const shift = 32 - bucketBits
   const fingerprintMask = idBits === 32 ? 0 : 0xffffffff << idBits
@@ -222,29 +221,4 @@ function* indexNames(
     }
     yield
   }
-  let distinct = 0
-  for (let from = 0; from + 1 < buckets.length; from += SLICE) {
-    const to = Math.min(buckets.length - 1, from + SLICE)
-    for (let b = from; b < to; b++) distinct += distinctIn(entries, table.name, buckets[b]!, buckets[b + 1]!, idBits)
-    yield
-  }
-  return distinct
-}
-
-/** Distinct names among the entries [start, end) of one bucket. */
-function distinctIn(entries: Uint32Array, name: Uint32Array, start: number, end: number, idBits: number): number {
-  const idMask = idBits === 32 ? 0xffffffff : 2 ** idBits - 1
-  if (end - start > 64) {
-    const seen = new Set<number>()
-    for (let i = start; i < end; i++) seen.add(name[(entries[i]! & idMask) >>> 0]!)
-    return seen.size
-  }
-  let distinct = 0
-  for (let i = start; i < end; i++) {
-    const reference = name[(entries[i]! & idMask) >>> 0]!
-    let j = start
-    while (j < i && name[(entries[j]! & idMask) >>> 0] !== reference) j++
-    if (j === i) distinct++
-  }
-  return distinct
 }

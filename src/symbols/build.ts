@@ -54,7 +54,7 @@ interface Segment {
 }
 
 /** Symbols worked on between two yields: about a millisecond even before the code is compiled. */
-const SLICE = 8_192
+const SLICE = 2_048
 
 /**
  * Gathers parsed chunks in the order of the text. `append` has to be called chunk by chunk in that order; `finish` makes

@@ -64,13 +64,11 @@ export const COUNTS = {
   idBits: 5,
   heapBytes: 6,
   distinctAddresses: 7,
-  distinctNames: 8,
-  lines: 9,
-  badLines: 10,
-  regions: 11,
+  lines: 8,
+  badLines: 9,
   /** 1 where symbols have sizes of their own, 0 where a symbol reaches to the next. */
-  sized: 12,
-  words: 13,
+  sized: 10,
+  words: 11,
 } as const
 
 /** Bits of a name reference that are the root's offset in the heap. */

@@ -148,6 +148,21 @@ export class NameLookup {
     return Uint32Array.from(ids)
   }
 
+  /** How many different names there are: equal names share a bucket and a reference. */
+  distinct(): number {
+    const { buckets, entries, name: references } = this.#columns
+    const seen = new Set<number>()
+    let distinct = 0
+    for (let bucket = 0; bucket + 1 < buckets.length; bucket++) {
+      seen.clear()
+      for (let i = buckets[bucket]!; i < buckets[bucket + 1]!; i++) {
+        seen.add(references[(entries[i]! & this.#idMask) >>> 0]!)
+      }
+      distinct += seen.size
+    }
+    return distinct
+  }
+
   #rootIs(root: number, name: Uint8Array, start: number, end: number): boolean {
     const heap = this.#columns.heap
     const { start: at, length } = rootAt(heap, root)

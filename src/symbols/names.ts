@@ -173,12 +173,15 @@ export function fingerprint(hash: number): number {
  * never the answer to an address (is_mapping_symbol, include/linux/module_symbol.h). No listed prefix begins so.
  */
 export function isLabel(bytes: Uint8Array, start: number): boolean {
-  const first = bytes[start]
-  if (first === DOLLAR) return true
-  const second = bytes[start + 1]
-  return (first === DOT && second === UPPER_L) || (first === UPPER_L && second === ZERO)
+  // By tables, because a branch for what comes up once in thousands of names would have the caller compiled twice.
+  return (LABEL_FIRST[bytes[start]!]! & LABEL_SECOND[bytes[start + 1] ?? 0]!) !== 0
 }
 
-const DOLLAR = 0x24
-const ZERO = 0x30
-const UPPER_L = 0x4c
+/** Bits that stand for `$…`, `.L…` and `L0…`, by the first byte of a name and by the second. */
+const LABEL_FIRST = new Uint8Array(256)
+const LABEL_SECOND = new Uint8Array(256).fill(1)
+LABEL_FIRST[0x24] = 1 // $
+LABEL_FIRST[DOT] = 2
+LABEL_SECOND[0x4c]! |= 2 // L
+LABEL_FIRST[0x4c] = 4
+LABEL_SECOND[0x30]! |= 4 // 0

@@ -85,6 +85,88 @@ const SPACE = 0x20
 const OPEN = 0x5b
 const CLOSE = 0x5d
 
+// What `readAddress` and `readName` found, beside the position that they return. The two are functions of their own
+// because small functions are compiled much sooner than the large loop around them, and a cold start is what counts.
+let addressHigh = 0
+let addressLow = 0
+let namePrefix = 0
+let nameRoot = 0
+let nameRootHash = 0
+
+/** Reads the digits of an address; returns the position behind them. */
+function readAddress(text: Uint8Array, start: number, end: number): number {
+  let p = start
+  let hi = 0
+  let lo = 0
+  // The usual sixteen digits at once, any other number of them one by one.
+  if (p + 16 < end) {
+    const a = DIGIT[text[p]!]!
+    const b = DIGIT[text[p + 1]!]!
+    const c = DIGIT[text[p + 2]!]!
+    const d = DIGIT[text[p + 3]!]!
+    const e = DIGIT[text[p + 4]!]!
+    const f = DIGIT[text[p + 5]!]!
+    const g = DIGIT[text[p + 6]!]!
+    const h = DIGIT[text[p + 7]!]!
+    const i = DIGIT[text[p + 8]!]!
+    const j = DIGIT[text[p + 9]!]!
+    const k = DIGIT[text[p + 10]!]!
+    const l = DIGIT[text[p + 11]!]!
+    const m = DIGIT[text[p + 12]!]!
+    const n = DIGIT[text[p + 13]!]!
+    const o = DIGIT[text[p + 14]!]!
+    const q = DIGIT[text[p + 15]!]!
+    if ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | q) >= 0) {
+      hi = (a << 28) | (b << 24) | (c << 20) | (d << 16) | (e << 12) | (f << 8) | (g << 4) | h
+      lo = (i << 28) | (j << 24) | (k << 20) | (l << 16) | (m << 12) | (n << 8) | (o << 4) | q
+      p += 16
+    }
+  }
+  while (p < end) {
+    const digit = DIGIT[text[p]!]!
+    if (digit < 0) break
+    hi = (hi << 4) | (lo >>> 28)
+    lo = (lo << 4) | digit
+    p++
+  }
+  addressHigh = hi
+  addressLow = lo
+  return p
+}
+
+/** Reads a name; cuts it into prefix and root, and hashes the root, on the way. Returns the position behind it. */
+function readName(text: Uint8Array, start: number, end: number): number {
+  let p = start
+  let root = start
+  let hash = HASH_SEED
+  let number = 0
+  let c = p < end ? text[p]! : NEWLINE
+  if (beginsPrefix[c] === 1) {
+    const limit = p + LONGEST_PREFIX
+    while (c > SPACE && p < limit) {
+      hash = Math.imul(hash ^ c, HASH_STEP)
+      const boundary = c === UNDERSCORE || c === DOT
+      c = ++p < end ? text[p]! : NEWLINE
+      if (boundary && prefixBySlot[hash & PREFIX_MASK] !== 0 && c > SPACE) {
+        number = prefixAt(text, start, p, hash)
+        if (number !== 0) {
+          root = p
+          hash = HASH_SEED
+          break
+        }
+      }
+    }
+  }
+  while (c > SPACE) {
+    hash = Math.imul(hash ^ c, HASH_STEP)
+    c = ++p < end ? text[p]! : NEWLINE
+  }
+  namePrefix = number
+  nameRoot = root
+  nameRootHash = hash
+  return p
+}
+
 /**
  * Reads kallsyms text piece by piece into columns that it keeps and reuses: `parse` a stretch (or several), then `take`
  * what was read. One thread uses one parser for all its chunks, which spares the memory traffic of fresh arrays.
@@ -174,40 +256,8 @@ export class ChunkParser {
 
     while (p < end && lines < lastLine) {
       lines++
-      // Address: the usual sixteen digits at once, any other number of them one by one.
       const first = p
-      let hi = 0
-      let lo = 0
-      if (p + 16 < end) {
-        const a = DIGIT[text[p]!]!
-        const b = DIGIT[text[p + 1]!]!
-        const c = DIGIT[text[p + 2]!]!
-        const d = DIGIT[text[p + 3]!]!
-        const e = DIGIT[text[p + 4]!]!
-        const f = DIGIT[text[p + 5]!]!
-        const g = DIGIT[text[p + 6]!]!
-        const h = DIGIT[text[p + 7]!]!
-        const i = DIGIT[text[p + 8]!]!
-        const j = DIGIT[text[p + 9]!]!
-        const k = DIGIT[text[p + 10]!]!
-        const l = DIGIT[text[p + 11]!]!
-        const m = DIGIT[text[p + 12]!]!
-        const n = DIGIT[text[p + 13]!]!
-        const o = DIGIT[text[p + 14]!]!
-        const q = DIGIT[text[p + 15]!]!
-        if ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | q) >= 0) {
-          hi = (a << 28) | (b << 24) | (c << 20) | (d << 16) | (e << 12) | (f << 8) | (g << 4) | h
-          lo = (i << 28) | (j << 24) | (k << 20) | (l << 16) | (m << 12) | (n << 8) | (o << 4) | q
-          p += 16
-        }
-      }
-      while (p < end) {
-        const digit = DIGIT[text[p]!]!
-        if (digit < 0) break
-        hi = (hi << 4) | (lo >>> 28)
-        lo = (lo << 4) | digit
-        p++
-      }
+      p = readAddress(text, p, end)
       const digits = p - first
       let c = p < end ? text[p]! : NEWLINE
       if (digits === 0 || digits > 16 || (c !== SPACE && c !== TAB)) {
@@ -233,31 +283,10 @@ export class ChunkParser {
       do c = ++p < end ? text[p]! : NEWLINE
       while (c === SPACE || c === TAB)
 
-      // Name: every byte up to a blank or the end of the line; cut into prefix and root, and hashed, on the way.
+      // Name: every byte up to a blank or the end of the line.
       const nameStart = p
-      let root = p
-      let hash = HASH_SEED
-      let number = 0
-      if (beginsPrefix[c] === 1) {
-        const limit = p + LONGEST_PREFIX
-        while (c > SPACE && p < limit) {
-          hash = Math.imul(hash ^ c, HASH_STEP)
-          const boundary = c === UNDERSCORE || c === DOT
-          c = ++p < end ? text[p]! : NEWLINE
-          if (boundary && prefixBySlot[hash & PREFIX_MASK] !== 0 && c > SPACE) {
-            number = prefixAt(text, nameStart, p, hash)
-            if (number !== 0) {
-              root = p
-              hash = HASH_SEED
-              break
-            }
-          }
-        }
-      }
-      while (c > SPACE) {
-        hash = Math.imul(hash ^ c, HASH_STEP)
-        c = ++p < end ? text[p]! : NEWLINE
-      }
+      p = readName(text, p, end)
+      c = p < end ? text[p]! : NEWLINE
       const nameEnd = p
       if (nameEnd === nameStart || nameEnd - nameStart > LONGEST_NAME) {
         p = this.#badLine(text, p, end, lines, 'name')
@@ -294,13 +323,13 @@ export class ChunkParser {
       }
       p++
 
-      high[count] = hi
-      low[count] = lo
+      high[count] = addressHigh
+      low[count] = addressLow
       kinds[count] = isLabel(text, nameStart) ? kind | LABEL : kind
-      prefix[count] = number
-      rootStart[count] = root
-      rootLength[count] = nameEnd - root
-      rootHash[count] = hash
+      prefix[count] = namePrefix
+      rootStart[count] = nameRoot
+      rootLength[count] = nameEnd - nameRoot
+      rootHash[count] = nameRootHash
       owner[count] = belongs
       count++
     }

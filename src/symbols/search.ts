@@ -92,12 +92,14 @@ export const LOWER = 1 - UPPER
 /** Looks at an address for good where the plain search's symbol is marked UNSURE: gives the id, or NO_SYMBOL. */
 export type SecondLook = (group: GroupView, value: number, id: number) => number
 
-/** Addresses in a row that are looked at to see whether the input is sorted. */
-const RUN = 64
+/** Addresses answered in any order before ascending ones are looked for again. */
+const STRETCH = 1_024
+/** Ascending addresses in a row that show that looking for them pays. */
+const ENOUGH = 16
 
 /**
- * Answers addresses [from, to) of the u32 pairs of a BigUint64Array: for each the id of the symbol that contains it, or
- * NO_SYMBOL, and the offset.
+ * Answers the first `count` addresses of the u32 pairs of a BigUint64Array: for each the id of the symbol that contains it,
+ * or NO_SYMBOL, and the offset. Ascending input is noticed as it comes and answered by walking along.
  */
 export function findAddresses(
   table: SymbolColumns,
@@ -109,44 +111,36 @@ export function findAddresses(
   second: SecondLook,
 ): void {
   let group = groupOf(views, -1)
+  let ascending = true
   let q = 0
   while (q < count) {
     const half = pairs[2 * q + UPPER]!
     if (half !== group.half) group = groupOf(views, half)
-    const run = Math.min(count, q + RUN)
-    if (group.span > 0 && run - q === RUN) {
-      const shape = shapeOf(pairs, q, run, half)
-      if (shape === ASCENDING) {
-        findAscending(table, group, pairs, q, run, ids, offsets, second)
-        q = run
-        continue
-      }
-      if (shape === ONE_GROUP) {
-        findFours(table, group, pairs, q, run, ids, offsets, second)
-        q = run
-        continue
-      }
+    if (group.span === 0) {
+      findOne(table, group, pairs, q++, ids, offsets, second)
+      continue
     }
-    findOne(table, group, pairs, q++, ids, offsets, second)
+    if (ascending) {
+      const stop = findAscending(table, group, pairs, q, count, ids, offsets, second)
+      ascending = stop - q >= ENOUGH
+      q = stop
+      continue
+    }
+    let stop = Math.min(count, q + STRETCH)
+    stop = endOfGroup(pairs, q, stop, half)
+    const fours = (stop - q) & ~3
+    findFours(table, group, pairs, q, q + fours, ids, offsets, second)
+    q += fours
+    while (q < stop) findOne(table, group, pairs, q++, ids, offsets, second)
+    ascending = true
   }
 }
 
-const MIXED = 0
-const ONE_GROUP = 1
-const ASCENDING = 2
-
-/** Whether the addresses [from, to) share their upper half, and whether they ascend. */
-function shapeOf(pairs: Readonly<Uint32Array>, from: number, to: number, half: number): number {
-  let other = 0
-  let descents = 0
-  let before = 0
-  for (let q = from; q < to; q++) {
-    const value = pairs[2 * q + LOWER]!
-    other |= pairs[2 * q + UPPER]! ^ half
-    descents += value < before ? 1 : 0
-    before = value
-  }
-  return other !== 0 ? MIXED : descents === 0 ? ASCENDING : ONE_GROUP
+/** The first of the addresses [from, to) that has another upper half; `to` if none has. */
+function endOfGroup(pairs: Readonly<Uint32Array>, from: number, to: number, half: number): number {
+  let q = from
+  while (q < to && pairs[2 * q + UPPER] === half) q++
+  return q
 }
 
 function findOne(
@@ -165,7 +159,10 @@ function findOne(
 /** Steps from one symbol to the next before the index is asked again. */
 const MOST_STEPS = 8
 
-/** Ascending addresses: walks along the symbols beside them. */
+/**
+ * Walks along the symbols beside ascending addresses, from address `from` on; stops at the first that goes back behind the
+ * symbol before it, or into another group, and returns its place.
+ */
 function findAscending(
   table: SymbolColumns,
   group: GroupView,
@@ -175,19 +172,21 @@ function findAscending(
   ids: Uint32Array,
   offsets: Uint32Array,
   second: SecondLook,
-): void {
+): number {
   const { low, kind } = table
+  const { half, first, end } = group
   let id = predecessor(table, group, pairs[2 * from + LOWER]!)
-  let start = id < group.first ? 0 : low[id]!
+  let start = id < first ? 0 : low[id]!
   // The last address for which `id` is the plain answer.
-  let last = id + 1 < group.end ? low[id + 1]! - 1 : 0xffff_ffff
-  let unsure = id < group.first || (kind[id]! & UNSURE) !== 0
+  let last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
+  let unsure = id < first || (kind[id]! & UNSURE) !== 0
   for (let q = from; q < to; q++) {
     const value = pairs[2 * q + LOWER]!
+    if (value < start || pairs[2 * q + UPPER] !== half) return q
     if (value > last) {
       id++
       let steps = 1
-      while (id + 1 < group.end && low[id + 1]! <= value) {
+      while (id + 1 < end && low[id + 1]! <= value) {
         id++
         if (++steps > MOST_STEPS) {
           id = predecessor(table, group, value)
@@ -195,7 +194,7 @@ function findAscending(
         }
       }
       start = low[id]!
-      last = id + 1 < group.end ? low[id + 1]! - 1 : 0xffff_ffff
+      last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
       unsure = (kind[id]! & UNSURE) !== 0
     }
     if (unsure) {
@@ -205,6 +204,7 @@ function findAscending(
       offsets[q] = value - start
     }
   }
+  return to
 }
 
 /**

@@ -174,8 +174,7 @@ export class SymbolTable {
 
   /** How many different addresses, and how many different names, the symbols have. */
   get distinct(): { addresses: number; names: number } {
-    const { counts } = this.#columns
-    return { addresses: counts[COUNTS.distinctAddresses]!, names: counts[COUNTS.distinctNames]! }
+    return { addresses: this.#columns.counts[COUNTS.distinctAddresses]!, names: this.#names.distinct() }
   }
 
   /** The symbol of an id. @throws UsageError if there is no such id. */
