@@ -7,10 +7,12 @@ import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCoreCommand } from './core.ts'
+import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { addFunctionCommand } from './function.ts'
 import { note, OutputClosed } from './output.ts'
 import { addProbeCommand } from './probe.ts'
+import { addResolveCommand } from './resolve.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
@@ -45,6 +47,8 @@ addFunctionCommand(program)
 addBtfCommand(program)
 addCoreCommand(program)
 addProbeCommand(program)
+addResolveCommand(program)
+addEventsCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

@@ -1,0 +1,147 @@
+// `kerndex events [FILE…]`: a stream of process and probe events, each with its process, its parent and its stack.
+
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { DEFAULT_WAIT, Enricher } from '../events/enrich.ts'
+import { INPUT_FORMATS } from '../events/formats.ts'
+import { runStream } from '../events/run.ts'
+import type { Kernel } from '../kernel.ts'
+import { DEFAULT_CAPACITY, ProcessCache } from '../processes/cache.ts'
+import { processJson } from '../processes/process.ts'
+import { scanProc, seedCache } from '../processes/scan.ts'
+import { treeLines } from '../processes/tree.ts'
+import { withKernel } from './open.ts'
+import {
+  conclusion,
+  type StreamCommandOptions,
+  streamOptions,
+  withDeadLetters,
+  withStreamOptions,
+  writeMetrics,
+} from './resolve.ts'
+import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
+import { type Tally, tally } from './tally.ts'
+
+const OUTPUTS = ['ndjson', 'compact', 'tree'] as const
+
+interface EventsOptions extends StreamCommandOptions {
+  readonly output: (typeof OUTPUTS)[number]
+  readonly wait: bigint
+  readonly cacheSize: number
+  readonly node: string
+  readonly proc?: boolean | string
+}
+
+export function addEventsCommand(program: Command): void {
+  withStreamOptions(
+    program
+      .command('events')
+      .argument('[file...]', 'files, plain or .gz; without any, or for -, stdin')
+      .description('process and probe events, each with its process, its parent and its kernel stack')
+      .addOption(
+        new Option('--output <format>', 'ndjson, compact words, or the tree of processes at the end')
+          .choices(OUTPUTS)
+          .default('ndjson'),
+      )
+      .addOption(
+        new Option('--wait <ms>', 'milliseconds of event time that events wait for older ones')
+          .argParser((text) => BigInt(positive(text)) * 1_000_000n)
+          .default(DEFAULT_WAIT.waitNs, String(DEFAULT_WAIT.waitNs / 1_000_000n)),
+      )
+      .addOption(new Option('--cache-size <n>', 'most processes kept').argParser(positive).default(DEFAULT_CAPACITY))
+      .option('--node <name>', 'name of the host in exec ids', '')
+      .option('--proc [directory]', 'begin with the processes that run now, out of /proc'),
+  )
+    .addHelpText(
+      'after',
+      `
+Fork, exec and exit carry TID = PID; probe events keep their own TID. Threads make no entries. What could not be had is
+listed in "incomplete", what had to be corrected in "warnings"; both are counted in --metrics.
+
+Input formats:
+${INPUT_FORMATS.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join('\n')}
+
+Exit codes: 0 all done, 1 some line was not understood or some kernel address has no symbol, 2 wrong usage or a trace of
+another kernel, 3 something cannot be read.
+
+Examples:
+  $ sudo cat /sys/kernel/tracing/trace_pipe | kerndex events --input ftrace --proc --output compact
+  $ perf script --show-task-events | kerndex events --metrics events.prom
+  $ kerndex events trace.txt --from capture/ --output tree`,
+    )
+    .action(async (files: string[], options: EventsOptions) => {
+      process.exitCode = await withKernel({ ...options, types: false }, (kernel) => events(kernel, files, options))
+    })
+}
+
+function positive(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return Number(text)
+}
+
+async function events(kernel: Kernel, files: readonly string[], options: EventsOptions): Promise<number> {
+  const counts = tally()
+  const cache = new ProcessCache({ capacity: options.cacheSize, node: options.node })
+  counts.processes = cache.counters
+  if (options.proc !== undefined && options.proc !== false) {
+    seedCache(cache, await scanProc(options.proc === true ? undefined : options.proc))
+  }
+  await withProduct(options.to, (product) =>
+    withDeadLetters(options.deadLetter, async (letters) => {
+      for (const input of inputStreams(files))
+        await runInput({ kernel, input, options, product, letters, counts, cache })
+      if (options.output === 'tree') await writeTree(cache, options, product)
+    }),
+  )
+  if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
+  return conclusion(counts)
+}
+
+interface Run {
+  readonly kernel: Kernel
+  readonly input: InputStream
+  readonly options: EventsOptions
+  readonly product: Product
+  readonly letters: Product | undefined
+  readonly counts: Tally
+  readonly cache: ProcessCache
+}
+
+async function runInput({ kernel, input, options, product, letters, counts, cache }: Run): Promise<void> {
+  const progress = new Progress()
+  progress.begin(input)
+  const inWords = options.output === 'compact'
+  const enricher = new Enricher(cache, {
+    wait: { ...DEFAULT_WAIT, waitNs: options.wait },
+    generation: kernel.generation,
+    output: inWords ? 'compact' : 'ndjson',
+  })
+  const give = async (text: string) => {
+    if (text !== '' && options.output !== 'tree') await product.write(text)
+  }
+  try {
+    const read = streamOptions(kernel, options)
+    for await (const answer of runStream(input.bytes, kernel.snapshot(), inWords ? 'compact-parts' : 'parts', read)) {
+      counts.add(answer)
+      let text = ''
+      for (const part of answer.parts ?? []) text += enricher.push(part)
+      await give(text)
+      if (letters !== undefined && answer.bad.length > 0) await letters.write(deadLetters(input, answer))
+      progress.update(answer, input, counts.events)
+    }
+    await give(enricher.end())
+  } finally {
+    progress.stop()
+  }
+}
+
+async function writeTree(cache: ProcessCache, options: EventsOptions, product: Product): Promise<void> {
+  const entries = cache.entries()
+  if (options.json !== true) {
+    for (const line of treeLines(entries)) await product.write(line)
+    return
+  }
+  for (const { snapshot, refcount, color, alive } of entries) {
+    const known = processJson(snapshot).slice(0, -1)
+    await product.write(`${known},"refcnt":${refcount},"color":"${color}","alive":${alive}}\n`)
+  }
+}

@@ -1,0 +1,161 @@
+// What the filter commands share: their inputs as streams, progress with rate and time left, the dead-letter file, and
+// output files that are written beside and renamed, so that a file of that name is always whole.
+
+import { createReadStream, createWriteStream, statSync, type WriteStream } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { SingleBar } from 'cli-progress'
+import { NotReadableError, UsageError } from '../core/errors.ts'
+import type { PlacedAnswer } from '../events/run.ts'
+import { readFailure } from '../sources/reader.ts'
+import { write } from './output.ts'
+
+/** An input of a filter: its name for people, its size if it is known, its bytes. */
+export interface InputStream {
+  readonly name: string
+  readonly size: number | undefined
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
+const READ_BYTES = 1 << 18
+
+/** The files named, or stdin for none and for `-`. @throws UsageError if it would be stdin and that is a terminal */
+export function* inputStreams(files: readonly string[]): Generator<InputStream> {
+  for (const file of files.length === 0 ? ['-'] : files) {
+    if (file === '-') {
+      if (process.stdin.isTTY) throw new UsageError('nothing to read: name files, or pipe something in')
+      yield { name: 'stdin', size: undefined, bytes: process.stdin }
+      continue
+    }
+    const packed = file.endsWith('.gz')
+    let size: number | undefined
+    try {
+      const stat = statSync(file)
+      if (stat.isDirectory()) throw new NotReadableError(`${file} is a directory, not a file`, { path: file })
+      if (stat.isFile() && !packed) size = stat.size
+    } catch (error) {
+      throw error instanceof NotReadableError ? error : readFailure(file, error)
+    }
+    yield { name: file, size, bytes: readAll(file, packed) }
+  }
+}
+
+async function* readAll(file: string, packed: boolean): AsyncGenerator<Uint8Array> {
+  const raw = createReadStream(file, { highWaterMark: READ_BYTES })
+  const stream = packed ? raw.on('error', (error) => stream.destroy(error)).pipe(createGunzip()) : raw
+  try {
+    yield* stream
+  } catch (error) {
+    throw readFailure(file, error)
+  }
+}
+
+/** Where a command's product goes: stdout, or a file that appears whole or not at all. */
+export interface Product {
+  write(data: string | Uint8Array): Promise<void>
+  /** The product is complete. */
+  finish(): Promise<void>
+  /** It will not be. */
+  abandon(): Promise<void>
+}
+
+/** Opens a file beside `path`, to be renamed to it, or stdout where no path is given. @throws NotReadableError */
+export async function openProduct(path: string | undefined): Promise<Product> {
+  if (path === undefined) return { write, finish: async () => {}, abandon: async () => {} }
+  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
+  const file = createWriteStream(beside, { flags: 'wx' })
+  const failed = (error: unknown) =>
+    new NotReadableError(`${path} cannot be written: ${String(error)}`, { path }, { cause: error })
+  let failure: unknown
+  file.on('error', (error) => {
+    failure = error
+  })
+  return {
+    async write(data) {
+      if (failure !== undefined) throw failed(failure)
+      if (!file.write(data)) await drained(file)
+    },
+    async finish() {
+      try {
+        file.end()
+        await finished(file)
+        await rename(beside, path)
+      } catch (error) {
+        throw failed(failure ?? error)
+      }
+    },
+    async abandon() {
+      file.destroy()
+      await rm(beside, { force: true })
+    },
+  }
+}
+
+function drained(file: WriteStream): Promise<void> {
+  return new Promise((resume) => {
+    const go = () => {
+      file.off('drain', go)
+      file.off('error', go)
+      resume()
+    }
+    file.on('drain', go)
+    file.on('error', go)
+  })
+}
+
+/** Runs `use` on an open product and completes it, or abandons it if that fails. */
+export async function withProduct<T>(path: string | undefined, use: (product: Product) => Promise<T>): Promise<T> {
+  const product = await openProduct(path)
+  try {
+    const result = await use(product)
+    await product.finish()
+    return result
+  } catch (error) {
+    await product.abandon()
+    throw error
+  }
+}
+
+/** Lines of JSON for the lines of an answer that could not be decoded: where they stood and what they held. */
+export function deadLetters(input: InputStream, { bad, firstLine }: PlacedAnswer): string {
+  let text = ''
+  for (const { line, reason, text: bytes } of bad) {
+    text += `${JSON.stringify({ file: input.name, line: firstLine + line + 1, reason, text: bytes })}\n`
+  }
+  return text
+}
+
+/** Progress on a terminal: bytes, rate, and the time left where the size is known. */
+export class Progress {
+  readonly #bar: SingleBar | undefined
+  #begun = 0
+
+  constructor() {
+    if (!process.stderr.isTTY) return
+    this.#bar = new SingleBar({
+      format: '{name} {bar} {megabytes} MB | {rate} MB/s | {events} events | {left}',
+      stream: process.stderr,
+      clearOnComplete: true,
+      hideCursor: true,
+    })
+  }
+
+  begin({ name, size }: InputStream): void {
+    this.#begun = performance.now()
+    this.#bar?.start(size ?? 0, 0, { name, megabytes: 0, rate: '-', events: 0, left: '' })
+  }
+
+  update({ inputBytes }: PlacedAnswer, { size }: InputStream, events: number): void {
+    if (this.#bar === undefined) return
+    const seconds = (performance.now() - this.#begun) / 1000
+    const rate = inputBytes / 1e6 / seconds
+    const left = size === undefined ? '' : `${Math.max(0, Math.ceil((size - inputBytes) / 1e6 / rate))} s left`
+    this.#bar.update(inputBytes, { megabytes: (inputBytes / 1e6).toFixed(1), rate: rate.toFixed(1), events, left })
+  }
+
+  stop(): void {
+    this.#bar?.stop()
+  }
+}

@@ -1,0 +1,96 @@
+// What every input format is decoded into: one event with the process it names, its time, its weight and its stack.
+
+import type { RawFrame, StackShape } from '../stacks/frame.ts'
+
+/** Kinds of events. What a format calls otherwise is a `tracepoint`, `kprobe`, … of that name. */
+export type EventType =
+  | 'fork'
+  | 'exec'
+  | 'exit'
+  | 'rename'
+  | 'kprobe'
+  | 'kretprobe'
+  | 'tracepoint'
+  | 'uprobe'
+  | 'sample'
+  | 'stack'
+  | 'module_load'
+  | 'module_free'
+
+/** What an event says of a process's life. Only what the format gives is set. */
+export interface Lifecycle {
+  /** The event speaks of threads, as the kernel's sched tracepoints and perf do: `pid` may be any thread's number. */
+  readonly byThread: boolean
+  readonly ppid?: number
+  /** The forked process or thread. */
+  readonly childPid?: number
+  readonly childTid?: number
+  /** true or false where the format tells whether a fork made a thread. */
+  readonly childIsThread?: boolean
+  readonly childComm?: string
+  readonly comm?: string
+  readonly filename?: string
+  readonly args?: string
+  readonly uid?: number
+  readonly exitCode?: number
+  /** Nanoseconds. */
+  readonly startTs?: bigint
+  /** The thread that called exec, where it was not the leader. */
+  readonly oldPid?: number
+  /** Whether this exit was the last of its thread group; undefined on kernels that do not say. */
+  readonly groupDead?: boolean
+}
+
+/** A JSON object of the input: its text, and the names of its outermost members. */
+export interface JsonRecord {
+  readonly text: string
+  readonly keys: readonly string[]
+}
+
+/** A decoded event. Text is as in the input; numbers of 64 bits are bigints. */
+export interface TraceEvent {
+  readonly type: EventType
+  /** The format's own name for it: `cpu-clock`, `sched:sched_switch`, a function; undefined where there is none. */
+  readonly name: string | undefined
+  /** Thread group, where the format knows it. */
+  readonly pid: number | undefined
+  readonly tid: number | undefined
+  /** Nanoseconds on the format's clock. */
+  readonly ts: bigint | undefined
+  readonly cpu: number | undefined
+  readonly comm: string | undefined
+  /** What the stack weighs in a profile: a period, a count of hits, or 1. */
+  readonly weight: bigint
+  readonly frames: readonly RawFrame[]
+  /** For each frame the number of its line in the stretch, from 0; empty where frames have no lines of their own. */
+  readonly frameLines: readonly number[]
+  readonly shape: StackShape
+  /** The number of its first line in the stretch, from 0. */
+  readonly line: number
+  readonly life: Lifecycle | undefined
+  /** Anything else that the format gives, as it stands there. */
+  readonly fields: readonly (readonly [key: string, value: string])[]
+  /** The JSON object that it was, if it was one: it is passed on unchanged. */
+  readonly record: JsonRecord | undefined
+}
+
+/** An event with everything not given left open. */
+export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' | 'line'>): TraceEvent {
+  return {
+    type: given.type,
+    name: given.name,
+    pid: given.pid,
+    tid: given.tid,
+    ts: given.ts,
+    cpu: given.cpu,
+    comm: given.comm,
+    weight: given.weight ?? 1n,
+    frames: given.frames ?? [],
+    frameLines: given.frameLines ?? [],
+    shape: given.shape ?? 'pc-first',
+    line: given.line,
+    life: given.life,
+    fields: given.fields ?? [],
+    record: given.record,
+  }
+}

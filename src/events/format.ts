@@ -1,0 +1,87 @@
+// What an input format is, and what its decoders share. Lines are latin1 text: one character a byte, so that nothing is
+// lost on the way and positions are positions in the input.
+
+import { decodeName } from '../core/bytes.ts'
+import { type RawFrame, rawFrame } from '../stacks/frame.ts'
+import type { TraceEvent } from './event.ts'
+
+/** Takes what a decoder finds. */
+export interface Sink {
+  event(event: TraceEvent): void
+  /** A line that is none of the format's; `line` counts from 0 in the stretch. */
+  bad(line: number, reason: string): void
+}
+
+/** Decodes a stretch of lines that begins where a record may begin. */
+export interface Decoder {
+  /** The next line, without its line end. */
+  line(text: string, number: number): void
+  /** No more lines: what is open is complete. */
+  end(): void
+}
+
+/** An input format. */
+export interface InputFormat {
+  readonly name: string
+  /** In words, for `--help`. */
+  readonly what: string
+  /** `text` can be resymbolized in place; `json` cannot. */
+  readonly kind: 'text' | 'json'
+  /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */
+  readonly recognise: (lines: readonly string[]) => number
+  /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
+  readonly startsRecord: (line: string) => boolean
+  readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
+}
+
+/** Frames kept by their text; when there are more, all are forgotten. */
+const MEMO_LIMIT = 1 << 16
+
+/**
+ * Frames by the text they were decoded from. A kernel's stacks repeat: 22,366 frames of a profile held 899 addresses, so
+ * that most lines cost one look into a map. Outlives the stretches, in each thread.
+ */
+export class FrameMemo {
+  readonly #frames = new Map<string, RawFrame | null>()
+
+  /** The frame that `text` stands for, decoded by `decode` if it is new; undefined if it is none. */
+  get(text: string, decode: (text: string) => Partial<RawFrame> | undefined): RawFrame | undefined {
+    const known = this.#frames.get(text)
+    if (known !== undefined) return known ?? undefined
+    // A slice would keep the whole stretch it was cut from alive.
+    const own = Buffer.from(text, 'latin1').toString('latin1')
+    const decoded = decode(own)
+    const frame = decoded === undefined ? null : rawFrame(decoded)
+    if (this.#frames.size >= MEMO_LIMIT) this.#frames.clear()
+    this.#frames.set(own, frame)
+    return frame ?? undefined
+  }
+}
+
+/** Lines of the sample that match. */
+export function countLines(lines: readonly string[], pattern: RegExp): number {
+  let count = 0
+  for (const line of lines) if (pattern.test(line)) count++
+  return count
+}
+
+/** The text that latin1 characters stand for as bytes: UTF-8, or the bytes as lone surrogates (see `decodeName`). */
+export function asText(latin1: string): string {
+  for (let i = 0; i < latin1.length; i++) {
+    if (latin1.charCodeAt(i) > 0x7f) {
+      const bytes = Buffer.from(latin1, 'latin1')
+      return decodeName(bytes, 0, bytes.length)
+    }
+  }
+  return latin1
+}
+
+/** Nanoseconds of `SECONDS.FRACTION` as the tools print times: 6 or 9 digits after the point. */
+export function nanoseconds(seconds: string, fraction: string): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'))
+}
+
+/** The address in up to 16 hexadecimal digits that are known to be such. */
+export function hexAddress(digits: string): bigint {
+  return BigInt(`0x${digits}`)
+}

@@ -1,0 +1,65 @@
+// The input formats there are, and telling which one a stream is in.
+
+import { UsageError } from '../core/errors.ts'
+import type { InputFormat } from './format.ts'
+import { addresses } from './input/addresses.ts'
+import { anyText } from './input/any-text.ts'
+import { bpftraceJson, bpftraceText } from './input/bpftrace.ts'
+import { folded } from './input/folded.ts'
+import { ftrace } from './input/ftrace.ts'
+import { ndjson } from './input/ndjson.ts'
+import { oops } from './input/oops.ts'
+import { perfJson } from './input/perf-json.ts'
+import { perfScript } from './input/perf-script.ts'
+import { procStack } from './input/proc-stack.ts'
+import { tetragon } from './input/tetragon.ts'
+import { tracee } from './input/tracee.ts'
+
+/** All formats. Where two recognise a sample equally, the earlier one is meant. */
+export const INPUT_FORMATS: readonly InputFormat[] = [
+  perfScript,
+  perfJson,
+  bpftraceText,
+  bpftraceJson,
+  ftrace,
+  procStack,
+  oops,
+  folded,
+  tetragon,
+  tracee,
+  ndjson,
+  addresses,
+  anyText,
+]
+
+/** Bytes of a stream that are looked at to tell its format. */
+export const SAMPLE_BYTES = 1 << 16
+
+/** The format of a name. @throws UsageError if there is none */
+export function inputFormat(name: string): InputFormat {
+  const found = INPUT_FORMATS.find((format) => format.name === name)
+  if (found === undefined) {
+    const names = INPUT_FORMATS.map((format) => format.name).join(', ')
+    throw new UsageError(`no input format is called ${JSON.stringify(name)}; there are ${names}`)
+  }
+  return found
+}
+
+/**
+ * The format that most lines of a stream's beginning belong to, or undefined if no format knows any of them.
+ * `complete` says that the sample is the whole stream; else its last line is torn and left out.
+ */
+export function detectFormat(sample: string, complete: boolean): InputFormat | undefined {
+  const lines = sample.split(/\r?\n/)
+  if (!complete && lines.length > 1) lines.pop()
+  let best: InputFormat | undefined
+  let most = 0
+  for (const format of INPUT_FORMATS) {
+    const score = format.recognise(lines)
+    if (score > most) {
+      best = format
+      most = score
+    }
+  }
+  return best
+}

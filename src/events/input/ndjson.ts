@@ -1,0 +1,136 @@
+// kerndex's own events, one JSON object a line: what other programs are expected to write, and what kerndex writes.
+
+import type { RawFrame } from '../../stacks/frame.ts'
+import type { EventType, Lifecycle } from '../event.ts'
+import { countLines, type FrameMemo, type InputFormat } from '../format.ts'
+import { isObject, type Json, type JsonObject, smallInteger, stringOf, wholeNumber } from '../json.ts'
+import { objectLines, type Reading } from './json-lines.ts'
+
+const TYPES: readonly EventType[] = [
+  'fork',
+  'exec',
+  'exit',
+  'rename',
+  'kprobe',
+  'kretprobe',
+  'tracepoint',
+  'uprobe',
+  'sample',
+  'stack',
+  'module_load',
+  'module_free',
+]
+/** Linux's highest possible pid, PID_MAX_LIMIT of include/linux/threads.h. */
+const MOST_PID = 4_194_304
+/** CLONE_THREAD of include/uapi/linux/sched.h. */
+const CLONE_THREAD = 0x10000n
+
+export const ndjson: InputFormat = {
+  name: 'ndjson',
+  what: 'JSON objects, one a line: type, pid, tid, ts in ns, stack, … (see docs/events.md)',
+  kind: 'json',
+  recognise: (lines) => countLines(lines, /^\s*\{.*"(?:type"\s*:\s*"(?:\w+)"|stack"\s*:\s*\[|kernel_stack"\s*:\s*\[)/),
+  startsRecord: () => true,
+  decoder: (sink, memo) => objectLines(sink, memo, readEvent),
+}
+
+function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
+  const given = stringOf(object.type)
+  if (object.type !== undefined && given === undefined) return 'type is no string'
+  const pid = pidOf(object.pid)
+  const tid = pidOf(object.tid)
+  if (pid === 'bad' || tid === 'bad') return `pid and tid are whole numbers from 0 to ${MOST_PID}`
+  const ts = object.ts === undefined || object.ts === null ? undefined : wholeNumber(object.ts)
+  if (object.ts !== undefined && object.ts !== null && ts === undefined) return 'ts is no whole number of nanoseconds'
+  const stack = object.stack ?? object.kernel_stack
+  const frames = stack === undefined || stack === null ? [] : framesOf(stack, memo)
+  if (typeof frames === 'string') return frames
+  // Types that are not known are probes of some kind: they are passed on with their process and their stack.
+  const type = given === undefined ? 'stack' : (TYPES.find((known) => known === given) ?? 'tracepoint')
+  const comm = stringOf(object.comm)
+  const name = stringOf(object.name) ?? (type === given ? undefined : given)
+  const weight = wholeNumber(object.weight) ?? 1n
+  const shape = object.shape === 'returns' ? 'returns' : 'pc-first'
+  return { type, name, pid, tid, ts, comm, weight, frames, shape, life: lifeOf(type, object) }
+}
+
+function pidOf(value: Json | undefined): number | undefined | 'bad' {
+  if (value === undefined || value === null) return undefined
+  const number = smallInteger(value)
+  return number === undefined || number < 0 || number > MOST_PID ? 'bad' : number
+}
+
+function framesOf(stack: Json, memo: FrameMemo): RawFrame[] | string {
+  if (!Array.isArray(stack)) return 'stack is no array'
+  const frames: RawFrame[] = []
+  for (const entry of stack) {
+    const frame = frameOf(entry, memo)
+    if (frame === undefined) return `a frame of the stack is no address: ${JSON.stringify(String(entry))}`
+    frames.push(frame)
+  }
+  return frames
+}
+
+/** An address as text or number, or an object with address, or symbol and offset. */
+export function frameOf(entry: Json, memo: FrameMemo): RawFrame | undefined {
+  if (typeof entry === 'string') return memo.get(entry, decodeAddress)
+  if (typeof entry === 'number' || typeof entry === 'bigint') return memo.get(String(entry), decodeDecimal)
+  if (!isObject(entry)) return undefined
+  const address = entry.address ?? entry.ip ?? null
+  const name = entry.symbol ?? null
+  if (address !== null && typeof address !== 'object') {
+    const frame = typeof address === 'string' ? decodeAddress(address) : decodeDecimal(String(address))
+    if (frame === undefined) return undefined
+    return memo.get(JSON.stringify([String(address), typeof address]), () => frame)
+  }
+  if (typeof name !== 'string') return undefined
+  const offset = smallInteger(entry.offset)
+  const size = smallInteger(entry.size)
+  const owner = stringOf(entry.module)
+  return memo.get(JSON.stringify([name, offset, size, owner]), () => ({ name, offset, size, owner }))
+}
+
+/** `0x…` and what has a hexadecimal letter is hexadecimal, as are 16 digits; else digits are decimal. */
+function decodeAddress(text: string): Partial<RawFrame> | undefined {
+  const digits = /^(0[xX])?([0-9a-fA-F]{1,20})$/.exec(text)
+  if (digits === null) return undefined
+  const [, prefix, body = ''] = digits
+  const decimal = prefix === undefined && /^\d+$/.test(body) && body.length !== 16
+  if (!decimal && body.length > 16) return undefined
+  return inRange(BigInt(decimal ? body : `0x${body}`))
+}
+
+function decodeDecimal(text: string): Partial<RawFrame> | undefined {
+  return /^\d{1,20}$/.test(text) ? inRange(BigInt(text)) : undefined
+}
+
+function inRange(address: bigint): Partial<RawFrame> | undefined {
+  return address <= 0xffff_ffff_ffff_ffffn ? { address } : undefined
+}
+
+function lifeOf(type: EventType, object: JsonObject): Lifecycle | undefined {
+  if (type !== 'fork' && type !== 'exec' && type !== 'exit' && type !== 'rename') return undefined
+  const flags = wholeNumber(object.clone_flags)
+  const set = <Key extends keyof Lifecycle>(key: Key, value: Lifecycle[Key] | undefined) =>
+    value === undefined ? {} : { [key]: value }
+  return {
+    byThread: false,
+    ...set('ppid', smallInteger(object.ppid)),
+    ...set('childPid', smallInteger(object.child_pid)),
+    ...set('childTid', smallInteger(object.child_tid)),
+    ...set('childIsThread', flags === undefined ? undefined : (flags & CLONE_THREAD) !== 0n),
+    ...set('comm', stringOf(object.comm)),
+    ...set('filename', stringOf(object.filename)),
+    ...set('args', argsOf(object.args)),
+    ...set('uid', smallInteger(object.uid)),
+    ...set('exitCode', smallInteger(object.exit_code)),
+    ...set('startTs', wholeNumber(object.start_ts)),
+    ...set('oldPid', smallInteger(object.old_pid)),
+    ...set('groupDead', typeof object.group_dead === 'boolean' ? object.group_dead : undefined),
+  }
+}
+
+function argsOf(value: Json | undefined): string | undefined {
+  if (Array.isArray(value)) return value.map(String).join(' ')
+  return stringOf(value)
+}

@@ -1,0 +1,48 @@
+// The payload of the kernel's sched_process_* tracepoints, as ftrace and perf print it. They speak of threads: `pid` is
+// the number of the thread that forks or exits (include/trace/events/sched.h).
+
+import type { EventType, Lifecycle } from '../event.ts'
+import { asText } from '../format.ts'
+
+const FORK = /^comm=(.*) pid=(\d+) child_comm=(.*) child_pid=(\d+)$/
+const EXEC = /^filename=(.*) pid=(\d+) old_pid=(\d+)$/
+/** `group_dead` came with 6.16 or so. */
+const EXIT = /^comm=(.*) pid=(\d+) prio=-?\d+(?: group_dead=(true|false))?$/
+
+/** What one of these tracepoints says. */
+export interface SchedEvent {
+  readonly type: EventType
+  /** The thread it is about, or that forks. */
+  readonly tid: number
+  /** The thread group, where the event itself tells: exec makes its thread the leader. */
+  readonly pid: number | undefined
+  readonly comm: string | undefined
+  readonly life: Lifecycle
+}
+
+/** Reads a payload by the name of its tracepoint, with or without `sched:`; undefined if it is none of the three. */
+export function schedEvent(name: string, payload: string): SchedEvent | undefined {
+  const event = name.startsWith('sched:') ? name.slice(6) : name
+  if (event === 'sched_process_fork') {
+    const found = FORK.exec(payload)
+    if (found === null) return undefined
+    const [, comm = '', tid, childComm = '', child] = found
+    const life = { byThread: true, comm: asText(comm), childComm: asText(childComm), childTid: Number(child) }
+    return { type: 'fork', tid: Number(tid), pid: undefined, comm: asText(comm), life }
+  }
+  if (event === 'sched_process_exec') {
+    const found = EXEC.exec(payload)
+    if (found === null) return undefined
+    const [, filename = '', pid, old] = found
+    const life = { byThread: true, filename: asText(filename), oldPid: Number(old) }
+    return { type: 'exec', tid: Number(pid), pid: Number(pid), comm: undefined, life }
+  }
+  if (event === 'sched_process_exit') {
+    const found = EXIT.exec(payload)
+    if (found === null) return undefined
+    const [, comm = '', tid, dead] = found
+    const life = { byThread: true, comm: asText(comm), ...(dead === undefined ? {} : { groupDead: dead === 'true' }) }
+    return { type: 'exit', tid: Number(tid), pid: undefined, comm: asText(comm), life }
+  }
+  return undefined
+}

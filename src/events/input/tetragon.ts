@@ -1,0 +1,92 @@
+// Tetragon's export: one JSON object a line with one member that names the event. 64-bit numbers are decimal strings, as
+// protobuf's JSON writes them; addresses are there only with --expose-stack-addresses.
+
+import type { RawFrame } from '../../stacks/frame.ts'
+import type { EventType, Lifecycle } from '../event.ts'
+import { countLines, type FrameMemo, type InputFormat } from '../format.ts'
+import { isObject, type Json, type JsonObject, smallInteger, stringOf } from '../json.ts'
+import { objectLines, type Reading, rfc3339 } from './json-lines.ts'
+import { frameOf } from './ndjson.ts'
+
+const EVENTS: Readonly<Record<string, EventType>> = {
+  process_exec: 'exec',
+  process_exit: 'exit',
+  process_kprobe: 'kprobe',
+  process_tracepoint: 'tracepoint',
+  process_uprobe: 'uprobe',
+  process_lsm: 'kprobe',
+  process_loader: 'tracepoint',
+}
+
+export const tetragon: InputFormat = {
+  name: 'tetragon',
+  what: 'tetragon export (JSON lines), with or without stack addresses',
+  kind: 'json',
+  recognise: (lines) =>
+    2 * countLines(lines, /^\s*\{.*"process_(?:exec|exit|kprobe|tracepoint|uprobe|lsm|loader)"\s*:\s*\{/),
+  startsRecord: () => true,
+  decoder: (sink, memo) => objectLines(sink, memo, readEvent),
+}
+
+function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
+  const member = Object.keys(object).find((key) => key in EVENTS)
+  const event = member === undefined ? undefined : object[member]
+  if (member === undefined || !isObject(event)) return 'no event of tetragon that kerndex knows'
+  const process = isObject(event.process) ? event.process : {}
+  const parent = isObject(event.parent) ? event.parent : {}
+  const pid = smallInteger(process.pid)
+  const time = stringOf(object.time)
+  const frames = framesOf(event.kernel_stack_trace, memo)
+  if (frames === undefined) return 'a frame of the stack has neither address nor symbol'
+  const type = EVENTS[member] ?? 'tracepoint'
+  return {
+    type,
+    name: nameOf(event),
+    pid,
+    tid: smallInteger(process.tid) ?? pid,
+    ts: time === undefined ? undefined : rfc3339(time),
+    comm: stringOf(process.binary)?.split('/').at(-1),
+    frames,
+    life: lifeOf(type, event, process, parent),
+  }
+}
+
+function nameOf(event: JsonObject): string | undefined {
+  const { subsys, event: name } = event
+  if (typeof subsys === 'string' && typeof name === 'string') return `${subsys}:${name}`
+  return stringOf(event.function_name) ?? stringOf(event.symbol)
+}
+
+function framesOf(stack: Json | undefined, memo: FrameMemo): RawFrame[] | undefined {
+  if (!Array.isArray(stack)) return []
+  const frames: RawFrame[] = []
+  for (const entry of stack) {
+    // Protobuf leaves zeros out: an entry without an offset has the offset 0.
+    const given = isObject(entry) && entry.address === undefined ? { offset: 0, ...entry } : entry
+    const frame = frameOf(given, memo)
+    if (frame === undefined) return undefined
+    frames.push(frame)
+  }
+  return frames
+}
+
+function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent: JsonObject): Lifecycle | undefined {
+  if (type !== 'exec' && type !== 'exit') return undefined
+  const ppid = smallInteger(parent.pid)
+  const filename = stringOf(process.binary)
+  const args = stringOf(process.arguments)
+  const uid = smallInteger(process.uid)
+  const start = stringOf(process.start_time)
+  const startTs = start === undefined ? undefined : rfc3339(start)
+  const exitCode = type === 'exit' ? (smallInteger(event.status) ?? 0) : undefined
+  return {
+    byThread: false,
+    ...(ppid === undefined ? {} : { ppid }),
+    ...(filename === undefined || type === 'exit' ? {} : { filename }),
+    ...(args === undefined || type === 'exit' ? {} : { args }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(startTs === undefined ? {} : { startTs }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(type === 'exit' ? { groupDead: true } : {}),
+  }
+}

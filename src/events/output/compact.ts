@@ -1,0 +1,41 @@
+// Events in words, one line each with its stack below, for people who watch a stream.
+
+import { formatAddress } from '../../core/address.ts'
+import { type Frame, frameInWords } from '../../stacks/frame.ts'
+import type { TraceEvent } from '../event.ts'
+
+/** An event and its stack: time, kind, process, what happened, then one line a frame. */
+export function compactEvent(event: TraceEvent, frames: readonly Frame[]): string {
+  const { ts, comm, life } = event
+  return `${compactHead(event.type, ts, comm ?? life?.comm, event.pid, event.tid, whatHappened(event))}\n${compactStack(frames)}`
+}
+
+export function compactHead(
+  type: string,
+  ts: bigint | undefined,
+  comm: string | undefined,
+  pid: number | undefined,
+  tid: number | undefined,
+  rest: string,
+): string {
+  const time = ts === undefined ? '-' : `${ts / 1_000_000_000n}.${String(ts % 1_000_000_000n).padStart(9, '0')}`
+  const thread = tid === undefined || tid === pid ? '' : `/${tid}`
+  return `${time} ${type.padEnd(10)} ${comm ?? '?'}[${pid ?? '?'}${thread}]${rest === '' ? '' : ` ${rest}`}`
+}
+
+export function whatHappened({ name, life, fields }: Pick<TraceEvent, 'name' | 'life' | 'fields'>): string {
+  if (life?.filename !== undefined) return life.args === undefined ? life.filename : `${life.filename} ${life.args}`
+  const child = life?.childPid ?? life?.childTid
+  if (child !== undefined) return `-> ${child}`
+  if (life?.exitCode !== undefined) return `code ${life.exitCode}`
+  return [name, ...fields.map(([, value]) => value)].filter((word) => word !== undefined).join(' ')
+}
+
+export function compactStack(frames: readonly Frame[]): string {
+  let text = ''
+  for (const frame of frames) {
+    const address = frame.address === undefined ? '' : `${formatAddress(frame.address)}: `
+    text += `   ${address}${frameInWords(frame) ?? `(${frame.reason ?? 'unknown'})`}\n`
+  }
+  return text
+}

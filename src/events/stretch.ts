@@ -1,0 +1,232 @@
+// What is done with a stretch of a stream, on whatever thread: decode its lines, look up its stacks, and write the
+// product down. A stretch is whole records, so that stretches do not depend on each other.
+
+import { UsageError } from '../core/errors.ts'
+import type { Rebase } from '../stacks/boot.ts'
+import { type Frame, type LookupMode, rawFrame } from '../stacks/frame.ts'
+import { foldedName, Profile } from '../stacks/profile.ts'
+import { StackResolver } from '../stacks/resolve.ts'
+import type { SymbolTable } from '../symbols/table.ts'
+import { AddressWriter, readAddresses } from './bulk-addresses.ts'
+import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
+import { FrameMemo } from './format.ts'
+import { inputFormat } from './formats.ts'
+import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
+import { decodedMembers, eventMembers } from './output/event-json.ts'
+import { stackMembers } from './output/frame-json.ts'
+import { TextRewriter } from './output/text.ts'
+
+/** What to make of the stretches of one stream. The same for all of them. */
+export interface StretchPlan {
+  /** The input format's name. */
+  readonly input: string
+  /**
+   * `text`: the same text with addresses in words; `ndjson`: events as lines of JSON; `compact`: events in words; `profile`:
+   * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes.
+   */
+  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts'
+  readonly mode: LookupMode
+  readonly rebase: Rebase | undefined
+  /** Number of the symbol table's generation, written into events. */
+  readonly generation: number
+  readonly folding: Folding
+}
+
+/** How stacks are folded. */
+export interface Folding {
+  /** Mark kernel frames with `_[k]`. */
+  readonly kernelMark: boolean
+  /** What the outermost frame is: the process's name, with its number, or nothing. */
+  readonly prefix: 'none' | 'comm' | 'comm-pid'
+  /** What a stack weighs: what the tool measured (a period, a count), or 1 for each event. */
+  readonly weight: 'measured' | 'events'
+}
+
+/** An event as one thread hands it to another: what its process is looked up by, and the JSON that is ready. */
+export interface EventPart {
+  readonly type: TraceEvent['type']
+  readonly pid: number | undefined
+  readonly tid: number | undefined
+  readonly ts: bigint | undefined
+  readonly comm: string | undefined
+  readonly life: Lifecycle | undefined
+  /** A record's members as they are sent on; of other events the members behind type, pid and tid. */
+  readonly members: string
+  readonly isRecord: boolean
+  /** The members of its stack, or '' where it has none. */
+  readonly stack: string
+  /** What happened and its stack, in words; '' where JSON is wanted. */
+  readonly words: string
+  readonly stackWords: string
+  readonly line: number
+}
+
+/** A line that could not be decoded; `line` counts from 0 in the stretch. */
+export interface BadInputLine {
+  readonly line: number
+  readonly reason: string
+  /** The line's bytes, one a character. */
+  readonly text: string
+}
+
+/** What came of a stretch. */
+export interface StretchAnswer {
+  readonly bytes: Uint8Array | undefined
+  readonly profile: readonly (readonly [string, bigint])[] | undefined
+  readonly parts: readonly EventPart[] | undefined
+  readonly bad: readonly BadInputLine[]
+  /** Lines in the stretch; a last one without a line end counts. */
+  readonly lines: number
+  readonly events: number
+  readonly frames: number
+  /** Kernel frames that no symbol was found for. */
+  readonly unresolved: number
+}
+
+/** Works on stretches of one stream. Keeps caches from one to the next, and nothing else. */
+export class StretchWorker {
+  readonly #plan: StretchPlan
+  readonly #resolver: StackResolver
+  readonly #addresses: AddressWriter
+  readonly #memo = new FrameMemo()
+  readonly #labels = new WeakMap<Frame, string>()
+
+  constructor(symbols: SymbolTable, plan: StretchPlan) {
+    this.#plan = plan
+    this.#addresses = new AddressWriter(symbols)
+    this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
+  }
+
+  /** @throws UsageError if the format cannot be made into the product */
+  run(bytes: Uint8Array): StretchAnswer {
+    const { product } = this.#plan
+    const format = inputFormat(this.#plan.input)
+    if (product === 'text' && format.kind === 'json') {
+      throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
+    }
+    const bulk = this.#bulk(bytes)
+    if (bulk !== undefined) return bulk
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    const counts = { lines: 0, events: 0, frames: 0, unresolved: 0 }
+    const bad: BadInputLine[] = []
+    const starts: number[] = []
+    const rewriter = product === 'text' ? new TextRewriter(text, starts) : undefined
+    const profile = product === 'profile' ? new Profile() : undefined
+    const inWords = product === 'compact-parts'
+    const parts: EventPart[] | undefined = product === 'parts' || inWords ? [] : undefined
+    let written = ''
+    const lineAt = (line: number) => {
+      const start = starts[line] ?? 0
+      const end = text.indexOf('\n', start)
+      return text.slice(start, end < 0 ? text.length : end)
+    }
+    const resolve = (event: TraceEvent): Frame[] => {
+      if (event.frames.length === 0) return NO_FRAMES
+      const frames = this.#resolver.resolve(event.frames, event.shape)
+      counts.frames += frames.length
+      for (const frame of frames) if (isUnresolved(frame)) counts.unresolved++
+      return frames
+    }
+    const sink = {
+      event: (event: TraceEvent) => {
+        counts.events++
+        if (rewriter !== undefined) {
+          this.#resolver.each(event.frames, event.shape, (frame, index) => {
+            counts.frames++
+            if (isUnresolved(frame)) counts.unresolved++
+            rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
+          })
+          return
+        }
+        const frames = resolve(event)
+        if (profile !== undefined) this.#fold(profile, event, frames)
+        else if (parts !== undefined) parts.push(asPart(event, frames, inWords))
+        else if (product === 'compact') written += compactEvent(event, frames)
+        else written += `${asLine(event, frames, this.#plan.generation)}\n`
+      },
+      bad: (line: number, reason: string) => {
+        bad.push({ line, reason, text: lineAt(line) })
+      },
+    }
+    const decoder = format.decoder(sink, this.#memo)
+    for (let start = 0; start < text.length; ) {
+      let end = text.indexOf('\n', start)
+      if (end < 0) end = text.length
+      starts.push(start)
+      const stop = end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
+      decoder.line(text.slice(start, stop), counts.lines++)
+      start = end + 1
+    }
+    decoder.end()
+    const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
+    return { bytes: bytesOut, profile: profile && [...profile.weights], parts, bad, ...counts }
+  }
+
+  /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
+  #bulk(bytes: Uint8Array): StretchAnswer | undefined {
+    const { input, product, rebase, generation } = this.#plan
+    if (input !== 'addresses' || rebase !== undefined || (product !== 'text' && product !== 'ndjson')) return undefined
+    const read = readAddresses(bytes)
+    if (read === undefined) return undefined
+    const other = (address: bigint) => {
+      const event = traceEvent({ type: 'stack', line: 0, frames: [rawFrame({ address })] })
+      return `${asLine(event, this.#resolver.resolve(event.frames, event.shape), generation)}\n`
+    }
+    const { bytes: written, unresolved } =
+      product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, generation, other)
+    const { lines } = read
+    return {
+      bytes: written,
+      profile: undefined,
+      parts: undefined,
+      bad: [],
+      lines,
+      events: lines,
+      frames: lines,
+      unresolved,
+    }
+  }
+
+  #fold(profile: Profile, event: TraceEvent, frames: readonly Frame[]): void {
+    if (frames.length === 0) return
+    const { kernelMark, prefix, weight } = this.#plan.folding
+    let stack = ''
+    if (prefix !== 'none') {
+      stack = (event.comm ?? '[unknown]').replaceAll(';', ':')
+      if (prefix === 'comm-pid') stack += `-${event.pid ?? event.tid ?? '?'}`
+    }
+    for (let i = frames.length - 1; i >= 0; i--) {
+      const frame = frames[i]!
+      let label = this.#labels.get(frame)
+      if (label === undefined) {
+        label = foldedName(frame, kernelMark)
+        this.#labels.set(frame, label)
+      }
+      stack = stack === '' ? label : `${stack};${label}`
+    }
+    profile.add(stack, weight === 'events' ? 1n : event.weight)
+  }
+}
+
+const NO_FRAMES: Frame[] = []
+const CARRIAGE_RETURN = 13
+
+/** Whether a frame is the kernel's and its symbol was not found. */
+function isUnresolved({ user, reason }: Frame): boolean {
+  return !user && reason !== undefined && reason !== 'not_kernel'
+}
+
+function asLine(event: TraceEvent, frames: readonly Frame[], generation: number): string {
+  const stack = frames.length === 0 ? '' : `,${stackMembers(frames)}`
+  return `{${eventMembers(event)}${stack},"generation":${generation}}`
+}
+
+function asPart(event: TraceEvent, frames: readonly Frame[], inWords: boolean): EventPart {
+  const { type, pid, tid, ts, comm, life, line, record } = event
+  const common = { type, pid, tid, ts, comm, life, line, isRecord: record !== undefined }
+  if (inWords) {
+    return { ...common, members: '', stack: '', words: whatHappened(event), stackWords: compactStack(frames) }
+  }
+  const members = record === undefined ? decodedMembers(event) : eventMembers(event)
+  return { ...common, members, stack: frames.length === 0 ? '' : stackMembers(frames), words: '', stackWords: '' }
+}

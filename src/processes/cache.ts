@@ -1,0 +1,374 @@
+// The process cache: which image of which process an event belongs to. One writer; readers get frozen snapshots.
+//
+// Rules of thread ids, which every event that leaves here keeps:
+// - fork, exec and exit of a process carry TID = PID. At exec only one thread is left, and it has the leader's number; an
+//   exit is reported for the leader, whichever thread was the last.
+// - probe events keep their own TID, on a copy of the snapshot. The leader's entry is never changed by another thread.
+// - fork of a thread makes no entry; exit of a thread ends nothing while others live.
+// Changes after exec that no event tells of (setuid and the like) are not seen.
+
+import { ProcessCounters } from './counters.ts'
+import { execId, type ProcessSnapshot } from './process.ts'
+import { type Color, type Counted, References } from './refs.ts'
+
+/** Entries kept if nothing else is said, as in tetragon. */
+export const DEFAULT_CAPACITY = 65_536
+/** Nanoseconds of event time between collections. */
+const TICK_NS = 30_000_000_000n
+
+/**
+ * Nanoseconds within which a recorder's own event and the kernel's tracepoint speak of one fork or exec. Shorter than any
+ * number takes to be used again; real execs do follow each other this fast, and are told apart by what they name.
+ */
+const SAME_FACT_NS = 1_000_000n
+
+export interface CacheOptions {
+  readonly capacity?: number
+  /** What `execId`s begin with: the node's name. */
+  readonly node?: string
+}
+
+/** A process as it is first heard of. */
+export interface Birth {
+  readonly pid: number
+  readonly startTs: bigint | undefined
+  readonly comm?: string | undefined
+  readonly binary?: string | undefined
+  readonly args?: string | undefined
+  readonly uid?: number | undefined
+  readonly flags: string
+  /** The recording may hold the same fact a second time, from another recorder and with another time. */
+  readonly retold?: boolean
+}
+
+/** An entry as a dump shows it. */
+export interface EntryView {
+  readonly snapshot: ProcessSnapshot
+  readonly refcount: number
+  readonly color: Color
+  readonly alive: boolean
+  readonly parent: ProcessSnapshot | undefined
+}
+
+/** One image in the cache. */
+export interface Entry extends Counted {
+  snapshot: ProcessSnapshot
+  readonly startTs: bigint
+  /** Whose child it is; held by reference until `parentGiven`. */
+  parent: Entry | undefined
+  parentGiven: boolean
+  alive: boolean
+  /** Numbers of its threads that are known to live. */
+  readonly threads: Set<number>
+  /** Made by a fork that did not say whether it made a process or a thread. */
+  readonly tentative: boolean
+}
+
+export class ProcessCache {
+  readonly counters = new ProcessCounters()
+  readonly #node: string
+  /** All entries, the one used longest ago first. */
+  readonly #entries = new Map<Entry, true>()
+  /** Images by number, oldest first. */
+  readonly #byPid = new Map<number, Entry[]>()
+  /** Thread group of threads that are not leaders. */
+  readonly #threads = new Map<number, number>()
+  readonly #references: References<Entry>
+  #nextTick: bigint | undefined
+
+  constructor(options: CacheOptions = {}) {
+    this.#node = options.node ?? ''
+    this.counters.capacity = options.capacity ?? DEFAULT_CAPACITY
+    this.#references = new References(this.counters, (entry) => this.#remove(entry))
+  }
+
+  /** The image that a process was at a time: the last that had begun. Without a time the newest. */
+  find(pid: number, ts: bigint | undefined): Entry | undefined {
+    const images = this.#byPid.get(pid)
+    let found: Entry | undefined
+    if (images !== undefined) {
+      if (ts === undefined) found = images.at(-1)
+      else
+        for (let i = images.length - 1; i >= 0 && found === undefined; i--)
+          if (images[i]!.startTs <= ts) found = images[i]
+    }
+    if (found === undefined) this.counters.misses.get++
+    else {
+      this.#entries.delete(found)
+      this.#entries.set(found, true)
+    }
+    return found
+  }
+
+  /** Whether anything is known of a process; counts nothing. */
+  knows(pid: number): boolean {
+    return this.#byPid.has(pid)
+  }
+
+  /** The thread group of a thread, as far as known: a number that is no known thread's is its own group's. */
+  groupOf(tid: number): number {
+    return this.#threads.get(tid) ?? tid
+  }
+
+  /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
+  learnThread(tid: number, pid: number): void {
+    if (tid === pid || this.#threads.get(tid) === pid) return
+    const entry = this.#byPid.get(tid)?.at(-1)
+    if (entry?.alive && entry.tentative) {
+      this.counters.retractedForks++
+      this.#giveParent(entry)
+      this.#references.forget(entry)
+      this.#remove(entry)
+    }
+    this.#threads.set(tid, pid)
+    this.#byPid.get(pid)?.at(-1)?.threads.add(tid)
+  }
+
+  /** A thread ended, or became the leader by exec; its number means nothing any more. */
+  dropThread(tid: number, pid: number): void {
+    this.#threads.delete(tid)
+    this.#byPid.get(pid)?.at(-1)?.threads.delete(tid)
+  }
+
+  /** A process that was there before the stream began, or is otherwise known. Parents come before their children. */
+  add(birth: Birth, parent: Entry | undefined): Entry {
+    return this.#insert(birth, parent, undefined, false)
+  }
+
+  /**
+   * A process was forked: a copy of its parent with a number and a start of its own. `known` is false if the image was
+   * there already.
+   */
+  fork(birth: Birth, parent: Entry | undefined, tentative: boolean): { entry: Entry; known: boolean; reused: boolean } {
+    const same = this.#imageStartedAt(birth.pid, birth.startTs) ?? this.#sameFork(birth, parent)
+    if (same !== undefined) {
+      this.counters.duplicates.clone++
+      return { entry: same, known: true, reused: false }
+    }
+    const reused = this.#replaceStale(birth.pid, birth.startTs)
+    this.#threads.delete(birth.pid)
+    const from = parent?.snapshot
+    const inherited: Birth = {
+      pid: birth.pid,
+      startTs: birth.startTs,
+      comm: birth.comm ?? from?.comm,
+      binary: birth.binary ?? from?.binary,
+      args: birth.args ?? from?.args,
+      uid: birth.uid ?? from?.uid,
+      flags: birth.flags,
+    }
+    return { entry: this.#insert(inherited, parent, undefined, tentative), known: false, reused }
+  }
+
+  /** A process replaced its image: a new entry, whose parent is that of the old one. */
+  exec(birth: Birth, givenParent: Entry | undefined): { entry: Entry; known: boolean } {
+    const same = this.#imageStartedAt(birth.pid, birth.startTs)
+    if (same?.snapshot.flags.includes('execve')) {
+      this.counters.duplicates.exec++
+      return { entry: same, known: true }
+    }
+    const told = this.#sameExec(birth)
+    if (told !== undefined) {
+      this.counters.duplicates.exec++
+      const { comm, binary, args, uid } = told.snapshot
+      told.snapshot = Object.freeze({
+        ...told.snapshot,
+        comm: comm ?? birth.comm,
+        binary: binary ?? birth.binary,
+        args: args ?? birth.args,
+        uid: uid ?? birth.uid,
+      })
+      return { entry: told, known: true }
+    }
+    const old = birth.startTs === undefined ? this.#byPid.get(birth.pid)?.at(-1) : this.find(birth.pid, birth.startTs)
+    const previous = old?.alive ? old : undefined
+    for (const tid of previous?.threads ?? []) if (tid !== birth.pid) this.#threads.delete(tid)
+    const kept = { ...birth, uid: birth.uid ?? previous?.snapshot.uid }
+    const entry = this.#insert(kept, previous?.parent ?? givenParent, previous, false)
+    if (previous !== undefined) this.#end(previous)
+    return { entry, known: false }
+  }
+
+  /** A process ended. false if it had ended before. */
+  exit(entry: Entry): boolean {
+    if (!entry.alive) {
+      this.counters.duplicates.exit++
+      return false
+    }
+    for (const tid of entry.threads) if (tid !== entry.snapshot.pid) this.#threads.delete(tid)
+    entry.threads.clear()
+    this.#end(entry)
+    return true
+  }
+
+  /** A process took another name: the same image, a new snapshot; snapshots given out before stay as they were. */
+  rename(entry: Entry, comm: string): void {
+    if (entry.snapshot.comm !== comm) entry.snapshot = Object.freeze({ ...entry.snapshot, comm })
+  }
+
+  /** The snapshot for an event of one of its threads: the shared one for the leader, a copy for any other. */
+  snapshotFor(entry: Entry, tid: number): ProcessSnapshot {
+    if (tid === entry.snapshot.tid) {
+      this.counters.handedOut.shared++
+      return entry.snapshot
+    }
+    this.counters.handedOut.copied++
+    return Object.freeze({ ...entry.snapshot, tid })
+  }
+
+  /** Event time has come this far: collects what the intervals that passed ask for. */
+  advance(ts: bigint): void {
+    if (this.#nextTick === undefined || ts > this.#nextTick + 4n * TICK_NS) {
+      // A stream that begins, or jumps: two rounds are all that a jump can bring.
+      if (this.#nextTick !== undefined) {
+        this.tick()
+        this.tick()
+      }
+      this.#nextTick = ts + TICK_NS
+      return
+    }
+    while (ts >= this.#nextTick) {
+      this.tick()
+      this.#nextTick += TICK_NS
+    }
+  }
+
+  /** One round of collection. */
+  tick(): void {
+    this.#references.tick()
+    this.counters.size = this.#entries.size
+  }
+
+  /** All entries, by number and start. */
+  entries(): EntryView[] {
+    const views = Array.from(this.#entries.keys(), (entry) => ({
+      snapshot: entry.snapshot,
+      refcount: entry.refcount,
+      color: entry.color,
+      alive: entry.alive,
+      parent: entry.parent?.snapshot,
+      startTs: entry.startTs,
+    }))
+    return views.sort((a, b) => a.snapshot.pid - b.snapshot.pid || (a.startTs < b.startTs ? -1 : 1))
+  }
+
+  #imageStartedAt(pid: number, startTs: bigint | undefined): Entry | undefined {
+    if (startTs === undefined) return undefined
+    return this.#byPid.get(pid)?.find((entry) => entry.snapshot.startTs === startTs)
+  }
+
+  /** The image that another recorder's event made of this fork a moment ago. */
+  #sameFork({ pid, startTs, retold }: Birth, parent: Entry | undefined): Entry | undefined {
+    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'clone')
+      return undefined
+    return newest.parent === parent && distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
+  }
+
+  /** The image that another recorder's event made of this exec: one of the two names the file, the other does not. */
+  #sameExec({ pid, startTs, binary, retold }: Birth): Entry | undefined {
+    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'execve')
+      return undefined
+    if ((newest.snapshot.binary === undefined) === (binary === undefined)) return undefined
+    return distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
+  }
+
+  /** A number that is given out again: whoever has it must have ended unseen. */
+  #replaceStale(pid: number, startTs: bigint | undefined): boolean {
+    const newest = this.#byPid.get(pid)?.at(-1)
+    if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false
+    this.counters.pidReuses++
+    if (!newest.alive) return false
+    this.#end(newest)
+    return true
+  }
+
+  #insert(birth: Birth, parent: Entry | undefined, previous: Entry | undefined, tentative: boolean): Entry {
+    const { pid, startTs } = birth
+    const start = startTs ?? 0n
+    const entry: Entry = {
+      snapshot: Object.freeze({
+        execId: execId(this.#node, start, pid),
+        pid,
+        tid: pid,
+        comm: birth.comm,
+        binary: birth.binary,
+        args: birth.args,
+        uid: birth.uid,
+        startTs,
+        parentExecId: parent?.snapshot.execId,
+        previousExecId: previous?.snapshot.execId,
+        flags: birth.flags,
+      }),
+      startTs: start,
+      parent,
+      parentGiven: false,
+      alive: true,
+      threads: new Set([pid]),
+      tentative,
+      refcount: 0,
+      color: 'inUse',
+      operations: { 'process++': 0, 'process--': 0, 'parent++': 0, 'parent--': 0 },
+    }
+    this.#references.take(entry, 'process')
+    if (parent !== undefined) this.#references.take(parent, 'parent')
+    const images = this.#byPid.get(pid)
+    if (images === undefined) this.#byPid.set(pid, [entry])
+    else {
+      // An image that is heard of late has its place among the others by its start.
+      let at = images.length
+      while (at > 0 && images[at - 1]!.startTs > start) at--
+      images.splice(at, 0, entry)
+      if (at < images.length - 1) this.#end(entry)
+    }
+    this.#entries.set(entry, true)
+    if (this.#entries.size > this.counters.capacity) this.#evict(entry)
+    this.counters.size = this.#entries.size
+    return entry
+  }
+
+  /** The process no longer holds this image, nor the image its parent. */
+  #end(entry: Entry): void {
+    entry.alive = false
+    this.#references.give(entry, 'process')
+    this.#giveParent(entry)
+  }
+
+  #giveParent(entry: Entry): void {
+    if (entry.parentGiven || entry.parent === undefined) return
+    entry.parentGiven = true
+    this.#references.give(entry.parent, 'parent')
+  }
+
+  /** Makes room: what was used longest ago goes, and gives its parent back if it still held it. */
+  #evict(keep: Entry): void {
+    for (const entry of this.#entries.keys()) {
+      if (entry === keep) continue
+      this.counters.capacityEvictions++
+      this.#giveParent(entry)
+      this.#references.forget(entry)
+      this.#remove(entry)
+      return
+    }
+  }
+
+  #remove(entry: Entry): void {
+    if (!this.#entries.delete(entry)) {
+      this.counters.misses.remove++
+      return
+    }
+    // A chain of dead parents must not be kept alive by their last descendant.
+    if (entry.parentGiven) entry.parent = undefined
+    const { pid } = entry.snapshot
+    const images = this.#byPid.get(pid)
+    const at = images?.indexOf(entry) ?? -1
+    if (images !== undefined && at >= 0) images.splice(at, 1)
+    if (images?.length === 0) this.#byPid.delete(pid)
+    this.counters.size = this.#entries.size
+  }
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a < b ? b - a : a - b
+}

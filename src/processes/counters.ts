@@ -1,0 +1,86 @@
+// What the process cache counts. Every warning is a counter too: nobody notices a rare line in a log.
+
+/** A family of counts as monitoring shows it; `label` names what its values are told apart by. */
+export interface CounterFamily {
+  readonly name: string
+  readonly help: string
+  readonly kind: 'counter' | 'gauge'
+  readonly label: string | undefined
+  readonly values: readonly (readonly [of: string, value: number])[]
+}
+
+/** The counters of one cache. */
+export class ProcessCounters {
+  size = 0
+  capacity = 0
+  /** Entries that collection removed. */
+  collected = 0
+  /** Entries that had to go for want of room. */
+  capacityEvictions = 0
+  /** Entries asked to go that were gone already. */
+  earlyDeletions = 0
+  readonly misses = { get: 0, remove: 0 }
+  readonly mismatches = { exec: 0, clone: 0, exit: 0 }
+  readonly refcountUnderflows = { process: 0, parent: 0 }
+  readonly duplicates = { clone: 0, exec: 0, exit: 0 }
+  readonly waiting = { process_info: 0, parent_info: 0 }
+  readonly failures = { process_info: 0, parent_info: 0 }
+  /** Events that are older than anything still waited for. */
+  late = 0
+  threadForks = 0
+  threadExits = 0
+  /** Entries taken back because what was forked turned out to be a thread. */
+  retractedForks = 0
+  pidReuses = 0
+  /** Snapshots handed out as they are, and those copied for another thread's number. */
+  readonly handedOut = { shared: 0, copied: 0 }
+
+  families(): CounterFamily[] {
+    const gauge = (name: string, help: string, value: number): CounterFamily => ({
+      name,
+      help,
+      kind: 'gauge',
+      label: undefined,
+      values: [['', value]],
+    })
+    const counter = (name: string, help: string, value: number): CounterFamily => ({
+      ...gauge(name, help, value),
+      kind: 'counter',
+    })
+    const labelled = (name: string, help: string, label: string, values: Readonly<Record<string, number>>) => ({
+      name,
+      help,
+      kind: 'counter' as const,
+      label,
+      values: Object.entries(values),
+    })
+    return [
+      gauge('process_cache_size', 'Entries in the process cache', this.size),
+      gauge('process_cache_capacity', 'Most entries the process cache holds', this.capacity),
+      counter(
+        'process_cache_evictions_total',
+        'Entries removed, for whatever cause',
+        this.collected + this.capacityEvictions,
+      ),
+      counter('process_cache_capacity_evictions_total', 'Entries removed for want of room', this.capacityEvictions),
+      counter('process_cache_early_deletions_total', 'Entries asked to go that were gone', this.earlyDeletions),
+      labelled('process_cache_misses_total', 'Lookups that found no entry', 'operation', this.misses),
+      labelled('pid_tid_mismatch_total', 'Events whose TID had to be corrected', 'event', this.mismatches),
+      labelled(
+        'refcnt_underflow_total',
+        'Reference counts that would have gone below 0',
+        'reference',
+        this.refcountUnderflows,
+      ),
+      labelled('duplicate_event_total', 'Events that said what was known', 'event', this.duplicates),
+      labelled('event_cache_inserts_total', 'Events that had to wait', 'entry_type', this.waiting),
+      labelled('event_cache_fetch_failures_total', 'Events sent on incomplete', 'entry_type', this.failures),
+      counter('late_events_total', 'Events older than the wait', this.late),
+      counter('thread_forks_total', 'Forks of threads, which make no entry', this.threadForks),
+      counter('thread_exits_total', 'Exits of threads whose process lives on', this.threadExits),
+      counter('retracted_forks_total', 'Entries taken back because a thread was forked', this.retractedForks),
+      counter('pid_reuse_total', 'Processes with the number of one that is still kept', this.pidReuses),
+      labelled('process_snapshots_total', 'Snapshots given to events', 'how', this.handedOut),
+    ]
+  }
+}

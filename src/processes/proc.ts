@@ -1,0 +1,56 @@
+// What /proc says of a process: its files' text, parsed. Knows nothing of files.
+
+/** PF_KTHREAD of include/linux/sched.h. */
+const PF_KTHREAD = 0x0020_0000
+
+/** Field numbers as in proc_pid_stat(5), counted from the state, which follows the comm. */
+const PPID = 4 - 3
+const FLAGS = 9 - 3
+const START_TIME = 22 - 3
+
+/** What /proc/PID/stat holds of use here. */
+export interface ProcStat {
+  readonly pid: number
+  readonly comm: string
+  readonly ppid: number
+  readonly kernelThread: boolean
+  /** Clock ticks since boot. */
+  readonly startTicks: bigint
+}
+
+/** Reads /proc/PID/stat. The comm may hold blanks and parentheses: it ends at the last `)`. */
+export function parseStat(text: string): ProcStat | undefined {
+  const open = text.indexOf('(')
+  const close = text.lastIndexOf(')')
+  if (open < 0 || close < open) return undefined
+  const fields = text
+    .slice(close + 2)
+    .trim()
+    .split(' ')
+  const pid = Number(text.slice(0, open))
+  const ppid = Number(fields[PPID])
+  const flags = Number(fields[FLAGS])
+  const start = fields[START_TIME]
+  if (!Number.isInteger(pid) || !Number.isInteger(ppid) || !Number.isInteger(flags)) return undefined
+  if (start === undefined || !/^\d+$/.test(start)) return undefined
+  return {
+    pid,
+    comm: text.slice(open + 1, close),
+    ppid,
+    // An empty command line would not do: zombies and programs that clear theirs have one too.
+    kernelThread: Math.floor(flags / PF_KTHREAD) % 2 === 1,
+    startTicks: BigInt(start),
+  }
+}
+
+/** The effective user id in /proc/PID/status. */
+export function parseUid(status: string): number | undefined {
+  const uid = /^Uid:\t\d+\t(\d+)/m.exec(status)?.[1]
+  return uid === undefined ? undefined : Number(uid)
+}
+
+/** The arguments in /proc/PID/cmdline, without the program's name; joined by blanks, those with blanks in quotes. */
+export function parseArguments(cmdline: string): string {
+  const words = cmdline.replace(/\0$/, '').split('\0').slice(1)
+  return words.map((word) => (word === '' || /\s/.test(word) ? JSON.stringify(word) : word)).join(' ')
+}

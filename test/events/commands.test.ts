@@ -1,0 +1,177 @@
+// The commands `resolve` and `events` as they are run: options, exit codes, files that are whole or not there.
+
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { HOST, sample } from './samples.ts'
+
+const command = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-commands-'))
+
+interface Ended {
+  code: number | null
+  out: string
+  err: string
+}
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [command, ...args, '--from', HOST, '--threads', '0'])
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+  // A command that refuses to go on does not read to the end.
+  child.stdin.on('error', () => {})
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) =>
+      resolve({ code, out: Buffer.concat(out).toString('latin1'), err: Buffer.concat(err).toString() }),
+    )
+  })
+  return { child, ended }
+}
+
+function kerndex(input: string | Buffer, ...args: string[]): Promise<Ended> {
+  const { child, ended } = start(...args)
+  child.stdin.end(input)
+  return ended
+}
+
+const file = (name: string, content: string | Buffer = '') => {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+describe('resolve', () => {
+  it('is a filter from stdin to stdout', async () => {
+    const { code, out, err } = await kerndex('[<0>] vfs_read+0xbb/0x360\n', 'resolve')
+    expect({ code, out, err }).toEqual({ code: 0, out: '[<ffffffff816b8aab>] vfs_read+0xbb/0x360\n', err: '' })
+  })
+  it('takes plain and packed files one after another, of different formats', async () => {
+    const packed = join(HOST, 'samples', 'proc-pid-stack.txt.gz')
+    const { code, out } = await kerndex('', 'resolve', packed, file('a.txt', 'ffffffff816b8aab\n'), '--json')
+    expect(code).toBe(0)
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines).toHaveLength(3)
+    expect(lines[2]).toEqual({
+      type: 'stack',
+      kernel_stack: [{ address: '0xffffffff816b8aab', symbol: 'vfs_read', offset: 187, size: 864, module: 'vmlinux' }],
+      generation: 1,
+    })
+  })
+  it('ends in 1 where a kernel address has no symbol or a line is not understood, and keeps such lines', async () => {
+    const letters = join(folder, 'letters.ndjson')
+    const metrics = join(folder, 'metrics.prom')
+    const text = '{"type":"exit","pid":1}\n{"type":\n{"type":"exit","pid":2}\n'
+    const { code, out, err } = await kerndex(text, 'resolve', '--dead-letter', letters, '--metrics', metrics)
+    expect(code).toBe(1)
+    expect(out.trim().split('\n')).toHaveLength(2)
+    expect(err).toContain('1 lines were not understood')
+    expect(JSON.parse(readFileSync(letters, 'utf8'))).toMatchObject({ file: 'stdin', line: 2, text: '{"type":' })
+    const counted = readFileSync(metrics, 'utf8')
+    expect(counted).toContain('kerndex_decode_errors_total{format="ndjson"} 1')
+    expect(counted).toContain('kerndex_events_total 2')
+    expect((await kerndex('ffff888100000000\n', 'resolve')).code).toBe(1)
+  })
+  it.each([
+    ['an unknown format', ['resolve', '--input', 'nothing']],
+    ['a difference of one', ['resolve', '--output', 'diff']],
+    ['text out of JSON', ['resolve', '--input', 'ndjson', '--output', 'text']],
+    ['a trace of another release', ['resolve', '--trace-release', '5.0']],
+  ])('%s is wrong usage', async (_, args) => {
+    const { code, out, err } = await kerndex('{"type":"exit","pid":1}\n', ...args)
+    expect([code, out]).toEqual([2, ''])
+    expect(err).not.toBe('')
+  })
+  it('what nobody knows, or is not there, cannot be read', async () => {
+    expect((await kerndex('hello\n', 'resolve')).code).toBe(3)
+    expect((await kerndex('', 'resolve', join(folder, 'missing'))).code).toBe(3)
+  })
+  it('compares two profiles', async () => {
+    const before = file('before', 'a;b 1\nc 2\n')
+    const after = file('after', 'a;b 3\n')
+    expect((await kerndex('', 'resolve', before, after, '--output', 'diff')).out).toBe('a;b 1 3\nc 2 0\n')
+  })
+  it('writes profiles of each kind', async () => {
+    const text = sample(HOST, 'perf-script-pidtid.txt')
+    const folded = await kerndex(text, 'resolve', '--output', 'folded')
+    expect(folded.out).toMatch(/^perf;|ret_from_fork_asm;ret_from_fork;kthread;/m)
+    expect(JSON.parse((await kerndex(text, 'resolve', '--output', 'speedscope')).out).exporter).toBe('kerndex')
+    expect((await kerndex(text, 'resolve', '--output', 'flamegraph')).out).toMatch(/^<!DOCTYPE html>/)
+  })
+})
+
+describe('a file that is written', () => {
+  it('appears when it is whole', async () => {
+    const path = join(folder, 'whole.txt')
+    const { out } = await kerndex('ffffffff816b8aab\n', 'resolve', '--to', path)
+    expect([out, readFileSync(path, 'utf8')]).toEqual(['', 'vfs_read+0xbb/0x360\n'])
+  })
+  it('keeps what it held when the command is killed half way', async () => {
+    const path = file('kept.txt', 'as it was\n')
+    const { child, ended } = start('resolve', '--input', 'addresses', '--to', path)
+    // Until something lies beside it, the command is not half way.
+    child.stdin.write('ffffffff816b8aab\n'.repeat(100_000))
+    while (!readdirSync(folder).some((name) => name.startsWith('.kept.txt'))) {
+      await new Promise((resume) => setImmediate(resume))
+    }
+    child.kill('SIGKILL')
+    await ended
+    expect(readFileSync(path, 'utf8')).toBe('as it was\n')
+  })
+  it('is not left behind by a command that fails', async () => {
+    const path = join(folder, 'never.txt')
+    expect((await kerndex('hello\n', 'resolve', '--to', path)).code).toBe(3)
+    expect(existsSync(path)).toBe(false)
+    expect(readdirSync(folder).filter((name) => name.startsWith('.never'))).toEqual([])
+  })
+})
+
+describe('events', () => {
+  it('gives each event its process', async () => {
+    const { code, out } = await kerndex(sample(HOST, 'ftrace-threads.txt'), 'events', '--node', 'n')
+    expect(code).toBe(0)
+    const exec = out.split('\n').find((line) => line.includes('"/bin/true"'))
+    expect(JSON.parse(exec ?? '')).toMatchObject({
+      type: 'exec',
+      pid: 28613,
+      tid: 28613,
+      old_pid: 28615,
+      process: { exec_id: Buffer.from('n:1815991184000:28613').toString('base64'), binary: '/bin/true' },
+    })
+  })
+  it('in words, and as the tree that is left', async () => {
+    const text = sample(HOST, 'ftrace-threads.txt')
+    const words = await kerndex(text, 'events', '--output', 'compact')
+    expect(words.out).toContain('1815.991184000 exec       true[28613] /bin/true\n')
+    const tree = await kerndex(text, 'events', '--output', 'tree')
+    expect(tree.out).toContain('28620 /usr/bin/sleep  (refcnt 1, inUse)\n')
+  })
+  it('counts what happened to processes', async () => {
+    const metrics = join(folder, 'events.prom')
+    await kerndex('{"type":"exec","pid":5,"tid":6,"ts":1}\n', 'events', '--metrics', metrics)
+    const counted = readFileSync(metrics, 'utf8')
+    expect(counted).toContain('kerndex_pid_tid_mismatch_total{event="exec"} 1')
+    expect(counted).toContain('kerndex_process_cache_size 1')
+    expect(counted).toContain('kerndex_process_cache_capacity 65536')
+  })
+  it('knows who runs already', async () => {
+    const { out } = await kerndex(`{"type":"kprobe","pid":${process.pid}}\n`, 'events', '--proc')
+    expect(JSON.parse(out).process).toMatchObject({ pid: process.pid, flags: 'procFS' })
+  })
+})
+
+it('a reader that goes away ends it quietly', async () => {
+  const { child, ended } = start('resolve', '--input', 'addresses')
+  child.stdin.write('ffffffff816b8aab\n'.repeat(50_000))
+  await new Promise((resume) => child.stdout.once('data', resume))
+  child.stdout.destroy()
+  child.stdin.end('ffffffff816b8aab\n'.repeat(2_000_000))
+  expect(await ended).toMatchObject({ code: 0, err: '' })
+})

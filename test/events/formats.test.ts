@@ -1,0 +1,476 @@
+// Every input format: told from its beginning, and decoded into what its text says.
+
+import { describe, expect, it } from 'vitest'
+import type { TraceEvent } from '../../src/events/event.ts'
+import { detectFormat, INPUT_FORMATS } from '../../src/events/formats.ts'
+import { DEBIAN, decode, HOST, sample } from './samples.ts'
+
+const OOPS_X86 = `[  123.456700] BUG: kernel NULL pointer dereference, address: 0000000000000000
+[  123.456750] Oops: 0002 [#1] PREEMPT SMP NOPTI
+[  123.456760] CPU: 1 PID: 4474 Comm: sh: odd Tainted: G           O       6.1.0 #1
+[  123.456789] RIP: 0010:mydriver_write+0x34/0xb0 [mydriver]
+[  123.456790] Code: 00 00 <48> 8b
+[  123.456791] RAX: ffffffff8a903050 RBX: 0000000000000000 RCX: ffffffff8a903051
+[  123.456800] Call Trace:
+[  123.456801]  <TASK>
+[  123.456802]  vfs_write+0x89/0x180
+[  123.456803]  ? ext4_file_write_iter+0x620/0x1af0 [ext4 3f2a9c]
+[  123.456804]  [<ffffffff8107c9a2>] kthread+0xda/0x100
+[  123.456804] RIP: 0033:0x7f11aa4bf0b7
+[  123.456805]  </TASK>
+[  123.456806] Modules linked in: mydriver(O)
+[  123.456807] ---[ end trace 0000000000000000 ]---
+[  123.456808] RIP: 0010:mydriver_write+0x34/0xb0 [mydriver]
+`
+const OOPS_ARM64 = `[   10.000001] Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000
+[   10.000002] CPU: 0 PID: 77 Comm: insmod Not tainted 6.1.0 #1
+[   10.000003] pc : mod_fn+0x24/0x38 [mod]
+[   10.000004] lr : mod_init+0x10/0x1000 [mod]
+[   10.000005] x29: ffff80000803bb20 x28: ffff80000803bc40 x27: 0000000000000000
+[   10.000006] Call trace:
+[   10.000007]  mod_fn+0x24/0x38 [mod]
+[   10.000008]  do_one_initcall+0x50/0x1d0
+[   10.000009] ---[ end trace 0000000000000000 ]---
+`
+const TETRAGON = `{"process_kprobe":{"process":{"pid":51583,"tid":51584,"binary":"/usr/bin/curl"},"parent":{"pid":7},"function_name":"kfree_skb_reason","kernel_stack_trace":[{"address":"18446744072119856613","offset":"5","symbol":"kfree_skb_reason"},{"offset":"94","symbol":"tcp_rcv","module":"m"},{"symbol":"zero"}]},"node_name":"n","time":"2022-05-11T12:54:45.615123456Z"}
+{"process_exec":{"process":{"pid":9,"tid":10,"binary":"/bin/sh","arguments":"-c x","uid":0},"parent":{"pid":8}},"time":"2022-05-11T12:54:46Z"}
+{"process_exit":{"process":{"pid":9,"binary":"/bin/sh"},"parent":{"pid":8},"status":3},"time":"2022-05-11T12:54:47Z"}
+`
+const TRACEE = `{"timestamp":1684688250477166817,"processorId":1,"processId":35694,"threadId":35694,"hostProcessId":3242201,"hostThreadId":3242202,"hostParentProcessId":5,"userId":1000,"processName":"ls","eventName":"execve","stackAddresses":[140737488355327,94489280512]}
+{"timestamp":1684688250477166818,"hostProcessId":3242201,"hostThreadId":3242201,"processName":"ls","eventName":"sched_process_exec","stackAddresses":null,"args":[{"name":"pathname","type":"const char*","value":"/bin/ls"},{"name":"argv","type":"const char**","value":["ls","-l"]}]}
+`
+const NDJSON = `{"type":"exec","pid":5,"tid":6,"ts":"1684688250477166817","filename":"/bin/x"}
+{"type":"kprobe","pid":5,"ts":1684688250477166818,"stack":["0xffffffff81000010","ffffffff81000020",18446744071578845232,"18446744071578845233",{"address":"0xffffffff81000040"},{"symbol":"f","offset":3}]}
+`
+const TRACE_CMD = `cpus=2
+           <...>-1234  [001]  1754.538898: kernel_stack:         <stack trace >
+=> do_syscall_64 (ffffffff821ed511)
+=> entry_SYSCALL_64_after_hwframe (ffffffff81000130)
+`
+
+const texts: [string, string, string][] = [
+  ['perf-script', 'default', sample(HOST, 'perf-script-default.txt').toString('latin1')],
+  ['perf-script', 'pid/tid', sample(HOST, 'perf-script-pidtid.txt').toString('latin1')],
+  ['perf-script', 'tracepoints', sample(HOST, 'perf-script-sched.txt').toString('latin1')],
+  ['perf-script', 'task events', sample(HOST, 'perf-script-taskevents.txt').toString('latin1')],
+  ['perf-script', 'of modules', sample(DEBIAN, 'perf-script.txt').toString('latin1')],
+  ['perf-json', 'as written', sample(HOST, 'perf-data-convert.json').toString('latin1')],
+  ['bpftrace', 'names', sample(HOST, 'bpftrace-kstack.txt').toString('latin1')],
+  ['bpftrace', 'addresses', sample(DEBIAN, 'bpftrace-kstack.txt').toString('latin1')],
+  [
+    'bpftrace-json',
+    'map',
+    '{"type": "map", "data": {"@": {"\\n    widen_string+3\\n    vsnprintf+5\\n,tracee": 7}}}\n',
+  ],
+  ['ftrace', 'events', sample(HOST, 'ftrace-threads.txt').toString('latin1')],
+  ['ftrace', 'names', sample(HOST, 'ftrace-stack-plain.txt').toString('latin1')],
+  ['ftrace', 'addresses', sample(HOST, 'ftrace-stack-symaddr.txt').toString('latin1')],
+  ['ftrace', 'trace-cmd', TRACE_CMD],
+  ['proc-stack', 'two tasks', sample(HOST, 'proc-pid-stack.txt').toString('latin1')],
+  ['proc-stack', 'many tasks', sample(DEBIAN, 'proc-pid-stack.txt').toString('latin1')],
+  ['oops', 'x86', OOPS_X86],
+  ['oops', 'arm64', OOPS_ARM64],
+  ['folded', 'names', 'swapper;common_startup_64;pv_native_safe_halt 328250000\nb;c 1\n'],
+  ['tetragon', 'export', TETRAGON],
+  ['tracee', 'events', TRACEE],
+  ['ndjson', 'own', NDJSON],
+  ['addresses', 'with and without 0x', '0xffffffff81000010\nffffffff81000020\n'],
+  ['any-text', 'a line of a log', 'jumped to ffffffff81000010 for no reason\n'],
+]
+
+describe('telling the format', () => {
+  it.each(texts)('%s: %s', (name, _, text) => {
+    expect(detectFormat(text.slice(0, 65536), text.length <= 65536)?.name).toBe(name)
+  })
+  it('has an example of every format', () => {
+    expect(new Set(texts.map(([name]) => name))).toEqual(new Set(INPUT_FORMATS.map(({ name }) => name)))
+  })
+  it.each(['', 'hello\nworld\n', '\0\0\0\0', '{"a":1}\n'])('%j is in none', (text) => {
+    expect(detectFormat(text, true)).toBeUndefined()
+  })
+})
+
+describe('real samples', () => {
+  it.each([
+    ['perf-script', HOST, 'perf-script-default.txt', 1201],
+    ['perf-script', HOST, 'perf-script-pidtid.txt', 19],
+    ['perf-script', HOST, 'perf-script-taskevents.txt', 213],
+    ['perf-script', DEBIAN, 'perf-script.txt', 11215],
+    ['perf-json', HOST, 'perf-data-convert.json', 19],
+    ['ftrace', HOST, 'ftrace-threads.txt', 146],
+    ['ftrace', HOST, 'ftrace-stack-symaddr.txt', 191],
+    ['proc-stack', HOST, 'proc-pid-stack.txt', 2],
+    ['proc-stack', DEBIAN, 'proc-pid-stack.txt', 375],
+  ])('%s %s %s: %i events, every line understood', (format, capture, name, count) => {
+    const { events, bad } = decode(format, sample(capture, name).toString('latin1'))
+    expect(bad).toEqual([])
+    expect(events).toHaveLength(count)
+  })
+
+  it('the three forms of one recording say the same', () => {
+    const key = ({ ts, comm, tid, frames }: TraceEvent) => [
+      ts,
+      comm,
+      tid,
+      frames.filter(({ user }) => !user).map(({ address }) => address),
+    ]
+    const text = decode('perf-script', sample(HOST, 'perf-script-pidtid.txt').toString('latin1')).events
+    const plain = decode('perf-script', sample(HOST, 'perf-script-sched.txt').toString('latin1')).events
+    const json = decode('perf-json', sample(HOST, 'perf-data-convert.json').toString('latin1')).events
+    expect(plain.map(key)).toEqual(text.map(key))
+    // The text has microseconds; perf's JSON files user frames under no dso where it knows none.
+    const kernel = (address: bigint | undefined) => (address ?? 0n) >= 1n << 63n
+    expect(
+      json.map((event) => [(event.ts ?? 0n) / 1000n, event.comm, event.frames.map((f) => f.address).filter(kernel)]),
+    ).toEqual(
+      text.map((event) => [(event.ts ?? 0n) / 1000n, event.comm, event.frames.map((f) => f.address).filter(kernel)]),
+    )
+    expect(json.map(({ pid, tid }) => [pid, tid])).toEqual(text.map(({ pid, tid }) => [pid, tid]))
+  })
+})
+
+const shown = ({ type, name, pid, tid, ts, comm, weight, life }: TraceEvent) => ({
+  type,
+  name,
+  pid,
+  tid,
+  ts,
+  comm,
+  weight,
+  life,
+})
+
+describe('perf script', () => {
+  const header = (text: string) => shown(decode('perf-script', `${text}\n`).events[0]!)
+  it.each([
+    [
+      'swapper     0 [000]  1616.732432:     250000 cpu-clock: ',
+      { comm: 'swapper', tid: 0, name: 'cpu-clock', weight: 250000n, ts: 1616732432000n },
+    ],
+    ['memfd:sealed-91 7 [000] 1.000001: 1 cycles:P: ', { comm: 'memfd:sealed-91', tid: 7, name: 'cycles:P' }],
+    ['a 1 [001] 2.000000: b 99 [000]  1616.732432:  1 cpu-clock: ', { comm: 'a', tid: 1, ts: 2000000000n }],
+    ['kworker/0:1-mm_ 11/12 [003] 5.123456789: cpu-clock: ', { pid: 11, tid: 12, ts: 5123456789n }],
+    [
+      '            bash  4474 [001] 9.000001: sched:sched_waking: comm=x pid=3',
+      { comm: 'bash', type: 'tracepoint', name: 'sched:sched_waking' },
+    ],
+    ['perf-exec  8825   461.828353: ', { comm: 'perf-exec', tid: 8825, name: undefined }],
+    ['x 3 [000] 1.000000: probe:do_sys_open: (ffffffff81000000)', { type: 'kprobe', name: 'probe:do_sys_open' }],
+  ])('%j', (text, expected) => {
+    expect(header(text)).toMatchObject(expected)
+  })
+  it.each([
+    [
+      'PERF_RECORD_FORK(4477:4478):(4474:4475)',
+      {
+        type: 'fork',
+        pid: 4474,
+        tid: 4475,
+        life: { byThread: true, childPid: 4477, childTid: 4478, childIsThread: true, ppid: 4474 },
+      },
+    ],
+    [
+      'PERF_RECORD_EXIT(4477:4477):(4474:4474)',
+      { type: 'exit', pid: 4477, tid: 4477, life: { byThread: true, ppid: 4474 } },
+    ],
+    [
+      'PERF_RECORD_COMM exec: ls:x:4477/4477',
+      { type: 'exec', pid: 4477, tid: 4477, life: { byThread: true, comm: 'ls:x' } },
+    ],
+    [
+      'PERF_RECORD_COMM: new name:4477/4479',
+      { type: 'rename', pid: 4477, tid: 4479, life: { byThread: true, comm: 'new name' } },
+    ],
+  ])('%s', (record, expected) => {
+    expect(header(`ls  4477 [001]  2049.360900: ${record}`)).toMatchObject(expected)
+  })
+  it('without call chains has the PC in the header', () => {
+    const { events } = decode(
+      'perf-script',
+      'a 1 [000] 1.000000:  250000 cpu-clock:  ffffffff821f2c2b halt+0xb ([kernel.kallsyms])\n',
+    )
+    expect(events[0]?.frames).toMatchObject([
+      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 40, length: 16 },
+    ])
+  })
+  it.each([
+    ['\tffffffffc058585d v9fs_init_inode+0xed ([9p])', { address: 0xffffffffc058585dn, owner: '9p', user: false }],
+    [
+      '\tffffffff821f2c2b pv_native_safe_halt+0xb ([kernel.kallsyms])',
+      { owner: 'vmlinux', user: false, column: 1, length: 16 },
+    ],
+    [
+      '\t          b1cb9b v8::A<b, c>::D+0x4b (/usr/bin/node (deleted))',
+      { name: 'v8::A<b, c>::D', offset: 0x4b, user: true },
+    ],
+    ['\t           ee137 f@@GLIBC_2.3.4+0x7 (/lib/libc.so.6)', { name: 'f@@GLIBC_2.3.4', user: true }],
+    ['\t    7ffd12345678 [unknown] ([vdso])', { user: true }],
+    ['\t    7ffd12345678 [unknown] (//anon)', { user: true }],
+    ['\tffffffffc058585d', { address: 0xffffffffc058585dn, name: undefined, user: false }],
+  ])('frame %j', (line, expected) => {
+    const { events } = decode('perf-script', `a 1 [000] 1.000000: 1 x: \n${line}\n`)
+    expect(events[0]?.frames[0]).toMatchObject(expected)
+  })
+  it('counts what is neither', () => {
+    const { bad, events } = decode(
+      'perf-script',
+      'a 1 [000] 1.000000: 1 x: \n\tnothing\n\nnot a header\n\tffffffff81000000\n',
+    )
+    expect(bad.map(([line]) => line)).toEqual([1, 3, 4])
+    expect(events).toHaveLength(1)
+  })
+})
+
+describe('ftrace', () => {
+  const event = (line: string) => decode('ftrace', `${line}\n`).events[0]!
+  it.each([
+    [
+      '            bash-27020   [001] .....  1754.538898: sched_process_fork: comm=bash pid=27020 child_comm=b c child_pid=27022',
+      {
+        type: 'fork',
+        pid: undefined,
+        tid: 27020,
+        comm: 'bash',
+        life: { byThread: true, childTid: 27022, childComm: 'b c' },
+      },
+    ],
+    [
+      '          python3-28617   (  28616) [001] .....  1816.329713: sched_process_exit: comm=python3 pid=28617 prio=120 group_dead=true',
+      { type: 'exit', pid: 28616, tid: 28617, life: { groupDead: true } },
+    ],
+    [
+      '           a-b c-1234 (-----) [000] d..2.  5.000001: sched_waking: comm=x pid=1',
+      { type: 'tracepoint', name: 'sched_waking', tid: 1234, pid: undefined, comm: 'a-b c' },
+    ],
+    [
+      '           <...>-1234  [000] d..2  5.000001: sched_process_exit: comm=old pid=1234 prio=120',
+      { type: 'exit', comm: 'old', tid: 1234 },
+    ],
+    [
+      '            true-28613   (  28613) [001] .....  1815.991184: sched_process_exec: filename=/bin/a b pid=28613 old_pid=28615',
+      { type: 'exec', pid: 28613, tid: 28613, life: { filename: '/bin/a b', oldPid: 28615 } },
+    ],
+    [
+      '            sh-5 [001] .....  1.000001: myprobe: (do_sys_open+0x0/0x80) arg=1',
+      { type: 'kprobe', name: 'myprobe' },
+    ],
+    ['            sh-5 [001] .....  1.000001: ret: (a+0x5/0x80 <- do_sys_open) arg=1', { type: 'kretprobe' }],
+  ])('%s', (line, expected) => {
+    expect(event(line)).toMatchObject(expected)
+  })
+  it('a stack belongs to the event of the same thread before it', () => {
+    const line = (tid: number, rest: string) => `  x-${tid} [000] .....  1.000001: ${rest}\n`
+    const text = `${line(5, 'sched_waking: a')}${line(5, '<stack trace>')} => f+0x1/0x2\n${line(6, 'sched_waking: b')}${line(5, '<stack trace>')} => g+0x1/0x2\n => h\n`
+    const { events } = decode('ftrace', text)
+    expect(events.map(({ tid, name, frames }) => [tid, name, frames.map((frame) => frame.name)])).toEqual([
+      [5, 'sched_waking', ['f']],
+      [6, 'sched_waking', []],
+      [5, undefined, ['g', 'h']],
+    ])
+  })
+  it.each([
+    [
+      ' => kernel_clone+0x266/0x3e0 <ffffffff813567f6>',
+      { name: 'kernel_clone', offset: 0x266, size: 0x3e0, address: 0xffffffff813567f6n, column: 30, length: 16 },
+    ],
+    [' => f+0x1/0x2 [mod]', { name: 'f', owner: 'mod', address: undefined }],
+    [' => f+0x1/0x2 [mod 3f2a] <ffffffffc0000001>', { name: 'f', owner: 'mod', address: 0xffffffffc0000001n }],
+    [' => f', { name: 'f', offset: undefined, length: 0 }],
+    [' => 0xffffffffc0a1b2c3', { name: undefined, address: 0xffffffffc0a1b2c3n }],
+    ['=> do_syscall_64 (ffffffff821ed511)', { name: 'do_syscall_64', address: 0xffffffff821ed511n }],
+  ])('frame %j', (line, expected) => {
+    const { events } = decode('ftrace', `  x-5 [000] .....  1.000001: <stack trace>\n${line}\n`)
+    expect(events[0]?.frames[0]).toMatchObject(expected)
+  })
+})
+
+describe('bpftrace', () => {
+  it('reads all keys and decimal offsets', () => {
+    const text = '@p[before, \n    fdget+123\n    default_idle+5\n, python3, 7788]: 12\n@[]: 3\n'
+    const { events } = decode('bpftrace', text)
+    expect(events[0]).toMatchObject({
+      name: '@p',
+      weight: 12n,
+      fields: [
+        ['key0', 'before'],
+        ['key1', 'python3'],
+        ['key2', '7788'],
+      ],
+    })
+    expect(events[0]?.frames).toMatchObject([
+      { name: 'fdget', offset: 123, address: undefined },
+      { name: 'default_idle', offset: 5 },
+    ])
+  })
+  it('reads raw and perf stacks', () => {
+    const { events } = decode('bpftrace', '@[\n    ffffffff821f2c2b\n\tffffffff821f2c2b halt+11\n]: 1\n')
+    expect(events[0]?.frames).toMatchObject([
+      { address: 0xffffffff821f2c2bn, name: undefined },
+      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 1, length: 16 },
+    ])
+  })
+  it('reads stacks inside of JSON keys', () => {
+    const { events } = decode('bpftrace-json', texts.find(([name]) => name === 'bpftrace-json')?.[2] ?? '')
+    expect(events).toMatchObject([
+      {
+        name: '@',
+        weight: 7n,
+        fields: [['key0', 'tracee']],
+        frames: [{ name: 'widen_string', offset: 3 }, { name: 'vsnprintf' }],
+      },
+    ])
+  })
+  it('a damaged map is counted, and ends nothing', () => {
+    const { events, bad } = decode('bpftrace', '@[\n    a+1\nrubbish\n]: 1\n@[\n    b+1\n@[\n    c+1\n]: 2\n')
+    expect(bad.map(([line]) => line)).toEqual([2])
+    expect(events.map(({ frames, weight }) => [frames[0]?.name, weight])).toEqual([
+      ['a', 1n],
+      ['b', 1n],
+      ['c', 2n],
+    ])
+  })
+})
+
+describe('kernel log', () => {
+  it('of x86: PC, return addresses, doubtful ones, and no registers', () => {
+    const { events, bad } = decode('oops', OOPS_X86)
+    expect(bad).toEqual([])
+    expect(events).toHaveLength(1)
+    expect(events[0]).toMatchObject({ tid: 4474, comm: 'sh: odd', shape: 'returns', ts: 123456789000n })
+    expect(events[0]?.fields).toEqual([['summary', 'BUG: kernel NULL pointer dereference, address: 0000000000000000']])
+    expect(
+      events[0]?.frames.map(({ name, pc, reliable, owner, address }) => [name, pc, reliable, owner, address]),
+    ).toEqual([
+      ['mydriver_write', true, true, 'mydriver', undefined],
+      ['vfs_write', false, true, undefined, undefined],
+      ['ext4_file_write_iter', false, false, 'ext4', undefined],
+      ['kthread', false, true, undefined, 0xffffffff8107c9a2n],
+    ])
+  })
+  it('of arm64: pc and lr by themselves, and the trace that begins with the PC', () => {
+    const { events } = decode('oops', OOPS_ARM64)
+    expect(events.map(({ name, frames }) => [name, frames.map((frame) => [frame.name, frame.pc])])).toEqual([
+      ['pc', [['mod_fn', true]]],
+      ['lr', [['mod_init', false]]],
+      [
+        undefined,
+        [
+          ['mod_fn', true],
+          ['do_one_initcall', false],
+        ],
+      ],
+    ])
+  })
+  it('of old arm64 has two addresses in a line', () => {
+    const { events } = decode(
+      'oops',
+      'pc : [<ffffff8000ef0024>] lr : [<ffffff8000ef0044>] pstate: 60000145\nPC is at f+0x24/0x38 [mod]\n',
+    )
+    expect(events.map(({ name, frames }) => [name, frames[0]?.address, frames[0]?.name, frames[0]?.column])).toEqual([
+      ['pc', 0xffffff8000ef0024n, undefined, 7],
+      ['lr', 0xffffff8000ef0044n, undefined, 33],
+      ['pc', undefined, 'f', 0],
+    ])
+  })
+})
+
+it('folded stacks turn around, suffixes and all', () => {
+  const { events, bad } = decode(
+    'folded',
+    'a b;entry+118;f_[k];0xffffffff81000010;u_[i] 3\nno count\nx 18446744073709551615\n',
+  )
+  expect(events[0]).toMatchObject({ weight: 3n })
+  expect(events[0]?.frames.map(({ name, offset, user, address }) => [name, offset, user, address])).toEqual([
+    ['u', undefined, true, undefined],
+    [undefined, undefined, false, 0xffffffff81000010n],
+    ['f', undefined, false, undefined],
+    ['entry', 118, false, undefined],
+    ['a b', undefined, false, undefined],
+  ])
+  expect(events[1]?.weight).toBe(18446744073709551615n)
+  expect(bad.map(([line]) => line)).toEqual([1])
+})
+
+it('tetragon: decimal strings digit for digit, symbols where addresses are hidden', () => {
+  const { events, bad } = decode('tetragon', `${TETRAGON}{"other":1}\n`)
+  expect(bad.map(([line]) => line)).toEqual([3])
+  expect(events[0]).toMatchObject({
+    type: 'kprobe',
+    name: 'kfree_skb_reason',
+    pid: 51583,
+    tid: 51584,
+    comm: 'curl',
+    ts: 1652273685615123456n,
+  })
+  expect(events[0]?.frames).toMatchObject([
+    { address: 0xffffffffa13f2de5n },
+    { address: undefined, name: 'tcp_rcv', offset: 94, owner: 'm' },
+    { name: 'zero', offset: 0 },
+  ])
+  expect(events[1]).toMatchObject({
+    type: 'exec',
+    pid: 9,
+    tid: 10,
+    life: { byThread: false, ppid: 8, filename: '/bin/sh', args: '-c x', uid: 0 },
+  })
+  expect(events[2]).toMatchObject({ type: 'exit', pid: 9, tid: 9, life: { exitCode: 3, groupDead: true } })
+})
+
+it('tracee: numbers beyond 2^53 digit for digit, the host’s process numbers, user stacks', () => {
+  const { events } = decode('tracee', TRACEE)
+  expect(events[0]).toMatchObject({
+    ts: 1684688250477166817n,
+    pid: 3242201,
+    tid: 3242202,
+    name: 'execve',
+    type: 'tracepoint',
+  })
+  expect(events[0]?.frames).toMatchObject([{ address: 140737488355327n, user: true }, { user: true }])
+  expect(events[1]).toMatchObject({ type: 'exec', life: { filename: '/bin/ls', args: '-l' } })
+})
+
+describe('own JSON', () => {
+  it('takes addresses in every way that they are written', () => {
+    const { events } = decode('ndjson', NDJSON)
+    expect(events[1]?.ts).toBe(1684688250477166818n)
+    expect(events[1]?.frames.map(({ address }) => address)).toEqual([
+      0xffffffff81000010n,
+      0xffffffff81000020n,
+      0xffffffff81000030n,
+      0xffffffff81000031n,
+      0xffffffff81000040n,
+      undefined,
+    ])
+  })
+  it.each([
+    ['{"type":"exec","pid":4194305}', /pid and tid/],
+    ['{"type":"exec","pid":-1}', /pid and tid/],
+    ['{"type":"exec","pid":1.5}', /pid and tid/],
+    ['{"type":7}', /type/],
+    ['{"type":"kprobe","ts":"yesterday"}', /ts/],
+    ['{"type":"kprobe","stack":["0xzz"]}', /frame/],
+    ['{"type":"kprobe","stack":["18446744073709551616"]}', /frame/],
+    ['{"type":"kprobe","stack":{}}', /stack/],
+    ['{"type":"kprobe"', /JSON|Expected|Unexpected/i],
+    ['[1]', /object/],
+  ])('%s is counted with a reason', (line, reason) => {
+    const { events, bad } = decode('ndjson', `${line}\n{"type":"exit","pid":1}\n`)
+    expect(bad).toEqual([[0, expect.stringMatching(reason)]])
+    expect(events).toHaveLength(1)
+  })
+  it('passes on events of kinds that it does not know', () => {
+    expect(decode('ndjson', '{"type":"lsm","pid":1}\n').events[0]).toMatchObject({
+      type: 'tracepoint',
+      name: 'lsm',
+      pid: 1,
+    })
+  })
+})
+
+it('any text: addresses, but not what registers hold', () => {
+  const text = 'at ffffffff81000010, 0xffffffff81000020 RAX: ffffffff81000030 xffffffff81000040 id=deadbeef\n'
+  expect(decode('any-text', text).events.map(({ frames }) => frames[0]?.address)).toEqual([
+    0xffffffff81000010n,
+    0xffffffff81000020n,
+  ])
+})

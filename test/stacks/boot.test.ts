@@ -1,0 +1,95 @@
+// Traces of another boot: recognised, moved where that is right, refused where it is not.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { UsageError } from '../../src/core/errors.ts'
+import { judgeBoot, judgeByWitnesses } from '../../src/stacks/boot.ts'
+import { frameInWords, type RawFrame, rawFrame } from '../../src/stacks/frame.ts'
+import { StackResolver } from '../../src/stacks/resolve.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
+import { decode, HOST, output, sample, snapshotOf } from '../events/samples.ts'
+
+const STEXT = 0xffffffff81000000n
+let symbols: SymbolTable
+beforeAll(async () => {
+  symbols = (await snapshotOf(HOST)).symbols
+})
+
+describe('what is known of both boots', () => {
+  const host = { bootId: 'here', release: '6.18.44' }
+  it.each([
+    ['the same boot id', { bootId: 'here' }],
+    ['nothing', {}],
+    ['the same place of _stext', { stext: STEXT }],
+    ['the same release', { release: '6.18.44' }],
+  ])('%s: nothing is moved', (_, trace) => {
+    expect(judgeBoot(trace, host, symbols)).toBeUndefined()
+  })
+  it('another place of _stext: moved by the difference', () => {
+    const rebase = judgeBoot({ bootId: 'there', stext: 0xffffffff9e000000n }, host, symbols)
+    expect(rebase?.delta).toBe(STEXT - 0xffffffff9e000000n)
+    expect(rebase?.start).toBe(0xffffffff9e000000n)
+  })
+  it.each([
+    ['another boot, place unknown', { bootId: 'there' }],
+    ['another release', { release: '6.1.0' }],
+    ['this boot with another _stext', { bootId: 'here', stext: 0xffffffff9e000000n }],
+  ])('%s: refused', (_, trace) => {
+    expect(() => judgeBoot(trace, host, symbols)).toThrow(UsageError)
+  })
+})
+
+describe('what the trace says itself', () => {
+  const SHIFT = 0x1d200000n
+  const frames = () =>
+    decode('ftrace', sample(HOST, 'ftrace-stack-symaddr.txt').toString('latin1')).events.flatMap(
+      (event) => event.frames,
+    )
+  const moved = (by: (frame: RawFrame, i: number) => bigint) =>
+    frames().map((frame, i) => rawFrame({ ...frame, address: (frame.address ?? 0n) + by(frame, i) }))
+
+  it('agrees with its own boot', () => {
+    expect(judgeByWitnesses(frames(), symbols)).toBeUndefined()
+  })
+  it('shows by how much another boot lies elsewhere', () => {
+    expect(
+      judgeByWitnesses(
+        moved(() => SHIFT),
+        symbols,
+      )?.delta,
+    ).toBe(-SHIFT)
+  })
+  it('of another kernel agrees on nothing, and is refused', () => {
+    expect(() =>
+      judgeByWitnesses(
+        moved(({ name }) => BigInt((name ?? '').length) * 16n),
+        symbols,
+      ),
+    ).toThrow(UsageError)
+  })
+  it('too few witnesses prove nothing', () => {
+    expect(judgeByWitnesses(moved(() => SHIFT).slice(0, 7), symbols)).toBeUndefined()
+  })
+})
+
+it('a moved trace reads like the one it was made of', async () => {
+  const snapshot = await snapshotOf(HOST)
+  const text = sample(HOST, 'perf-script-pidtid.txt')
+  const other = text.toString('latin1').replace(/\tffffffff([0-9a-f]{8}) /g, (_, low: string) => {
+    return `\t${(BigInt(`0xffffffff${low}`) + 0x1200000n).toString(16)} `
+  })
+  expect(other).not.toBe(text.toString('latin1'))
+  const here = await output(text, snapshot, 'text')
+  expect((await output(Buffer.from(other, 'latin1'), snapshot, 'text')).equals(here)).toBe(true)
+})
+
+it('modules of another boot are not guessed at, and user addresses stay what they are', () => {
+  const rebase = judgeBoot({ bootId: 'there', stext: STEXT + 0x200000n }, { bootId: 'here' }, symbols)
+  const resolver = new StackResolver(symbols, { rebase })
+  const stack = [0xffffffff81200010n, 0xffffffffc0201000n, 0x55d0c0de1234n].map((address) => rawFrame({ address }))
+  const resolved = resolver.resolve(stack, 'pc-first')
+  expect(resolved.map((frame) => frameInWords(frame) ?? frame.reason)).toEqual([
+    expect.stringMatching(/^__entry_text_start\+0x0\//),
+    'other_boot',
+    'not_kernel',
+  ])
+})
