@@ -17,9 +17,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { learnFrom, place } from '../src/events/life.ts'
-import { inputFormat, openKernel, ProcessCache, readEvents, StackResolver, scanProc, seedCache } from '../src/index.ts'
-import { foldedName, Profile } from '../src/stacks/profile.ts'
+import { learnFrom, place } from '../../src/events/life.ts'
+import { inputFormat, openKernel, ProcessCache, readEvents, StackResolver, scanProc, seedCache } from '../../src/index.ts'
+import { foldedName, Profile } from '../../src/stacks/profile.ts'
 
 const begun = performance.now()
 const seconds = Number(process.argv[2] ?? 10)
