@@ -7,7 +7,7 @@ import { flagSpecial } from './flags.ts'
 import { COUNTS, ROOT_BITS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
 import { fingerprint, nameHash } from './names.ts'
 import { orderByAddress } from './order.ts'
-import { indexPages, markCells } from './pages.ts'
+import { CHUNK_BITS, indexPages, markCells } from './pages.ts'
 import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
 
 /** What is known of the host beside the text. */
@@ -51,12 +51,12 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
     survey.look(from, Math.min(count, from + SLICE))
     yield
   }
-  const { sortedLow, groups, runs } = survey.result()
+  const { sortedLow, groups, chunks, runs } = survey.result()
   const regions =
     extents !== undefined
       ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
       : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers }, groups, ranges)
-  const pages = yield* indexPages(groups, sortedLow, count)
+  const pages = yield* indexPages(groups, chunks, sortedLow)
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
@@ -117,11 +117,14 @@ class Survey {
   readonly #order: Uint32Array
   readonly #sortedLow: Uint32Array
   readonly #groups: number[] = []
+  /** For each group the pairs (chunk number, first id) of its populated chunks: see pages.ts. */
+  readonly #chunks: number[][] = []
   readonly #runStart: number[] = []
   readonly #runOwner: number[] = []
   #high = -1
   #low = -1
   #owner = -1
+  #chunk = -1
 
   constructor(gathered: Gathered, order: Uint32Array) {
     this.#gathered = gathered
@@ -138,6 +141,7 @@ class Survey {
     let lastLow = this.#low
     let lastOwner = this.#owner
     let distinct = this.distinctAddresses
+    let chunk = this.#chunk
     for (let id = from; id < to; id++) {
       const position = order[id]!
       const h = high[position]!
@@ -146,7 +150,15 @@ class Survey {
       sortedLow[id] = l
       if (l !== lastLow || h !== lastHigh) {
         distinct++
-        if (h !== lastHigh) this.#groups.push(h, id)
+        if (h !== lastHigh) {
+          this.#groups.push(h, id)
+          this.#chunks.push([])
+          chunk = -1
+        }
+        if (l >>> CHUNK_BITS !== chunk) {
+          chunk = l >>> CHUNK_BITS
+          this.#chunks[this.#chunks.length - 1]!.push(chunk, id)
+        }
         lastHigh = h
         lastLow = l
       }
@@ -159,6 +171,7 @@ class Survey {
     this.#high = lastHigh
     this.#low = lastLow
     this.#owner = lastOwner
+    this.#chunk = chunk
     this.distinctAddresses = distinct
   }
 
@@ -167,6 +180,7 @@ class Survey {
     return {
       sortedLow: this.#sortedLow,
       groups: Uint32Array.from(this.#groups),
+      chunks: this.#chunks,
       runs: { start: Uint32Array.from(this.#runStart), owner: Uint16Array.from(this.#runOwner) },
     }
   }
@@ -201,24 +215,51 @@ function* indexNames(
   const ids = new Uint32Array(count)
   const hashes = new Uint32Array(count)
   for (let from = 0; from < count; from += SLICE) {
-    const to = Math.min(count, from + SLICE)
-    for (let id = from; id < to; id++) ids[order[id]!] = id
-    for (let i = from; i < to; i++) {
-      const hash = nameHash(rootHash[i]!, name[i]! >>> ROOT_BITS)
-      hashes[i] = hash
-      buckets[(hash >>> shift) + 1]!++
-    }
+    countNames(name, rootHash, order, ids, hashes, buckets, shift, from, Math.min(count, from + SLICE))
     yield
   }
   for (let b = 0; b + 1 < buckets.length; b++) buckets[b + 1]! += buckets[b]!
   yield
   const next = buckets.slice(0, -1)
   for (let from = 0; from < count; from += SLICE) {
-    const to = Math.min(count, from + SLICE)
-    for (let i = from; i < to; i++) {
-      const hash = hashes[i]!
-      entries[next[hash >>> shift]!++] = (fingerprint(hash) & fingerprintMask) | ids[i]!
-    }
+    enterNames(entries, next, hashes, ids, shift, fingerprintMask, from, Math.min(count, from + SLICE))
     yield
+  }
+}
+
+/** Hashes the names at file positions [from, to), counts them by bucket, and notes where each position's id is. */
+function countNames(
+  name: Uint32Array,
+  rootHash: Uint32Array,
+  order: Uint32Array,
+  ids: Uint32Array,
+  hashes: Uint32Array,
+  buckets: Uint32Array,
+  shift: number,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    ids[order[i]!] = i
+    const hash = nameHash(rootHash[i]!, name[i]! >>> ROOT_BITS)
+    hashes[i] = hash
+    buckets[(hash >>> shift) + 1]!++
+  }
+}
+
+/** Enters the names at file positions [from, to) into their buckets. */
+function enterNames(
+  entries: Uint32Array,
+  next: Uint32Array,
+  hashes: Uint32Array,
+  ids: Uint32Array,
+  shift: number,
+  fingerprintMask: number,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const hash = hashes[i]!
+    entries[next[hash >>> shift]!++] = (fingerprint(hash) & fingerprintMask) | ids[i]!
   }
 }

@@ -9,7 +9,7 @@ import { ROOT_BITS, ROOT_MASK } from './layout.ts'
 import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
-import { RootHeap, rootAt } from './roots.ts'
+import { RootHeap, rootLength, rootStart } from './roots.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -153,9 +153,10 @@ export class TableBuilder {
       const to = Math.min(known.to, at + SLICE)
       for (let i = at; i < to; i++) {
         const reference = earlier.#name[i]!
-        const { start, length } = rootAt(heap, reference & ROOT_MASK)
+        const place = reference & ROOT_MASK
         const target = from + i - known.from
-        const root = this.#roots.add(heap, start, length, this.#rootHash[target]!)
+        const hash = this.#rootHash[target]!
+        const root = this.#roots.add(heap, rootStart(heap, place), rootLength(heap, place), hash)
         this.#name[target] = ((reference >>> ROOT_BITS) << ROOT_BITS) | root
         this.#owner[target] = numbers[earlier.#owner[i]!]!
       }
@@ -194,6 +195,12 @@ export class TableBuilder {
   ): void {
     const { high, low, kind, rootStart, rootLength, rootHash, prefix, owner } = chunk
     const roots = this.#roots
+    const toHigh = this.#high
+    const toLow = this.#low
+    const toKind = this.#kind
+    const toName = this.#name
+    const toRootHash = this.#rootHash
+    const toOwner = this.#owner
     const onlyListedData = this.#keep.data !== undefined
     let count = this.#count
     let address = 0
@@ -212,12 +219,12 @@ export class TableBuilder {
         continue
       }
       const root = roots.add(text, rootStart[i]!, rootLength[i]!, hash)
-      this.#high[count] = high[i]!
-      this.#low[count] = low[i]!
-      this.#kind[count] = kind[i]!
-      this.#name[count] = (family << ROOT_BITS) | root
-      this.#rootHash[count] = hash
-      this.#owner[count] = number
+      toHigh[count] = high[i]!
+      toLow[count] = low[i]!
+      toKind[count] = kind[i]!
+      toName[count] = (family << ROOT_BITS) | root
+      toRootHash[count] = hash
+      toOwner[count] = number
       count++
     }
     this.#count = count

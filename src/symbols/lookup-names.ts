@@ -3,7 +3,7 @@
 import { encodeName } from '../core/bytes.ts'
 import { COUNTS, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
-import { rootAt } from './roots.ts'
+import { rootLength, rootStart } from './roots.ts'
 
 /** Names laid end to end, to cross threads without a copy: name i is bytes [ends[i - 1], ends[i]). */
 export interface PackedNames {
@@ -66,7 +66,7 @@ export class NameLookup {
    */
   find(bytes: Uint8Array, start: number, end: number, out: Uint32Array, at: number): number {
     const { buckets, entries, name: references } = this.#columns
-    const { prefix, rootStart, rootHash } = splitName(bytes, start, end)
+    const { prefix, rootStart: cut, rootHash } = splitName(bytes, start, end)
     const hash = nameHash(rootHash, prefix)
     const bucket = hash >>> this.#bucketShift
     const mask = this.#idMask
@@ -81,7 +81,7 @@ export class NameLookup {
       const id = (entry & mask) >>> 0
       const reference = references[id]!
       if (reference !== known) {
-        if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, rootStart, end)) continue
+        if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, cut, end)) continue
         known = reference
       }
       if (count < out.length) out[count] = id
@@ -131,18 +131,19 @@ export class NameLookup {
     const { name: references, heap } = this.#columns
     const text = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
     const wanted = encodeName(name)
-    const { prefix, rootStart } = splitName(wanted, 0, wanted.length)
-    const length = wanted.length - rootStart
+    const { prefix, rootStart: cut } = splitName(wanted, 0, wanted.length)
+    const length = wanted.length - cut
     const ids: number[] = []
     for (let id = 0; id < references.length; id++) {
       const reference = references[id]!
       if (reference >>> ROOT_BITS !== prefix) continue
-      const root = rootAt(heap, reference & ROOT_MASK)
-      if (root.length < length || (root.length > length && heap[root.start + length] !== DOT)) continue
+      const root = rootStart(heap, reference & ROOT_MASK)
+      const size = rootLength(heap, reference & ROOT_MASK)
+      if (size < length || (size > length && heap[root + length] !== DOT)) continue
       let same = 0
-      while (same < length && heap[root.start + same] === wanted[rootStart + same]) same++
+      while (same < length && heap[root + same] === wanted[cut + same]) same++
       if (same < length) continue
-      const rest = text.toString('latin1', root.start + length, root.start + root.length)
+      const rest = text.toString('latin1', root + length, root + size)
       if (rest === '' || SUFFIXES.test(rest)) ids.push(id)
     }
     return Uint32Array.from(ids)
@@ -165,8 +166,9 @@ export class NameLookup {
 
   #rootIs(root: number, name: Uint8Array, start: number, end: number): boolean {
     const heap = this.#columns.heap
-    const { start: at, length } = rootAt(heap, root)
+    const length = rootLength(heap, root)
     if (length !== end - start) return false
+    const at = rootStart(heap, root)
     for (let i = 0; i < length; i++) if (heap[at + i] !== name[start + i]) return false
     return true
   }
@@ -183,6 +185,7 @@ const SUFFIXES = /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv
 /** The bytes of a symbol's name: its family's prefix and its root. */
 export function nameBytes(columns: SymbolColumns, id: number): { prefix: string; start: number; end: number } {
   const reference = columns.name[id]!
-  const { start, length } = rootAt(columns.heap, reference & ROOT_MASK)
-  return { prefix: PREFIXES[reference >>> ROOT_BITS]!, start, end: start + length }
+  const root = reference & ROOT_MASK
+  const start = rootStart(columns.heap, root)
+  return { prefix: PREFIXES[reference >>> ROOT_BITS]!, start, end: start + rootLength(columns.heap, root) }
 }

@@ -46,36 +46,41 @@ export interface PageIndex {
 /** A chunk number that no address has. */
 const END_MARK = 1 << 16
 
-/** Symbols worked on between two yields. */
-const SLICE = 16_384
 /** Chunks worked on between two yields: a few hundred symbols each at the most likely. */
 const CHUNKS_A_SLICE = 64
 
-/** Indexes the groups given as pairs (upper half, first id) over the table's `low` column of `count` symbols. */
-export function* indexPages(pairs: Uint32Array, low: Uint32Array, count: number): Generator<void, PageIndex, void> {
+/**
+ * Indexes groups, given as pairs (upper half, first id), over the table's `low` column. `populated` has for each group the
+ * pairs (chunk number, first id) of the chunks that hold symbols.
+ */
+export function* indexPages(
+  pairs: Uint32Array,
+  populated: readonly (readonly number[])[],
+  low: Uint32Array,
+): Generator<void, PageIndex, void> {
   const groups = new Uint32Array((pairs.length / 2) * GROUP_WORDS)
   const directory: number[] = []
   const chunks: number[] = []
-  for (let g = 0; g * 2 < pairs.length; g++) {
+  for (let g = 0; g < populated.length; g++) {
     const row = g * GROUP_WORDS
+    const own = populated[g]!
     const first = pairs[2 * g + 1]!
-    const end = 2 * g + 3 < pairs.length ? pairs[2 * g + 3]! : count
+    const end = 2 * g + 3 < pairs.length ? pairs[2 * g + 3]! : low.length
     groups[row + GROUP.high] = pairs[2 * g]!
     groups[row + GROUP.firstId] = first
-    const firstChunk = low[first]! >>> CHUNK_BITS
-    const span = (low[end - 1]! >>> CHUNK_BITS) - firstChunk + 1
-    const populated = yield* populatedChunks(low, first, end)
-    if (populated === undefined || populated.length * CELL_STRIDE + 2 * span > MOST_BYTES * (end - first)) continue
+    const firstChunk = own[0]!
+    const span = own[own.length - 2]! - firstChunk + 1
+    if (!countable(own, end) || own.length * CELL_STRIDE + 2 * span > MOST_BYTES * (end - first)) continue
     groups[row + GROUP.firstChunk] = firstChunk
     groups[row + GROUP.span] = span
     groups[row + GROUP.directory] = directory.length
     groups[row + GROUP.chunks] = chunks.length / 2
     let at = 0
     for (let chunk = firstChunk; chunk < firstChunk + span; chunk++) {
-      while (populated[at]! < chunk) at += 2
+      while (own[at]! < chunk) at += 2
       directory.push(at / 2)
     }
-    for (const word of populated) chunks.push(word)
+    for (const word of own) chunks.push(word)
     chunks.push(END_MARK, end)
   }
   const cells = new Uint16Array((chunks.length / 2) * CELL_STRIDE)
@@ -87,27 +92,12 @@ export function* indexPages(pairs: Uint32Array, low: Uint32Array, count: number)
   return { groups, directory: Uint16Array.from(directory), chunks: Uint32Array.from(chunks), cells }
 }
 
-/** Pairs (chunk number, first id), or undefined if a chunk holds more symbols than its entries can count. */
-function* populatedChunks(low: Uint32Array, first: number, end: number): Generator<void, number[] | undefined, void> {
-  const pairs: number[] = []
-  for (let from = first; from < end; from += SLICE) {
-    noteChunks(low, from, Math.min(end, from + SLICE), pairs)
-    yield
+/** Whether no chunk of a group holds more symbols than its entries can count. */
+function countable(populated: readonly number[], end: number): boolean {
+  for (let i = 1; i < populated.length; i += 2) {
+    if ((i + 2 < populated.length ? populated[i + 2]! : end) - populated[i]! > CELL_COUNT) return false
   }
-  for (let i = 1; i < pairs.length; i += 2) {
-    if ((i + 2 < pairs.length ? pairs[i + 2]! : end) - pairs[i]! > CELL_COUNT) return undefined
-  }
-  return pairs
-}
-
-function noteChunks(low: Uint32Array, from: number, to: number, pairs: number[]): void {
-  let chunk = pairs.length === 0 ? -1 : pairs[pairs.length - 2]!
-  for (let id = from; id < to; id++) {
-    const number = low[id]! >>> CHUNK_BITS
-    if (number === chunk) continue
-    pairs.push(number, id)
-    chunk = number
-  }
+  return true
 }
 
 function countCells(low: Uint32Array, first: number, end: number, cells: Uint16Array, at: number): void {

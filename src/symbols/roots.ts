@@ -3,11 +3,15 @@
 import { LimitError } from '../core/errors.ts'
 import { LONG_ROOT, ROOT_MASK } from './layout.ts'
 
-/** Where the bytes of the root at `offset` are in a heap. */
-export function rootAt(heap: Uint8Array, offset: number): { start: number; length: number } {
+/** Where the bytes of the root at `offset` in a heap begin. Two functions, not one object: this is asked for every name. */
+export function rootStart(heap: Uint8Array, offset: number): number {
+  return heap[offset] === LONG_ROOT ? offset + 3 : offset + 1
+}
+
+/** How many bytes the root at `offset` in a heap has. */
+export function rootLength(heap: Uint8Array, offset: number): number {
   const length = heap[offset]!
-  if (length !== LONG_ROOT) return { start: offset + 1, length }
-  return { start: offset + 3, length: heap[offset + 1]! | (heap[offset + 2]! << 8) }
+  return length === LONG_ROOT ? heap[offset + 1]! | (heap[offset + 2]! << 8) : length
 }
 
 /** Collects roots; `add` gives the offset of a root in the heap, the same for equal bytes. */
@@ -57,8 +61,8 @@ export class RootHeap {
   /** Whether the root at `offset` is text[start, start + size). */
   equals(offset: number, text: Uint8Array, start: number, size: number): boolean {
     const bytes = this.bytes
-    const { start: at, length } = rootAt(bytes, offset)
-    if (length !== size) return false
+    if (rootLength(bytes, offset) !== size) return false
+    const at = rootStart(bytes, offset)
     for (let i = 0; i < size; i++) if (bytes[at + i] !== text[start + i]) return false
     return true
   }

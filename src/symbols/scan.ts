@@ -6,7 +6,7 @@ import { isText } from './kinds.ts'
 import { ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
-import { rootAt } from './roots.ts'
+import { rootLength, rootStart } from './roots.ts'
 
 /** What a scan needs of a table. */
 export interface ScanTable {
@@ -50,7 +50,9 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
       const reference = references[id]!
       const wanted = rest[reference >>> ROOT_BITS]
       if (wanted === undefined) continue
-      const { start, length } = rootAt(heap, reference & ROOT_MASK)
+      const root = reference & ROOT_MASK
+      const start = rootStart(heap, root)
+      const length = rootLength(heap, root)
       if (length < wanted.length || !hasBytes(heap, start, wanted)) continue
       if (headIsAll) {
         yield id
