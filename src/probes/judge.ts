@@ -102,7 +102,9 @@ function enough(context: ProbeContext, name: string, owner: string, listed: numb
 export function placeReasons(context: ProbeContext, { id, name, owner }: FunctionSymbol): readonly Reason[] {
   switch (notOffered(name)) {
     case 'fragment':
-      return [reason('FRAGMENT', `${name} is a part that the compiler cut out of a function: nobody calls it`)]
+      return [
+        reason('FRAGMENT', `${name} is a part that the compiler cut out of a function, not a function of its own`),
+      ]
     case 'padding':
       return [reason('PADDING', `${name} is the padding in front of a function; probe ${name.slice(6)}`)]
     case 'label':

@@ -1,6 +1,6 @@
 // Kernels for the tests of probe planning: the Debian capture, the 6.18 host, and small ones made up for one rule.
 import { Types } from '../../src/btf/types.ts'
-import { ProbeContext, type ProbeSource } from '../../src/probes/context.ts'
+import type { ProbeSource } from '../../src/probes/context.ts'
 import { Probes } from '../../src/probes/probes.ts'
 import { parseRelease } from '../../src/sources/facts.ts'
 import type { FactFile } from '../../src/sources/source.ts'
@@ -44,7 +44,6 @@ function typesOf(builders: Readonly<Record<string, BtfBuilder>>): Types {
 }
 
 export const probesOf = (kernel: MadeUp): Probes => new Probes(sourceOf(kernel))
-export const contextOf = (kernel: MadeUp): ProbeContext => new ProbeContext(sourceOf(kernel))
 
 export const DEBIAN = {
   kallsyms: fixtureBytes('probes/deb61.kallsyms.br').toString('latin1'),
