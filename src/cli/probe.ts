@@ -1,7 +1,6 @@
 // `kerndex probe list|plan|suffixes`: what can be attached, where, with which arguments, and why not.
 
 import { type Command, Option } from 'commander'
-import pico from 'picocolors'
 import { formatAddress } from '../core/address.ts'
 import type { SuffixCensus } from '../probes/census.ts'
 import type { AmbiguityPolicy } from '../probes/expand.ts'
@@ -9,6 +8,7 @@ import type { ProbePlan } from '../probes/plan.ts'
 import type { Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
 import type { ProbeTarget } from '../probes/target.ts'
+import { colours as pico } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'

@@ -1,9 +1,9 @@
 // `kerndex status`: loads and describes: a picture of the load, symbols and types by kind, the rate of bulk lookups.
 
 import type { Command } from 'commander'
-import pico from 'picocolors'
 import { KerndexError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
+import { colours as pico } from './colours.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { note, write, writeJson } from './output.ts'
