@@ -176,14 +176,16 @@ function findAscending(
   const { low, kind } = table
   const { half, first, end } = group
   let id = predecessor(table, group, pairs[2 * from + LOWER]!)
+  // `id` is the plain answer from `start` on, for `width` bytes more.
   let start = id < first ? 0 : low[id]!
-  // The last address for which `id` is the plain answer.
-  let last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
+  let width = (id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff) - start
   let unsure = id < first || (kind[id]! & UNSURE) !== 0
   for (let q = from; q < to; q++) {
     const value = pairs[2 * q + LOWER]!
-    if (value < start || pairs[2 * q + UPPER] !== half) return q
-    if (value > last) {
+    // One comparison for both ways out of the stretch: below its start the difference wraps around.
+    let offset = (value - start) >>> 0
+    if (offset > width || pairs[2 * q + UPPER] !== half) {
+      if (value < start || pairs[2 * q + UPPER] !== half) return q
       id++
       let steps = 1
       while (id + 1 < end && low[id + 1]! <= value) {
@@ -194,14 +196,15 @@ function findAscending(
         }
       }
       start = low[id]!
-      last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
+      width = (id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff) - start
       unsure = (kind[id]! & UNSURE) !== 0
+      offset = value - start
     }
     if (unsure) {
       settle(table, group, q, value, id, ids, offsets, second)
     } else {
       ids[q] = id
-      offsets[q] = value - start
+      offsets[q] = offset
     }
   }
   return to
