@@ -77,9 +77,11 @@ export async function loadTypes(
   }
 }
 
+const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
+
 /** Loads modules beside a vmlinux that is loaded already. */
 async function loadModules(modules: readonly BtfFile[], base: TypeSetRecord, load: TypeLoad): Promise<IndexedSets> {
-  if (modules.length === 0) return { records: [], identities: [], failures: [] }
+  if (modules.length === 0) return NOTHING
   const shape = readShape(new Uint8Array(base.blob, base.blobOffset, base.blobLength))
   return load.threads === undefined
     ? loadModulesHere(modules, shape, load)
@@ -149,14 +151,9 @@ async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: Typ
   const read = await readHere([base], load)
   const blob = read.blobs[0]
   if (blob === undefined) return { records: [], identities: [], failures: read.failures }
-  let shape: BaseShape
-  try {
-    shape = readShape(blob.bytes)
-  } catch (error) {
-    return { records: [], identities: [], failures: [failureOf(base.module, error)] }
-  }
   const first = await indexHere(base.module, [blob], undefined, load)
-  const rest = await loadModulesHere(modules, shape, load)
+  // What modules have to know of vmlinux takes a walk over its types, which nobody needs where there are none.
+  const rest = first.records.length === 0 ? NOTHING : await loadModules(modules, first.records[0]!, load)
   return {
     records: [...first.records, ...rest.records],
     identities: [...read.identities, ...rest.identities],
