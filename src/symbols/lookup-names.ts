@@ -1,7 +1,7 @@
 // Names to ids over the shared name index: one at a time and in bulk, with or without the suffixes that compilers add.
 
 import { encodeName } from '../core/bytes.ts'
-import { COUNTS, LONG_ROOT, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { COUNTS, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
 import { rootLength, rootStart } from './roots.ts'
 
@@ -166,9 +166,8 @@ export class NameLookup {
 
   #rootIs(root: number, name: Uint8Array, start: number, end: number): boolean {
     const heap = this.#columns.heap
-    const length = end - start
-    // A short root's length is one byte, which rules out nearly every other name at once.
-    if (length < LONG_ROOT ? heap[root] !== length : rootLength(heap, root) !== length) return false
+    const length = rootLength(heap, root)
+    if (length !== end - start) return false
     const at = rootStart(heap, root)
     for (let i = 0; i < length; i++) if (heap[at + i] !== name[start + i]) return false
     return true

@@ -176,16 +176,14 @@ function findAscending(
   const { low, kind } = table
   const { half, first, end } = group
   let id = predecessor(table, group, pairs[2 * from + LOWER]!)
-  // `id` is the plain answer from `start` on, for `width` bytes more.
   let start = id < first ? 0 : low[id]!
-  let width = (id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff) - start
+  // The last address for which `id` is the plain answer.
+  let last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
   let unsure = id < first || (kind[id]! & UNSURE) !== 0
   for (let q = from; q < to; q++) {
     const value = pairs[2 * q + LOWER]!
-    // One comparison for both ways out of the stretch: below its start the difference wraps around.
-    let offset = (value - start) >>> 0
-    if (offset > width || pairs[2 * q + UPPER] !== half) {
-      if (value < start || pairs[2 * q + UPPER] !== half) return q
+    if (value < start || pairs[2 * q + UPPER] !== half) return q
+    if (value > last) {
       id++
       let steps = 1
       while (id + 1 < end && low[id + 1]! <= value) {
@@ -196,15 +194,14 @@ function findAscending(
         }
       }
       start = low[id]!
-      width = (id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff) - start
+      last = id + 1 < end ? low[id + 1]! - 1 : 0xffff_ffff
       unsure = (kind[id]! & UNSURE) !== 0
-      offset = value - start
     }
     if (unsure) {
       settle(table, group, q, value, id, ids, offsets, second)
     } else {
       ids[q] = id
-      offsets[q] = offset
+      offsets[q] = value - start
     }
   }
   return to
