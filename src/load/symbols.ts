@@ -6,6 +6,7 @@ import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import { newWorkspace } from '../symbols/wasm.ts'
 import { digestOf } from './digest.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
@@ -113,7 +114,8 @@ class Pipeline {
   readonly #load: SymbolLoad
   readonly #earlier: TextMemory | undefined
   #queued = 0
-  readonly #parser = new ChunkParser()
+  readonly #workspace = newWorkspace()
+  readonly #parser = new ChunkParser(this.#workspace)
   /** All chunks that have not been gathered, in the order of the text. */
   readonly #chunks: Chunk[] = []
   /** Those of them that nobody has begun to parse. */
@@ -146,7 +148,7 @@ class Pipeline {
     // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
     const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
     const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
-    const builder = new TableBuilder(expected, this.#load.keep)
+    const builder = new TableBuilder(this.#workspace, expected, this.#load.keep)
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
       await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
     }
@@ -236,7 +238,7 @@ class Pipeline {
     while (this.#waiting.length > 0 && this.#running.size < threads.ready + 1 && threads.ready > 0) {
       const chunk = this.#waiting.shift()!
       const done = threads
-        .run({ do: 'parse', text: chunk.text.buffer, end: chunk.end, known: this.#earlier?.digests[chunk.number] })
+        .run({ do: 'parse', text: chunk.text.subarray(0, chunk.end), known: this.#earlier?.digests[chunk.number] })
         .then((result) => {
           timeline.adopt(result.spans)
           if (result.did === 'parse') chunk.done = { digest: result.digest, parsed: result.chunk }
@@ -293,6 +295,6 @@ class Pipeline {
 
   #buffer(bytes: number): Uint8Array<SharedArrayBuffer> {
     const free = bytes === this.chunkBytes ? this.#free.pop() : undefined
-    return free ?? new Uint8Array(new SharedArrayBuffer(bytes))
+    return free ?? this.#workspace.allocate(bytes)
   }
 }

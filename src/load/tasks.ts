@@ -6,6 +6,7 @@ import { type ErrorRecord, errorToRecord } from '../core/errors.ts'
 import { arenaFor, readBlob } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import { newWorkspace } from '../symbols/wasm.ts'
 import { digestOf } from './digest.ts'
 import { type AbsoluteSpan, absoluteNow, type Work } from './timeline.ts'
 
@@ -13,8 +14,7 @@ import { type AbsoluteSpan, absoluteNow, type Work } from './timeline.ts'
 export type LoaderTask =
   | {
       readonly do: 'parse'
-      readonly text: SharedArrayBuffer
-      readonly end: number
+      readonly text: Uint8Array<SharedArrayBuffer>
       /** The digest of an earlier load's stretch in this place: equal text is not parsed. */
       readonly known?: string | undefined
     }
@@ -42,7 +42,8 @@ export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (
   | { readonly did: 'index'; readonly sets: IndexedSets }
 )
 
-const parser = new ChunkParser()
+const workspace = newWorkspace()
+const parser = new ChunkParser(workspace)
 
 /** Does a task on the calling thread, which should be one that may be kept busy. */
 export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
@@ -55,11 +56,11 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
   }
   switch (task.do) {
     case 'parse': {
-      const text = new Uint8Array(task.text, 0, task.end)
+      const { text } = task
       const digest = digestOf(text)
       if (digest === task.known) return { did: 'parse', spans, digest, chunk: undefined }
       const chunk = timed('parse', 'kallsyms', () => {
-        parser.parse(text, 0, task.end)
+        parser.parse(workspace.reach('text', text), 0, text.length)
         return parser.take()
       })
       return { did: 'parse', spans, digest, chunk }

@@ -1,14 +1,16 @@
 // Gathered symbols → the shared table: order, columns, page index, regions and name index, all laid out in one buffer.
 // Yields between bounded pieces of work, about a millisecond each even before the code is compiled.
 
-import { allocateSections } from '../core/sections.ts'
+import { bufferOf, layOut } from '../core/sections.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
 import { flagSpecial } from './flags.ts'
+import type { TableColumns } from './gather.ts'
 import { COUNTS, ROOT_BITS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
 import { fingerprint, nameHash } from './names.ts'
 import { orderByAddress } from './order.ts'
-import { CHUNK_BITS, indexPages, markCells } from './pages.ts'
+import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
 import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
+import { halfWords, type Workspace, words } from './workspace.ts'
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
@@ -19,15 +21,9 @@ export interface BuildFacts {
 }
 
 /** Symbols in the order of the text, as columns of which the first `count` entries count, and what goes with them. */
-export interface Gathered {
+export interface Gathered extends TableColumns {
+  readonly workspace: Workspace
   readonly count: number
-  readonly high: Uint32Array
-  readonly low: Uint32Array
-  /** Prefix numbers and offsets of roots in `heap`. */
-  readonly name: Uint32Array
-  readonly rootHash: Uint32Array
-  readonly owner: Uint16Array
-  readonly kind: Uint8Array
   readonly heap: Uint8Array
   readonly owners: readonly string[]
   readonly ownerNumbers: ReadonlyMap<string, number>
@@ -43,24 +39,25 @@ const BUCKET_LOAD = 8
 
 /** Makes the table's buffer. */
 export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void, SharedArrayBuffer, void> {
-  const { count, high, low, kind, owner, heap, owners: ownerNames, markers } = gathered
+  const { workspace, count, high, low, kind, name, owner, heap, owners: ownerNames, markers } = gathered
+  const { loops } = workspace
   const { extents, ranges = [] } = facts
-  const order = yield* orderByAddress(high, low, count)
-  const survey = new Survey(gathered, order)
+  const order = yield* orderByAddress(workspace, high, low, count)
+  const survey = beginSurvey(workspace, count)
   for (let from = 0; from < count; from += SLICE) {
-    survey.look(from, Math.min(count, from + SLICE))
+    loops.surveyIds(high, low, owner, order, from, Math.min(count, from + SLICE), survey)
     yield
   }
-  const { sortedLow, groups, chunks, runs } = survey.result()
+  const { groups, chunks, runs } = surveyed(survey)
   const regions =
     extents !== undefined
       ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
       : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers }, groups, ranges)
-  const pages = yield* indexPages(groups, chunks, sortedLow)
+  const pages = yield* indexPages(workspace, groups, chunks, survey.low)
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
-  const { buffer, sections } = allocateSections(
+  const { memory, sections } = layOut(
     SYMBOL_LAYOUT,
     symbolSectionBytes({
       symbols: count,
@@ -73,13 +70,14 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
       sized: extents !== undefined,
       largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
     }),
+    (bytes) => workspace.allocate(bytes),
   )
-  const table = symbolColumns(buffer, sections)
+  const table = symbolColumns(memory, sections)
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)
   table.chunks.set(pages.chunks)
   table.cells.set(pages.cells)
-  table.low.set(sortedLow)
+  table.low.set(survey.low)
   table.heap.set(heap)
   table.ownerStart.set(runs.start)
   table.ownerOf.set(runs.owner)
@@ -87,12 +85,12 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   table.regions.set(regions)
   yield
   for (let from = 0; from < count; from += SLICE) {
-    placeColumns(gathered, table, order, from, Math.min(count, from + SLICE))
+    loops.placeColumns(kind, name, order, table, from, Math.min(count, from + SLICE))
     yield
   }
-  if (extents === undefined) yield* flagSpecial(table, runs)
+  if (extents === undefined) yield* flagSpecial(workspace, table, runs)
   else yield* placeExtents(table, order, extents.sizes)
-  yield* markCells(table, table.kind)
+  yield* markPages(loops, table, table.kind)
   yield* indexNames(gathered, table, order, bucketBits, idBits)
   const { counts } = table
   counts[COUNTS.symbols] = count
@@ -102,95 +100,128 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   counts[COUNTS.bucketBits] = bucketBits
   counts[COUNTS.idBits] = idBits
   counts[COUNTS.heapBytes] = heap.length
-  counts[COUNTS.distinctAddresses] = survey.distinctAddresses
+  counts[COUNTS.distinctAddresses] = survey.state[SURVEY.distinct]!
   counts[COUNTS.lines] = gathered.lines
   counts[COUNTS.badLines] = gathered.badCount
   counts[COUNTS.sized] = extents === undefined ? 0 : 1
-  return buffer
+  return bufferOf(memory)
 }
 
-/** One walk along the order: the lower halves, the groups that share an upper half, the runs of one owner. */
-class Survey {
+/** What a walk along the order finds: the lower halves, the groups that share an upper half, the runs of one owner. */
+export interface Survey {
+  readonly low: Uint32Array
+  /** For each group its upper half, its first id, and the place in `chunks` of its first chunk. */
+  readonly groups: Uint32Array
+  /** Pairs (chunk number, first id) of the chunks that hold symbols, group by group: see pages.ts. */
+  readonly chunks: Uint32Array
+  readonly runStart: Uint32Array
+  readonly runOwner: Uint16Array
+  /** See SURVEY. */
+  readonly state: Uint32Array
+}
+
+/** The words of a survey's state: what the id before had, and how much of each there is. */
+const SURVEY = {
+  high: 0,
+  low: 1,
+  owner: 2,
+  chunk: 3,
   /** Addresses that differ from the one before. */
-  distinctAddresses = 0
-  readonly #gathered: Gathered
-  readonly #order: Uint32Array
-  readonly #sortedLow: Uint32Array
-  readonly #groups: number[] = []
-  /** For each group the pairs (chunk number, first id) of its populated chunks: see pages.ts. */
-  readonly #chunks: number[][] = []
-  readonly #runStart: number[] = []
-  readonly #runOwner: number[] = []
-  #high = -1
-  #low = -1
-  #owner = -1
-  #chunk = -1
+  distinct: 4,
+  groups: 5,
+  chunks: 6,
+  runs: 7,
+  words: 8,
+} as const
+const GROUP_ENTRY = 3
+/** No chunk has this number. */
+const NO_CHUNK = 0xffff_ffff
 
-  constructor(gathered: Gathered, order: Uint32Array) {
-    this.#gathered = gathered
-    this.#order = order
-    this.#sortedLow = new Uint32Array(gathered.count)
+function beginSurvey(workspace: Workspace, count: number): Survey {
+  return {
+    low: words(workspace, count),
+    // Room for the worst: every address in a group of its own, every owner another than the one before.
+    groups: words(workspace, GROUP_ENTRY * count),
+    chunks: words(workspace, 2 * count),
+    runStart: words(workspace, count),
+    runOwner: halfWords(workspace, count),
+    state: words(workspace, SURVEY.words),
   }
+}
 
-  /** Looks at ids [from, to); they have to come in order. */
-  look(from: number, to: number): void {
-    const { high, low, owner } = this.#gathered
-    const order = this.#order
-    const sortedLow = this.#sortedLow
-    let lastHigh = this.#high
-    let lastLow = this.#low
-    let lastOwner = this.#owner
-    let distinct = this.distinctAddresses
-    let chunk = this.#chunk
-    for (let id = from; id < to; id++) {
-      const position = order[id]!
-      const h = high[position]!
-      const l = low[position]!
-      const o = owner[position]!
-      sortedLow[id] = l
-      if (l !== lastLow || h !== lastHigh) {
-        distinct++
-        if (h !== lastHigh) {
-          this.#groups.push(h, id)
-          this.#chunks.push([])
-          chunk = -1
-        }
-        if (l >>> CHUNK_BITS !== chunk) {
-          chunk = l >>> CHUNK_BITS
-          this.#chunks[this.#chunks.length - 1]!.push(chunk, id)
-        }
-        lastHigh = h
-        lastLow = l
+/** Looks at ids [from, to); they have to come in order. */
+export function surveyIds(
+  high: Uint32Array,
+  low: Uint32Array,
+  owner: Uint16Array,
+  order: Uint32Array,
+  from: number,
+  to: number,
+  survey: Survey,
+): void {
+  const { low: sortedLow, groups, chunks, runStart, runOwner, state } = survey
+  let lastHigh = state[SURVEY.high]!
+  let lastLow = state[SURVEY.low]!
+  let lastOwner = state[SURVEY.owner]!
+  let chunk = state[SURVEY.chunk]!
+  for (let id = from; id < to; id++) {
+    const position = order[id]!
+    const h = high[position]!
+    const l = low[position]!
+    const o = owner[position]!
+    sortedLow[id] = l
+    if (l !== lastLow || h !== lastHigh || id === 0) {
+      state[SURVEY.distinct]!++
+      if (h !== lastHigh || id === 0) {
+        const group = GROUP_ENTRY * state[SURVEY.groups]!++
+        groups[group] = h
+        groups[group + 1] = id
+        groups[group + 2] = state[SURVEY.chunks]!
+        chunk = NO_CHUNK
       }
-      if (o !== lastOwner) {
-        this.#runStart.push(id)
-        this.#runOwner.push(o)
-        lastOwner = o
+      if (l >>> CHUNK_BITS !== chunk) {
+        chunk = l >>> CHUNK_BITS
+        const at = 2 * state[SURVEY.chunks]!++
+        chunks[at] = chunk
+        chunks[at + 1] = id
       }
+      lastHigh = h
+      lastLow = l
     }
-    this.#high = lastHigh
-    this.#low = lastLow
-    this.#owner = lastOwner
-    this.#chunk = chunk
-    this.distinctAddresses = distinct
-  }
-
-  /** Groups are pairs (upper half, first id). */
-  result() {
-    return {
-      sortedLow: this.#sortedLow,
-      groups: Uint32Array.from(this.#groups),
-      chunks: this.#chunks,
-      runs: { start: Uint32Array.from(this.#runStart), owner: Uint16Array.from(this.#runOwner) },
+    if (o !== lastOwner || id === 0) {
+      const at = state[SURVEY.runs]!++
+      runStart[at] = id
+      runOwner[at] = o
+      lastOwner = o
     }
   }
+  state[SURVEY.high] = lastHigh
+  state[SURVEY.low] = lastLow
+  state[SURVEY.owner] = lastOwner
+  state[SURVEY.chunk] = chunk
+}
+
+/** What a finished survey found, cut to length. Groups are pairs (upper half, first id); chunks stand group by group. */
+function surveyed({ groups, chunks, runStart, runOwner, state }: Survey) {
+  const count = state[SURVEY.groups]!
+  const pairs = new Uint32Array(2 * count)
+  const chunksOf: Uint32Array[] = []
+  for (let g = 0; g < count; g++) {
+    pairs[2 * g] = groups[GROUP_ENTRY * g]!
+    pairs[2 * g + 1] = groups[GROUP_ENTRY * g + 1]!
+    const end = g + 1 < count ? groups[GROUP_ENTRY * (g + 1) + 2]! : state[SURVEY.chunks]!
+    chunksOf.push(chunks.subarray(2 * groups[GROUP_ENTRY * g + 2]!, 2 * end))
+  }
+  const runs = { start: runStart.subarray(0, state[SURVEY.runs]), owner: runOwner.subarray(0, state[SURVEY.runs]) }
+  return { groups: pairs, chunks: chunksOf, runs }
 }
 
 /** Writes ids [from, to) of the columns that go by table order. */
-function placeColumns(
-  { kind, name }: Gathered,
-  table: SymbolColumns,
+export function placeColumns(
+  kind: Uint8Array,
+  name: Uint32Array,
   order: Uint32Array,
+  table: SymbolColumns,
   from: number,
   to: number,
 ): void {
@@ -201,41 +232,52 @@ function placeColumns(
   }
 }
 
+/** What the name index is built from and with. */
+export interface NameIndexing {
+  /** The id of every file position, and the hash of its name. */
+  readonly ids: Uint32Array
+  readonly hashes: Uint32Array
+  /** How far a hash is shifted for the number of its bucket. */
+  readonly shift: number
+  /** Bits of an entry that carry the fingerprint. */
+  readonly fingerprintMask: number
+}
+
 /** Builds the name index: a counting sort by bucket, in file order inside each. */
 function* indexNames(
-  { count, name, rootHash }: Gathered,
-  table: SymbolColumns,
+  { workspace, count, name, rootHash }: Gathered,
+  { buckets, entries }: SymbolColumns,
   order: Uint32Array,
   bucketBits: number,
   idBits: number,
 ): Generator<void, void, void> {
-  const { buckets, entries } = table
-  const shift = 32 - bucketBits
-  const fingerprintMask = idBits === 32 ? 0 : 0xffffffff << idBits
-  const ids = new Uint32Array(count)
-  const hashes = new Uint32Array(count)
+  const { loops } = workspace
+  const indexing = {
+    ids: words(workspace, count),
+    hashes: words(workspace, count),
+    shift: 32 - bucketBits,
+    fingerprintMask: idBits === 32 ? 0 : 0xffffffff << idBits,
+  }
   for (let from = 0; from < count; from += SLICE) {
-    countNames(name, rootHash, order, ids, hashes, buckets, shift, from, Math.min(count, from + SLICE))
+    loops.countNames(name, rootHash, order, indexing, buckets, from, Math.min(count, from + SLICE))
     yield
   }
-  for (let b = 0; b + 1 < buckets.length; b++) buckets[b + 1]! += buckets[b]!
+  const next = words(workspace, buckets.length)
+  loops.sumCounts(buckets, next)
   yield
-  const next = buckets.slice(0, -1)
   for (let from = 0; from < count; from += SLICE) {
-    enterNames(entries, next, hashes, ids, shift, fingerprintMask, from, Math.min(count, from + SLICE))
+    loops.enterNames(entries, next, indexing, from, Math.min(count, from + SLICE))
     yield
   }
 }
 
 /** Hashes the names at file positions [from, to), counts them by bucket, and notes where each position's id is. */
-function countNames(
+export function countNames(
   name: Uint32Array,
   rootHash: Uint32Array,
   order: Uint32Array,
-  ids: Uint32Array,
-  hashes: Uint32Array,
+  { ids, hashes, shift }: NameIndexing,
   buckets: Uint32Array,
-  shift: number,
   from: number,
   to: number,
 ): void {
@@ -247,14 +289,21 @@ function countNames(
   }
 }
 
+/** Turns the counts of buckets into running sums, in place and once more in `sums`. */
+export function sumCounts(buckets: Uint32Array, sums: Uint32Array): void {
+  let sum = 0
+  for (let b = 0; b < buckets.length; b++) {
+    sum += buckets[b]!
+    buckets[b] = sum
+    sums[b] = sum
+  }
+}
+
 /** Enters the names at file positions [from, to) into their buckets. */
-function enterNames(
+export function enterNames(
   entries: Uint32Array,
   next: Uint32Array,
-  hashes: Uint32Array,
-  ids: Uint32Array,
-  shift: number,
-  fingerprintMask: number,
+  { ids, hashes, shift, fingerprintMask }: NameIndexing,
   from: number,
   to: number,
 ): void {

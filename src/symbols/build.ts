@@ -4,12 +4,14 @@
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { assemble, type BuildFacts } from './assemble.ts'
+import { bytesOf, type MarkerHashes, type TableColumns } from './gather.ts'
 import { isData } from './kinds.ts'
 import { ROOT_BITS, ROOT_MASK } from './layout.ts'
 import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
-import { type BadLine, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
+import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
-import { RootHeap, rootLength, rootStart } from './roots.ts'
+import { RootHeap } from './roots.ts'
+import { halfWords, type Workspace, words } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -61,20 +63,20 @@ const SLICE = 2_048
  * the table. Both are generators that yield between bounded pieces of work, so that a caller can keep its event loop alive.
  */
 export class TableBuilder {
+  readonly #workspace: Workspace
   #capacity: number
   #count = 0
-  #high: Uint32Array
-  #low: Uint32Array
-  #name: Uint32Array
-  #rootHash: Uint32Array
-  #owner: Uint16Array
-  #kind: Uint8Array
-  #roots: RootHeap
+  #columns: TableColumns
+  readonly #roots: RootHeap
+  /** The OR of all halves of addresses, also of symbols left out: zero where every address is. */
+  readonly #seenAddress: Uint32Array
+  readonly #markerHashes: MarkerHashes
+  readonly #found: Uint32Array
+  #numbers: Uint16Array
   #owners: string[]
   #ownerNumbers: Map<string, number>
-  /** Whether there was any symbol, and any address but zero, also among those left out. */
+  /** Whether there was any symbol, also among those left out. */
   #seen = false
-  #seenAddress = false
   #lines = 0
   #badCount = 0
   #bad: BadLine[] = []
@@ -90,19 +92,20 @@ export class TableBuilder {
    * `expected`: about how many symbols will come, from the size of the text; more is no error. `coreOwner`: the owner of
    * symbols whose chunk names none.
    */
-  constructor(expected = 131_072, keep: Keep = {}, coreOwner = CORE_OWNER) {
+  constructor(workspace: Workspace, expected = 131_072, keep: Keep = {}, coreOwner = CORE_OWNER) {
+    this.#workspace = workspace
     this.#owners = [coreOwner]
     this.#ownerNumbers = new Map([[coreOwner, 0]])
     this.#keep = keep
     for (const name of keep.data ?? []) this.#maybeKept[hashOfName(name) & 0xff] = 1
     this.#capacity = Math.max(1024, expected)
-    this.#high = new Uint32Array(this.#capacity)
-    this.#low = new Uint32Array(this.#capacity)
-    this.#name = new Uint32Array(this.#capacity)
-    this.#rootHash = new Uint32Array(this.#capacity)
-    this.#owner = new Uint16Array(this.#capacity)
-    this.#kind = new Uint8Array(this.#capacity)
-    this.#roots = new RootHeap(Math.ceil(this.#capacity * 0.6))
+    this.#columns = tableColumns(workspace, this.#capacity)
+    this.#roots = new RootHeap(workspace, Math.ceil(this.#capacity * 0.6))
+    this.#seenAddress = words(workspace, 1)
+    this.#markerHashes = words(workspace, 256)
+    this.#markerHashes.set(MARKER_HASHES)
+    this.#found = words(workspace, SLICE)
+    this.#numbers = halfWords(workspace, 64)
   }
 
   /** Symbols gathered so far. */
@@ -116,10 +119,12 @@ export class TableBuilder {
   }
 
   /**
-   * Takes over the next chunk; `text` is what its root positions point into and may be reused afterwards.
+   * Takes over the next chunk; `source` is what its root positions point into and may be reused afterwards.
    * @throws LimitError if there are more owners, or longer names in all, than a table can number.
    */
-  *append(chunk: ParsedChunk, text: Uint8Array): Generator<void, void, void> {
+  *append(parsed: ParsedChunk, source: Uint8Array): Generator<void, void, void> {
+    const chunk = chunkWithin(this.#workspace, parsed)
+    const text = this.#workspace.reach('text', source)
     const from = this.#count
     if (from + chunk.count > this.#capacity) this.#grow(from + chunk.count)
     const core = this.#owners[0]!
@@ -127,10 +132,18 @@ export class TableBuilder {
     const kept = owners.map((name) => name === core || this.#keep.owners?.has(name) !== false)
     const numbers = owners.map((name, i) => (kept[i] === true ? this.#ownerNumber(name) : -1))
     const leftOut = { data: 0, owners: 0 }
+    const keepsAll = this.#keep.data === undefined && this.#keep.owners === undefined
+    this.#roots.reserve(chunk.count, text.length)
+    if (numbers.length > this.#numbers.length) this.#numbers = halfWords(this.#workspace, numbers.length * 2)
+    this.#numbers.set(numbers)
     for (let at = 0; at < chunk.count; at += SLICE) {
       if (at > 0) yield
-      this.#appendSymbols(chunk, text, numbers, at, Math.min(chunk.count, at + SLICE), leftOut)
+      const end = Math.min(chunk.count, at + SLICE)
+      if (keepsAll) this.#appendAll(chunk, text, at, end)
+      else this.#appendKept(chunk, text, numbers, at, end, leftOut)
+      this.#checkHeap()
     }
+    this.#seen ||= chunk.count > 0
     const { lines, badCount, bad } = chunk
     this.#close({ from, to: this.#count, lines, badCount, bad, owners: owners.filter((_, i) => kept[i]), leftOut })
   }
@@ -141,25 +154,25 @@ export class TableBuilder {
     const from = this.#count
     const count = known.to - known.from
     if (from + count > this.#capacity) this.#grow(from + count)
-    this.#high.set(earlier.#high.subarray(known.from, known.to), from)
-    this.#low.set(earlier.#low.subarray(known.from, known.to), from)
-    this.#kind.set(earlier.#kind.subarray(known.from, known.to), from)
-    this.#rootHash.set(earlier.#rootHash.subarray(known.from, known.to), from)
+    const { high, low, kind, rootHash, name, owner } = earlier.#columns
+    const to = this.#columns
+    to.high.set(high.subarray(known.from, known.to), from)
+    to.low.set(low.subarray(known.from, known.to), from)
+    to.kind.set(kind.subarray(known.from, known.to), from)
+    to.rootHash.set(rootHash.subarray(known.from, known.to), from)
     const numbers = new Uint16Array(earlier.#owners.length)
     for (const name of known.owners) numbers[earlier.#ownerNumbers.get(name)!] = this.#ownerNumber(name)
-    const heap = earlier.#roots.bytes
+    const heap = this.#workspace.reach('heap', earlier.#roots.bytes.subarray(0, earlier.#roots.length))
+    const names = this.#workspace.reach('names', bytesOf(name.subarray(0, earlier.#count)))
+    const references = new Uint32Array(names.buffer, names.byteOffset, earlier.#count)
+    this.#roots.reserve(count, heap.length)
     for (let at = known.from; at < known.to; at += SLICE) {
       if (at > known.from) yield
-      const to = Math.min(known.to, at + SLICE)
-      for (let i = at; i < to; i++) {
-        const reference = earlier.#name[i]!
-        const place = reference & ROOT_MASK
-        const target = from + i - known.from
-        const hash = this.#rootHash[target]!
-        const root = this.#roots.add(heap, rootStart(heap, place), rootLength(heap, place), hash)
-        this.#name[target] = ((reference >>> ROOT_BITS) << ROOT_BITS) | root
-        this.#owner[target] = numbers[earlier.#owner[i]!]!
-      }
+      const end = Math.min(known.to, at + SLICE)
+      const target = from + at - known.from
+      this.#workspace.loops.adopt(heap, references, at, end, target, to, this.#roots)
+      for (let i = at; i < end; i++) to.owner[target + i - at] = numbers[owner[i]!]!
+      this.#checkHeap()
     }
     for (const [name, marker] of earlier.#markers) {
       if (marker.segment === segment && !this.#markers.has(name)) {
@@ -168,7 +181,7 @@ export class TableBuilder {
     }
     this.#count += count
     this.#seen ||= earlier.#seen
-    this.#seenAddress ||= earlier.#seenAddress
+    this.#seenAddress[0]! |= earlier.#seenAddress[0]!
     this.#close({ ...known, from, to: this.#count })
   }
 
@@ -185,7 +198,24 @@ export class TableBuilder {
     this.#leftOut = { data: this.#leftOut.data + data, owners: this.#leftOut.owners + owners }
   }
 
-  #appendSymbols(
+  /** Takes symbols [from, to) of a chunk over. */
+  #appendAll(chunk: ParsedChunk, text: Uint8Array, from: number, to: number): void {
+    const found = this.#found
+    const gathering = {
+      table: this.#columns,
+      roots: this.#roots,
+      numbers: this.#numbers,
+      markers: this.#markerHashes,
+      found,
+      seen: this.#seenAddress,
+    }
+    const marked = this.#workspace.loops.gather(chunk, from, to, text, gathering, this.#count)
+    for (let i = 0; i < marked; i++) this.#noteMarker(chunk, text, found[i]!)
+    this.#count += to - from
+  }
+
+  /** Takes over those of symbols [from, to) of a chunk that are wanted. */
+  #appendKept(
     chunk: ParsedChunk,
     text: Uint8Array,
     owners: readonly number[],
@@ -194,22 +224,14 @@ export class TableBuilder {
     leftOut: { data: number; owners: number },
   ): void {
     const { high, low, kind, rootStart, rootLength, rootHash, prefix, owner } = chunk
-    const roots = this.#roots
-    const toHigh = this.#high
-    const toLow = this.#low
-    const toKind = this.#kind
-    const toName = this.#name
-    const toRootHash = this.#rootHash
-    const toOwner = this.#owner
+    const columns = this.#columns
     const onlyListedData = this.#keep.data !== undefined
-    let count = this.#count
-    let address = 0
     for (let i = from; i < to; i++) {
-      address |= high[i]! | low[i]!
       const number = owners[owner[i]!]!
       const hash = rootHash[i]!
       const family = prefix[i]!
-      if (MARKER_HASHES[hash & 0xff] === 1 && number === 0) this.#noteMarker(chunk, text, i)
+      this.#seenAddress[0]! |= high[i]! | low[i]!
+      if (number === 0 && family === 0 && MARKER_HASHES[hash & 0xff] === hash) this.#noteMarker(chunk, text, i)
       if (number < 0) {
         leftOut.owners++
         continue
@@ -218,18 +240,19 @@ export class TableBuilder {
         leftOut.data++
         continue
       }
-      const root = roots.add(text, rootStart[i]!, rootLength[i]!, hash)
-      toHigh[count] = high[i]!
-      toLow[count] = low[i]!
-      toKind[count] = kind[i]!
-      toName[count] = (family << ROOT_BITS) | root
-      toRootHash[count] = hash
-      toOwner[count] = number
-      count++
+      const at = this.#count++
+      columns.high[at] = high[i]!
+      columns.low[at] = low[i]!
+      columns.kind[at] = kind[i]!
+      columns.name[at] = (family << ROOT_BITS) | this.#roots.add(text, rootStart[i]!, rootLength[i]!, hash)
+      columns.rootHash[at] = hash
+      columns.owner[at] = number
     }
-    this.#count = count
-    this.#seen ||= to > from
-    this.#seenAddress ||= address !== 0
+  }
+
+  #checkHeap(): void {
+    if (this.#roots.length <= ROOT_MASK) return
+    throw new LimitError(`the names need more than ${ROOT_MASK + 1} bytes; load fewer symbols`)
   }
 
   #isListed(text: Uint8Array, rootStart: number, rootLength: number, rootHash: number, prefix: number): boolean {
@@ -239,8 +262,7 @@ export class TableBuilder {
   }
 
   /** Remembers where a section marker is, the first of its name, even if the symbol itself is left out. */
-  #noteMarker({ high, low, rootStart, rootLength, prefix }: ParsedChunk, text: Uint8Array, i: number): void {
-    if (prefix[i] !== 0) return
+  #noteMarker({ high, low, rootStart, rootLength }: ParsedChunk, text: Uint8Array, i: number): void {
     const start = rootStart[i]!
     const name = Buffer.from(text.buffer, text.byteOffset + start, rootLength[i]!).toString('latin1')
     if (!MARKER_NAMES.has(name) || this.#markers.has(name)) return
@@ -263,16 +285,15 @@ export class TableBuilder {
 
   #grow(least: number): void {
     const capacity = Math.max(least, Math.ceil(this.#capacity * 1.5))
-    const wider = <T extends Uint32Array | Uint16Array | Uint8Array>(column: T, fresh: T): T => {
-      fresh.set(column.subarray(0, this.#count))
-      return fresh
-    }
-    this.#high = wider(this.#high, new Uint32Array(capacity))
-    this.#low = wider(this.#low, new Uint32Array(capacity))
-    this.#name = wider(this.#name, new Uint32Array(capacity))
-    this.#rootHash = wider(this.#rootHash, new Uint32Array(capacity))
-    this.#owner = wider(this.#owner, new Uint16Array(capacity))
-    this.#kind = wider(this.#kind, new Uint8Array(capacity))
+    const { high, low, name, rootHash, owner, kind } = this.#columns
+    const wider = tableColumns(this.#workspace, capacity)
+    wider.high.set(high.subarray(0, this.#count))
+    wider.low.set(low.subarray(0, this.#count))
+    wider.name.set(name.subarray(0, this.#count))
+    wider.rootHash.set(rootHash.subarray(0, this.#count))
+    wider.owner.set(owner.subarray(0, this.#count))
+    wider.kind.set(kind.subarray(0, this.#count))
+    this.#columns = wider
     this.#capacity = capacity
   }
 
@@ -282,7 +303,7 @@ export class TableBuilder {
    * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
-    if (facts.extents === undefined && this.#seen && !this.#seenAddress) {
+    if (facts.extents === undefined && this.#seen && this.#seenAddress[0] === 0) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
           'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
@@ -292,13 +313,9 @@ export class TableBuilder {
     for (const { owner } of facts.extents?.ranges ?? []) this.#ownerNumber(owner)
     const buffer = yield* assemble(
       {
+        workspace: this.#workspace,
         count: this.#count,
-        high: this.#high,
-        low: this.#low,
-        name: this.#name,
-        rootHash: this.#rootHash,
-        owner: this.#owner,
-        kind: this.#kind,
+        ...this.#columns,
         heap: this.#roots.bytes.subarray(0, this.#roots.length),
         owners: this.#owners,
         ownerNumbers: this.#ownerNumbers,
@@ -319,11 +336,24 @@ interface Marker extends MarkerAddress {
 }
 
 const MARKER_NAMES = new Set<string>([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.end])
-/** 1 for the lowest byte of every marker's hash. No marker has a family prefix, so its root is its name. */
-const MARKER_HASHES = new Uint8Array(256)
+/** By the lowest byte of its hash, every marker's hash. No marker has a family prefix, so its root is its name. */
+const MARKER_HASHES = new Uint32Array(256)
 for (const name of MARKER_NAMES) {
   const bytes = Buffer.from(name, 'latin1')
-  MARKER_HASHES[hashBytes(bytes, 0, bytes.length) & 0xff] = 1
+  const hash = hashBytes(bytes, 0, bytes.length) >>> 0
+  if (MARKER_HASHES[hash & 0xff] !== 0) throw new Error('two section markers share a slot: make more slots')
+  MARKER_HASHES[hash & 0xff] = hash
+}
+
+function tableColumns(workspace: Workspace, capacity: number): TableColumns {
+  return {
+    high: words(workspace, capacity),
+    low: words(workspace, capacity),
+    name: words(workspace, capacity),
+    rootHash: words(workspace, capacity),
+    owner: halfWords(workspace, capacity),
+    kind: workspace.allocate(capacity),
+  }
 }
 
 function hashOfName(name: string): number {

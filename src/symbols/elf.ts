@@ -4,10 +4,11 @@
 import { encodeName } from '../core/bytes.ts'
 import { type ElfFile, type ElfSection, ET_REL, SHF_ALLOC, SHF_TLS } from '../core/elf.ts'
 import { TableBuilder } from './build.ts'
+import { plainWorkspace } from './loops.ts'
 import { ABSOLUTE, type ElfTable, findSymbolSections, SymbolEntries } from './elf-entries.ts'
 import { type DamageReason, kindOf, type LeftOutReason, RANKS, rankOf, whatIsDamaged, whyLeftOut } from './elf-rules.ts'
 import { splitName } from './names.ts'
-import { LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
+import { chunkColumns, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import type { MemoryRange } from './regions.ts'
 
 export interface DamagedEntry {
@@ -53,7 +54,7 @@ export function symbolSections(file: ElfFile, table: ElfTable): ElfSection[] {
 export function* elfTable(file: ElfFile, table: ElfTable): Generator<void, BuiltElf, void> {
   const parts = findSymbolSections(file, table).map((sections) => new SymbolEntries(file, sections))
   const total = parts.reduce((sum, { count }) => sum + count, 0)
-  const builder = new TableBuilder(total, {}, ABSOLUTE_OWNER)
+  const builder = new TableBuilder(plainWorkspace(), total, {}, ABSOLUTE_OWNER)
   const sizes = new Float64Array(total)
   const result = new Outcome()
   const sorted: Uint32Array[][] = []
@@ -179,14 +180,8 @@ function chunkOf(
   sizes: Float64Array,
 ): ParsedChunk {
   const most = indexes.length
-  const high = new Uint32Array(most)
-  const low = new Uint32Array(most)
-  const rootStart = new Uint32Array(most)
-  const rootHash = new Uint32Array(most)
-  const rootLength = new Uint16Array(most)
-  const owner = new Uint16Array(most)
-  const prefix = new Uint8Array(most)
-  const kind = new Uint8Array(most)
+  const columns = chunkColumns(most)
+  const { high, low, rootStart, rootHash, rootLength, owner, prefix, kind } = columns
   const owners = ['']
   const ownerNumbers = new Map<number, number>([[ABSOLUTE, 0]])
   let count = 0
@@ -220,14 +215,7 @@ function chunkOf(
     badCount: 0,
     bad: [],
     owners,
-    high: high.subarray(0, count),
-    low: low.subarray(0, count),
-    rootStart: rootStart.subarray(0, count),
-    rootHash: rootHash.subarray(0, count),
-    rootLength: rootLength.subarray(0, count),
-    owner: owner.subarray(0, count),
-    prefix: prefix.subarray(0, count),
-    kind: kind.subarray(0, count),
+    ...columns,
   }
 }
 

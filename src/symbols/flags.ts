@@ -5,6 +5,7 @@ import { LABEL, SPECIAL } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { groupViews } from './search.ts'
+import { type Workspace, words } from './workspace.ts'
 
 /** Ids worked on between two yields. */
 const SLICE = 16_384
@@ -15,45 +16,79 @@ const SLICE = 16_384
  * for its group. A label without the mark lies in plain memory, so what answers before it answers there too.
  */
 export function* flagSpecial(
+  workspace: Workspace,
   table: SymbolColumns,
-  runs: { readonly start: Uint32Array; readonly owner: Uint16Array },
+  runs: OwnerRuns,
 ): Generator<void, void, void> {
-  const { low, kind, regions } = table
-  let region = 0
-  let run = 0
-  // The region of the last name before: a label is led back to it only within one region.
-  let namedIn = -1
+  const state = words(workspace, FLAGGING.words)
+  state[FLAGGING.namedIn] = NOWHERE
   for (const { half, first, end } of groupViews(table)) {
-    let id = first
-    while (id < end) {
-      const sliceEnd = Math.min(end, id + SLICE)
-      while (id < sliceEnd) {
-        const at = low[id]!
-        let next = id + 1
-        while (next < end && low[next] === at) next++
-        while (region < regions.length && endsBefore(regions, region, half, at)) region += REGION_WORDS
-        while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
-        const owner = runs.owner[run]!
-        const regionEnd = region < regions.length ? endWithin(regions, region, half, at, owner) : -1
-        const plain =
-          next < end &&
-          (run + 1 >= runs.start.length || runs.start[run + 1]! >= next) &&
-          low[next]! <= regionEnd &&
-          low[next]! - at <= MOST_OFFSET
-        // In a plain group the first name that is no label is the answer, and labels lead back to the name before them.
-        let named = false
-        for (let i = id; i < next; i++) {
-          const label = (kind[i]! & LABEL) !== 0
-          if (!plain || (named && !label)) kind[i]! |= SPECIAL
-          if (!label) named = true
-        }
-        if (named) namedIn = region
-        else if (namedIn !== region) for (let i = id; i < next; i++) kind[i]! |= SPECIAL
-        id = next
-      }
+    for (let id = first; id < end; ) {
+      id = workspace.loops.flagIds(table, runs, half, id, Math.min(end, id + SLICE), end, state)
       yield
     }
   }
+}
+
+/** Runs of ids with one owner: the first id of each, and the owner. */
+export interface OwnerRuns {
+  readonly start: Uint32Array
+  readonly owner: Uint16Array
+}
+
+/** The words of what is remembered from one step to the next. */
+const FLAGGING = {
+  /** The first word of the first region that does not end before the addresses looked at, and their run. */
+  region: 0,
+  run: 1,
+  /** The region of the last name before: a label is led back to it only within one region. */
+  namedIn: 2,
+  words: 3,
+} as const
+const NOWHERE = 0xffff_ffff
+
+/** Marks ids from `from` on, in the group that ends at `end`, up to `until` or a few more; returns where it stopped. */
+export function flagIds(
+  { low, kind, regions }: SymbolColumns,
+  runs: OwnerRuns,
+  half: number,
+  from: number,
+  until: number,
+  end: number,
+  state: Uint32Array,
+): number {
+  let region = state[FLAGGING.region]!
+  let run = state[FLAGGING.run]!
+  let namedIn = state[FLAGGING.namedIn]!
+  let id = from
+  while (id < until) {
+    const at = low[id]!
+    let next = id + 1
+    while (next < end && low[next] === at) next++
+    while (region < regions.length && endsBefore(regions, region, half, at)) region += REGION_WORDS
+    while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
+    const owner = runs.owner[run]!
+    const regionEnd = region < regions.length ? endWithin(regions, region, half, at, owner) : -1
+    const plain =
+      next < end &&
+      (run + 1 >= runs.start.length || runs.start[run + 1]! >= next) &&
+      low[next]! <= regionEnd &&
+      low[next]! - at <= MOST_OFFSET
+    // In a plain group the first name that is no label is the answer, and labels lead back to the name before them.
+    let named = false
+    for (let i = id; i < next; i++) {
+      const label = (kind[i]! & LABEL) !== 0
+      if (!plain || (named && !label)) kind[i]! |= SPECIAL
+      if (!label) named = true
+    }
+    if (named) namedIn = region
+    else if (namedIn !== region) for (let i = id; i < next; i++) kind[i]! |= SPECIAL
+    id = next
+  }
+  state[FLAGGING.region] = region
+  state[FLAGGING.run] = run
+  state[FLAGGING.namedIn] = namedIn
+  return id
 }
 
 function endsBefore(regions: Uint32Array, at: number, half: number, low: number): boolean {

@@ -89,7 +89,7 @@ const PREFIX_SLOTS = 2048
 /** Prefix numbers by `hash & PREFIX_MASK`; 0 is an empty slot. */
 export const prefixBySlot = new Uint8Array(PREFIX_SLOTS)
 export const PREFIX_MASK = PREFIX_SLOTS - 1
-const prefixHash = new Int32Array(PREFIXES.length)
+export const prefixHash = new Int32Array(PREFIXES.length)
 const prefixBytes: readonly Uint8Array[] = PREFIXES.map((prefix) => Buffer.from(prefix, 'latin1'))
 
 /** 1 for every byte with which a prefix may begin. */
@@ -178,8 +178,8 @@ export function isLabel(bytes: Uint8Array, start: number): boolean {
 }
 
 /** Bits that stand for `$…`, `.L…` and `L0…`, by the first byte of a name and by the second. */
-const LABEL_FIRST = new Uint8Array(256)
-const LABEL_SECOND = new Uint8Array(256).fill(1)
+export const LABEL_FIRST = new Uint8Array(256)
+export const LABEL_SECOND = new Uint8Array(256).fill(1)
 LABEL_FIRST[0x24] = 1 // $
 LABEL_FIRST[DOT] = 2
 LABEL_SECOND[0x4c]! |= 2 // L

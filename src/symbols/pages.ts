@@ -7,6 +7,8 @@
 // real kernels; groups so sparse that it would cost more than MOST_BYTES a symbol have none and are searched plainly.
 
 import { UNSURE } from './kinds.ts'
+import type { SymbolLoops } from './loops.ts'
+import { halfWords, type Workspace, words } from './workspace.ts'
 
 /** Address bits within a chunk, and within a cell. */
 export const CHUNK_BITS = 16
@@ -47,20 +49,24 @@ export interface PageIndex {
 const END_MARK = 1 << 16
 
 /** Chunks worked on between two yields: a few hundred symbols each at the most likely. */
-const CHUNKS_A_SLICE = 64
+const CHUNKS_A_SLICE = 32
 
 /**
  * Indexes groups, given as pairs (upper half, first id), over the table's `low` column. `populated` has for each group the
  * pairs (chunk number, first id) of the chunks that hold symbols.
  */
 export function* indexPages(
+  workspace: Workspace,
   pairs: Uint32Array,
-  populated: readonly (readonly number[])[],
+  populated: readonly Uint32Array[],
   low: Uint32Array,
 ): Generator<void, PageIndex, void> {
   const groups = new Uint32Array((pairs.length / 2) * GROUP_WORDS)
   const directory: number[] = []
-  const chunks: number[] = []
+  let length = 0
+  for (const own of populated) length += own.length + 2
+  const chunks = words(workspace, length)
+  let used = 0
   for (let g = 0; g < populated.length; g++) {
     const row = g * GROUP_WORDS
     const own = populated[g]!
@@ -70,68 +76,88 @@ export function* indexPages(
     groups[row + GROUP.firstId] = first
     const firstChunk = own[0]!
     const span = own[own.length - 2]! - firstChunk + 1
-    if (!countable(own, end) || own.length * CELL_STRIDE + 2 * span > MOST_BYTES * (end - first)) continue
+    if (!countable(own, end) || (own.length / 2) * CELL_STRIDE * 2 + 2 * span > MOST_BYTES * (end - first)) continue
     groups[row + GROUP.firstChunk] = firstChunk
     groups[row + GROUP.span] = span
     groups[row + GROUP.directory] = directory.length
-    groups[row + GROUP.chunks] = chunks.length / 2
+    groups[row + GROUP.chunks] = used / 2
     let at = 0
     for (let chunk = firstChunk; chunk < firstChunk + span; chunk++) {
       while (own[at]! < chunk) at += 2
       directory.push(at / 2)
     }
-    for (const word of own) chunks.push(word)
-    chunks.push(END_MARK, end)
+    chunks.set(own, used)
+    used += own.length
+    chunks[used++] = END_MARK
+    chunks[used++] = end
   }
-  const cells = new Uint16Array((chunks.length / 2) * CELL_STRIDE)
-  for (let c = 0; c + 2 < chunks.length; c += 2) {
-    if (chunks[c] === END_MARK) continue
-    countCells(low, chunks[c + 1]!, chunks[c + 3]!, cells, (c / 2) * CELL_STRIDE)
-    if (c % CHUNKS_A_SLICE === 0) yield
+  const cells = halfWords(workspace, (used / 2) * CELL_STRIDE)
+  for (let from = 0; from < used / 2; from += CHUNKS_A_SLICE) {
+    workspace.loops.countCells(low, chunks, from, Math.min(used / 2, from + CHUNKS_A_SLICE), cells)
+    yield
   }
-  return { groups, directory: Uint16Array.from(directory), chunks: Uint32Array.from(chunks), cells }
+  return { groups, directory: Uint16Array.from(directory), chunks: chunks.subarray(0, used), cells }
 }
 
 /** Whether no chunk of a group holds more symbols than its entries can count. */
-function countable(populated: readonly number[], end: number): boolean {
+function countable(populated: Uint32Array, end: number): boolean {
   for (let i = 1; i < populated.length; i += 2) {
     if ((i + 2 < populated.length ? populated[i + 2]! : end) - populated[i]! > CELL_COUNT) return false
   }
   return true
 }
 
-function countCells(low: Uint32Array, first: number, end: number, cells: Uint16Array, at: number): void {
-  let id = first
-  for (let cell = 0; cell < CELL_STRIDE; cell++) {
-    while (id < end && (low[id]! & 0xffff) >>> CELL_BITS < cell) id++
-    cells[at + cell] = id - first
+/** Counts the cells of chunks [from, to); an end mark has none. */
+export function countCells(low: Uint32Array, chunks: Uint32Array, from: number, to: number, cells: Uint16Array): void {
+  for (let chunk = from; chunk < to; chunk++) {
+    if (chunks[2 * chunk] === END_MARK) continue
+    const first = chunks[2 * chunk + 1]!
+    const end = chunks[2 * chunk + 3]!
+    const at = chunk * CELL_STRIDE
+    let id = first
+    for (let cell = 0; cell < CELL_STRIDE; cell++) {
+      while (id < end && (low[id]! & 0xffff) >>> CELL_BITS < cell) id++
+      cells[at + cell] = id - first
+    }
   }
 }
 
 /** Sets CELL_UNSURE in the cells where it has to be, once the symbols' own marks are final. */
-export function* markCells(index: PageIndex, kind: Uint8Array): Generator<void, void, void> {
-  const { groups, chunks } = index
+export function* markPages(loops: SymbolLoops, index: PageIndex, kind: Uint8Array): Generator<void, void, void> {
+  const { groups, chunks, cells } = index
   for (let row = 0; row < groups.length; row += GROUP_WORDS) {
     if (groups[row + GROUP.span] === 0) continue
     const firstId = groups[row + GROUP.firstId]!
-    for (let chunk = groups[row + GROUP.chunks]!; chunks[2 * chunk] !== END_MARK; chunk++) {
-      markChunk(index, kind, chunk, firstId)
-      if (chunk % CHUNKS_A_SLICE === 0) yield
+    const first = groups[row + GROUP.chunks]!
+    let end = first
+    while (chunks[2 * end] !== END_MARK) end++
+    for (let from = first; from < end; from += CHUNKS_A_SLICE) {
+      loops.markCells(chunks, cells, kind, from, Math.min(end, from + CHUNKS_A_SLICE), firstId)
+      yield
     }
-    yield
   }
 }
 
-function markChunk({ chunks, cells }: PageIndex, kind: Uint8Array, chunk: number, firstId: number): void {
-  const first = chunks[2 * chunk + 1]!
-  for (let cell = 0; cell + 1 < CELL_STRIDE; cell++) {
-    const at = chunk * CELL_STRIDE + cell
-    const end = first + (cells[at + 1]! & CELL_COUNT)
-    let unsure = false
-    // The symbol before the cell answers the addresses before the cell's first symbol.
-    for (let id = first + cells[at]! - 1; id < end && !unsure; id++) {
-      unsure = id < firstId || (kind[id]! & UNSURE) !== 0
+/** Marks the cells of chunks [from, to), all of the group that begins with id `firstId`. */
+export function markCells(
+  chunks: Uint32Array,
+  cells: Uint16Array,
+  kind: Uint8Array,
+  from: number,
+  to: number,
+  firstId: number,
+): void {
+  for (let chunk = from; chunk < to; chunk++) {
+    const first = chunks[2 * chunk + 1]!
+    for (let cell = 0; cell + 1 < CELL_STRIDE; cell++) {
+      const at = chunk * CELL_STRIDE + cell
+      const end = first + (cells[at + 1]! & CELL_COUNT)
+      let unsure = false
+      // The symbol before the cell answers the addresses before the cell's first symbol.
+      for (let id = first + cells[at]! - 1; id < end && !unsure; id++) {
+        unsure = id < firstId || (kind[id]! & UNSURE) !== 0
+      }
+      if (unsure) cells[at]! |= CELL_UNSURE
     }
-    if (unsure) cells[at]! |= CELL_UNSURE
   }
 }

@@ -24,6 +24,7 @@ import { Threads, workerUrl } from '../../src/load/threads.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { TableBuilder } from '../../src/symbols/build.ts'
+import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
 import { decodePlainly } from '../btf/plain-decoder.ts'
 import { CAPTURE, edge, fixtureBytes } from '../fixtures.ts'
@@ -373,9 +374,9 @@ describe('the event loop of the thread that loads', () => {
   })
 
   it('could have one between any 20,000 symbols that are gathered and merged', () => {
-    const parser = new ChunkParser()
+    const parser = new ChunkParser(plainWorkspace())
     parser.parse(text, 0, text.length)
-    const builder = new TableBuilder()
+    const builder = new TableBuilder(plainWorkspace())
     const steps = (generator: Generator<void, unknown, void>) => {
       let yields = 0
       while (generator.next().done !== true) yields++

@@ -1,6 +1,7 @@
 // Loading a part of the symbols: which are kept, which are counted as left out, and that bounds stay those of the whole.
 import { describe, expect, it } from 'vitest'
 import { type Keep, TableBuilder } from '../../src/symbols/build.ts'
+import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, edge, fixtureBytes } from '../fixtures.ts'
@@ -8,8 +9,8 @@ import { finish, tableOf } from './build-table.ts'
 import { readPlainly } from './plain-table.ts'
 
 function kept(text: Uint8Array, keep: Keep) {
-  const builder = new TableBuilder(64, keep)
-  const parser = new ChunkParser()
+  const builder = new TableBuilder(plainWorkspace(), 64, keep)
+  const parser = new ChunkParser(plainWorkspace())
   parser.parse(text, 0, text.length)
   finish(builder.append(parser.take(), text))
   const { buffer, leftOut } = finish(builder.finish())

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PREFIXES, splitName } from '../../src/symbols/names.ts'
+import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { type BadLineReason, ChunkParser, LISTED_BAD_LINES, LONGEST_NAME } from '../../src/symbols/parse.ts'
 import { build, tableOf } from './build-table.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
@@ -256,7 +257,7 @@ describe('the cut of a name into prefix and root', () => {
         const bytes = Buffer.from(raw).filter((byte) => byte > 0x20)
         fc.pre(bytes.length > 0)
         const line = Buffer.concat([Buffer.from('c0000000 t '), bytes, Buffer.from('\n')])
-        const parser = new ChunkParser()
+        const parser = new ChunkParser(plainWorkspace())
         parser.parse(line, 0, line.length)
         const chunk = parser.take()
         const split = splitName(bytes, 0, bytes.length)

@@ -4,11 +4,13 @@ import { decodeName } from '../../src/core/bytes.ts'
 import { LimitError, UsageError } from '../../src/core/errors.ts'
 import { MOST_OWNERS, TableBuilder } from '../../src/symbols/build.ts'
 import { openSymbolColumns } from '../../src/symbols/layout.ts'
+import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { orderByAddress } from '../../src/symbols/order.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
+import { words } from '../../src/symbols/workspace.ts'
 import { edge, fixtureBytes, modulesRanges } from '../fixtures.ts'
-import { build, finish, tableOf } from './build-table.ts'
+import { build, compiledWorkspace, finish, tableOf } from './build-table.ts'
 import { Model, regionsIn } from './model.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
 
@@ -291,7 +293,14 @@ describe('the order by address', () => {
         const high = Uint32Array.from(all, ([h]) => h)
         const low = Uint32Array.from(all, ([, l]) => l)
         const expected = all.map((_, i) => i).sort((a, b) => compare(all[a]!, all[b]!) || a - b)
-        expect([...finish(orderByAddress(high, low, all.length))]).toEqual(expected)
+        for (const workspace of [plainWorkspace(), compiledWorkspace()]) {
+          const here = (column: Uint32Array) => {
+            const copy = words(workspace, column.length)
+            copy.set(column)
+            return copy
+          }
+          expect([...finish(orderByAddress(workspace, here(high), here(low), all.length))]).toEqual(expected)
+        }
       }),
       { numRuns: 500 },
     )
@@ -348,7 +357,7 @@ describe('limits and wrong use', () => {
   })
 
   it('grows beyond what was expected', () => {
-    const builder = new TableBuilder(0)
+    const builder = new TableBuilder(plainWorkspace(), 0)
     expect(builder.count).toBe(0)
     expect(
       tableOf(Array.from({ length: 5000 }, (_, i) => `${(0xc0000000 + i).toString(16)} t ${i}name\n`).join('')).size,

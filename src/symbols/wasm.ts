@@ -1,0 +1,211 @@
+// A workspace whose memory is one WebAssembly memory and whose loops are WebAssembly: assembly/loops.ts, compiled.
+
+/// <reference path="../core/webassembly.d.ts" />
+
+import { TYPE_CODE } from './kinds.ts'
+import { plainWorkspace, type SymbolLoops } from './loops.ts'
+import { LOOPS_WASM } from './loops-wasm.ts'
+import { beginsPrefix, LABEL_FIRST, LABEL_SECOND, LONGEST_PREFIX, PREFIXES, prefixBySlot, prefixHash } from './names.ts'
+import { DIGIT, SCAN, scan } from './parse.ts'
+import { type Workspace, words } from './workspace.ts'
+
+const PAGE = 65_536
+/** The most that a WebAssembly memory can have: 4 GiB. */
+const MOST_PAGES = 65_536
+/** Pages by which the memory grows at least: address space costs nothing until it is used. */
+const GROWTH = 256
+const ALIGNMENT = 16
+const NEWLINE = 0x0a
+
+let compiled: WebAssembly.Module | null | undefined
+
+/** The compiled module; null where this engine has no threads or vectors in WebAssembly. */
+function loopsModule(): WebAssembly.Module | null {
+  if (compiled === undefined) {
+    try {
+      compiled = new WebAssembly.Module(Buffer.from(LOOPS_WASM, 'base64'))
+    } catch {
+      compiled = null
+    }
+  }
+  return compiled
+}
+
+/** A workspace with the compiled loops; undefined where they cannot run. */
+export function wasmWorkspace(): Workspace | undefined {
+  const module = loopsModule()
+  if (module === null) return undefined
+  try {
+    return new WasmWorkspace(module)
+  } catch (error) {
+    // No address space for a memory of this kind, as under a limit of it.
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/** The fastest workspace there is. */
+export function newWorkspace(): Workspace {
+  return wasmWorkspace() ?? plainWorkspace()
+}
+
+class WasmWorkspace implements Workspace {
+  readonly loops: SymbolLoops
+  readonly #memory = new WebAssembly.Memory({ initial: GROWTH, maximum: MOST_PAGES, shared: true })
+  /** Every buffer object that the memory has had: it gets a new one when it grows. */
+  readonly #buffers = new WeakSet<ArrayBufferLike>()
+  readonly #copies = new Map<string, Uint8Array>()
+  #used = ALIGNMENT
+
+  constructor(module: WebAssembly.Module) {
+    // What the module exports is known from its source; its imports are the memory alone.
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
+    this.#buffers.add(this.#memory.buffer)
+    this.loops = wasmLoops(exports as Exports, this.allocate(TABLE_BYTES), words(this, RECORD_WORDS))
+  }
+
+  allocate(bytes: number): Uint8Array<SharedArrayBuffer> {
+    const start = this.#used
+    const end = start + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+    const missing = Math.ceil(end / PAGE) - this.#memory.buffer.byteLength / PAGE
+    if (missing > 0) {
+      this.#memory.grow(Math.min(Math.max(missing, GROWTH), MOST_PAGES - this.#memory.buffer.byteLength / PAGE))
+      this.#buffers.add(this.#memory.buffer)
+    }
+    this.#used = end
+    return new Uint8Array(this.#memory.buffer, start, bytes)
+  }
+
+  reach(use: string, bytes: Uint8Array): Uint8Array {
+    if (this.#buffers.has(bytes.buffer)) return bytes
+    let copy = this.#copies.get(use)
+    if (copy === undefined || copy.length < bytes.length) {
+      copy = this.allocate(Math.ceil(bytes.length * 1.25))
+      this.#copies.set(use, copy)
+    }
+    copy.set(bytes)
+    return copy.subarray(0, bytes.length)
+  }
+}
+
+// Where assembly/loops.ts looks for what it must know: the same offsets stand there.
+const TABLE = {
+  digit: 0,
+  typeCode: 256,
+  labelFirst: 512,
+  labelSecond: 768,
+  begins: 1024,
+  slots: 1280,
+  prefixHash: 3328,
+  prefixStart: 3584,
+  prefixLength: 3840,
+  longestPrefix: 3904,
+  prefixBytes: 3908,
+} as const
+const ALL_PREFIXES = Buffer.from(PREFIXES.join(''), 'latin1')
+const TABLE_BYTES = TABLE.prefixBytes + ALL_PREFIXES.length
+
+function writeTables({ buffer, byteOffset }: Uint8Array): number {
+  const bytes = new Uint8Array(buffer, byteOffset, TABLE_BYTES)
+  const word = new Uint32Array(buffer, byteOffset, TABLE.prefixBytes / 4)
+  bytes.set(new Uint8Array(DIGIT.buffer), TABLE.digit)
+  bytes.set(new Uint8Array(TYPE_CODE.buffer), TABLE.typeCode)
+  bytes.set(LABEL_FIRST, TABLE.labelFirst)
+  bytes.set(LABEL_SECOND, TABLE.labelSecond)
+  bytes.set(beginsPrefix, TABLE.begins)
+  bytes.set(prefixBySlot, TABLE.slots)
+  word.set(prefixHash, TABLE.prefixHash / 4)
+  let start = 0
+  PREFIXES.forEach((prefix, number) => {
+    word[TABLE.prefixStart / 4 + number] = start
+    bytes[TABLE.prefixLength + number] = prefix.length
+    start += prefix.length
+  })
+  word[TABLE.longestPrefix / 4] = LONGEST_PREFIX
+  bytes.set(ALL_PREFIXES, TABLE.prefixBytes)
+  return byteOffset
+}
+
+/** The functions of the module, by the types that assembly/loops.ts gives them. */
+interface Exports {
+  scan(tables: number, text: number, end: number, maxLines: number, columns: number, capacity: number, state: number): void
+  gather(...columnsFromToTextNumbersTableCountRootsMarkersFoundSeen: number[]): number
+  adopt(...heapNamesFromToTargetNamesHashesRoots: number[]): void
+  rehash(...offsetsHashesSlotsOffsetsHashesMask: number[]): void
+  ascendingUntil(high: number, low: number, from: number, to: number): number
+  listPositions(high: number, low: number, from: number, to: number, source: number, varying: number): void
+  countDigits(column: number, shift: number, source: number, starts: number, from: number, to: number): void
+  scatter(...columnShiftSourceTargetStartsFromTo: number[]): void
+  mergeInto(...orderFromToHighLowSortedRestLengthPlaces: number[]): void
+  survey(...highLowOwnerOrderFromToLowGroupsChunksRunStartRunOwnerState: number[]): void
+  countCells(low: number, chunks: number, from: number, to: number, cells: number): void
+  markCells(chunks: number, cells: number, kind: number, from: number, to: number, firstId: number): void
+  placeColumns(...kindNameOrderKindNameFromTo: number[]): void
+  flagIds(...lowKindRegionsWordsRunStartRunOwnerRunsHalfFromUntilEndState: number[]): number
+  countNames(...nameRootHashOrderIdsHashesBucketsShiftFromTo: number[]): void
+  sumCounts(buckets: number, words: number, next: number): void
+  enterNames(...entriesNextHashesIdsShiftMaskFromTo: number[]): void
+}
+
+/** Words of the record in which `gather` finds the table's columns. */
+const RECORD_WORDS = 6
+
+/** The byte address of an array. */
+const at = (array: { readonly byteOffset: number }): number => array.byteOffset
+
+/** The module's functions as the loops. `room` is for the tables; `record` for what `gather` takes as one. */
+function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array): SymbolLoops {
+  const tables = writeTables(room)
+  return {
+    scan(text, end, maxLines, columns, state) {
+      // The module relies on a newline behind every line; a last line without one is read by the plain loop.
+      let whole = end
+      while (whole > state[SCAN.position]! && text[whole - 1] !== NEWLINE) whole--
+      if (whole === state[SCAN.position]) return scan(text, end, maxLines, columns, state)
+      code.scan(tables, at(text), whole, maxLines, at(columns.high), columns.high.length, at(state))
+    },
+    gather(chunk, from, to, text, { table, roots, numbers, markers, found, seen }, count) {
+      const { high, low, name, rootHash, owner, kind } = table
+      record.set([at(high), at(low), at(name), at(rootHash), at(owner), at(kind)])
+      const columns = at(chunk.high)
+      const capacity = chunk.high.length
+      const places = [at(numbers), at(record), count, at(roots.state), at(markers), at(found), at(seen)]
+      return code.gather(columns, capacity, from, to, at(text), ...places)
+    },
+    adopt(heap, names, from, to, target, { name, rootHash }, roots) {
+      code.adopt(at(heap), at(names), from, to, target, at(name), at(rootHash), at(roots.state))
+    },
+    rehash(oldOffsets, oldHashes, offsets, hashes) {
+      code.rehash(at(oldOffsets), at(oldHashes), oldOffsets.length, at(offsets), at(hashes), offsets.length - 1)
+    },
+    // Positions are below 2^32, but a word comes back as a signed number.
+    ascendingUntil: (high, low, from, to) => code.ascendingUntil(at(high), at(low), from, to) >>> 0,
+    listPositions: (high, low, from, to, source, varying) =>
+      code.listPositions(at(high), at(low), from, to, at(source), at(varying)),
+    countDigits: (column, shift, source, starts, from, to) =>
+      code.countDigits(at(column), shift, at(source), at(starts), from, to),
+    scatter: (column, shift, source, target, starts, from, to) =>
+      code.scatter(at(column), shift, at(source), at(target), at(starts), from, to),
+    mergeInto: (order, from, to, high, low, sorted, rest, places) =>
+      code.mergeInto(at(order), from, to, at(high), at(low), sorted, at(rest), rest.length, at(places)),
+    surveyIds(high, low, owner, order, from, to, survey) {
+      const { low: sorted, groups, chunks, runStart, runOwner, state } = survey
+      const found = [at(sorted), at(groups), at(chunks), at(runStart), at(runOwner), at(state)]
+      code.survey(at(high), at(low), at(owner), at(order), from, to, ...found)
+    },
+    countCells: (low, chunks, from, to, cells) => code.countCells(at(low), at(chunks), from, to, at(cells)),
+    markCells: (chunks, cells, kind, from, to, firstId) =>
+      code.markCells(at(chunks), at(cells), at(kind), from, to, firstId),
+    flagIds({ low, kind, regions }, { start, owner }, half, from, until, end, state) {
+      const places = [at(low), at(kind), at(regions), regions.length, at(start), at(owner), start.length]
+      return code.flagIds(...places, half, from, until, end, at(state)) >>> 0
+    },
+    placeColumns: (kind, name, order, table, from, to) =>
+      code.placeColumns(at(kind), at(name), at(order), at(table.kind), at(table.name), from, to),
+    countNames: (name, rootHash, order, { ids, hashes, shift }, buckets, from, to) =>
+      code.countNames(at(name), at(rootHash), at(order), at(ids), at(hashes), at(buckets), shift, from, to),
+    sumCounts: (buckets, sums) => code.sumCounts(at(buckets), buckets.length, at(sums)),
+    enterNames: (entries, next, { ids, hashes, shift, fingerprintMask }, from, to) =>
+      code.enterNames(at(entries), at(next), at(hashes), at(ids), shift, fingerprintMask, from, to),
+  }
+}

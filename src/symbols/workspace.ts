@@ -1,0 +1,26 @@
+// Where a table is built: memory for columns, and the loops that run over it. Plain arrays and plain loops, or the same over
+// one WebAssembly memory: see loops.ts and wasm.ts.
+
+import type { SymbolLoops } from './loops.ts'
+
+/** Memory and loops that belong together. What is allocated lives as long as the workspace. */
+export interface Workspace {
+  readonly loops: SymbolLoops
+  /** Fresh memory, all zeros, on a boundary of 16 bytes. */
+  allocate(bytes: number): Uint8Array<SharedArrayBuffer>
+  /**
+   * The same bytes where the loops can reach them: themselves if they are there, else a copy that lasts until the next call
+   * for the same `use`.
+   */
+  reach(use: string, bytes: Uint8Array): Uint8Array
+}
+
+export function words(workspace: Workspace, count: number): Uint32Array<SharedArrayBuffer> {
+  const { buffer, byteOffset } = workspace.allocate(count * 4)
+  return new Uint32Array(buffer, byteOffset, count)
+}
+
+export function halfWords(workspace: Workspace, count: number): Uint16Array<SharedArrayBuffer> {
+  const { buffer, byteOffset } = workspace.allocate(count * 2)
+  return new Uint16Array(buffer, byteOffset, count)
+}
