@@ -36,20 +36,6 @@ export function allocateSections<Name extends string>(
   layout: Layout<Name>,
   lengths: Readonly<Record<Name, number>>,
 ): { buffer: SharedArrayBuffer; sections: Record<Name, Section> } {
-  const { memory, sections } = layOut(layout, lengths, (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)))
-  return { buffer: memory.buffer, sections }
-}
-
-/**
- * Writes the header of such a buffer into memory that `allocate` gives: zeroed, on a boundary of eight bytes. The offsets
- * of the sections count from its start.
- * @throws LimitError as `allocateSections`.
- */
-export function layOut<Name extends string>(
-  layout: Layout<Name>,
-  lengths: Readonly<Record<Name, number>>,
-  allocate: (bytes: number) => Uint8Array<SharedArrayBuffer>,
-): { memory: Uint8Array<SharedArrayBuffer>; sections: Record<Name, Section> } {
   const sections = {} as Record<Name, Section>
   let offset = align((FIXED_WORDS + 2 * layout.sections.length) * 4)
   for (const name of layout.sections) {
@@ -57,22 +43,14 @@ export function layOut<Name extends string>(
     offset = align(offset + lengths[name])
   }
   if (offset > 0xffffffff) throw new LimitError(`${layout.what} would need ${offset} bytes; the limit is 4 GiB`)
-  const memory = allocate(offset)
-  const words = new Uint32Array(memory.buffer, memory.byteOffset, offset / 4)
+  const buffer = new SharedArrayBuffer(offset)
+  const words = new Uint32Array(buffer)
   words.set([layout.magic, layout.version, BYTE_ORDER_MARK, layout.sections.length, offset])
   layout.sections.forEach((name, i) => {
     words[FIXED_WORDS + 2 * i] = sections[name].offset
     words[FIXED_WORDS + 2 * i + 1] = sections[name].length
   })
-  return { memory, sections }
-}
-
-/** A buffer that holds just these bytes: their own where it does, else a copy. */
-export function bufferOf(memory: Uint8Array<SharedArrayBuffer>): SharedArrayBuffer {
-  if (memory.byteLength === memory.buffer.byteLength) return memory.buffer
-  const buffer = new SharedArrayBuffer(memory.byteLength)
-  new Uint8Array(buffer).set(memory)
-  return buffer
+  return { buffer, sections }
 }
 
 /**

@@ -7,7 +7,6 @@ import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { newWorkspace } from '../symbols/wasm.ts'
-import { digestOf } from './digest.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import type { Threads } from './threads.ts'
@@ -26,7 +25,7 @@ const MOST_EXPECTED = 1 << 21
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
 /** Lines parsed between two looks at the clock. */
-const LINES_A_SLICE = 256
+const LINES_A_SLICE = 1024
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
 const MOST_WAITING = 2
 
@@ -253,7 +252,7 @@ class Pipeline {
 
   async #parseHere(chunk: Chunk): Promise<void> {
     const { pacer, timeline } = this.#load
-    const digest = digestOf(chunk.text.subarray(0, chunk.end))
+    const digest = this.#workspace.loops.digest(chunk.text.subarray(0, chunk.end))
     if (digest === this.#earlier?.digests[chunk.number]) {
       chunk.done = { digest, parsed: undefined }
       return
@@ -266,7 +265,9 @@ class Pipeline {
       await pacer.pause()
       start = timeline.elapsed
     }
-    chunk.done = { digest, parsed: this.#parser.take() }
+    // What is next in the text is gathered before the parser is used again, and need not be copied.
+    const parsed = this.#chunks[0] === chunk ? this.#parser.lend() : this.#parser.take()
+    chunk.done = { digest, parsed }
     timeline.record('parse', 'kallsyms', start)
   }
 

@@ -7,7 +7,6 @@ import { arenaFor, readBlob } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { newWorkspace } from '../symbols/wasm.ts'
-import { digestOf } from './digest.ts'
 import { type AbsoluteSpan, absoluteNow, type Work } from './timeline.ts'
 
 /** A task for a loader thread. */
@@ -56,11 +55,11 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
   }
   switch (task.do) {
     case 'parse': {
-      const { text } = task
-      const digest = digestOf(text)
+      const text = workspace.reach('text', task.text)
+      const digest = workspace.loops.digest(text)
       if (digest === task.known) return { did: 'parse', spans, digest, chunk: undefined }
       const chunk = timed('parse', 'kallsyms', () => {
-        parser.parse(workspace.reach('text', text), 0, text.length)
+        parser.parse(text, 0, text.length)
         return parser.take()
       })
       return { did: 'parse', spans, digest, chunk }

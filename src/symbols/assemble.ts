@@ -1,7 +1,7 @@
 // Gathered symbols → the shared table: order, columns, page index, regions and name index, all laid out in one buffer.
 // Yields between bounded pieces of work, about a millisecond each even before the code is compiled.
 
-import { bufferOf, layOut } from '../core/sections.ts'
+import { allocateSections } from '../core/sections.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
 import { flagSpecial } from './flags.ts'
 import type { TableColumns } from './gather.ts'
@@ -54,10 +54,28 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
       ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
       : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers }, groups, ranges)
   const pages = yield* indexPages(workspace, groups, chunks, survey.low)
-  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
-  const { memory, sections } = layOut(
+  // Columns that the loops write; the finished ones are copied into the table, which holds nothing else.
+  const draft: Draft = {
+    low: survey.low,
+    kind: workspace.allocate(count),
+    name: words(workspace, count),
+    regions: words(workspace, regions.length),
+    buckets: words(workspace, 2 ** bucketBits + 1),
+    entries: words(workspace, count),
+  }
+  draft.regions.set(regions)
+  for (let from = 0; from < count; from += SLICE) {
+    loops.placeColumns(kind, name, order, draft, from, Math.min(count, from + SLICE))
+    yield
+  }
+  if (extents === undefined) yield* flagSpecial(workspace, draft, groups, runs)
+  yield* markPages(loops, pages, draft.kind)
+  yield* indexNames(gathered, draft, order, bucketBits, idBits)
+
+  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
+  const { buffer, sections } = allocateSections(
     SYMBOL_LAYOUT,
     symbolSectionBytes({
       symbols: count,
@@ -70,28 +88,25 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
       sized: extents !== undefined,
       largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
     }),
-    (bytes) => workspace.allocate(bytes),
   )
-  const table = symbolColumns(memory, sections)
+  const table = symbolColumns(buffer, sections)
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)
   table.chunks.set(pages.chunks)
   table.cells.set(pages.cells)
-  table.low.set(survey.low)
+  table.low.set(draft.low)
+  table.kind.set(draft.kind)
+  table.name.set(draft.name)
+  yield
   table.heap.set(heap)
   table.ownerStart.set(runs.start)
   table.ownerOf.set(runs.owner)
   table.owners.set(owners)
+  table.buckets.set(draft.buckets)
+  table.entries.set(draft.entries)
   table.regions.set(regions)
   yield
-  for (let from = 0; from < count; from += SLICE) {
-    loops.placeColumns(kind, name, order, table, from, Math.min(count, from + SLICE))
-    yield
-  }
-  if (extents === undefined) yield* flagSpecial(workspace, table, runs)
-  else yield* placeExtents(table, order, extents.sizes)
-  yield* markPages(loops, table, table.kind)
-  yield* indexNames(gathered, table, order, bucketBits, idBits)
+  if (extents !== undefined) yield* placeExtents(table, order, extents.sizes)
   const { counts } = table
   counts[COUNTS.symbols] = count
   counts[COUNTS.groups] = groups.length / 2
@@ -104,8 +119,11 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   counts[COUNTS.lines] = gathered.lines
   counts[COUNTS.badLines] = gathered.badCount
   counts[COUNTS.sized] = extents === undefined ? 0 : 1
-  return bufferOf(memory)
+  return buffer
 }
+
+/** Columns of the table by id, and the name index, while the loops work on them. */
+export type Draft = Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'regions' | 'buckets' | 'entries'>
 
 /** What a walk along the order finds: the lower halves, the groups that share an upper half, the runs of one owner. */
 export interface Survey {
@@ -221,14 +239,14 @@ export function placeColumns(
   kind: Uint8Array,
   name: Uint32Array,
   order: Uint32Array,
-  table: SymbolColumns,
+  draft: Draft,
   from: number,
   to: number,
 ): void {
   for (let id = from; id < to; id++) {
     const position = order[id]!
-    table.kind[id] = kind[position]!
-    table.name[id] = name[position]!
+    draft.kind[id] = kind[position]!
+    draft.name[id] = name[position]!
   }
 }
 
@@ -246,7 +264,7 @@ export interface NameIndexing {
 /** Builds the name index: a counting sort by bucket, in file order inside each. */
 function* indexNames(
   { workspace, count, name, rootHash }: Gathered,
-  { buckets, entries }: SymbolColumns,
+  { buckets, entries }: Draft,
   order: Uint32Array,
   bucketBits: number,
   idBits: number,

@@ -1,10 +1,9 @@
 // Marks the symbols that need a second look: wherever "the greatest start at or below the address" is not simply the
 // answer. All the others, nearly all of a real table, are answered by the plain search and one look at this mark.
 
+import type { Draft } from './assemble.ts'
 import { LABEL, SPECIAL } from './kinds.ts'
-import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
-import { groupViews } from './search.ts'
 import { type Workspace, words } from './workspace.ts'
 
 /** Ids worked on between two yields. */
@@ -13,18 +12,20 @@ const SLICE = 16_384
 /**
  * Sets SPECIAL in `kind` of every id whose owner does not own the memory, or whose stretch up to the next distinct address
  * leaves its region or exceeds MOST_OFFSET; and of every alias after the first, so that an unmarked name is the answer
- * for its group. A label without the mark lies in plain memory, so what answers before it answers there too.
+ * for its group. `groups` are pairs: upper half, first id. A label without the mark lies in plain memory, so what answers before it answers there too.
  */
 export function* flagSpecial(
   workspace: Workspace,
-  table: SymbolColumns,
+  draft: Draft,
+  groups: Uint32Array,
   runs: OwnerRuns,
 ): Generator<void, void, void> {
   const state = words(workspace, FLAGGING.words)
   state[FLAGGING.namedIn] = NOWHERE
-  for (const { half, first, end } of groupViews(table)) {
-    for (let id = first; id < end; ) {
-      id = workspace.loops.flagIds(table, runs, half, id, Math.min(end, id + SLICE), end, state)
+  for (let g = 0; g < groups.length; g += 2) {
+    const end = groups[g + 3] ?? draft.low.length
+    for (let id = groups[g + 1]!; id < end; ) {
+      id = workspace.loops.flagIds(draft, runs, groups[g]!, id, Math.min(end, id + SLICE), end, state)
       yield
     }
   }
@@ -49,7 +50,7 @@ const NOWHERE = 0xffff_ffff
 
 /** Marks ids from `from` on, in the group that ends at `end`, up to `until` or a few more; returns where it stopped. */
 export function flagIds(
-  { low, kind, regions }: SymbolColumns,
+  { low, kind, regions }: Draft,
   runs: OwnerRuns,
   half: number,
   from: number,

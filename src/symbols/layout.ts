@@ -100,14 +100,14 @@ export interface SymbolColumns {
   readonly large: Uint32Array
 }
 
-/** Lays typed arrays over the sections of a table in memory. */
+/** Lays typed arrays over the sections of a buffer. */
 export function symbolColumns(
-  { buffer, byteOffset }: Uint8Array<SharedArrayBuffer>,
+  buffer: SharedArrayBuffer,
   sections: Readonly<Record<SymbolSection, Section>>,
 ): SymbolColumns {
-  const u32 = ({ offset, length }: Section) => new Uint32Array(buffer, byteOffset + offset, length >>> 2)
-  const u16 = ({ offset, length }: Section) => new Uint16Array(buffer, byteOffset + offset, length >>> 1)
-  const u8 = ({ offset, length }: Section) => new Uint8Array(buffer, byteOffset + offset, length)
+  const u32 = ({ offset, length }: Section) => new Uint32Array(buffer, offset, length >>> 2)
+  const u16 = ({ offset, length }: Section) => new Uint16Array(buffer, offset, length >>> 1)
+  const u8 = ({ offset, length }: Section) => new Uint8Array(buffer, offset, length)
   return {
     counts: u32(sections.counts),
     groups: u32(sections.groups),
@@ -170,7 +170,7 @@ export function symbolSectionBytes(sizes: {
  */
 export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const sections = readSections(SYMBOL_LAYOUT, buffer)
-  const columns = symbolColumns(new Uint8Array(buffer), sections)
+  const columns = symbolColumns(buffer, sections)
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0
   const sizes = counts[COUNTS.sized] === 1 ? symbols : 0

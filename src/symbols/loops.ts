@@ -2,6 +2,7 @@
 // implementation of them all: see wasm.ts. The plain ones stand beside what they serve.
 
 import { countNames, enterNames, placeColumns, sumCounts, surveyIds } from './assemble.ts'
+import { digest } from './digest.ts'
 import { flagIds } from './flags.ts'
 import { adopt, gather } from './gather.ts'
 import { ascendingUntil, countDigits, listPositions, mergeInto, scatter } from './order.ts'
@@ -28,6 +29,7 @@ export const plainLoops = {
   countNames,
   sumCounts,
   enterNames,
+  digest,
 }
 
 /** The loops, whoever implements them. All arrays that they are given lie where they can reach them. */

@@ -74,12 +74,14 @@ export const PREFIX_BITS = 6
 /** The longest prefix in bytes: beyond it no prefix needs to be looked for. */
 export const LONGEST_PREFIX = Math.max(...PREFIXES.map((prefix) => prefix.length))
 
-/** What every hash starts from, and the multiplier of each step (FNV-1a, 32 bits). */
-export const HASH_SEED = 0x811c9dc5 | 0
-export const HASH_STEP = 0x01000193
+/** What every hash starts from. */
+const HASH_SEED = 0x811c9dc5 | 0
+/** The multiplier of a root's hash, a word a step; and that of a prefix's, a byte a step (FNV-1a). */
+const ROOT_STEP = 0x9e3779b1 | 0
+const PREFIX_STEP = 0x01000193
 
-export const UNDERSCORE = 0x5f
-export const DOT = 0x2e
+const UNDERSCORE = 0x5f
+const DOT = 0x2e
 
 /**
  * Slots of the open-addressed table that finds a prefix by the hash of its bytes; a power of two, so large that a name
@@ -88,38 +90,75 @@ export const DOT = 0x2e
 const PREFIX_SLOTS = 2048
 /** Prefix numbers by `hash & PREFIX_MASK`; 0 is an empty slot. */
 export const prefixBySlot = new Uint8Array(PREFIX_SLOTS)
-export const PREFIX_MASK = PREFIX_SLOTS - 1
+const PREFIX_MASK = PREFIX_SLOTS - 1
 export const prefixHash = new Int32Array(PREFIXES.length)
 const prefixBytes: readonly Uint8Array[] = PREFIXES.map((prefix) => Buffer.from(prefix, 'latin1'))
 
-/** 1 for every byte with which a prefix may begin. */
-export const beginsPrefix = new Uint8Array(256)
+/** Where these have a bit in common for the first byte of a name and its second, a prefix may begin so. */
+export const PREFIX_FIRST = new Uint8Array(256)
+export const PREFIX_SECOND = new Uint8Array(256)
 
 prefixBytes.forEach((bytes, number) => {
   if (number === 0) return
-  const hash = hashBytes(bytes, 0, bytes.length)
+  const hash = hashPrefix(bytes)
   let slot = hash & PREFIX_MASK
   while (prefixBySlot[slot] !== 0) slot = (slot + 1) & PREFIX_MASK
   prefixBySlot[slot] = number
   prefixHash[number] = hash
-  beginsPrefix[bytes[0]!] = 1
+  const bit = 1 << (bytes[0]! & 7)
+  PREFIX_FIRST[bytes[0]!]! |= bit
+  PREFIX_SECOND[bytes[1]!]! |= bit
 })
 
-/** FNV-1a over [start, end). */
+function hashPrefix(bytes: Uint8Array): number {
+  let hash = HASH_SEED
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, PREFIX_STEP)
+  return hash
+}
+
+/** The hash of a root, the bytes [start, end): four a step, the last step filled up with zeros. */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let hash = HASH_SEED
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, HASH_STEP)
+  let i = start
+  for (; i + 4 <= end; i += 4) {
+    hash = Math.imul(hash ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)), ROOT_STEP)
+    hash ^= hash >>> 15
+  }
+  if (i < end) {
+    let word = 0
+    for (let shift = 0; i < end; i++, shift += 8) word |= bytes[i]! << shift
+    hash = Math.imul(hash ^ word, ROOT_STEP)
+    hash ^= hash >>> 15
+  }
   return hash
 }
 
 /** The number of the prefix whose bytes are [start, end) and hash to `hash`, or 0. */
-export function prefixAt(bytes: Uint8Array, start: number, end: number, hash: number): number {
+function prefixAt(bytes: Uint8Array, start: number, end: number, hash: number): number {
   for (let slot = hash & PREFIX_MASK; ; slot = (slot + 1) & PREFIX_MASK) {
     const number = prefixBySlot[slot]!
     if (number === 0) return 0
     if (prefixHash[number] === hash && equalBytes(prefixBytes[number]!, bytes, start, end)) return number
   }
 }
+
+/** The number of the listed prefix with which the name [start, end) begins, if something follows it; else 0. */
+export function prefixOf(bytes: Uint8Array, start: number, end: number): number {
+  const limit = Math.min(end - 1, start + LONGEST_PREFIX)
+  if (limit <= start + 1 || (PREFIX_FIRST[bytes[start]!]! & PREFIX_SECOND[bytes[start + 1]!]!) === 0) return 0
+  let hash = HASH_SEED
+  for (let i = start; i < limit; i++) {
+    const byte = bytes[i]!
+    hash = Math.imul(hash ^ byte, PREFIX_STEP)
+    if ((byte !== UNDERSCORE && byte !== DOT) || prefixBySlot[hash & PREFIX_MASK] === 0) continue
+    const prefix = prefixAt(bytes, start, i + 1, hash)
+    if (prefix !== 0) return prefix
+  }
+  return 0
+}
+
+/** How many bytes each prefix has. */
+export const PREFIX_LENGTH = Uint8Array.from(PREFIXES, (prefix) => prefix.length)
 
 function equalBytes(expected: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   if (expected.length !== end - start) return false
@@ -134,26 +173,11 @@ export interface SplitName {
   readonly rootHash: number
 }
 
-/**
- * Cuts the name [start, end) behind the listed prefix that it begins with, if something follows it. The scanner of
- * kallsyms text does the same in its own pass; a test holds the two equal.
- */
+/** Cuts the name [start, end) behind the listed prefix that it begins with, if something follows it. */
 export function splitName(bytes: Uint8Array, start: number, end: number): SplitName {
-  let hash = HASH_SEED
-  let i = start
-  if (start < end && beginsPrefix[bytes[start]!] === 1) {
-    const limit = Math.min(end - 1, start + LONGEST_PREFIX)
-    while (i < limit) {
-      const byte = bytes[i++]!
-      hash = Math.imul(hash ^ byte, HASH_STEP)
-      if ((byte === UNDERSCORE || byte === DOT) && prefixBySlot[hash & PREFIX_MASK] !== 0) {
-        const prefix = prefixAt(bytes, start, i, hash)
-        if (prefix !== 0) return { prefix, rootStart: i, rootHash: hashBytes(bytes, i, end) }
-      }
-    }
-  }
-  while (i < end) hash = Math.imul(hash ^ bytes[i++]!, HASH_STEP)
-  return { prefix: 0, rootStart: start, rootHash: hash }
+  const prefix = prefixOf(bytes, start, end)
+  const rootStart = start + PREFIX_LENGTH[prefix]!
+  return { prefix, rootStart, rootHash: hashBytes(bytes, rootStart, end) }
 }
 
 /** The hash of a whole name from its parts: it decides the bucket and the fingerprint in the name index. */

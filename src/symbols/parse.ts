@@ -4,18 +4,7 @@
 // a line may end in CRLF, addresses have 1–16 digits. Anything else is a bad line: counted, never fatal.
 
 import { LABEL, TYPE_CODE } from './kinds.ts'
-import {
-  beginsPrefix,
-  DOT,
-  HASH_SEED,
-  HASH_STEP,
-  isLabel,
-  LONGEST_PREFIX,
-  PREFIX_MASK,
-  prefixAt,
-  prefixBySlot,
-  UNDERSCORE,
-} from './names.ts'
+import { hashBytes, isLabel, PREFIX_LENGTH, prefixOf } from './names.ts'
 import { type Workspace, words } from './workspace.ts'
 
 /** Why a line could not be read. */
@@ -164,36 +153,13 @@ function readAddress(text: Uint8Array, start: number, end: number): number {
   return p
 }
 
-/** Reads a name; cuts it into prefix and root, and hashes the root, on the way. Returns the position behind it. */
+/** Reads a name; cuts it into prefix and root, and hashes the root. Returns the position behind it. */
 function readName(text: Uint8Array, start: number, end: number): number {
   let p = start
-  let root = start
-  let hash = HASH_SEED
-  let number = 0
-  let c = p < end ? text[p]! : NEWLINE
-  if (beginsPrefix[c] === 1) {
-    const limit = p + LONGEST_PREFIX
-    while (c > SPACE && p < limit) {
-      hash = Math.imul(hash ^ c, HASH_STEP)
-      const boundary = c === UNDERSCORE || c === DOT
-      c = ++p < end ? text[p]! : NEWLINE
-      if (boundary && prefixBySlot[hash & PREFIX_MASK] !== 0 && c > SPACE) {
-        number = prefixAt(text, start, p, hash)
-        if (number !== 0) {
-          root = p
-          hash = HASH_SEED
-          break
-        }
-      }
-    }
-  }
-  while (c > SPACE) {
-    hash = Math.imul(hash ^ c, HASH_STEP)
-    c = ++p < end ? text[p]! : NEWLINE
-  }
-  namePrefix = number
-  nameRoot = root
-  nameRootHash = hash
+  while (p < end && text[p]! > SPACE) p++
+  namePrefix = prefixOf(text, start, p)
+  nameRoot = start + PREFIX_LENGTH[namePrefix]!
+  nameRootHash = hashBytes(text, nameRoot, p)
   return p
 }
 
@@ -373,11 +339,17 @@ export class ChunkParser {
 
   /** Hands out what was read since the last call, in arrays of their own, and starts anew. */
   take(): ParsedChunk {
+    const chunk = this.lend()
+    const own = chunkColumns(chunk.count)
+    copyColumns(chunk, chunk.count, own)
+    return { ...chunk, ...own }
+  }
+
+  /** The same in the parser's own arrays, which the next `parse` overwrites. */
+  lend(): ParsedChunk {
     const count = this.#state[SCAN.count]!
     const lines = this.#state[SCAN.lines]!
-    const own = chunkColumns(count)
-    copyColumns(this.#columns, count, own)
-    const chunk = { count, lines, badCount: this.#badCount, bad: this.#bad, owners: this.#owners, ...own }
+    const chunk = { count, lines, badCount: this.#badCount, bad: this.#bad, owners: this.#owners, ...this.#columns }
     this.#state.fill(0)
     this.#badCount = 0
     this.#bad = []

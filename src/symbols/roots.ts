@@ -25,7 +25,9 @@ export const ROOTS = {
   /** Bytes in the heap, and roots. */
   length: 4,
   count: 5,
-  words: 6,
+  /** The root found last. */
+  last: 6,
+  words: 7,
 } as const
 
 /** Room behind the heap's end, so that names can be written there in whole words. */

@@ -5,7 +5,17 @@
 import { TYPE_CODE } from './kinds.ts'
 import { plainWorkspace, type SymbolLoops } from './loops.ts'
 import { LOOPS_WASM } from './loops-wasm.ts'
-import { beginsPrefix, LABEL_FIRST, LABEL_SECOND, LONGEST_PREFIX, PREFIXES, prefixBySlot, prefixHash } from './names.ts'
+import {
+  LABEL_FIRST,
+  LABEL_SECOND,
+  LONGEST_PREFIX,
+  PREFIX_FIRST,
+  PREFIX_LENGTH,
+  PREFIX_SECOND,
+  PREFIXES,
+  prefixBySlot,
+  prefixHash,
+} from './names.ts'
 import { DIGIT, SCAN, scan } from './parse.ts'
 import { type Workspace, words } from './workspace.ts'
 
@@ -15,6 +25,8 @@ const MOST_PAGES = 65_536
 /** Pages by which the memory grows at least: address space costs nothing until it is used. */
 const GROWTH = 256
 const ALIGNMENT = 16
+/** Bytes behind the last ones in use that the loops may read, because they read whole vectors. */
+const OVERREAD = 64
 const NEWLINE = 0x0a
 
 let compiled: WebAssembly.Module | null | undefined
@@ -61,13 +73,14 @@ class WasmWorkspace implements Workspace {
     // What the module exports is known from its source; its imports are the memory alone.
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
     this.#buffers.add(this.#memory.buffer)
-    this.loops = wasmLoops(exports as Exports, this.allocate(TABLE_BYTES), words(this, RECORD_WORDS))
+    const record = words(this, RECORD_WORDS)
+    this.loops = wasmLoops(exports as Exports, this.allocate(TABLE_BYTES), record, this.allocate(DIGEST_BYTES))
   }
 
   allocate(bytes: number): Uint8Array<SharedArrayBuffer> {
     const start = this.#used
     const end = start + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
-    const missing = Math.ceil(end / PAGE) - this.#memory.buffer.byteLength / PAGE
+    const missing = Math.ceil((end + OVERREAD) / PAGE) - this.#memory.buffer.byteLength / PAGE
     if (missing > 0) {
       this.#memory.grow(Math.min(Math.max(missing, GROWTH), MOST_PAGES - this.#memory.buffer.byteLength / PAGE))
       this.#buffers.add(this.#memory.buffer)
@@ -94,13 +107,14 @@ const TABLE = {
   typeCode: 256,
   labelFirst: 512,
   labelSecond: 768,
-  begins: 1024,
-  slots: 1280,
-  prefixHash: 3328,
-  prefixStart: 3584,
-  prefixLength: 3840,
-  longestPrefix: 3904,
-  prefixBytes: 3908,
+  prefixFirst: 1024,
+  prefixSecond: 1280,
+  slots: 1536,
+  prefixHash: 3584,
+  prefixStart: 3840,
+  prefixLength: 4096,
+  longestPrefix: 4160,
+  prefixBytes: 4164,
 } as const
 const ALL_PREFIXES = Buffer.from(PREFIXES.join(''), 'latin1')
 const TABLE_BYTES = TABLE.prefixBytes + ALL_PREFIXES.length
@@ -112,15 +126,16 @@ function writeTables({ buffer, byteOffset }: Uint8Array): number {
   bytes.set(new Uint8Array(TYPE_CODE.buffer), TABLE.typeCode)
   bytes.set(LABEL_FIRST, TABLE.labelFirst)
   bytes.set(LABEL_SECOND, TABLE.labelSecond)
-  bytes.set(beginsPrefix, TABLE.begins)
+  bytes.set(PREFIX_FIRST, TABLE.prefixFirst)
+  bytes.set(PREFIX_SECOND, TABLE.prefixSecond)
   bytes.set(prefixBySlot, TABLE.slots)
   word.set(prefixHash, TABLE.prefixHash / 4)
   let start = 0
   PREFIXES.forEach((prefix, number) => {
     word[TABLE.prefixStart / 4 + number] = start
-    bytes[TABLE.prefixLength + number] = prefix.length
     start += prefix.length
   })
+  bytes.set(PREFIX_LENGTH, TABLE.prefixLength)
   word[TABLE.longestPrefix / 4] = LONGEST_PREFIX
   bytes.set(ALL_PREFIXES, TABLE.prefixBytes)
   return byteOffset
@@ -145,16 +160,18 @@ interface Exports {
   countNames(...nameRootHashOrderIdsHashesBucketsShiftFromTo: number[]): void
   sumCounts(buckets: number, words: number, next: number): void
   enterNames(...entriesNextHashesIdsShiftMaskFromTo: number[]): void
+  digest(text: number, length: number, out: number): void
 }
 
 /** Words of the record in which `gather` finds the table's columns. */
 const RECORD_WORDS = 6
+const DIGEST_BYTES = 32
 
 /** The byte address of an array. */
 const at = (array: { readonly byteOffset: number }): number => array.byteOffset
 
-/** The module's functions as the loops. `room` is for the tables; `record` for what `gather` takes as one. */
-function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array): SymbolLoops {
+/** The module's functions as the loops. `room` is for the tables, `record` for what `gather` takes as one, `sum` for digests. */
+function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array, sum: Uint8Array): SymbolLoops {
   const tables = writeTables(room)
   return {
     scan(text, end, maxLines, columns, state) {
@@ -200,12 +217,16 @@ function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array): Symbol
       const places = [at(low), at(kind), at(regions), regions.length, at(start), at(owner), start.length]
       return code.flagIds(...places, half, from, until, end, at(state)) >>> 0
     },
-    placeColumns: (kind, name, order, table, from, to) =>
-      code.placeColumns(at(kind), at(name), at(order), at(table.kind), at(table.name), from, to),
+    placeColumns: (kind, name, order, draft, from, to) =>
+      code.placeColumns(at(kind), at(name), at(order), at(draft.kind), at(draft.name), from, to),
     countNames: (name, rootHash, order, { ids, hashes, shift }, buckets, from, to) =>
       code.countNames(at(name), at(rootHash), at(order), at(ids), at(hashes), at(buckets), shift, from, to),
     sumCounts: (buckets, sums) => code.sumCounts(at(buckets), buckets.length, at(sums)),
     enterNames: (entries, next, { ids, hashes, shift, fingerprintMask }, from, to) =>
       code.enterNames(at(entries), at(next), at(hashes), at(ids), shift, fingerprintMask, from, to),
+    digest(bytes) {
+      code.digest(at(bytes), bytes.length, at(sum))
+      return Buffer.from(sum).toString('hex')
+    },
   }
 }

@@ -3,6 +3,6 @@
 import { createHash } from 'node:crypto'
 
 /** A digest of bytes: SHA-256, because a change must never go unnoticed. About 0.25 ms for 512 KiB. */
-export function digestOf(bytes: Uint8Array): string {
+export function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64')
 }
