@@ -289,12 +289,14 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const source = await openSource(options.from)
   const small = options.types === 'lazy' || (await isSmall(source))
-  const loaderThreads = options.threads ?? (small ? 0 : threads)
+  const loaderThreads = small ? 0 : threads
+  const ahead = threads === 0 ? undefined : workerUrl('reader')
   const loader =
     loaderThreads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
   const load = (generation: number, earlier: LoadMemory | undefined, first: Partial<OpenOptions> = {}) =>
     loadKernel(source, generation, {
       threads: loader,
+      ahead,
       types: options.types ?? true,
       probes: options.probes,
       keep,

@@ -24,6 +24,8 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   readonly threads?: LoaderThreads | undefined
+  /** The entry point of a thread that may read slow text ahead of this one. */
+  readonly ahead?: URL | undefined
   /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
   readonly types?: boolean | 'lazy'
   /** Load what the planner of probes needs as well, so that its first plan has nothing to read. */
@@ -66,7 +68,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   const pacer = new Pacer(options.signal)
   const { threads, chunkBytes, onProgress, earlier, keep } = options
   pacer.check()
-  const reader = source.openSymbols()
+  const reader = source.openSymbols(options.ahead)
   const expected = reader.sizeHint
   const facts = gatherFacts(source)
   const symbols = loadSymbols(reader, {

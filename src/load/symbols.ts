@@ -16,7 +16,7 @@ import type { Timeline } from './timeline.ts'
 export type LoaderThreads = Threads<LoaderTask, LoaderResult>
 
 /** Bytes of text in a chunk: large enough for the 20 µs a task costs, small enough to share out a kernel's 5 MB. */
-export const CHUNK_BYTES = 512 * 1024
+export const CHUNK_BYTES = 256 * 1024
 
 /** A typical line, address to newline, for a guess at the number of symbols. */
 const TYPICAL_LINE = 45

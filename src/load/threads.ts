@@ -25,7 +25,7 @@ export async function answer<T>(task: () => T | Promise<T>): Promise<Answer<T>> 
 export const HELLO = 'hello'
 
 /** Where the compiled entry point of a kind of worker is, from compiled code and from TypeScript alike. */
-export function workerUrl(name: 'loader' | 'query' | 'events'): URL {
+export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
   const compiled = !import.meta.url.endsWith('.ts')
   return new URL(compiled ? `../../workers/${name}.js` : `../../dist/workers/${name}.js`, import.meta.url)
 }

@@ -37,11 +37,11 @@ export function liveSource(): Source {
   return {
     kind: 'live',
     description: `the running kernel (${release()})`,
-    openSymbols() {
+    openSymbols(ahead) {
       if (process.platform !== 'linux') {
         throw new NotReadableError(`no running Linux kernel here: this is ${process.platform}; name a capture instead`)
       }
-      return openReader('/proc/kallsyms')
+      return openReader('/proc/kallsyms', ahead)
     },
     async btfFiles() {
       const names = await readdir(BTF).catch((error: unknown) => absenceOf('btf', error))

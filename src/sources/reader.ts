@@ -4,6 +4,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats 
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { readAhead } from './read-ahead.ts'
 
 /** Hands out a file's bytes in order. */
 export interface ByteReader {
@@ -45,10 +46,11 @@ export function identityOf(stat: { readonly ino: number; readonly size: number; 
 }
 
 /**
- * Opens a file for reading; a name that ends in `.gz` is unpacked on the way.
+ * Opens a file for reading; a name that ends in `.gz` is unpacked on the way. With `ahead`, the entry point of a thread, a
+ * plain file is read ahead on that thread: see read-ahead.ts.
  * @throws NoPermissionError, NotReadableError
  */
-export function openReader(path: string): ByteReader {
+export function openReader(path: string, ahead?: URL): ByteReader {
   let descriptor: number
   try {
     descriptor = openSync(path, 'r')
@@ -58,7 +60,9 @@ export function openReader(path: string): ByteReader {
   try {
     const stat = fstatSync(descriptor)
     if (stat.isDirectory()) throw new NotReadableError(`${path} is a directory, not a file`, { path })
-    return path.endsWith('.gz') ? gzipReader(path, descriptor, stat) : plainReader(path, descriptor, stat)
+    if (path.endsWith('.gz')) return gzipReader(path, descriptor, stat)
+    const reader = plainReader(path, descriptor, stat)
+    return ahead === undefined ? reader : readAhead(path, descriptor, reader, ahead)
   } catch (error) {
     closeSync(descriptor)
     throw error

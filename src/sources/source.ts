@@ -48,10 +48,10 @@ export interface Source {
   /** What people call it: a path, or "the running kernel". */
   readonly description: string
   /**
-   * Opens the kallsyms text.
+   * Opens the kallsyms text. Where reading it is slow, a thread with the entry point `ahead` reads it ahead of the caller.
    * @throws NoPermissionError, NotReadableError
    */
-  openSymbols(): ByteReader
+  openSymbols(ahead?: URL): ByteReader
   /** The BTF blobs there are, `vmlinux` first, or why there are none. A listed file may vanish before it is opened. */
   btfFiles(): Promise<readonly BtfFile[] | Absence>
   /** The bytes of an optional file, or why there are none. */
