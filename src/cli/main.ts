@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
+import { packageUrl } from '../core/place.ts'
 import { addAddressCommand } from './address.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCoreCommand } from './core.ts'
@@ -17,10 +18,8 @@ import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
 
-/** The package's own description, two folders above the compiled command. */
-const manifest: { version: string } = JSON.parse(
-  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-)
+/** The package's own description. */
+const manifest: { version: string } = JSON.parse(readFileSync(packageUrl(), 'utf8'))
 
 const program = new Command('kerndex')
   .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")

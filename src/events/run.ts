@@ -1,8 +1,9 @@
 // A whole stream through the stretches: its format told, cut, shared out over threads, answers in the order of the input.
 
 import { AbortedError, UnsupportedError } from '../core/errors.ts'
+import { workerUrl } from '../core/place.ts'
 import type { Snapshot } from '../load/snapshot.ts'
-import { Threads, workerUrl } from '../load/threads.ts'
+import { Threads } from '../load/threads.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import { Cutter, type Stretch } from './cut.ts'

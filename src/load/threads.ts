@@ -24,12 +24,6 @@ export async function answer<T>(task: () => T | Promise<T>): Promise<Answer<T>> 
 /** The task that every worker answers with `undefined`, to tell that it has started. */
 export const HELLO = 'hello'
 
-/** Where the compiled entry point of a kind of worker is, from compiled code and from TypeScript alike. */
-export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
-  const compiled = !import.meta.url.endsWith('.ts')
-  return new URL(compiled ? `../../workers/${name}.js` : `../../dist/workers/${name}.js`, import.meta.url)
-}
-
 /** A pool of threads that answer tasks. */
 export class Threads<Task, Result> {
   readonly count: number

@@ -1,7 +1,8 @@
 // The query pool: bulk lookups shared out over threads, their answers put together in order.
 
 import { AbortedError } from '../core/errors.ts'
-import { Threads, workerUrl } from '../load/threads.ts'
+import { workerUrl } from '../core/place.ts'
+import { Threads } from '../load/threads.ts'
 import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
 import type { QueryResult, QueryTask } from './tasks.ts'

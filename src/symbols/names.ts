@@ -121,7 +121,10 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
   let hash = HASH_SEED
   let i = start
   for (; i + 4 <= end; i += 4) {
-    hash = Math.imul(hash ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)), ROOT_STEP)
+    hash = Math.imul(
+      hash ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)),
+      ROOT_STEP,
+    )
     hash ^= hash >>> 15
   }
   if (i < end) {

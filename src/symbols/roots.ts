@@ -18,16 +18,15 @@ export function rootLength(heap: Uint8Array, offset: number): number {
 export const ROOTS = {
   /** Where the heap and the slots are, as byte offsets in their memory. */
   heap: 0,
-  offsets: 1,
-  hashes: 2,
+  slots: 1,
   /** Slots less one. */
-  mask: 3,
+  mask: 2,
   /** Bytes in the heap, and roots. */
-  length: 4,
-  count: 5,
+  length: 3,
+  count: 4,
   /** The root found last. */
-  last: 6,
-  words: 7,
+  last: 5,
+  words: 6,
 } as const
 
 /** Room behind the heap's end, so that names can be written there in whole words. */
@@ -39,9 +38,8 @@ export class RootHeap {
   /** The heap so far; only the first `length` bytes count. */
   bytes: Uint8Array<SharedArrayBuffer>
   readonly #workspace: Workspace
-  /** Open addressing: offset + 1 of the root in each slot, 0 where empty, and its hash beside it. */
-  #offsets: Uint32Array
-  #hashes: Uint32Array
+  /** Open addressing, two words a slot: offset + 1 of the root, 0 where it is empty, and the root's hash. */
+  #slots: Uint32Array
 
   /** `expected`: about how many symbols will come; more is no error. */
   constructor(workspace: Workspace, expected: number) {
@@ -49,8 +47,7 @@ export class RootHeap {
     this.#workspace = workspace
     this.state = words(workspace, ROOTS.words)
     this.state[ROOTS.mask] = slots - 1
-    this.#offsets = words(workspace, slots)
-    this.#hashes = words(workspace, slots)
+    this.#slots = words(workspace, 2 * slots)
     this.bytes = workspace.allocate(Math.max(4096, expected * 14))
     this.#place()
   }
@@ -81,20 +78,18 @@ export class RootHeap {
 
   /** The offset of the root text[start, start + size), whose hash the caller knows already. There has to be room for it. */
   add(text: Uint8Array, start: number, size: number, hash: number): number {
-    const offsets = this.#offsets
-    const hashes = this.#hashes
+    const slots = this.#slots
     const mask = this.state[ROOTS.mask]!
-    // FNV's low bits are weak for short names; folding the high half in spreads them.
-    let slot = (hash ^ (hash >>> 15)) & mask
-    let known = offsets[slot]!
+    let slot = hash & mask
+    let known = slots[2 * slot]!
     while (known !== 0) {
-      if (hashes[slot] === hash && this.equals(known - 1, text, start, size)) return known - 1
+      if (slots[2 * slot + 1] === hash && this.equals(known - 1, text, start, size)) return known - 1
       slot = (slot + 1) & mask
-      known = offsets[slot]!
+      known = slots[2 * slot]!
     }
     const offset = this.#append(text, start, size)
-    offsets[slot] = offset + 1
-    hashes[slot] = hash
+    slots[2 * slot] = offset + 1
+    slots[2 * slot + 1] = hash
     this.state[ROOTS.count]!++
     return offset
   }
@@ -126,41 +121,31 @@ export class RootHeap {
 
   /** Gives back what only `add` needs; the bytes stay. */
   forgetHashes(): void {
-    this.#offsets = new Uint32Array(0)
-    this.#hashes = new Uint32Array(0)
+    this.#slots = new Uint32Array(0)
   }
 
   #growSlots(): void {
     const mask = this.state[ROOTS.mask]! * 2 + 1
-    const offsets = words(this.#workspace, mask + 1)
-    const hashes = words(this.#workspace, mask + 1)
-    this.#workspace.loops.rehash(this.#offsets, this.#hashes, offsets, hashes)
+    const slots = words(this.#workspace, 2 * (mask + 1))
+    this.#workspace.loops.rehash(this.#slots, slots)
     this.state[ROOTS.mask] = mask
-    this.#offsets = offsets
-    this.#hashes = hashes
+    this.#slots = slots
   }
 
   #place(): void {
     this.state[ROOTS.heap] = this.bytes.byteOffset
-    this.state[ROOTS.offsets] = this.#offsets.byteOffset
-    this.state[ROOTS.hashes] = this.#hashes.byteOffset
+    this.state[ROOTS.slots] = this.#slots.byteOffset
   }
 }
 
 /** Enters the roots of old slots into more of them, which are empty. */
-export function rehash(
-  oldOffsets: Uint32Array,
-  oldHashes: Uint32Array,
-  offsets: Uint32Array,
-  hashes: Uint32Array,
-): void {
-  const mask = offsets.length - 1
-  for (let i = 0; i < oldOffsets.length; i++) {
-    if (oldOffsets[i] === 0) continue
-    const hash = oldHashes[i]!
-    let slot = (hash ^ (hash >>> 15)) & mask
-    while (offsets[slot] !== 0) slot = (slot + 1) & mask
-    offsets[slot] = oldOffsets[i]!
-    hashes[slot] = hash
+export function rehash(old: Uint32Array, slots: Uint32Array): void {
+  const mask = slots.length / 2 - 1
+  for (let i = 0; i < old.length; i += 2) {
+    if (old[i] === 0) continue
+    let slot = old[i + 1]! & mask
+    while (slots[2 * slot] !== 0) slot = (slot + 1) & mask
+    slots[2 * slot] = old[i]!
+    slots[2 * slot + 1] = old[i + 1]!
   }
 }

@@ -143,10 +143,18 @@ function writeTables({ buffer, byteOffset }: Uint8Array): number {
 
 /** The functions of the module, by the types that assembly/loops.ts gives them. */
 interface Exports {
-  scan(tables: number, text: number, end: number, maxLines: number, columns: number, capacity: number, state: number): void
+  scan(
+    tables: number,
+    text: number,
+    end: number,
+    maxLines: number,
+    columns: number,
+    capacity: number,
+    state: number,
+  ): void
   gather(...columnsFromToTextNumbersTableCountRootsMarkersFoundSeen: number[]): number
   adopt(...heapNamesFromToTargetNamesHashesRoots: number[]): void
-  rehash(...offsetsHashesSlotsOffsetsHashesMask: number[]): void
+  rehash(old: number, count: number, slots: number, mask: number): void
   ascendingUntil(high: number, low: number, from: number, to: number): number
   listPositions(high: number, low: number, from: number, to: number, source: number, varying: number): void
   countDigits(column: number, shift: number, source: number, starts: number, from: number, to: number): void
@@ -192,9 +200,7 @@ function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array, sum: Ui
     adopt(heap, names, from, to, target, { name, rootHash }, roots) {
       code.adopt(at(heap), at(names), from, to, target, at(name), at(rootHash), at(roots.state))
     },
-    rehash(oldOffsets, oldHashes, offsets, hashes) {
-      code.rehash(at(oldOffsets), at(oldHashes), oldOffsets.length, at(offsets), at(hashes), offsets.length - 1)
-    },
+    rehash: (old, slots) => code.rehash(at(old), old.length / 2, at(slots), slots.length / 2 - 1),
     // Positions are below 2^32, but a word comes back as a signed number.
     ascendingUntil: (high, low, from, to) => code.ascendingUntil(at(high), at(low), from, to) >>> 0,
     listPositions: (high, low, from, to, source, varying) =>

@@ -16,11 +16,12 @@ import {
   NotReadableError,
   WorkerFailedError,
 } from '../../src/core/errors.ts'
+import { workerUrl } from '../../src/core/place.ts'
 import { type LoadOptions, loadKernel } from '../../src/load/load.ts'
 import { Snapshot } from '../../src/load/snapshot.ts'
 import type { LoaderThreads } from '../../src/load/symbols.ts'
 import type { LoaderResult, LoaderTask } from '../../src/load/tasks.ts'
-import { Threads, workerUrl } from '../../src/load/threads.ts'
+import { Threads } from '../../src/load/threads.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { TableBuilder } from '../../src/symbols/build.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PREFIXES, splitName } from '../../src/symbols/names.ts'
 import { plainWorkspace } from '../../src/symbols/loops.ts'
+import { PREFIXES, splitName } from '../../src/symbols/names.ts'
 import { type BadLineReason, ChunkParser, LISTED_BAD_LINES, LONGEST_NAME } from '../../src/symbols/parse.ts'
 import { build, tableOf } from './build-table.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'

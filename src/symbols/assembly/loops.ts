@@ -49,14 +49,14 @@ const BAD_OWNER: u32 = 4
 function prefixAt(tables: usize, start: usize, length: u32, hash: u32): u32 {
   let slot = hash & SLOT_MASK
   let number = <u32>load<u8>(tables + SLOTS + slot)
-  for (; number != 0; number = <u32>load<u8>(tables + SLOTS + slot)) {
+  for (; number !== 0; number = <u32>load<u8>(tables + SLOTS + slot)) {
     slot = (slot + 1) & SLOT_MASK
-    if (load<u32>(tables + PREFIX_HASH + (number << 2)) != hash) continue
-    if (<u32>load<u8>(tables + PREFIX_LENGTH + number) != length) continue
+    if (load<u32>(tables + PREFIX_HASH + (number << 2)) !== hash) continue
+    if (<u32>load<u8>(tables + PREFIX_LENGTH + number) !== length) continue
     const bytes = tables + PREFIX_BYTES + load<u32>(tables + PREFIX_START + (number << 2))
     let same: u32 = 0
-    while (same < length && load<u8>(bytes + same) == load<u8>(start + same)) same++
-    if (same == length) break
+    while (same < length && load<u8>(bytes + same) === load<u8>(start + same)) same++
+    if (same === length) break
   }
   return number
 }
@@ -68,9 +68,9 @@ function prefixOf(tables: usize, name: usize, length: u32): u32 {
   for (let i: u32 = 0; i < limit; i++) {
     const byte = <u32>load<u8>(name + i)
     hash = (hash ^ byte) * PREFIX_STEP
-    if ((byte != UNDERSCORE && byte != DOT) || load<u8>(tables + SLOTS + (hash & SLOT_MASK)) == 0) continue
+    if ((byte !== UNDERSCORE && byte !== DOT) || load<u8>(tables + SLOTS + (hash & SLOT_MASK)) === 0) continue
     const prefix = prefixAt(tables, name, i + 1, hash)
-    if (prefix != 0) return prefix
+    if (prefix !== 0) return prefix
   }
   return 0
 }
@@ -83,7 +83,7 @@ function hashBytes(start: usize, length: u32): u32 {
     hash ^= hash >> 15
   }
   if (i < length) {
-    const rest = load<u32>(start + i) & ((<u32>1 << ((length - i) << 3)) - 1)
+    const rest = load<u32>(start + i) & (((<u32>1) << ((length - i) << 3)) - 1)
     hash = (hash ^ rest) * GOLDEN
     hash ^= hash >> 15
   }
@@ -93,16 +93,16 @@ function hashBytes(start: usize, length: u32): u32 {
 /** How many bytes above a blank stand from `start` on. There is a newline somewhere. */
 function nameLength(start: usize): u32 {
   let at = start
-  for (;;) {
-    const ends = i8x16.bitmask(i8x16.le_u(v128.load(at), i8x16.splat(0x20)))
-    if (ends != 0) return <u32>(at - start) + ctz(ends)
+  let ends: i32
+  do {
+    ends = i8x16.bitmask(i8x16.le_u(v128.load(at), i8x16.splat(0x20)))
     at += 16
-  }
-  return 0
+  } while (ends === 0)
+  return <u32>(at - start) - 16 + ctz(ends)
 }
 
 function lineAfter(text: usize, p: u32): u32 {
-  while (load<u8>(text + p) != NEWLINE) p++
+  while (load<u8>(text + p) !== NEWLINE) p++
   return p + 1
 }
 
@@ -166,16 +166,16 @@ export function scan(
     const digits = p - first
     lines++
     let c = <u32>load<u8>(text + p)
-    if (digits == 0 || digits > 16 || (c != SPACE && c != TAB)) {
-      const over = c == NEWLINE || c == RETURN
-      const blank = digits == 0 && (over || c == SPACE || c == TAB)
+    if (digits === 0 || digits > 16 || (c !== SPACE && c !== TAB)) {
+      const over = c === NEWLINE || c === RETURN
+      const blank = digits === 0 && (over || c === SPACE || c === TAB)
       reason = blank ? BLANK : over && digits <= 16 ? BAD_TYPE : BAD_ADDRESS
       status = BAD_LINE
       p = lineAfter(text, p)
       break
     }
     do c = <u32>load<u8>(text + ++p)
-    while (c == SPACE || c == TAB)
+    while (c === SPACE || c === TAB)
 
     const kind = <i32>load<i8>(tables + TYPE_CODE + c)
     if (kind < 0) {
@@ -185,49 +185,49 @@ export function scan(
       break
     }
     c = <u32>load<u8>(text + ++p)
-    if (c != SPACE && c != TAB) {
-      reason = c == NEWLINE || c == RETURN ? BAD_NAME : BAD_TYPE
+    if (c !== SPACE && c !== TAB) {
+      reason = c === NEWLINE || c === RETURN ? BAD_NAME : BAD_TYPE
       status = BAD_LINE
       p = lineAfter(text, p)
       break
     }
     do c = <u32>load<u8>(text + ++p)
-    while (c == SPACE || c == TAB)
+    while (c === SPACE || c === TAB)
 
     const name = p
     const length = nameLength(text + p)
     p += length
     let prefix: u32 = 0
     const first2 = load<u8>(tables + PREFIX_FIRST + c) & load<u8>(tables + PREFIX_SECOND + load<u8>(text + name + 1))
-    if (first2 != 0 && length > 2) prefix = prefixOf(tables, text + name, length)
+    if (first2 !== 0 && length > 2) prefix = prefixOf(tables, text + name, length)
     const root = name + load<u8>(tables + PREFIX_LENGTH + prefix)
     const hash = hashBytes(text + root, p - root)
     c = <u32>load<u8>(text + p)
     const nameEnd = p
-    if (nameEnd == name || nameEnd - name > LONGEST_NAME) {
+    if (nameEnd === name || nameEnd - name > LONGEST_NAME) {
       reason = BAD_NAME
       status = BAD_LINE
       p = lineAfter(text, p)
       break
     }
     let belongs: u32 = 0
-    if (c != NEWLINE) {
-      while (c == SPACE || c == TAB) c = <u32>load<u8>(text + ++p)
-      if (c == OPEN) {
+    if (c !== NEWLINE) {
+      while (c === SPACE || c === TAB) c = <u32>load<u8>(text + ++p)
+      if (c === OPEN) {
         const from = p + 1
-        while (c != CLOSE && c > SPACE) c = <u32>load<u8>(text + ++p)
+        while (c !== CLOSE && c > SPACE) c = <u32>load<u8>(text + ++p)
         const length = p - from
-        if (c != CLOSE || length == 0 || length > LONGEST_NAME) {
+        if (c !== CLOSE || length === 0 || length > LONGEST_NAME) {
           reason = BAD_OWNER
           status = BAD_LINE
           p = lineAfter(text, p)
           break
         }
         let same: u32 = 0
-        if (length == ownerLength) {
-          while (same < length && load<u8>(text + from + same) == load<u8>(text + ownerStart + same)) same++
+        if (length === ownerLength) {
+          while (same < length && load<u8>(text + from + same) === load<u8>(text + ownerStart + same)) same++
         }
-        if (same != length) {
+        if (same !== length) {
           // The caller numbers the owner, and the line is read again.
           store<u32>(state, from, 16)
           store<u32>(state, p, 20)
@@ -238,10 +238,10 @@ export function scan(
         }
         belongs = ownerNumber
         c = <u32>load<u8>(text + ++p)
-        while (c == SPACE || c == TAB) c = <u32>load<u8>(text + ++p)
+        while (c === SPACE || c === TAB) c = <u32>load<u8>(text + ++p)
       }
-      if (c == RETURN) c = <u32>load<u8>(text + ++p)
-      if (c != NEWLINE) {
+      if (c === RETURN) c = <u32>load<u8>(text + ++p)
+      if (c !== NEWLINE) {
         reason = BAD_OWNER
         status = BAD_LINE
         p = lineAfter(text, p)
@@ -250,7 +250,9 @@ export function scan(
     }
     p++
     const label =
-      (load<u8>(tables + LABEL_FIRST + load<u8>(text + name)) & load<u8>(tables + LABEL_SECOND + load<u8>(text + name + 1))) != 0
+      (load<u8>(tables + LABEL_FIRST + load<u8>(text + name)) &
+        load<u8>(tables + LABEL_SECOND + load<u8>(text + name + 1))) !=
+      0
     store<u32>(highs + (count << 2), high)
     store<u32>(lows + (count << 2), low)
     store<u32>(rootStarts + (count << 2), root)
@@ -265,55 +267,54 @@ export function scan(
   store<u32>(state, count, 4)
   store<u32>(state, lines, 8)
   store<u32>(state, status, 12)
-  if (status == BAD_LINE) store<u32>(state, reason, 16)
+  if (status === BAD_LINE) store<u32>(state, reason, 16)
 }
 
 function rootBytes(heap: usize, offset: u32): usize {
-  return heap + offset + (load<u8>(heap + offset) == LONG_ROOT ? 3 : 1)
+  return heap + offset + (load<u8>(heap + offset) === LONG_ROOT ? 3 : 1)
 }
 
 function rootLength(heap: usize, offset: u32): u32 {
   const length = <u32>load<u8>(heap + offset)
-  return length == LONG_ROOT ? <u32>load<u16>(heap + offset + 1) : length
+  return length === LONG_ROOT ? <u32>load<u16>(heap + offset + 1) : length
 }
 
 function sameBytes(a: usize, b: usize, length: u32): bool {
   let i: u32 = 0
-  for (; i + 8 <= length; i += 8) if (load<u64>(a + i) != load<u64>(b + i)) return false
-  for (; i < length; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false
+  for (; i + 8 <= length; i += 8) if (load<u64>(a + i) !== load<u64>(b + i)) return false
+  for (; i < length; i++) if (load<u8>(a + i) !== load<u8>(b + i)) return false
   return true
 }
 
 /**
  * The offset of a root in the heap, in which it is entered if it is not there yet; there has to be room. `roots` holds: heap,
- * offsets and hashes of the slots, mask, bytes in the heap, roots in it, the root found last.
+ * slots, mask, bytes in the heap, roots in it, the root found last.
  */
 function addRoot(roots: usize, bytes: usize, size: u32, hash: u32): u32 {
   const heap = <usize>load<u32>(roots, 0)
-  const offsets = <usize>load<u32>(roots, 4)
-  const hashes = <usize>load<u32>(roots, 8)
-  const mask = load<u32>(roots, 12)
+  const slots = <usize>load<u32>(roots, 4)
+  const mask = load<u32>(roots, 8)
   // `foo` and `__pfx_foo` stand next to each other.
-  const last = load<u32>(roots, 24)
-  if (last < load<u32>(roots, 16) && rootLength(heap, last) == size && sameBytes(rootBytes(heap, last), bytes, size)) {
+  const last = load<u32>(roots, 20)
+  if (last < load<u32>(roots, 12) && rootLength(heap, last) === size && sameBytes(rootBytes(heap, last), bytes, size)) {
     return last
   }
-  let slot = (hash ^ (hash >> 15)) & mask
+  let slot = slots + ((hash & mask) << 3)
   for (;;) {
-    const known = load<u32>(offsets + (slot << 2))
-    if (known == 0) break
+    const known = load<u32>(slot)
+    if (known === 0) break
     if (
-      load<u32>(hashes + (slot << 2)) == hash &&
-      rootLength(heap, known - 1) == size &&
+      load<u32>(slot, 4) === hash &&
+      rootLength(heap, known - 1) === size &&
       sameBytes(rootBytes(heap, known - 1), bytes, size)
     ) {
-      store<u32>(roots, known - 1, 24)
+      store<u32>(roots, known - 1, 20)
       return known - 1
     }
-    slot = (slot + 1) & mask
+    slot = slots + ((<u32>(slot - slots) + 8) & ((mask << 3) | 7))
   }
-  const offset = load<u32>(roots, 16)
-  store<u32>(roots, offset, 24)
+  const offset = load<u32>(roots, 12)
+  store<u32>(roots, offset, 20)
   let at = heap + offset
   if (size < LONG_ROOT) {
     store<u8>(at++, size)
@@ -324,25 +325,28 @@ function addRoot(roots: usize, bytes: usize, size: u32, hash: u32): u32 {
   }
   // Whole words: what is written too much lies behind the heap's end, where there is room.
   for (let i: u32 = 0; i < size; i += 8) store<u64>(at + i, load<u64>(bytes + i))
-  store<u32>(roots, <u32>(at - heap) + size, 16)
-  store<u32>(roots, load<u32>(roots, 20) + 1, 20)
-  store<u32>(offsets + (slot << 2), offset + 1)
-  store<u32>(hashes + (slot << 2), hash)
+  store<u32>(roots, <u32>(at - heap) + size, 12)
+  store<u32>(roots, load<u32>(roots, 16) + 1, 16)
+  store<u32>(slot, offset + 1)
+  store<u32>(slot, hash, 4)
   return offset
 }
 
-/** Enters the roots of the old slots into wider ones that are empty. */
-export function rehash(oldOffsets: usize, oldHashes: usize, slots: u32, offsets: usize, hashes: usize, mask: u32): void {
-  for (let i: u32 = 0; i < slots; i++) {
-    const offset = load<u32>(oldOffsets + (i << 2))
-    if (offset == 0) continue
-    const hash = load<u32>(oldHashes + (i << 2))
-    let slot = (hash ^ (hash >> 15)) & mask
-    while (load<u32>(offsets + (slot << 2)) != 0) slot = (slot + 1) & mask
-    store<u32>(offsets + (slot << 2), offset)
-    store<u32>(hashes + (slot << 2), hash)
+/** Enters the roots of old slots into more of them, which are empty. */
+export function rehash(old: usize, count: u32, slots: usize, mask: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = load<u32>(old + (i << 3))
+    if (offset === 0) continue
+    const hash = load<u32>(old + (i << 3), 4)
+    let slot = hash & mask
+    while (load<u32>(slots + (slot << 3)) !== 0) slot = (slot + 1) & mask
+    store<u32>(slots + (slot << 3), offset)
+    store<u32>(slots + (slot << 3), hash, 4)
   }
 }
+
+/** Symbols whose slots are fetched together, before any of them is looked at: the waits for memory overlap. */
+const FETCHED: u32 = 32
 
 /**
  * Takes parsed symbols [from, to) over as symbols [count, …) of the table's columns, whose addresses are in `table`: high, low,
@@ -369,18 +373,28 @@ export function gather(
   const hashes = <usize>load<u32>(table, 12)
   const owners = <usize>load<u32>(table, 16)
   const kinds = <usize>load<u32>(table, 20)
+  const slots = <usize>load<u32>(roots, 4)
+  const mask = load<u32>(roots, 8)
   let all: u32 = 0
   let marked: u32 = 0
+  let fetched = from
+  let touched: u32 = 0
   for (let i = from; i < to; i++, count++) {
+    if (i === fetched) {
+      fetched = min(to, fetched + FETCHED)
+      for (let k = i; k < fetched; k++) {
+        touched |= load<u32>(slots + ((load<u32>(columns + ((3 * capacity + k) << 2)) & mask) << 3))
+      }
+    }
     const high = load<u32>(columns + (i << 2))
     const low = load<u32>(columns + ((capacity + i) << 2))
     const start = load<u32>(columns + ((2 * capacity + i) << 2))
     const hash = load<u32>(columns + ((3 * capacity + i) << 2))
     const length = <u32>load<u16>(columns + capacity * 16 + (i << 1))
-    const owner = <u32>load<u16>(numbers + (<u32>load<u16>(columns + capacity * 18 + (i << 1)) << 1))
+    const owner = <u32>load<u16>(numbers + ((<u32>load<u16>(columns + capacity * 18 + (i << 1))) << 1))
     const prefix = <u32>load<u8>(columns + capacity * 20 + i)
     all |= high | low
-    if (owner == 0 && prefix == 0 && load<u32>(markers + ((hash & 0xff) << 2)) == hash) {
+    if (owner === 0 && prefix === 0 && load<u32>(markers + ((hash & 0xff) << 2)) === hash) {
       store<u32>(found + (marked++ << 2), i)
     }
     store<u32>(highs + (count << 2), high)
@@ -390,7 +404,8 @@ export function gather(
     store<u32>(hashes + (count << 2), hash)
     store<u16>(owners + (count << 1), owner)
   }
-  store<u32>(seen, load<u32>(seen) | all)
+  // The condition never holds; without it the fetches would be optimised away.
+  store<u32>(seen, load<u32>(seen) | (touched === 0xffffffff ? 1 : all))
   return marked
 }
 
@@ -414,12 +429,12 @@ export function adopt(
 }
 
 export function ascendingUntil(high: usize, low: usize, from: u32, to: u32): u32 {
-  let lastHigh: u32 = from == 0 ? 0 : load<u32>(high + ((from - 1) << 2))
-  let lastLow: u32 = from == 0 ? 0 : load<u32>(low + ((from - 1) << 2))
+  let lastHigh: u32 = from === 0 ? 0 : load<u32>(high + ((from - 1) << 2))
+  let lastLow: u32 = from === 0 ? 0 : load<u32>(low + ((from - 1) << 2))
   for (let i = from; i < to; i++) {
     const h = load<u32>(high + (i << 2))
     const l = load<u32>(low + (i << 2))
-    if (h < lastHigh || (h == lastHigh && l < lastLow)) return i
+    if (h < lastHigh || (h === lastHigh && l < lastLow)) return i
     lastHigh = h
     lastLow = l
   }
@@ -451,7 +466,15 @@ export function countDigits(column: usize, shift: u32, source: usize, starts: us
   }
 }
 
-export function scatter(column: usize, shift: u32, source: usize, target: usize, starts: usize, from: u32, to: u32): void {
+export function scatter(
+  column: usize,
+  shift: u32,
+  source: usize,
+  target: usize,
+  starts: usize,
+  from: u32,
+  to: u32,
+): void {
   for (let i = from; i < to; i++) {
     const position = load<u32>(source + (i << 2))
     const at = starts + (((load<u32>(column + (position << 2)) >> shift) & DIGIT_MASK) << 2)
@@ -483,7 +506,7 @@ export function mergeInto(
       else {
         const h = load<u32>(high + (position << 2))
         const ha = load<u32>(high + (a << 2))
-        restFirst = h < ha || (h == ha && load<u32>(low + (position << 2)) < load<u32>(low + (a << 2)))
+        restFirst = h < ha || (h === ha && load<u32>(low + (position << 2)) < load<u32>(low + (a << 2)))
       }
     }
     if (restFirst) {
@@ -527,9 +550,9 @@ export function survey(
     const l = load<u32>(low + (position << 2))
     const o = <u32>load<u16>(owner + (position << 1))
     store<u32>(sortedLow + (id << 2), l)
-    if (l != lastLow || h != lastHigh || id == 0) {
+    if (l !== lastLow || h !== lastHigh || id === 0) {
       distinct++
-      if (h != lastHigh || id == 0) {
+      if (h !== lastHigh || id === 0) {
         const group = groups + groupCount * 12
         store<u32>(group, h)
         store<u32>(group, id, 4)
@@ -537,7 +560,7 @@ export function survey(
         groupCount++
         chunk = 0xffffffff
       }
-      if (l >> 16 != chunk) {
+      if (l >> 16 !== chunk) {
         chunk = l >> 16
         store<u32>(chunks + (chunkCount << 3), chunk)
         store<u32>(chunks + (chunkCount << 3), id, 4)
@@ -546,7 +569,7 @@ export function survey(
       lastHigh = h
       lastLow = l
     }
-    if (o != lastOwner || id == 0) {
+    if (o !== lastOwner || id === 0) {
       store<u32>(runStart + (runCount << 2), id)
       store<u16>(runOwner + (runCount << 1), o)
       runCount++
@@ -591,8 +614,9 @@ export function markCells(chunks: usize, cells: usize, kind: usize, from: u32, t
     for (let cell: u32 = 0; cell + 1 < CELL_STRIDE; cell++) {
       const entry = <u32>load<u16>(at + (cell << 1))
       const end = first + (<u32>load<u16>(at + (cell << 1), 2) & CELL_COUNT)
-      let unsure = first + entry == firstId
-      for (let id = first + entry - (unsure ? 0 : 1); id < end && !unsure; id++) unsure = (load<u8>(kind + id) & UNSURE) != 0
+      let unsure = first + entry === firstId
+      for (let id = first + entry - (unsure ? 0 : 1); id < end && !unsure; id++)
+        unsure = (load<u8>(kind + id) & UNSURE) !== 0
       if (unsure) store<u16>(at + (cell << 1), entry | CELL_UNSURE)
     }
   }
@@ -642,19 +666,19 @@ export function flagIds(
   while (id < until) {
     const at = load<u32>(low + (id << 2))
     let next = id + 1
-    while (next < end && load<u32>(low + (next << 2)) == at) next++
+    while (next < end && load<u32>(low + (next << 2)) === at) next++
     for (; region < regionWords; region += REGION_BYTES / 4) {
       const row = regions + (region << 2)
       const endHigh = load<u32>(row, 8)
-      if (!(endHigh < half || (endHigh == half && load<u32>(row, 12) <= at))) break
+      if (!(endHigh < half || (endHigh === half && load<u32>(row, 12) <= at))) break
     }
     while (run + 1 < runs && load<u32>(runStart + ((run + 1) << 2)) <= id) run++
     const owner = <u32>load<u16>(runOwner + (run << 1))
     let regionEnd: i64 = -1
     if (region < regionWords) {
       const row = regions + (region << 2)
-      if (load<u32>(row) == half && load<u32>(row, 4) <= at && load<u32>(row, 16) == owner) {
-        regionEnd = load<u32>(row, 8) == half ? <i64>load<u32>(row, 12) : 0x100000000
+      if (load<u32>(row) === half && load<u32>(row, 4) <= at && load<u32>(row, 16) === owner) {
+        regionEnd = load<u32>(row, 8) === half ? <i64>load<u32>(row, 12) : 0x100000000
       }
     }
     const plain =
@@ -665,12 +689,12 @@ export function flagIds(
     let named = false
     for (let i = id; i < next; i++) {
       const value = <u32>load<u8>(kind + i)
-      const label = (value & LABEL) != 0
+      const label = (value & LABEL) !== 0
       if (!plain || (named && !label)) store<u8>(kind + i, value | SPECIAL)
       if (!label) named = true
     }
     if (named) namedIn = region
-    else if (namedIn != region) {
+    else if (namedIn !== region) {
       for (let i = id; i < next; i++) store<u8>(kind + i, <u32>load<u8>(kind + i) | SPECIAL)
     }
     id = next
@@ -736,23 +760,28 @@ export function enterNames(
   }
 }
 
+function wide(high: u32, low: u32): u64 {
+  return ((<u64>high) << 32) | <u64>low
+}
+
 /**
  * A digest of `length` bytes in four words of 64 bits at `out`. It tells texts apart that nobody has made to look alike: four
  * streams of multiplications, in which a change of any byte changes its stream.
  */
 export function digest(text: usize, length: u32, out: usize): void {
-  let a: u64 = 0x9e3779b97f4a7c15 ^ <u64>length
-  let b: u64 = 0xc2b2ae3d27d4eb4f
-  let c: u64 = 0x165667b19e3779f9
-  let d: u64 = 0x27d4eb2f165667c5
+  const step = wide(0x9fb21c65, 0x1e98df25)
+  let a = wide(0x9e3779b9, 0x7f4a7c15) ^ <u64>length
+  let b = wide(0xc2b2ae3d, 0x27d4eb4f)
+  let c = wide(0x165667b1, 0x9e3779f9)
+  let d = wide(0x27d4eb2f, 0x165667c5)
   const whole = length & ~31
   for (let i: u32 = 0; i < whole; i += 32) {
-    a = rotl<u64>((a ^ load<u64>(text + i)) * 0x9fb21c651e98df25, 29)
-    b = rotl<u64>((b ^ load<u64>(text + i, 8)) * 0x9fb21c651e98df25, 29)
-    c = rotl<u64>((c ^ load<u64>(text + i, 16)) * 0x9fb21c651e98df25, 29)
-    d = rotl<u64>((d ^ load<u64>(text + i, 24)) * 0x9fb21c651e98df25, 29)
+    a = rotl<u64>((a ^ load<u64>(text + i)) * step, 29)
+    b = rotl<u64>((b ^ load<u64>(text + i, 8)) * step, 29)
+    c = rotl<u64>((c ^ load<u64>(text + i, 16)) * step, 29)
+    d = rotl<u64>((d ^ load<u64>(text + i, 24)) * step, 29)
   }
-  for (let i = whole; i < length; i++) a = rotl<u64>((a ^ <u64>load<u8>(text + i)) * 0x9fb21c651e98df25, 29)
+  for (let i = whole; i < length; i++) a = rotl<u64>((a ^ <u64>load<u8>(text + i)) * step, 29)
   store<u64>(out, a)
   store<u64>(out, b, 8)
   store<u64>(out, c, 16)
