@@ -80,7 +80,7 @@ const MOST_DEFAULT_THREADS = 4
 export interface Timing {
   /** Milliseconds from the call to the finished snapshot. */
   readonly readyMs: number
-  /** Loader threads. */
+  /** Loader threads that there could be; `spans` tells what they did. */
   readonly threads: number
   /** What was done when, on which thread. */
   readonly spans: readonly Span[]
@@ -308,7 +308,8 @@ export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
     })
   try {
     const loaded = await load(1, undefined, options)
-    const timing = { readyMs: loaded.timeline.elapsed, threads: loaderThreads, spans: loaded.timeline.spans }
+    const allowed = options.threads ?? loaderThreads
+    const timing = { readyMs: loaded.timeline.elapsed, threads: allowed, spans: loaded.timeline.spans }
     const kernel = new Kernel(load, loaded, timing, loader, new QueryPool(threads))
     if (options.probes === true) kernel.probes.prepare()
     return kernel

@@ -1,5 +1,5 @@
 // The types in a file's bytes: raw BTF as it is, or the sections of an ELF file (vmlinux, a module, a BPF object).
-import { findSection, isElf, readElf, sectionBytes } from '../core/elf.ts'
+import { type ElfSection, type Fetch, findSection, isElf, readElf, sectionBytes } from '../core/elf.ts'
 import { NotFoundError } from '../core/errors.ts'
 
 /** The BTF of a file, in shared memory. */
@@ -10,18 +10,24 @@ export interface FileBtf {
 }
 
 /**
- * Takes the BTF out of a file.
+ * Takes the BTF out of a file. Of an ELF file, `fetch` is told of each stretch of the bytes before it is looked at.
  * @throws NotFoundError if an ELF file has none; BadFormatError or UnsupportedError if it cannot be read.
  */
-export function extractBtf(bytes: Uint8Array): FileBtf {
+export function extractBtf(bytes: Uint8Array, fetch: Fetch = () => {}): FileBtf {
+  fetch(0, Math.min(4, bytes.length))
   if (!isElf(bytes)) return { btf: toShared(bytes) }
-  const elf = readElf(bytes)
+  const elf = readElf(bytes, fetch)
+  const take = (section: ElfSection): Uint8Array<SharedArrayBuffer> => {
+    const range = sectionBytes(elf, section)
+    if (range.length > 0) fetch(section.offset, range.length)
+    return toShared(range)
+  }
   const section = findSection(elf, '.BTF')
   if (!section) throw new NotFoundError('the ELF file has no .BTF section: it was built without BTF, or was stripped')
   const base = findSection(elf, '.BTF.base')
   return {
-    btf: toShared(sectionBytes(elf, section)),
-    ...(base && { distilledBase: toShared(sectionBytes(elf, base)) }),
+    btf: take(section),
+    ...(base && { distilledBase: take(base) }),
   }
 }
 

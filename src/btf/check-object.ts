@@ -1,9 +1,10 @@
 // A BPF object file against a kernel: which of its CO-RE relocations would fail there, and why.
 import { type ElfFile, findSection, readElf, sectionBytes } from '../core/elf.ts'
-import { NotFoundError } from '../core/errors.ts'
+import { NotFoundError, UnsupportedError } from '../core/errors.ts'
 import { type ObjectRelocation, readRelocations } from './btf-ext.ts'
-import { type RelocationResult, Relocator } from './core-relocate.ts'
+import { isLittleEndian, type RelocationResult, Relocator } from './core-relocate.ts'
 import { indexTypes } from './index-types.ts'
+import { patchOutcome } from './instruction.ts'
 import { TypeSet } from './type-set.ts'
 import type { Types } from './types.ts'
 
@@ -12,13 +13,11 @@ export interface CheckedRelocation extends ObjectRelocation {
   readonly result: RelocationResult
 }
 
-const CLASS_LDX = 1
-const CLASS_ST = 2
-const CLASS_STX = 3
-
 /**
- * Works out every CO-RE relocation of a BPF object on a kernel, in the order they stand in the object.
- * @throws BadFormatError or UnsupportedError if the file cannot be read; NotFoundError if it has no types.
+ * Works out every CO-RE relocation of a BPF object on a kernel, in the order they stand in the object, and whether its
+ * instruction can take the value.
+ * @throws BadFormatError or UnsupportedError if the file cannot be read, or is for machines of the other byte order than
+ * the kernel's; NotFoundError if it has no types.
  */
 export function checkObject(file: Uint8Array, types: Types): CheckedRelocation[] {
   const elf = readElf(file)
@@ -30,21 +29,32 @@ export function checkObject(file: Uint8Array, types: Types): CheckedRelocation[]
   const { records, failures } = indexTypes([{ name: 'object', bytes }])
   if (failures[0]) throw failures[0].error
   const local = new TypeSet(records[0]!)
+  const kernel = types.requireSet('vmlinux')
+  if (isLittleEndian(local) !== isLittleEndian(kernel)) {
+    const order = (little: boolean): string => (little ? 'little-endian' : 'big-endian')
+    throw new UnsupportedError(
+      `the object is ${order(isLittleEndian(local))}, the kernel is ${order(isLittleEndian(kernel))}: ` +
+        'compile it for that byte order (clang -target bpfel or bpfeb)',
+    )
+  }
   const ext = findSection(elf, '.BTF.ext')
   if (!ext) return []
   const relocator = new Relocator(local, types)
   return readRelocations(sectionBytes(elf, ext), local).map((relocation) => {
     const result = relocator.relocate(relocation)
-    if (!result.widthDiffers || !accessesMemory(elf, relocation)) return { ...relocation, result }
-    const reason = 'the field has another width than the program reads, and is signed: the access cannot be adjusted'
-    return { ...relocation, result: { ...result, status: 'poisoned', reason } }
+    return { ...relocation, result: result.status === 'ok' ? inObject(elf, relocation, result) : result }
   })
 }
 
-/** Whether the instruction loads or stores: only then does the width of the field matter. */
-function accessesMemory(elf: ElfFile, { section, instructionOffset }: ObjectRelocation): boolean {
+/** A relocation that has a value, with what becomes of it in its instruction. */
+function inObject(
+  elf: ElfFile,
+  { section, instructionOffset }: ObjectRelocation,
+  result: RelocationResult,
+): RelocationResult {
   const program = findSection(elf, section)
-  if (!program || instructionOffset >= program.size) return false
-  const instructionClass = sectionBytes(elf, program)[instructionOffset]! & 7
-  return instructionClass === CLASS_LDX || instructionClass === CLASS_ST || instructionClass === CLASS_STX
+  if (!program) return { ...result, status: 'failed', reason: `the object has no program in a section ${section}` }
+  // Relocations of a function that a linker has dropped may be left over: libbpf does not look at them either.
+  if (instructionOffset >= program.size) return result
+  return { ...result, ...patchOutcome(sectionBytes(elf, program), instructionOffset, elf.littleEndian, result) }
 }

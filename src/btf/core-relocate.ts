@@ -53,6 +53,11 @@ export interface RelocationResult {
   readonly matching: readonly TypeCandidate[]
   /** The memory access has another width than the kernel's field and cannot be adjusted: loads and stores fail. */
   readonly widthDiffers: boolean
+  /** Bytes that a load or store of the field accesses, in the kernel and in the program's own types. */
+  readonly width?: number
+  readonly localWidth?: number
+  /** libbpf insists that the instruction holds `localValue`; not for bitfields and ids, where compilers may differ. */
+  readonly compared: boolean
   /** Why it is not ok. */
   readonly reason?: string
 }
@@ -62,10 +67,15 @@ interface Value {
   readonly value: bigint
   /** Bytes read, for byte offsets of fields that are not bitfields. */
   readonly width?: number
+  /** The compiler may have computed another value than this one, which is as right. */
+  readonly uncertain?: boolean
   readonly type?: { readonly set: TypeSet; readonly id: number }
 }
 
-/** Works out relocations of one program on one kernel; candidates are looked up once per root type. */
+/**
+ * Works out relocations of one object on one kernel, in the object's order: once a relocation fits only some of the
+ * candidates of a root type, the ones behind it consider only those, as in libbpf.
+ */
 export class Relocator {
   readonly #local: TypeSet
   readonly #types: Types
@@ -78,7 +88,7 @@ export class Relocator {
 
   /** What becomes of a relocation on this kernel. Never throws for what a program contains. */
   relocate(relocation: Relocation): RelocationResult {
-    const none = { candidates: [], matching: [], widthDiffers: false }
+    const none = { candidates: [], matching: [], widthDiffers: false, compared: false }
     let local: Spec
     let access = `[${relocation.typeId}]`
     try {
@@ -100,7 +110,9 @@ export class Relocator {
 
   #onKernel(kind: RelocationKind, local: Spec, access: string): RelocationResult {
     const candidates = this.#find(local.rootId)
-    const localValue = valueIn(kind, local)
+    const own = valueIn(kind, local)
+    const localWidth = own.width !== undefined && { localWidth: own.width }
+    const common = { access, candidates, localValue: own.value, ...localWidth, compared: own.uncertain !== true }
     const matching: TypeCandidate[] = []
     let chosen: { spec: Spec; value: Value } | undefined
     for (const each of candidates) {
@@ -112,28 +124,21 @@ export class Relocator {
       else if (spec.bitOffset !== chosen.spec.bitOffset || value.value !== chosen.value.value) {
         const [first, second] = [place(matching[0]!), place(each)]
         const reason = `ambiguous: ${chosen.value.value} in ${first}, ${value.value} in ${second}`
-        return {
-          status: 'failed',
-          access,
-          candidates,
-          matching,
-          widthDiffers: false,
-          localValue: localValue.value,
-          reason,
-        }
+        return { ...common, status: 'failed', matching, widthDiffers: false, reason }
       }
     }
-    const common = { access, candidates, matching, localValue: localValue.value }
     if (chosen) {
-      const widthDiffers = !widthFits(localValue, chosen.value)
-      return { ...common, status: 'ok', value: chosen.value.value, widthDiffers }
+      this.#candidates.set(local.rootId, matching)
+      const { value, width } = chosen.value
+      const widthDiffers = !widthFits(own, chosen.value)
+      return { ...common, status: 'ok', matching, value, ...(width !== undefined && { width }), widthDiffers }
     }
-    const absent = absentReason(candidates, this.#local, local)
+    const reason = absentReason(candidates, this.#local, local)
     // Questions about existence, and relocations of types, have an answer for what is not there.
     if (kind === 'field_exists' || !(isFieldKind(kind) || kind === 'enumval_value')) {
-      return { ...common, status: 'ok', value: 0n, widthDiffers: false, reason: absent }
+      return { ...common, status: 'ok', matching, value: 0n, widthDiffers: false, reason }
     }
-    return { ...common, status: 'poisoned', widthDiffers: false, reason: absent }
+    return { ...common, status: 'poisoned', matching, widthDiffers: false, reason }
   }
 
   /** Kernel types of the same essential name and kind: those of vmlinux or, if it has none, those of modules. */
@@ -177,7 +182,8 @@ function valueIn(kind: RelocationKind, spec: Spec): Value {
       return { value: 1n }
     case 'local_type_id':
     case 'target_type_id':
-      return { value: BigInt(spec.rootId) }
+      // Linking may renumber types without touching instructions.
+      return { value: BigInt(spec.rootId), uncertain: true }
     case 'type_size':
       return { value: BigInt(requireSize(spec.set, spec.rootId)) }
     case 'enumval_value':
@@ -214,18 +220,20 @@ function fieldValue(kind: RelocationKind, spec: Spec): Value {
   const member = memberAt(set, accessor.typeId, accessor.index)
   const type = skipModifiers(set, member.type)
   const unit = member.bits > 0 ? loadUnit(spec, type, member.bits) : plainUnit(spec, type)
+  // Which load reads a bitfield is the compiler's choice; how many bits it has, and whether they are signed, is not.
+  const uncertain = member.bits > 0
   switch (kind) {
     case 'byte_off':
-      return { value: BigInt(unit.offset), ...(member.bits === 0 && loadWidth(set, type)) }
+      return { value: BigInt(unit.offset), uncertain, ...(member.bits === 0 && loadWidth(set, type)) }
     case 'byte_sz':
-      return { value: BigInt(unit.size) }
+      return { value: BigInt(unit.size), uncertain }
     case 'signed':
       return { value: isSigned(set, type) ? 1n : 0n }
     case 'lshift_u64': {
       const bits = bitOffset - unit.offset * 8
       // The bits of a field count from the other end in big-endian machines.
       const shift = isLittleEndian(set) ? 64 - (bits + unit.bits) : (8 - unit.size) * 8 + bits
-      return { value: BigInt.asUintN(64, BigInt(shift)) }
+      return { value: BigInt.asUintN(64, BigInt(shift)), uncertain }
     }
     default:
       return { value: BigInt.asUintN(64, BigInt(64 - unit.bits)) }
@@ -273,7 +281,8 @@ function isSigned(set: TypeSet, type: number): boolean {
 const isSignedInt = (set: TypeSet, id: number): boolean => (set.word(id, 3) & (1 << 24)) !== 0
 
 const HOST_IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-const isLittleEndian = (set: TypeSet): boolean => HOST_IS_LITTLE !== set.foreign
+/** Whether a set was written for a machine that stores the low byte first. */
+export const isLittleEndian = (set: TypeSet): boolean => HOST_IS_LITTLE !== set.foreign
 
 /** Widths may differ for pointers and for unsigned integers: there a narrower or wider load gives the same value. */
 function widthFits(local: Value, target: Value): boolean {

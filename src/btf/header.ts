@@ -15,6 +15,11 @@ export interface BtfHeader {
   readonly layoutBytes: number
 }
 
+/** Whether bytes begin as BTF does, in either byte order. */
+export function isBtf(bytes: Uint8Array): boolean {
+  return bytes.length >= 2 && [bytes[0]! | (bytes[1]! << 8), bytes[1]! | (bytes[0]! << 8)].includes(BTF_MAGIC)
+}
+
 /** Whether this machine stores the low byte first. */
 const LITTLE_ENDIAN_HOST = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 

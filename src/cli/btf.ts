@@ -48,7 +48,7 @@ function addDump(btf: Command): void {
     btf
       .command('dump')
       .exitOverride()
-      .argument('[file]', 'raw BTF or an ELF file, plain or .gz, instead of a kernel')
+      .argument('[file]', 'raw BTF or an ELF file, plain or .gz, .xz, .zst, instead of a kernel')
       .option('--base <file>', 'what the file is split on')
       .addOption(new Option('--format <format>', 'how to print').choices(['raw', 'c', 'json']).default('raw'))
       .option('--unsorted', 'C in order of ids')
@@ -113,7 +113,7 @@ function addCheck(btf: Command): void {
     btf
       .command('check')
       .exitOverride()
-      .argument('<file...>', 'raw BTF or ELF files, plain or .gz')
+      .argument('<file...>', 'raw BTF or ELF files, plain or .gz, .xz, .zst')
       .option('--base <file>', 'what the files are split on')
       .option('--strict', "also the kernel's own rules")
       .description('validates type sets'),

@@ -6,7 +6,7 @@ import { TypeSet } from '../btf/type-set.ts'
 import { Types } from '../btf/types.ts'
 import { NotFoundError, NotReadableError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
-import { readBtfFile, readWhole } from '../sources/btf-file.ts'
+import { findBtfFile, readBtfFile } from '../sources/btf-file.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence } from '../sources/source.ts'
 import { Pacer } from './pacer.ts'
@@ -39,9 +39,8 @@ export interface OpenedTypes {
  */
 export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
   const { from, modules, threads = 0, signal } = options
-  if (from !== undefined && (await isTypeFile(from))) {
-    return { types: new Types([indexOne('vmlinux', (await readBtfFile(from)).btf)]), absences: [], opened: ['vmlinux'] }
-  }
+  const file = from === undefined ? undefined : await findBtfFile(from)
+  if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
   const source = await openSource(from)
   const listed = await source.btfFiles()
   if (isAbsence(listed)) throw new NotReadableError(`${source.description}: no types: ${listed.what}: ${listed.reason}`)
@@ -103,17 +102,4 @@ function indexOne(name: string, bytes: NamedBlob['bytes'], shape?: BaseShape) {
   const { records, failures } = indexTypes([{ name, bytes }], shape)
   if (failures[0]) throw failures[0].error
   return records[0]!
-}
-
-/** Whether a path is a file that holds BTF or ELF rather than kallsyms text. */
-async function isTypeFile(path: string): Promise<boolean> {
-  let bytes: Buffer
-  try {
-    bytes = await readWhole(path)
-  } catch {
-    // A directory, or something the source explains better.
-    return false
-  }
-  const magic = bytes.length >= 4 ? bytes.readUInt16LE(0) : 0
-  return magic === 0xeb9f || magic === 0x9feb || bytes.subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))
 }

@@ -69,14 +69,22 @@ export function openReader(path: string, ahead?: URL): ByteReader {
   }
 }
 
+/** Bytes for which a file that gives a page at a time is read on: half a millisecond's worth of kallsyms. */
+const AT_ONCE = 64 * 1024
+
 function plainReader(path: string, descriptor: number, stat: Stats): ByteReader {
   let open = true
   return {
     sizeHint: stat.size,
     identity: identityOf(stat),
     read(target) {
+      const wanted = Math.min(target.length, AT_ONCE)
       try {
-        return readSync(descriptor, target, 0, target.length, null)
+        let count = 0
+        for (let got = -1; got !== 0 && count < wanted; count += got) {
+          got = readSync(descriptor, target, count, target.length - count, null)
+        }
+        return count
       } catch (error) {
         throw readFailure(path, error)
       }

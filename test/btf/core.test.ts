@@ -320,8 +320,12 @@ describe('a BPF object', () => {
       ext.writeUInt32LE(word!, 32 + 4 * i)
     })
     const program = Buffer.alloc(8 * relocations.length)
-    // Loads from memory (BPF_LDX | BPF_MEM | BPF_W).
-    for (let i = 0; i < relocations.length; i++) program[8 * i] = 0x61
+    relocations.forEach(({ kind, member }, i) => {
+      // A load from memory (BPF_LDX | BPF_MEM | BPF_W) at the member, or the number 1 (BPF_ALU64 | BPF_MOV | BPF_K).
+      program[8 * i] = kind === 'byte_off' ? 0x61 : 0xb7
+      if (kind === 'byte_off') program.writeInt16LE(4 * members.indexOf(member), 8 * i + 2)
+      else program.writeInt32LE(1, 8 * i + 4)
+    })
     const btf = Buffer.from(local.build())
     return writeElf({
       is64: true,

@@ -62,3 +62,11 @@ export function debian(): Types {
   kernel = new Types([...first.records, ...others.records])
   return kernel
 }
+
+/** Rewrites a blob with a 24-byte header in the other byte order. */
+export function swapWords(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes)
+  copy.subarray(0, 2).swap16()
+  copy.subarray(4, 24 + bytes.readUInt32LE(12)).swap32()
+  return copy
+}

@@ -4,7 +4,7 @@ import { KIND_NAMES } from '../../src/btf/format.ts'
 import { indexTypes, indexTypesSteps, readShape } from '../../src/btf/index-types.ts'
 import { TypeSet } from '../../src/btf/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
-import { blob, debian, fixture, MODULES, oneSet, shapeOf, shared } from './fixtures.ts'
+import { blob, debian, fixture, MODULES, oneSet, shapeOf, shared, swapWords } from './fixtures.ts'
 import { decodePlainly, type PlainBtf, type PlainType } from './plain-decoder.ts'
 
 function expectSame(set: TypeSet, plain: PlainBtf): void {
@@ -70,14 +70,6 @@ describe('every type is where a plain decoder finds it', () => {
     expectSame(new TypeSet(records[0]!, base), decodePlainly(bytes, plainBase))
   })
 })
-
-/** Rewrites a blob with a 24-byte header in the other byte order. */
-function swapWords(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes)
-  copy.subarray(0, 2).swap16()
-  copy.subarray(4, 24 + bytes.readUInt32LE(12)).swap32()
-  return copy
-}
 
 describe('steps', () => {
   test('give the same bytes as one call, in pieces', () => {

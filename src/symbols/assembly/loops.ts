@@ -251,7 +251,7 @@ export function scan(
     p++
     const label =
       (load<u8>(tables + LABEL_FIRST + load<u8>(text + name)) &
-        load<u8>(tables + LABEL_SECOND + load<u8>(text + name + 1))) !=
+        load<u8>(tables + LABEL_SECOND + load<u8>(text + name + 1))) !==
       0
     store<u32>(highs + (count << 2), high)
     store<u32>(lows + (count << 2), low)
