@@ -1,6 +1,7 @@
 // BTF blobs → a type index in shared memory. Pure: a loader thread calls it for vmlinux alone, or for a batch of modules.
 import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
+import type { CompiledWalk } from './compiled-walk.ts'
 import { KIND_COUNT } from './format.ts'
 import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
 import {
@@ -128,10 +129,14 @@ interface IndexedBlob {
   readonly firstOrdinal: number
 }
 
-/** The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. */
+/**
+ * The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. A single
+ * blob on no base that lies in the memory of a compiled walk is indexed by it.
+ */
 export function* indexTypesSteps(
   blobs: readonly NamedBlob[],
   base: BaseShape = NO_BASE,
+  compiled?: CompiledWalk,
 ): Generator<void, IndexedTypes, void> {
   const failures: IndexFailure[] = []
   const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader }[] = []
@@ -147,16 +152,20 @@ export function* indexTypesSteps(
     if ((opened.length + failures.length) % STEP_BLOBS === 0) yield
   }
 
-  const offsets = new Uint32Array(room)
-  const hashes = new Int32Array(room)
-  const places = new Int32Array(room)
-  const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, { offsets, hashes, places })
-  const sets: IndexedBlob[] = []
-  let count = 0
-  let named = 0
+  const only = opened.length === 1 && base === NO_BASE ? opened[0] : undefined
+  const found = only && compiled && (yield* compiled.walk(only.blob, only.header))
+  const output = found?.output ?? {
+    offsets: new Uint32Array(room),
+    hashes: new Int32Array(room),
+    places: new Int32Array(room),
+  }
+  const sets: IndexedBlob[] = found && only ? [{ ...only, walk: found.result, firstOrdinal: 0 }] : []
+  let count = found?.result.count ?? 0
+  let named = found?.result.named ?? 0
   let pending = 0
-  for (const { name, blob, header } of opened) {
+  const walk = idleWalks.pop() ?? new Walk()
+  walk.open(base, output)
+  for (const { name, blob, header } of found ? [] : opened) {
     try {
       walk.begin(blob, header, readLayout(blob, header), count)
       while (!walk.step(STEP_WORDS)) yield
@@ -197,7 +206,7 @@ export function* indexTypesSteps(
   head[HEAD_ORDINAL_BITS] = bits.ordinal
   head[HEAD_SORTED] = sorted ? 1 : 0
   yield
-  view(sections.offsets).set(offsets.subarray(0, count))
+  view(sections.offsets).set(output.offsets.subarray(0, count))
   yield
   const rows = view(sections.sets)
   const records: TypeSetRecord[] = []
@@ -216,8 +225,9 @@ export function* indexTypesSteps(
   if (!sorted) {
     const signed = ({ offset, length }: { offset: number; length: number }) =>
       new Int32Array(buffer, offset, length / 4)
-    const names = { hashes, places, count }
-    yield* writeNames(names, bits, signed(sections.buckets), signed(sections.entries), STEP_WORDS)
+    const [buckets, entries] = [signed(sections.buckets), signed(sections.entries)]
+    if (found && compiled) yield* compiled.writeNames(output, count, bits, buckets, entries)
+    else yield* writeNames({ ...output, count }, bits, buckets, entries, STEP_WORDS)
   }
   return { records, failures }
 }

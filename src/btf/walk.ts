@@ -92,12 +92,12 @@ function highestOf(words: Int32Array, from: number, to: number, stride: number, 
 }
 
 /** By kind: where in an element the type it refers to stands; -1 if elements refer to nothing. */
-const ELEMENT_REF = new Int8Array(KIND_COUNT).fill(-1)
+export const ELEMENT_REF = new Int8Array(KIND_COUNT).fill(-1)
 for (const kind of [KIND_STRUCT, KIND_UNION, KIND_FUNC_PROTO]) ELEMENT_REF[kind] = 1
 ELEMENT_REF[KIND_DATASEC] = 0
 
 /** By kind: 1 if the third word of a record is the id of a type, rather than a size or nothing. */
-const HAS_REF = new Uint8Array(KIND_COUNT).fill(1)
+export const HAS_REF = new Uint8Array(KIND_COUNT).fill(1)
 for (const kind of [0, KIND_INT, KIND_ARRAY, KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FWD, KIND_FLOAT]) {
   HAS_REF[kind] = 0
 }

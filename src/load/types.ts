@@ -3,9 +3,10 @@
 
 import { statSync } from 'node:fs'
 import pLimit from 'p-limit'
+import { CompiledWalk } from '../btf/compiled-walk.ts'
 import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { arenaFor, readBlob } from '../sources/blob.ts'
+import { type Arena, arenaFor, readBlob } from '../sources/blob.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
@@ -148,10 +149,11 @@ async function loadModulesInPool(
 }
 
 async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
-  const read = await readHere([base], load)
+  const compiled = CompiledWalk.open()
+  const read = await readHere([base], load, compiled)
   const blob = read.blobs[0]
   if (blob === undefined) return { records: [], identities: [], failures: read.failures }
-  const first = await indexHere(base.module, [blob], undefined, load)
+  const first = await indexHere(base.module, [blob], undefined, load, compiled)
   // What modules have to know of vmlinux takes a walk over its types, which nobody needs where there are none.
   const rest = first.records.length === 0 ? NOTHING : await loadModules(modules, first.records[0]!, load)
   return {
@@ -169,14 +171,17 @@ async function loadModulesHere(modules: readonly BtfFile[], shape: BaseShape, lo
 }
 
 /** Reads blobs on the calling thread, a few files at a time. */
-async function readHere(files: readonly BtfFile[], { pacer, timeline }: TypeLoad) {
+async function readHere(
+  files: readonly BtfFile[],
+  { pacer, timeline }: TypeLoad,
+  arena: Arena = arenaFor(files.length),
+) {
   const limit = pLimit(MOST_OPEN)
   const failures: TypeFailure[] = []
   const identities: [string, string][] = []
   const breathe = async () => {
     if (pacer.due) await pacer.pause()
   }
-  const arena = arenaFor(files.length)
   const read = async ({ module, path }: BtfFile): Promise<NamedBlob[]> => {
     const start = timeline.elapsed
     try {
@@ -198,9 +203,10 @@ async function indexHere(
   blobs: readonly NamedBlob[],
   shape: BaseShape | undefined,
   { pacer, timeline }: TypeLoad,
+  compiled?: CompiledWalk,
 ): Promise<IndexedSets> {
   const start = timeline.elapsed
-  const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape))
+  const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape, compiled))
   timeline.record('index', what, start)
   return { records, identities: [], failures: failures.map(({ name, error }) => failureOf(name, error)) }
 }

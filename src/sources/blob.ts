@@ -16,11 +16,20 @@ const LEAST_ROOM = 64 * 1024
 /** Bytes of an arena's pieces: what is not used of them takes address space only. */
 const ARENA_PIECE = 8 << 20
 
+/** Where the bytes of files go. */
+export interface Room {
+  /** Room for so many bytes, at a multiple of eight. */
+  take(bytes: number): Uint8Array<SharedArrayBuffer>
+}
+
+/** A room, or a buffer of its own for every file. */
+export type Arena = Room | undefined
+
 /**
  * Shared memory for many small files. A SharedArrayBuffer for each of thousands of modules would cost more than reading
  * them: every one is mapped by itself, and passed to other threads by itself.
  */
-export class BlobArena {
+export class BlobArena implements Room {
   #piece = new Uint8Array(new SharedArrayBuffer(0))
   #used = 0
 
@@ -41,7 +50,7 @@ export class BlobArena {
  * between reads, so that a caller can bound how long its thread is held.
  * @throws LimitError; NoPermissionError, NotReadableError (its cause has the system's code, such as ENOENT)
  */
-export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: BlobArena): Promise<Blob> {
+export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: Arena): Promise<Blob> {
   const reader = openReader(path)
   try {
     const room = Math.min(reader.sizeHint || LEAST_ROOM, LARGEST)

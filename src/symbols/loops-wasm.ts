@@ -1,4 +1,4 @@
-// assembly/loops.ts, compiled by `npm run assembly`; a test holds it to its source.
+// symbols/assembly/loops.ts, compiled by `npm run assembly`; a test holds it to its source.
 // biome-ignore-all format: made by a program
 
 export const LOOPS_WASM = [

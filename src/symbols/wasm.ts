@@ -1,7 +1,6 @@
 // A workspace whose memory is one WebAssembly memory and whose loops are WebAssembly: assembly/loops.ts, compiled.
 
-/// <reference path="../core/webassembly.d.ts" />
-
+import { openWasm, type WasmMemory } from '../core/wasm-memory.ts'
 import { TYPE_CODE } from './kinds.ts'
 import { plainWorkspace, type SymbolLoops } from './loops.ts'
 import { LOOPS_WASM } from './loops-wasm.ts'
@@ -19,41 +18,13 @@ import {
 import { DIGIT, SCAN, scan } from './parse.ts'
 import { type Workspace, words } from './workspace.ts'
 
-const PAGE = 65_536
-/** The most that a WebAssembly memory can have: 4 GiB. */
-const MOST_PAGES = 65_536
-/** Pages by which the memory grows at least: address space costs nothing until it is used. */
-const GROWTH = 256
-const ALIGNMENT = 16
-/** Bytes behind the last ones in use that the loops may read, because they read whole vectors. */
-const OVERREAD = 64
 const NEWLINE = 0x0a
-
-let compiled: WebAssembly.Module | null | undefined
-
-/** The compiled module; null where this engine has no threads or vectors in WebAssembly. */
-function loopsModule(): WebAssembly.Module | null {
-  if (compiled === undefined) {
-    try {
-      compiled = new WebAssembly.Module(Buffer.from(LOOPS_WASM, 'base64'))
-    } catch {
-      compiled = null
-    }
-  }
-  return compiled
-}
 
 /** A workspace with the compiled loops; undefined where they cannot run. */
 export function wasmWorkspace(): Workspace | undefined {
-  const module = loopsModule()
-  if (module === null) return undefined
-  try {
-    return new WasmWorkspace(module)
-  } catch (error) {
-    // No address space for a memory of this kind, as under a limit of it.
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
+  const wasm = openWasm(LOOPS_WASM)
+  // What the module exports is known from its source.
+  return wasm && new WasmWorkspace(wasm.memory, wasm.exports as Exports)
 }
 
 /** The fastest workspace there is. */
@@ -63,34 +34,21 @@ export function newWorkspace(): Workspace {
 
 class WasmWorkspace implements Workspace {
   readonly loops: SymbolLoops
-  readonly #memory = new WebAssembly.Memory({ initial: GROWTH, maximum: MOST_PAGES, shared: true })
-  /** Every buffer object that the memory has had: it gets a new one when it grows. */
-  readonly #buffers = new WeakSet<ArrayBufferLike>()
+  readonly #memory: WasmMemory
   readonly #copies = new Map<string, Uint8Array>()
-  #used = ALIGNMENT
 
-  constructor(module: WebAssembly.Module) {
-    // What the module exports is known from its source; its imports are the memory alone.
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
-    this.#buffers.add(this.#memory.buffer)
+  constructor(memory: WasmMemory, code: Exports) {
+    this.#memory = memory
     const record = words(this, RECORD_WORDS)
-    this.loops = wasmLoops(exports as Exports, this.allocate(TABLE_BYTES), record, this.allocate(DIGEST_BYTES))
+    this.loops = wasmLoops(code, this.allocate(TABLE_BYTES), record, this.allocate(DIGEST_BYTES))
   }
 
   allocate(bytes: number): Uint8Array<SharedArrayBuffer> {
-    const start = this.#used
-    const end = start + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
-    const missing = Math.ceil((end + OVERREAD) / PAGE) - this.#memory.buffer.byteLength / PAGE
-    if (missing > 0) {
-      this.#memory.grow(Math.min(Math.max(missing, GROWTH), MOST_PAGES - this.#memory.buffer.byteLength / PAGE))
-      this.#buffers.add(this.#memory.buffer)
-    }
-    this.#used = end
-    return new Uint8Array(this.#memory.buffer, start, bytes)
+    return this.#memory.allocate(bytes)
   }
 
   reach(use: string, bytes: Uint8Array): Uint8Array {
-    if (this.#buffers.has(bytes.buffer)) return bytes
+    if (this.#memory.has(bytes)) return bytes
     let copy = this.#copies.get(use)
     if (copy === undefined || copy.length < bytes.length) {
       copy = this.allocate(Math.ceil(bytes.length * 1.25))

@@ -1,0 +1,37 @@
+// Compiles the loops that are written in AssemblyScript and writes each as a file of TypeScript, from which the package is
+// built: `npm run assembly`. Given a folder, it writes there instead, for the test that holds both together.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const src = join(here, '..', '..')
+const compiler = join(dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json')), 'bin', 'asc.js')
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-assembly-'))
+
+try {
+  for (const [source, target, name] of [
+    ['symbols/assembly/loops.ts', 'symbols/loops-wasm.ts', 'LOOPS_WASM'],
+    ['btf/assembly/walk.ts', 'btf/walk-wasm.ts', 'WALK_WASM'],
+  ]) {
+    const out = join(folder, 'out.wasm')
+    const options = ['--config', join(here, 'asconfig.json'), '-o', out]
+    execFileSync(process.execPath, [compiler, join(src, source), ...options], { stdio: 'inherit' })
+    const lines = readFileSync(out)
+      .toString('base64')
+      .match(/.{1,100}/g)
+    const text = `// ${source}, compiled by \`npm run assembly\`; a test holds it to its source.
+// biome-ignore-all format: made by a program
+
+export const ${name} = [
+${lines.map((line) => `  '${line}',`).join('\n')}
+].join('')
+`
+    writeFileSync(process.argv[2] === undefined ? join(src, target) : join(process.argv[2], basename(target)), text)
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
