@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
 import type { SuffixCensus } from '../probes/census.ts'
-import type { AmbiguityPolicy } from '../probes/expand.ts'
+import type { AmbiguityPolicy } from '../probes/expansion.ts'
 import type { ProbePlan } from '../probes/plan.ts'
 import type { Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
@@ -180,10 +180,12 @@ async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
 }
 
 async function printMulti(plan: ProbePlan, json: boolean): Promise<void> {
-  const { symbols, addresses } = plan.multi
+  const { symbols, addresses, supported, leftOut } = plan.multi
   const hex = addresses.map(formatAddress)
-  if (json) await writeJson({ symbols: symbols ?? null, addresses: hex })
+  if (json) await writeJson({ symbols: symbols ?? null, addresses: hex, supported, leftOut })
   else for (const line of symbols ?? hex) await write(`${line}\n`)
+  if (leftOut > 0)
+    note(`${leftOut} targets are not in the list: a multi-link takes what ftrace surely can hook, at its entry`)
 }
 
 const COLOURS: Readonly<Record<Verdict, (text: string) => string>> = {

@@ -1,22 +1,12 @@
 // Targets that say why nothing is attached: a name that is several functions, that is not there, or that BTF leaves out.
 
 import { isGlob } from '../core/glob.ts'
-import type { ProbeContext } from './context.ts'
-import { functionOf, placeReasons } from './judge.ts'
+import { type Home, targetOf } from './expansion.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
+import { functionOf, placeReasons } from './place.ts'
 import { type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
-import { ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
-
-/** What targets are made in: a kernel and what the caller asked for. */
-export interface Home {
-  readonly context: ProbeContext
-  readonly settings: TargetSettings
-}
-
-export function targetOf({ context, settings }: Home, parts: TargetParts): ProbeTarget {
-  return new ProbeTarget(context, settings, parts)
-}
+import type { ProbeTarget } from './target.ts'
 
 /** One name that is several functions, or several FUNCs, with all of them and the ways out. */
 export function ambiguous(

@@ -9,8 +9,11 @@
 import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
 
+/** What BPF trampolines are attached as. */
+export type TrampolineKind = 'fentry' | 'fexit' | 'fmod_ret'
+
 /** What can be attached. */
-export type ProbeKind = 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'fmod_ret'
+export type ProbeKind = 'kprobe' | 'kretprobe' | TrampolineKind
 
 /** What can be asked for: a kind, or the best there is at a function's entry or return. */
 export type AskedKind = ProbeKind | 'entry' | 'return'
@@ -64,7 +67,7 @@ const LONGEST_NAME = 511
 const MOST_OFFSET = 0x7fff_ffff
 
 /** Whether a kind's probes can only sit at a whole function, found by name. */
-export function isTrampoline(kind: AskedKind): boolean {
+export function isTrampoline(kind: AskedKind): kind is TrampolineKind {
   return kind === 'fentry' || kind === 'fexit' || kind === 'fmod_ret'
 }
 
