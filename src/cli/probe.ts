@@ -172,8 +172,11 @@ function parameters(target: ProbeTarget): string {
 async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
   const shown = plan.specs.flatMap(({ targets, rejected }) => (options.rejected ? [...targets, ...rejected] : targets))
   const inFull = options.verbose === true || shown.length <= MOST_IN_FULL
+  // Which of them can share a probe: rows of one group, where arguments are used.
+  const groups = new Map(plan.groups.flatMap(({ signature, targets }) => targets.map((target) => [target, signature])))
   for (const target of shown) {
-    if (options.json) await writeJson(target)
+    if (options.json)
+      await writeJson(options.args === undefined ? target : { ...target.toJSON(), group: groups.get(target) ?? null })
     else await write(inFull ? inWords(target) : `${heading(target)}\n`)
   }
   if (!options.json) await write(summary(plan))
@@ -216,7 +219,8 @@ function inWords(target: ProbeTarget): string {
     const doubt = trusted === 'yes' ? '' : `  (trusted: ${trusted})`
     row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${name}: ${type}${doubt}`)
   }
-  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace)
+  const unsafe = attach?.method === 'address' ? '  (with --unsafe)' : ''
+  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace + unsafe)
   if (attach?.kprobeEvents !== undefined) row('kprobe_events', attach.kprobeEvents)
   return `${lines.join('\n')}\n`
 }

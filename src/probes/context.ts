@@ -10,7 +10,6 @@ import { MissingFacts } from './missing-facts.ts'
 import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
 import { type Reason, reason } from './reasons.ts'
 import { SuffixIndex } from './suffix-index.ts'
-import { isTextType } from './traceable.ts'
 
 /** What plans are made from: a snapshot is one. */
 export interface ProbeSource extends FactSource {
@@ -41,7 +40,7 @@ export class ProbeContext {
   constructor(source: ProbeSource) {
     this.#source = source
     this.symbols = source.symbols
-    this.facts = new HostFacts(source)
+    this.facts = new HostFacts(source, (name, owner) => this.functionsNamed(name, owner))
     this.missing = new MissingFacts(this.facts)
     this.leftOut = source.skipped.leftOut
     for (const owner of source.symbols.owners) if (isKernelOrModule(owner)) this.#modules.add(owner)
@@ -162,6 +161,10 @@ export class ProbeContext {
 interface IdRange {
   readonly first: number
   readonly end: number
+}
+
+function isTextType(type: string): boolean {
+  return type === 't' || type === 'T' || type === 'w' || type === 'W'
 }
 
 /** Whether an owner is the kernel or a module, rather than code that the kernel made at run time. */

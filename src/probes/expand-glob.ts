@@ -104,7 +104,7 @@ function addTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind, set: 
       continue
     }
     const func = { set, id: funcId }
-    const reasons = trampolineReasons(context, kind, func, id, name)
+    const reasons = trampolineReasons(context, kind, func, id, name, count)
     found.push(new ProbeTarget(family, id, funcId, reasons))
   }
 }
@@ -118,8 +118,9 @@ function modulesTouched(context: ProbeContext, spec: ProbeSpec): ReadonlySet<str
   const touched = new Set<string>()
   for (const id of idsMeant(context, spec)) {
     if (touched.has(symbols.ownerOf(id))) continue
-    const { name, owner } = functionOf(context, id)
-    if (notOffered(name) === undefined && (isAbsence(traceable) || traceable.of(id) !== 'no')) touched.add(owner)
+    const symbol = functionOf(context, id)
+    if (notOffered(symbol.name) !== undefined) continue
+    if (isAbsence(traceable) || traceable.of(symbol) !== 'no') touched.add(symbol.owner)
   }
   return touched
 }

@@ -55,7 +55,7 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
       module: set.name,
       id,
       func,
-      reasons: trampolineReasons(context, kind, func, id, name),
+      reasons: trampolineReasons(context, kind, func, id, name, own.length),
       warnings: [...duplicates, ...taken],
       candidates: id === undefined ? variants : undefined,
     })

@@ -6,7 +6,7 @@ import { Blacklist } from './blacklist.ts'
 import type { Architecture } from './conventions.ts'
 import { FilterSites } from './filter-sites.ts'
 import { ARCHITECTURE_SYMBOLS, parseVersion, type Release } from './kernel-rules.ts'
-import { TraceableFunctions } from './traceable.ts'
+import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
 
 /** What facts are read from: a snapshot is one. */
 export interface FactSource {
@@ -26,6 +26,7 @@ const WHOLE_KERNEL = 10_000
 export class HostFacts {
   readonly release: Release | undefined
   readonly #source: FactSource
+  readonly #functionsNamed: (name: string, owner: string) => readonly number[]
   #architecture: { readonly found: Architecture | undefined } | undefined
   #clang: boolean | undefined
   #traceable: TraceableFunctions | Absence | undefined
@@ -35,8 +36,10 @@ export class HostFacts {
   #config: { readonly text: string | undefined } | undefined
   readonly #options = new Map<string, boolean | undefined>()
 
-  constructor(source: FactSource) {
+  /** @param functionsNamed ids of the text symbols of a name and owner */
+  constructor(source: FactSource, functionsNamed: (name: string, owner: string) => readonly number[]) {
     this.#source = source
+    this.#functionsNamed = functionsNamed
     this.release = parseVersion(source.host.release)
   }
 
@@ -53,12 +56,7 @@ export class HostFacts {
 
   /** The functions that ftrace can hook, or why they are not known. */
   get traceable(): TraceableFunctions | Absence {
-    if (this.#traceable === undefined) {
-      this.#traceable =
-        this.sites === undefined
-          ? this.#traceableByName()
-          : TraceableFunctions.fromSites(this.#source.symbols, this.sites)
-    }
+    this.#traceable ??= this.#findTraceable()
     return this.#traceable
   }
 
@@ -121,13 +119,15 @@ export class HostFacts {
     return this.#source.symbols.size > WHOLE_KERNEL || this.config(option) === false
   }
 
-  #traceableByName(): TraceableFunctions | Absence {
+  #findTraceable(): TraceableFunctions | Absence {
+    const { symbols } = this.#source
+    if (this.sites !== undefined) return new TraceableBySite(symbols, this.sites)
     const what = 'available_filter_functions'
     const bytes = this.#source.fact(what)
     if (isAbsence(bytes)) return bytes
     // No kernel that has the file has it empty; a copy that failed is.
     if (bytes.length === 0) return { what, reason: 'it is empty' }
-    return TraceableFunctions.fromNames(this.#source.symbols, bytes)
+    return new TraceableByName(symbols, bytes, this.#functionsNamed)
   }
 
   #has(symbol: string): boolean {

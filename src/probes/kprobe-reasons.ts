@@ -45,8 +45,9 @@ export function kprobeReasons(context: ProbeContext, { symbol, offset, returns }
   if (isAbsence(traceable)) reasons.push(missing.traceable)
   else {
     // within_notrace_func: the function, or for a name with a suffix the base, if there is one.
-    const base = traceable.of(id) === 'no' ? baseSymbol(context, name) : undefined
-    const verdict = traceable.of(base?.id ?? id)
+    const own = traceable.of(symbol)
+    const base = own === 'no' ? baseSymbol(context, name) : undefined
+    const verdict = base === undefined ? own : traceable.of(base)
     if (verdict === 'which') reasons.push(missing.whichTraceable)
     else if (verdict === 'no') {
       const what = `Could not probe notrace function ${name}`

@@ -32,17 +32,24 @@ const RESERVED: ReadonlySet<string> = new Set([
 ])
 const GROUP = 'kerndex'
 
-/** The attach point in bpftrace's words. */
+/**
+ * Functions that bpftrace leaves out of those it can trace, whatever the kernel says: probes on them have hung or confused
+ * kernels. With fentry it then finds no such function.
+ */
+const LEFT_OUT_BY_BPFTRACE = /^(?:rcu_.*|arch_cpu_idle|default_idle|bpf_dispatcher_xdp_func)$/
+
+/** The attach point in bpftrace's words; undefined where it has none. */
 export function bpftraceLine({ kind, method, symbol, module, address, offset }: LinePlace): string | undefined {
   switch (kind) {
     case 'fmod_ret':
       return undefined
     case 'fentry':
     case 'fexit':
-      return `${kind}:${module}:${symbol}`
+      return LEFT_OUT_BY_BPFTRACE.test(symbol) ? undefined : `${kind}:${module}:${symbol}`
     default:
-      if (method === 'address')
-        return offset === 0 || kind === 'kprobe' ? `${kind}:${formatAddress(address)}` : undefined
+      // It takes no offset with kretprobe, not even the one behind an ENDBR64.
+      if (offset > 0 && kind === 'kretprobe') return undefined
+      if (method === 'address') return `${kind}:${formatAddress(address)}`
       return `${kind}:${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
   }
 }

@@ -59,8 +59,7 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, offset: spec.offset }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
-    const message = `specified module ${module} in probe ${spec.text} is not loaded`
-    return targetOf(home, { ...parts, module, reasons: [reason('MODULE_NOT_LOADED', message)] })
+    return targetOf(home, { ...parts, module, reasons: [notLoaded(spec, kind, module)] })
   }
   const where = module === undefined ? 'vmlinux or any loaded module' : module
   const wanted = moduleMatcher(module)
@@ -81,6 +80,12 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   })
 }
 
+function notLoaded(spec: ProbeSpec, kind: ProbeKind, module: string): Reason {
+  const later =
+    isTrampoline(kind) || isGlob(spec.function) ? '' : '; kprobe_events takes such a probe and waits for the module'
+  return reason('MODULE_NOT_LOADED', `specified module ${module} in probe ${spec.text} is not loaded${later}`)
+}
+
 /** A glob that matched nothing, or nothing that can be attached to. */
 export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTarget {
   const { context } = home
@@ -88,8 +93,7 @@ export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTar
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, module }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
-    const message = `specified module ${module} in probe ${spec.text} is not loaded`
-    return targetOf(home, { ...parts, reasons: [reason('MODULE_NOT_LOADED', message)] })
+    return targetOf(home, { ...parts, reasons: [notLoaded(spec, kind, module)] })
   }
   const why = rejected === 0 ? '' : `; ${rejected} functions have such a name but cannot be attached to`
   const message = `No matches for ${kind} ${module ?? '*'}:${spec.function}${why}`

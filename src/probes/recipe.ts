@@ -6,6 +6,7 @@ import type { ProbeContext } from './context.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { bpftraceLine, kprobeEventsLine, type LinePlace } from './lines.ts'
+import { functionOf } from './place.ts'
 import { verdictOf } from './reasons.ts'
 import { isReturn, isTrampoline, type ProbeKind } from './spec.ts'
 
@@ -82,15 +83,14 @@ export function recipeFor(context: ProbeContext, multi: boolean, place: RecipePl
 function hasKprobeEvent(context: ProbeContext, { kind, id, offset }: RecipePlace): boolean {
   if (!isTrampoline(kind)) return true
   if (kind === 'fmod_ret') return false
-  const { symbols } = context
-  const symbol = { id, name: symbols.nameOf(id), owner: symbols.ownerOf(id) }
+  const symbol = functionOf(context, id)
   return verdictOf(kprobeReasons(context, { symbol, offset, returns: isReturn(kind) })) !== 'no'
 }
 
 /** Whether a multi-link can take a function: it goes through ftrace (register_fprobe_ips). */
-export function fitsMulti({ facts }: ProbeContext, id: number, offset: number): boolean {
-  const { traceable } = facts
-  return offset === 0 && !isAbsence(traceable) && traceable.of(id) === 'yes'
+export function fitsMulti(context: ProbeContext, id: number, offset: number): boolean {
+  const { traceable } = context.facts
+  return offset === 0 && !isAbsence(traceable) && traceable.of(functionOf(context, id)) === 'yes'
 }
 
 /** Whether the kernel has kprobe multi-links; without fprobe bpf_kprobe_multi_link_attach gives EOPNOTSUPP. */

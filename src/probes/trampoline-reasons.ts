@@ -12,6 +12,7 @@ import type { TrampolineKind } from './spec.ts'
 /**
  * Why a trampoline cannot be attached (bpf_check_attach_target, register_fentry). Empty: it can.
  * @param func the FUNC to attach to, and @param id its symbol, if there is one of its @param name
+ * @param same how many functions of its module have the name
  */
 export function trampolineReasons(
   context: ProbeContext,
@@ -19,13 +20,14 @@ export function trampolineReasons(
   func: FuncRef,
   id: number | undefined,
   name: string,
+  same: number,
 ): readonly Reason[] {
   const module = func.set.name
   const general = context.trampolineObstacles
   if (verdictOf(general) === 'no') return general
   const misplaced = id === undefined ? NONE : placeReasons(context, { id, name, owner: module })
   if (misplaced.length > 0) return [...general, ...misplaced]
-  const hook = hookReason(context, module, id, name)
+  const hook = hookReason(context, module, id, name, same)
   const denied = deniedReason(kind, module, name)
   const prototype = prototypeReasons(context.facts, func, name)
   const modify = kind === 'fmod_ret' ? modifyReason(context, module, name) : undefined
@@ -36,14 +38,20 @@ export function trampolineReasons(
 }
 
 /** Why ftrace cannot call the trampoline, or why that is not known. */
-function hookReason(context: ProbeContext, module: string, id: number | undefined, name: string): Reason | undefined {
+function hookReason(
+  context: ProbeContext,
+  module: string,
+  id: number | undefined,
+  name: string,
+  same: number,
+): Reason | undefined {
   if (id === undefined) {
     const what = `The address of function ${name} cannot be found`
     return reason('BTF_NO_ADDRESS', `${what}: ${module} has no symbol of that name`)
   }
   const { traceable } = context.facts
   if (isAbsence(traceable)) return context.missing.traceable
-  switch (traceable.of(id)) {
+  switch (traceable.of({ id, name, owner: module }, same)) {
     case 'yes':
       return undefined
     case 'which':

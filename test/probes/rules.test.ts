@@ -99,6 +99,24 @@ describe('prototypes that a trampoline cannot pass on', () => {
     expect(codes(on(release, arch), `kprobe:${name}`)).toEqual([])
   })
 
+  test('bpftrace has no attach point for what it leaves out', () => {
+    const rcu = new BtfBuilder()
+    rcu.func('rcu_core', rcu.proto(0, []))
+    const made = kernel(['ffffffff81001000 T rcu_core'], { types: { vmlinux: rcu } })
+    const [fentry] = targets(made, 'fentry:rcu_core')
+    expect(fentry).toMatchObject({
+      verdict: 'ok',
+      attach: { bpftrace: undefined, kprobeEvents: 'p:kerndex/rcu_core rcu_core' },
+    })
+    expect(targets(made, 'kprobe:rcu_core')[0]!.attach!.bpftrace).toBe('kprobe:rcu_core')
+    // No offset behind a kretprobe, even where it still is the entry.
+    const entry = { ...made, facts: { ...made.facts, available_filter_functions_addrs: 'ffffffff81001004 rcu_core\n' } }
+    expect(targets(entry, 'kretprobe:rcu_core+4')[0]).toMatchObject({
+      verdict: 'ok',
+      attach: { bpftrace: undefined, kprobeEvents: 'r:kerndex/rcu_core_4_ret rcu_core+4' },
+    })
+  })
+
   test('bpftrace attaches to six arguments at most', () => {
     const [six] = targets(on('6.12.0'), 'fentry:six')
     const [seven] = targets(on('6.12.0'), 'fentry:seven')

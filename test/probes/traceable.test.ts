@@ -2,12 +2,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FilterSites } from '../../src/probes/filter-sites.ts'
-import { TraceableFunctions } from '../../src/probes/traceable.ts'
+import { TraceableByName, TraceableBySite, type TraceableFunctions } from '../../src/probes/traceable.ts'
+import type { KernelSymbol } from '../../src/symbols/symbol.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
 import { tableOf } from '../symbols/build-table.ts'
 import { DEBIAN, plainLines } from './fixtures.ts'
 
-const byNames = (symbols: ReturnType<typeof tableOf>, text: string) =>
-  TraceableFunctions.fromNames(symbols, Buffer.from(text, 'utf8'))
+const byNames = (symbols: SymbolTable, text: string) =>
+  new TraceableByName(symbols, Buffer.from(text, 'utf8'), (name, owner) =>
+    symbols
+      .named(name, { owner })
+      .filter(({ type }) => /[tTwW]/.test(type))
+      .map(({ id }) => id),
+  )
+const said = (traceable: TraceableFunctions, { id, name, owner }: KernelSymbol) => traceable.of({ id, name, owner })
 
 describe('the list of Debian 6.1', () => {
   const table = tableOf(DEBIAN.kallsyms)
@@ -24,7 +32,7 @@ describe('the list of Debian 6.1', () => {
     named.set(line, [...(named.get(line) ?? []), address])
     placed.set(`${module} ${address}`, [...(placed.get(`${module} ${address}`) ?? []), line])
   }
-  const answers = (address: bigint) => table.startingAt(address).map(({ id }) => traceable.of(id))
+  const answers = (address: bigint) => table.startingAt(address).map((each) => said(traceable, each))
 
   test('every function whose name is its own is traceable exactly if it, or an alias, is listed', () => {
     const wrong = functions.filter(({ name, module, address }) => {
@@ -32,7 +40,7 @@ describe('the list of Debian 6.1', () => {
       if (aliases.some((line) => (named.get(line)?.length ?? 0) > 1)) return false
       const expected = aliases.some((line) => listed.has(line)) ? 'yes' : 'no'
       const own = table.named(name, { owner: module }).find((each) => each.address === address)
-      return traceable.of(own!.id) !== expected
+      return said(traceable, own!) !== expected
     })
     expect(wrong).toEqual([])
   })
@@ -90,15 +98,17 @@ describe('lists made up', () => {
       table,
       'foo\ngröße\ndatum\nmissing\n\nfoo [m]\n__ftrace_invalid_address___32 [m]\nlast [n]',
     )
-    const found = [...table].filter(({ id }) => traceable.of(id) === 'yes').map(({ owner, name }) => `${owner}:${name}`)
+    const found = [...table]
+      .filter((each) => each.type === 't' && said(traceable, each) === 'yes')
+      .map(({ owner, name }) => `${owner}:${name}`)
     expect(found).toEqual(['vmlinux:foo', 'vmlinux:größe', 'm:foo', 'n:last'])
     const none = byNames(table, '')
-    expect([...table].some(({ id }) => none.of(id) !== 'no')).toBe(false)
+    expect([...table].some((each) => said(none, each) !== 'no')).toBe(false)
   })
 
   test('a list in another order is not relied on for more than it says', () => {
     const table = tableOf(['a', 'x', 'b', 'x', 'c'].map((name, i) => `${at(i)} t ${name}\n`).join(''))
-    const answers = (text: string) => [...table].map(({ id }) => byNames(table, text).of(id))
+    const answers = (text: string) => [...table].map((each) => said(byNames(table, text), each))
     expect(answers('a\nx\nb\nc\n')).toEqual(['yes', 'yes', 'yes', 'no', 'yes'])
     expect(answers('b\nx\nc\n')).toEqual(['no', 'no', 'yes', 'yes', 'yes'])
     expect(answers('c\nx\nb\na\n')).toEqual(['yes', 'which', 'yes', 'which', 'yes'])
@@ -123,10 +133,10 @@ describe('lists made up', () => {
         const traced = sites.filter((each) => each.traced)
         const table = tableOf(placed.map(({ name, place: own }) => `${at(own)} t ${name}\n`).join(''))
         const traceable = byNames(table, traced.map(({ name }) => `${name}\n`).join(''))
-        for (const { id, address } of table) {
-          const truth = traced.some(({ place: own }) => BigInt(`0x${at(own)}`) === address) ? 'yes' : 'no'
-          const said = traceable.of(id)
-          if (said !== 'which' && said !== truth) throw new Error(`${id}: ${said}, not ${truth}`)
+        for (const symbol of table) {
+          const truth = traced.some(({ place: own }) => BigInt(`0x${at(own)}`) === symbol.address) ? 'yes' : 'no'
+          const answer = said(traceable, symbol)
+          if (answer !== 'which' && answer !== truth) throw new Error(`${symbol.id}: ${answer}, not ${truth}`)
         }
       }),
       { numRuns: 1000 },
@@ -136,7 +146,7 @@ describe('lists made up', () => {
   test('sites settle what names leave open', () => {
     const table = tableOf(['a', 'x', 'b', 'x', 'c'].map((name, i) => `${at(i)} t ${name}\n`).join(''))
     const text = `${at(3).replace(/0$/, '4')} x\n${at(0)} a\n${at(2).replace(/0$/, 'c')} __ftrace_invalid_address___12\n`
-    const traceable = TraceableFunctions.fromSites(table, new FilterSites(Buffer.from(text)))
-    expect([...table].map(({ id }) => traceable.of(id))).toEqual(['yes', 'no', 'no', 'yes', 'no'])
+    const traceable = new TraceableBySite(table, new FilterSites(Buffer.from(text)))
+    expect([...table].map((each) => said(traceable, each))).toEqual(['yes', 'no', 'no', 'yes', 'no'])
   })
 })
