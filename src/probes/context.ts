@@ -6,6 +6,7 @@ import { encodeName } from '../core/bytes.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { type FactSource, HostFacts } from './facts.ts'
+import { isTextType } from './function-symbol.ts'
 import { MissingFacts } from './missing-facts.ts'
 import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
 import { type Reason, reason } from './reasons.ts'
@@ -161,10 +162,6 @@ export class ProbeContext {
 interface IdRange {
   readonly first: number
   readonly end: number
-}
-
-function isTextType(type: string): boolean {
-  return type === 't' || type === 'T' || type === 'w' || type === 'W'
 }
 
 /** Whether an owner is the kernel or a module, rather than code that the kernel made at run time. */

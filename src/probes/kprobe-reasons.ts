@@ -2,8 +2,9 @@
 
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
+import { type FunctionSymbol, functionOf } from './function-symbol.ts'
 import { atLeast, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
-import { type FunctionSymbol, functionOf, placeReasons } from './place.ts'
+import { placeReasons } from './place.ts'
 import { NONE, type Reason, reason, verdictOf } from './reasons.ts'
 
 /** A place for a kprobe or kretprobe. */

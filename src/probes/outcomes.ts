@@ -2,8 +2,9 @@
 
 import { isGlob } from '../core/glob.ts'
 import { type Home, targetOf } from './expansion.ts'
+import { functionOf } from './function-symbol.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
-import { functionOf, placeReasons } from './place.ts'
+import { placeReasons } from './place.ts'
 import { type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
 import type { ProbeTarget } from './target.ts'

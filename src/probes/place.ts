@@ -1,20 +1,9 @@
 // Whether a symbol is a function at all: the entry of one, in memory that is text.
 
 import type { ProbeContext } from './context.ts'
+import type { FunctionSymbol } from './function-symbol.ts'
 import { NONE, type Reason, reason } from './reasons.ts'
 import { notOffered } from './suffix.ts'
-
-/** A text symbol as judges need it: decoded once. */
-export interface FunctionSymbol {
-  readonly id: number
-  readonly name: string
-  readonly owner: string
-}
-
-/** The symbol of an id. */
-export function functionOf({ symbols }: ProbeContext, id: number): FunctionSymbol {
-  return { id, name: symbols.nameOf(id), owner: symbols.ownerOf(id) }
-}
 
 /** Why a symbol is no function that can be probed: not the entry of one, or not in memory that is text. */
 export function placeReasons(context: ProbeContext, { id, name, owner }: FunctionSymbol): readonly Reason[] {

@@ -3,10 +3,10 @@
 import { isAbsence } from '../sources/source.ts'
 import type { FunctionArgument } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
+import { functionOf } from './function-symbol.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { bpftraceLine, kprobeEventsLine, type LinePlace } from './lines.ts'
-import { functionOf } from './place.ts'
 import { verdictOf } from './reasons.ts'
 import { isReturn, isTrampoline, type ProbeKind } from './spec.ts'
 

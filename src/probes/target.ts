@@ -9,6 +9,7 @@ import { placeText, returnRegister } from './conventions.ts'
 import { type Candidate, candidateOf, type FuncRef, funcOf, trustIn, variantsBeside } from './describe.ts'
 import { type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
 import { type AttachRecipe, recipeFor } from './recipe.ts'
+import { siteOf } from './site.ts'
 import { isTrampoline, type ProbeKind } from './spec.ts'
 import { splitSuffix, type Trust } from './suffix.ts'
 
@@ -290,15 +291,7 @@ export class ProbeTarget {
   }
 
   get #site(): bigint | undefined {
-    const { symbolId: id } = this
-    const { symbols, facts } = this.#context
-    const { sites, architecture } = facts
-    if (id === undefined || sites === undefined) return undefined
-    const start = symbols.addressOf(id)
-    const site = sites.within(start, symbols.sizeOf(id))
-    if (site === undefined || isTrampoline(this.kind)) return site
-    const atEntry = this.offset === 0 || start + BigInt(this.offset) === site
-    return atEntry && architecture === 'x86_64' && site - start <= 4n ? site : undefined
+    return this.symbolId === undefined ? undefined : siteOf(this.#context, this.kind, this.symbolId, this.offset)
   }
 }
 
