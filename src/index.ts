@@ -55,14 +55,22 @@ export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load
 export type { Span, Work } from './load/timeline.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
 export type { Architecture } from './probes/conventions.ts'
-export type { AmbiguityPolicy } from './probes/expand.ts'
-export { type ArgumentGroup, attachAll, type PlanOptions, type ProbePlan, type SpecPlan } from './probes/plan.ts'
+export type { Candidate } from './probes/describe.ts'
+export type { AmbiguityPolicy } from './probes/expansion.ts'
+export {
+  type ArgumentGroup,
+  attachAll,
+  type MultiList,
+  type PlanOptions,
+  type ProbePlan,
+  type SpecPlan,
+} from './probes/plan.ts'
 export type { Probes } from './probes/probes.ts'
 export type { Reason, ReasonCode, Verdict, Warning, WarningCode } from './probes/reasons.ts'
 export type { AttachMethod, AttachRecipe } from './probes/recipe.ts'
 export { type AskedKind, type ProbeKind, type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
 export type { Trust } from './probes/suffix.ts'
-export type { Candidate, ProbeTarget, TargetArgument } from './probes/target.ts'
+export type { ProbeTarget, TargetArgument } from './probes/target.ts'
 export {
   type CacheOptions,
   DEFAULT_CAPACITY,

@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
 import type { SuffixCensus } from '../probes/census.ts'
-import type { AmbiguityPolicy } from '../probes/expand.ts'
+import type { AmbiguityPolicy } from '../probes/expansion.ts'
 import type { ProbePlan } from '../probes/plan.ts'
 import type { Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
@@ -172,18 +172,23 @@ function parameters(target: ProbeTarget): string {
 async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
   const shown = plan.specs.flatMap(({ targets, rejected }) => (options.rejected ? [...targets, ...rejected] : targets))
   const inFull = options.verbose === true || shown.length <= MOST_IN_FULL
+  // Which of them can share a probe: rows of one group, where arguments are used.
+  const groups = new Map(plan.groups.flatMap(({ signature, targets }) => targets.map((target) => [target, signature])))
   for (const target of shown) {
-    if (options.json) await writeJson(target)
+    if (options.json)
+      await writeJson(options.args === undefined ? target : { ...target.toJSON(), group: groups.get(target) ?? null })
     else await write(inFull ? inWords(target) : `${heading(target)}\n`)
   }
   if (!options.json) await write(summary(plan))
 }
 
 async function printMulti(plan: ProbePlan, json: boolean): Promise<void> {
-  const { symbols, addresses } = plan.multi
+  const { symbols, addresses, supported, leftOut } = plan.multi
   const hex = addresses.map(formatAddress)
-  if (json) await writeJson({ symbols: symbols ?? null, addresses: hex })
+  if (json) await writeJson({ symbols: symbols ?? null, addresses: hex, supported, leftOut })
   else for (const line of symbols ?? hex) await write(`${line}\n`)
+  if (leftOut > 0)
+    note(`${leftOut} targets are not in the list: a multi-link takes what ftrace surely can hook, at its entry`)
 }
 
 const COLOURS: Readonly<Record<Verdict, (text: string) => string>> = {
@@ -214,7 +219,8 @@ function inWords(target: ProbeTarget): string {
     const doubt = trusted === 'yes' ? '' : `  (trusted: ${trusted})`
     row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${name}: ${type}${doubt}`)
   }
-  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace)
+  const unsafe = attach?.method === 'address' ? '  (with --unsafe)' : ''
+  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace + unsafe)
   if (attach?.kprobeEvents !== undefined) row('kprobe_events', attach.kprobeEvents)
   return `${lines.join('\n')}\n`
 }

@@ -56,13 +56,24 @@ export function argumentsOf(set: TypeSet, funcId: number, architecture: Architec
   }))
 }
 
-/** The returned type of a FUNC in C, and whether it is a number or pointer, which one register holds. */
-export function returnedBy(set: TypeSet, funcId: number): { readonly type: string; readonly inRegister: boolean } {
+/** What a function returns. */
+export interface ReturnedValue {
+  /** In C. */
+  readonly type: string
+  /** It is a number or pointer that one register holds. */
+  readonly inRegister: boolean
+  /** How tracefs prints it; `none` where nothing is returned, undefined for what is no number or pointer. */
+  readonly format: string | undefined
+}
+
+/** What a FUNC returns. */
+export function returnedBy(set: TypeSet, funcId: number): ReturnedValue {
   const type = protoOf(set, funcId)?.returnType ?? 0
   const shape = type === 0 ? undefined : shapeOf(set, type)
   return {
     type: plainDeclarations(set).declare(type, ''),
     inRegister: shape !== undefined && shape.kind === 'integer' && shape.size <= 8,
+    format: skipModifiers(set, type) === 0 ? 'none' : formatOf(set, type),
   }
 }
 

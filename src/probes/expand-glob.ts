@@ -1,24 +1,23 @@
 // Globs over functions: everything that matches, each judged on its own.
 
+import type { TypeSet } from '../btf/type-set.ts'
 import { isGlob } from '../core/glob.ts'
+import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
-import type { ExpandSettings, Expansion } from './expand.ts'
+import { type Expansion, type Home, targetOf } from './expansion.ts'
 import { funcsMatching } from './funcs.ts'
-import { functionOf, kprobeReasons, traceable, trampolineReasons } from './judge.ts'
+import { functionOf } from './function-symbol.ts'
+import { kprobeReasons } from './kprobe-reasons.ts'
 import { idsMeant, inOrder } from './meant.ts'
-import { ambiguous, noMatch, targetOf } from './outcomes.ts'
+import { ambiguous, noMatch } from './outcomes.ts'
 import { isBetter } from './reasons.ts'
-import { isReturn, type ProbeSpec } from './spec.ts'
+import { isReturn, type ProbeSpec, type TrampolineKind } from './spec.ts'
 import { notOffered } from './suffix.ts'
-import type { ProbeTarget } from './target.ts'
-
-interface ExpandHome {
-  readonly context: ProbeContext
-  readonly settings: ExpandSettings
-}
+import { ProbeTarget, type TargetFamily } from './target.ts'
+import { trampolineReasons } from './trampoline-reasons.ts'
 
 /** What a specification with a glob for its function means. */
-export function expandGlob(home: ExpandHome, spec: ProbeSpec): Expansion {
+export function expandGlob(home: Home, spec: ProbeSpec): Expansion {
   const targets: ProbeTarget[] = []
   const rejected: ProbeTarget[] = []
   for (const target of globTargets(home, spec)) (target.verdict === 'no' ? rejected : targets).push(target)
@@ -26,7 +25,7 @@ export function expandGlob(home: ExpandHome, spec: ProbeSpec): Expansion {
   return { targets, rejected }
 }
 
-function globTargets(home: ExpandHome, spec: ProbeSpec): Iterable<ProbeTarget> {
+function globTargets(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
   switch (spec.kind) {
     case 'kprobe':
     case 'kretprobe':
@@ -40,70 +39,73 @@ function globTargets(home: ExpandHome, spec: ProbeSpec): Iterable<ProbeTarget> {
 }
 
 /** Of each function the trampoline, or the kprobe where that is better. */
-function globBest(home: ExpandHome, spec: ProbeSpec): Iterable<ProbeTarget> {
-  const returns = isReturn(spec.kind)
+function globBest(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
+  const [trampoline, kprobe] = isReturn(spec.kind) ? (['fexit', 'kretprobe'] as const) : (['fentry', 'kprobe'] as const)
   const best = new Map<number, ProbeTarget>()
-  for (const target of globKprobes(home, spec, returns ? 'kretprobe' : 'kprobe')) {
+  for (const target of globKprobes(home, spec, kprobe)) {
     if (target.symbolId !== undefined) best.set(target.symbolId, target)
   }
-  for (const target of globTrampolines(home, spec, returns ? 'fexit' : 'fentry')) {
+  for (const target of globTrampolines(home, spec, trampoline)) {
     const id = target.symbolId
     if (id === undefined) continue
-    const kprobe = best.get(id)
-    if (kprobe === undefined || !isBetter(kprobe.verdict, target.verdict)) best.set(id, target)
+    const other = best.get(id)
+    if (other === undefined || !isBetter(other.verdict, target.verdict)) best.set(id, target)
   }
   return best.values()
 }
 
-function* globKprobes(home: ExpandHome, spec: ProbeSpec, kind: 'kprobe' | 'kretprobe'): Generator<ProbeTarget> {
+function globKprobes(home: Home, spec: ProbeSpec, kind: 'kprobe' | 'kretprobe'): ProbeTarget[] {
   const { context } = home
   const returns = kind === 'kretprobe'
+  const family: TargetFamily = { ...home, spec: spec.text, kind, set: undefined }
+  const found: ProbeTarget[] = []
   for (const id of idsMeant(context, spec)) {
     const symbol = functionOf(context, id)
     if (notOffered(symbol.name) !== undefined) continue
-    yield targetOf(home, {
-      spec: spec.text,
-      kind,
-      function: symbol.name,
-      module: symbol.owner,
-      id,
-      reasons: kprobeReasons(context, { symbol, offset: 0, returns }),
-    })
+    const reasons = kprobeReasons(context, { symbol, offset: 0, returns })
+    found.push(new ProbeTarget(family, id, undefined, reasons))
   }
+  return found
 }
 
 /** The functions of the touched modules' BTF that match: a superset is found by name first, and filtered here. */
-function* globTrampolines(
-  home: ExpandHome,
-  spec: ProbeSpec,
-  kind: 'fentry' | 'fexit' | 'fmod_ret',
-): Generator<ProbeTarget> {
-  const { context, settings } = home
+function globTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind): ProbeTarget[] {
+  const { context } = home
+  const found: ProbeTarget[] = []
   context.typeSet('vmlinux')
   for (const module of inOrder(modulesTouched(context, spec))) {
     const set = context.typeSet(module)
     if ('code' in set) {
       // What it has can be traced, and whether it can be attached to nobody knows.
-      yield targetOf(home, { spec: spec.text, kind, function: spec.function, module, reasons: [set] })
+      found.push(targetOf(home, { spec: spec.text, kind, function: spec.function, module, reasons: [set] }))
+    } else addTrampolines(home, spec, kind, set, found)
+  }
+  return found
+}
+
+/** The functions of one type set that match. Looks their symbols up in bulk: vmlinux has tens of thousands. */
+function addTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind, set: TypeSet, found: ProbeTarget[]): void {
+  const { context, settings } = home
+  const { name: module } = set
+  const { ids: funcIds, names, repeated } = funcsMatching(set, spec.function)
+  const { starts, ids } = context.symbols.namedMany(names.packed())
+  const nameAt = names.strings()
+  const family: TargetFamily = { ...home, spec: spec.text, kind, set }
+  for (let i = 0; i < funcIds.length; i++) {
+    const funcId = funcIds[i]!
+    const name = nameAt(i)
+    let count = 0
+    let id: number | undefined
+    for (let k = starts[i]!; k < starts[i + 1]!; k++) {
+      if (context.isFunctionOf(ids[k]!, module) && count++ === 0) id = ids[k]
+    }
+    if (repeated.has(funcId) || (count > 1 && settings.ambiguous !== 'first')) {
+      found.push(ambiguous(home, spec, kind, context.functionsNamed(name, module), module, name))
       continue
     }
-    for (const { name, id: funcId, repeated } of funcsMatching(set, spec.function)) {
-      const ids = context.functionsNamed(name, module)
-      if (repeated || (ids.length > 1 && settings.ambiguous !== 'first')) {
-        yield ambiguous(home, spec, kind, ids, module, name)
-        continue
-      }
-      const id = ids[0]
-      yield targetOf(home, {
-        spec: spec.text,
-        kind,
-        function: name,
-        module,
-        id,
-        func: { set, id: funcId },
-        reasons: trampolineReasons(context, { kind, set, funcId, id, name, same: ids.length }),
-      })
-    }
+    const func = { set, id: funcId }
+    const reasons = trampolineReasons(context, kind, func, id, name, count)
+    found.push(new ProbeTarget(family, id, funcId, reasons))
   }
 }
 
@@ -111,12 +113,14 @@ function* globTrampolines(
 function modulesTouched(context: ProbeContext, spec: ProbeSpec): ReadonlySet<string> {
   const { module } = spec
   if (module !== undefined && !isGlob(module)) return new Set(context.isLoaded(module) ? [module] : [])
-  const { symbols } = context
+  const { symbols, facts } = context
+  const { traceable } = facts
   const touched = new Set<string>()
   for (const id of idsMeant(context, spec)) {
     if (touched.has(symbols.ownerOf(id))) continue
     const symbol = functionOf(context, id)
-    if (notOffered(symbol.name) === undefined && traceable(context, symbol) !== 'no') touched.add(symbol.owner)
+    if (notOffered(symbol.name) !== undefined) continue
+    if (isAbsence(traceable) || traceable.of(symbol) !== 'no') touched.add(symbol.owner)
   }
   return touched
 }

@@ -7,18 +7,27 @@ const NEWLINE = 0x0a
 const SEED = 0x811c9dc5 | 0
 const STEP = 0x01000193
 
+/** One line of the list. */
+export interface FilterLine {
+  /** Where it begins, in bytes. */
+  readonly at: number
+  readonly name: string
+  /** `vmlinux` for the core. */
+  readonly module: string
+}
+
 /** The traceable functions by name and module. */
 export class FilterFunctions {
   /** Number of lines. */
   readonly count: number
-  readonly #bytes: Uint8Array
+  readonly #text: Buffer
   /** Open addressing: start of a line + 1; 0 is empty. */
   readonly #slots: Uint32Array
   readonly #mask: number
 
   /** @param bytes the file's text */
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const { length } = bytes
     // A line has some 25 bytes, so that about half of the slots stay empty; a test holds lines of one byte.
     let slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, length / 12))))
@@ -49,7 +58,7 @@ export class FilterFunctions {
     let hash = SEED
     for (let i = 0; i < line.length; i++) {
       const unit = line.charCodeAt(i)
-      if (unit > 0x7f) return this.#rare(Buffer.from(line, 'utf8'))
+      if (unit > 0x7f) return this.#search(Buffer.from(line, 'utf8')).length
       hash = Math.imul(hash ^ unit, STEP)
     }
     let found = 0
@@ -59,14 +68,48 @@ export class FilterFunctions {
     return found
   }
 
+  /** Where the lines of that name and module begin, ascending. Searches the whole list. */
+  positions(name: string, module: string): number[] {
+    return this.#search(Buffer.from(module === 'vmlinux' ? name : `${name} [${module}]`, 'utf8'))
+  }
+
+  /** The lines before a position, the last first. */
+  *before(position: number): Generator<FilterLine> {
+    for (let end = position - 1; end > 0; ) {
+      const start = this.#text.lastIndexOf(NEWLINE, end - 1) + 1
+      if (start < end) yield this.#line(start, end)
+      end = start - 1
+    }
+  }
+
+  /** The lines behind the one at a position, the first first. */
+  *behind(position: number): Generator<FilterLine> {
+    let start = this.#endOf(position) + 1
+    while (start < this.#text.length) {
+      const end = this.#endOf(start)
+      if (start < end) yield this.#line(start, end)
+      start = end + 1
+    }
+  }
+
+  #endOf(start: number): number {
+    const end = this.#text.indexOf(NEWLINE, start)
+    return end < 0 ? this.#text.length : end
+  }
+
+  #line(start: number, end: number): FilterLine {
+    const [, name = '', module = 'vmlinux'] = /^(\S*)(?: \[(.+)\])?/.exec(this.#text.toString('utf8', start, end)) ?? []
+    return { at: start, name, module }
+  }
+
   /** The same lines in four times the room. */
   #widen(slots: Uint32Array) {
     const wider = new Uint32Array(slots.length * 4)
     for (const slot of slots) {
       if (slot === 0) continue
       let hash = SEED
-      for (let at = slot - 1; at < this.#bytes.length && this.#bytes[at] !== NEWLINE; at++) {
-        hash = Math.imul(hash ^ this.#bytes[at]!, STEP)
+      for (let at = slot - 1; at < this.#text.length && this.#text[at] !== NEWLINE; at++) {
+        hash = Math.imul(hash ^ this.#text[at]!, STEP)
       }
       insert(wider, slot, hash)
     }
@@ -74,20 +117,19 @@ export class FilterFunctions {
   }
 
   #equals(start: number, line: string): boolean {
-    const bytes = this.#bytes
+    const bytes = this.#text
     const end = start + line.length
     if (end > bytes.length || (end < bytes.length && bytes[end] !== NEWLINE)) return false
     for (let i = 0; i < line.length; i++) if (bytes[start + i] !== line.charCodeAt(i)) return false
     return true
   }
 
-  /** A name beyond ASCII: there is hardly any, so the text is searched. */
-  #rare(line: Buffer): number {
-    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
-    let found = 0
+  #search(line: Buffer): number[] {
+    const text = this.#text
+    const found: number[] = []
     for (let at = text.indexOf(line); at >= 0; at = text.indexOf(line, at + 1)) {
       const end = at + line.length
-      if ((at === 0 || text[at - 1] === NEWLINE) && (end === text.length || text[end] === NEWLINE)) found++
+      if ((at === 0 || text[at - 1] === NEWLINE) && (end === text.length || text[end] === NEWLINE)) found.push(at)
     }
     return found
   }

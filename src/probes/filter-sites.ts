@@ -2,9 +2,13 @@
 //
 // A site is where ftrace patches a function: its first byte, 4 bytes on behind an ENDBR64 or BTI, 8 with patchable
 // entries. So a site is found by the function that contains it, never by equality.
+//
+// A line whose name is `__ftrace_invalid_address___` and a number is no site of any function: it is left of a weak one that
+// was replaced, lies behind whatever precedes it, and cannot be hooked (FTRACE_INVALID_FUNCTION, kernel/trace/ftrace.c).
 
 /** Digits are not padded, and the lowest text of any kernel is at 1 MiB (s390x); fewer are no address but a word. */
 const LEAST_DIGITS = 5
+const INVALID = Buffer.from('__ftrace_invalid_address__')
 
 /** The sites, ascending. */
 export class FilterSites {
@@ -27,7 +31,7 @@ export class FilterSites {
         high = ((high << 4) | (low >>> 28)) >>> 0
         low = ((low << 4) | value) >>> 0
       }
-      if (digits >= LEAST_DIGITS && digits <= 16 && bytes[at] === 0x20) {
+      if (digits >= LEAST_DIGITS && digits <= 16 && bytes[at] === 0x20 && !startsWith(bytes, at + 1, INVALID)) {
         if (count === sites.length) {
           const wider = new BigUint64Array(sites.length * 2)
           wider.set(sites)
@@ -39,6 +43,11 @@ export class FilterSites {
       at++
     }
     this.#sites = sites.slice(0, count).sort()
+  }
+
+  /** All of them. */
+  get addresses(): BigUint64Array {
+    return this.#sites
   }
 
   get count(): number {
@@ -62,6 +71,11 @@ export class FilterSites {
     const site = this.#sites[from]
     return site !== undefined && site < start + BigInt(size) ? site : undefined
   }
+}
+
+function startsWith(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false
+  return true
 }
 
 function hexDigit(byte: number): number {

@@ -31,13 +31,21 @@ export const TRACING_DENIED: ReadonlySet<string> = new Set([
   '__rcu_read_unlock',
 ])
 
-/** Functions that never return, on which fexit and fmod_ret are refused (noreturn_deny, kernel/bpf/verifier.c). */
+/**
+ * Functions that never return, on which fexit and fmod_ret are refused (noreturn_deny, kernel/bpf/verifier.c, since 6.15).
+ * The kernel lists the system calls of x86 alone; those of other architectures return as little.
+ */
 export const NEVER_RETURN: ReadonlySet<string> = new Set([
   'do_exit',
   'do_group_exit',
   'kthread_complete_and_exit',
   'kthread_exit',
   'make_task_dead',
+  '__module_put_and_kthread_exit',
+  '__kunit_abort',
+  'kunit_try_catch_throw',
+  '__ia32_sys_exit',
+  '__ia32_sys_exit_group',
   '__x64_sys_exit',
   '__x64_sys_exit_group',
   '__arm64_sys_exit',
@@ -80,6 +88,8 @@ export const TRAMPOLINE_WORDS: Readonly<Record<Architecture, { readonly words: n
 
 /** Since when arguments may be structs (x86-64 first). */
 export const STRUCT_ARGUMENTS_SINCE: Since = [6, 1]
+/** Since when kprobes and kretprobes at the entry step over an ENDBR64 (arch_adjust_kprobe_addr, x86). */
+export const SKIPS_ENDBR_SINCE: Since = [5, 18]
 /** Since when functions of one name in several modules are told apart (bpf_check_attach_target). */
 export const MODULES_TOLD_APART_SINCE: Since = [6, 4]
 

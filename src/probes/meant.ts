@@ -2,7 +2,8 @@
 
 import { compileGlob, isGlob } from '../core/glob.ts'
 import { isKernelOrModule, type ProbeContext } from './context.ts'
-import { functionOf, placeReasons } from './judge.ts'
+import { functionOf } from './function-symbol.ts'
+import { placeReasons } from './place.ts'
 import type { ProbeSpec } from './spec.ts'
 import type { SuffixedSymbol } from './suffix-index.ts'
 

@@ -1,22 +1,13 @@
 // Targets that say why nothing is attached: a name that is several functions, that is not there, or that BTF leaves out.
 
 import { isGlob } from '../core/glob.ts'
-import type { ProbeContext } from './context.ts'
-import { functionOf, placeReasons } from './judge.ts'
+import { type Home, targetOf } from './expansion.ts'
+import { functionOf } from './function-symbol.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
+import { placeReasons } from './place.ts'
 import { type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
-import { ProbeTarget, type TargetParts, type TargetSettings } from './target.ts'
-
-/** What targets are made in: a kernel and what the caller asked for. */
-export interface Home {
-  readonly context: ProbeContext
-  readonly settings: TargetSettings
-}
-
-export function targetOf({ context, settings }: Home, parts: TargetParts): ProbeTarget {
-  return new ProbeTarget(context, settings, parts)
-}
+import type { ProbeTarget } from './target.ts'
 
 /** One name that is several functions, or several FUNCs, with all of them and the ways out. */
 export function ambiguous(
@@ -69,8 +60,7 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, offset: spec.offset }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
-    const message = `specified module ${module} in probe ${spec.text} is not loaded`
-    return targetOf(home, { ...parts, module, reasons: [reason('MODULE_NOT_LOADED', message)] })
+    return targetOf(home, { ...parts, module, reasons: [notLoaded(spec, kind, module)] })
   }
   const where = module === undefined ? 'vmlinux or any loaded module' : module
   const wanted = moduleMatcher(module)
@@ -91,6 +81,12 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   })
 }
 
+function notLoaded(spec: ProbeSpec, kind: ProbeKind, module: string): Reason {
+  const later =
+    isTrampoline(kind) || isGlob(spec.function) ? '' : '; kprobe_events takes such a probe and waits for the module'
+  return reason('MODULE_NOT_LOADED', `specified module ${module} in probe ${spec.text} is not loaded${later}`)
+}
+
 /** A glob that matched nothing, or nothing that can be attached to. */
 export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTarget {
   const { context } = home
@@ -98,8 +94,7 @@ export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTar
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, module }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
-    const message = `specified module ${module} in probe ${spec.text} is not loaded`
-    return targetOf(home, { ...parts, reasons: [reason('MODULE_NOT_LOADED', message)] })
+    return targetOf(home, { ...parts, reasons: [notLoaded(spec, kind, module)] })
   }
   const why = rejected === 0 ? '' : `; ${rejected} functions have such a name but cannot be attached to`
   const message = `No matches for ${kind} ${module ?? '*'}:${spec.function}${why}`

@@ -1,10 +1,12 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
 import type { ProbeContext } from './context.ts'
-import { type AmbiguityPolicy, Expander } from './expand.ts'
+import { expand } from './expand.ts'
+import type { AmbiguityPolicy } from './expansion.ts'
 import { type Reason, reason, type Verdict, type Warning } from './reasons.ts'
-import { type ProbeSpec, parseSpec } from './spec.ts'
-import type { ProbeTarget } from './target.ts'
+import { fitsMulti, hasMulti } from './recipe.ts'
+import { isTrampoline, type ProbeSpec, parseSpec } from './spec.ts'
+import type { ProbeTarget, TargetSettings } from './target.ts'
 
 /** What a plan depends on beside the specifications. */
 export interface PlanOptions {
@@ -39,6 +41,22 @@ export interface ArgumentGroup {
   readonly targets: readonly ProbeTarget[]
 }
 
+const NO_MULTI: Warning = {
+  code: 'NO_MULTI',
+  message: 'this kernel has no kprobe multi-links (CONFIG_FPROBE): attaching one gives EOPNOTSUPP, attach one by one',
+}
+
+/** The functions that one kprobe multi-link takes, each place once. */
+export interface MultiList {
+  /** Undefined where a name does not tell its function from others; addresses do always. */
+  readonly symbols: readonly string[] | undefined
+  readonly addresses: readonly bigint[]
+  /** How many of the plan's targets are none of them: trampolines, and what ftrace may not be able to hook. */
+  readonly leftOut: number
+  /** Whether the kernel has such links (CONFIG_FPROBE, since Linux 5.18). */
+  readonly supported: boolean
+}
+
 /** What to attach for all specifications. */
 export class ProbePlan {
   readonly specs: readonly SpecPlan[]
@@ -57,20 +75,19 @@ export class ProbePlan {
   readonly groups: readonly ArgumentGroup[]
   readonly #context: ProbeContext
 
-  constructor(context: ProbeContext, specs: readonly SpecPlan[], args: readonly string[] | undefined) {
+  constructor(context: ProbeContext, specs: readonly SpecPlan[], settings: TargetSettings) {
+    const { args, multi } = settings
     this.#context = context
     this.specs = specs
     this.targets = specs.flatMap(({ targets }) => targets.filter(({ isPlace }) => isPlace))
     const failed = specs.filter(({ verdict }) => verdict === 'no')
-    this.warnings =
-      specs.length > 1
-        ? failed.map(({ spec, targets }) => {
-            const why = targets[0]?.reasons.map(({ message }) => message).join('; ')
-            return { code: 'SKIPPED', message: `${spec.text} is skipped: ${why}` } as const
-          })
-        : []
+    const skipped = failed.map(({ spec, targets }): Warning => {
+      const why = targets[0]?.reasons.map(({ message }) => message).join('; ')
+      return { code: 'SKIPPED', message: `${spec.text} is skipped: ${why}` }
+    })
+    this.warnings = [...(specs.length > 1 ? skipped : []), ...(multi && !hasMulti(context) ? [NO_MULTI] : [])]
     this.groups = args === undefined || args.length === 0 ? [] : groupByArguments(this.targets, args)
-    const differing = this.groups.length > 1 ? disagreement(this.groups) : this.#lacking()
+    const differing = this.groups.length > 1 ? disagreement(this.groups) : args && this.#lacking()
     this.reasons =
       differing !== undefined
         ? [differing]
@@ -103,13 +120,23 @@ export class ProbePlan {
     return [...new Set(this.targets.flatMap(({ module }) => module ?? []))]
   }
 
-  /** What a kprobe multi-link takes: names where they are unambiguous, and addresses always. */
-  get multi(): { readonly symbols: readonly string[] | undefined; readonly addresses: readonly bigint[] } {
-    const able = this.targets.filter(({ attach }) => attach?.method === 'multi')
-    const unique = able.every(({ function: name }) => this.#context.symbols.named(name).length === 1)
+  /** What one kprobe multi-link takes of the plan's kprobes. */
+  get multi(): MultiList {
+    const { symbols } = this.#context
+    const able = new Map<bigint, string>()
+    let leftOut = 0
+    for (const { kind, symbolId: id, offset, address, function: name } of this.targets) {
+      const fits = !isTrampoline(kind) && id !== undefined && fitsMulti(this.#context, id, offset)
+      if (!fits || address === undefined) leftOut++
+      else if (!able.has(address)) able.set(address, name)
+    }
+    const names = [...able.values()]
+    const unique = names.every((name) => symbols.named(name).length === 1)
     return {
-      symbols: unique ? able.map(({ function: name }) => name) : undefined,
-      addresses: able.flatMap(({ address }) => address ?? []),
+      symbols: unique ? names : undefined,
+      addresses: [...able.keys()],
+      leftOut,
+      supported: hasMulti(this.#context),
     }
   }
 
@@ -125,16 +152,16 @@ export class ProbePlan {
 export function makePlan(context: ProbeContext, specs: readonly string[], options: PlanOptions = {}): ProbePlan {
   const parsed = specs.map(parseSpec)
   const { looseSuffix = false, ambiguous = 'error', args, multi = false } = options
-  const expander = new Expander(context, { looseSuffix, ambiguous, args, multi })
+  const home = { context, settings: { looseSuffix, ambiguous, args, multi } }
   const plans = parsed.map((spec) => {
-    const { targets, rejected } = expander.expand(spec)
+    const { targets, rejected } = expand(home, spec)
     const checked = args === undefined ? targets : targets.map((target) => withArguments(target, args))
     const verdicts = new Set(checked.map(({ verdict }) => verdict))
     const verdict: Verdict =
       verdicts.has('ok') || verdicts.has('unknown') ? (verdicts.has('unknown') ? 'unknown' : 'ok') : 'no'
     return { spec, verdict, targets: checked, rejected }
   })
-  return new ProbePlan(context, plans, args)
+  return new ProbePlan(context, plans, home.settings)
 }
 
 /** The target, refused if an argument that the probe uses is not there. */

@@ -62,6 +62,7 @@ export type WarningCode =
   | 'FIRST_OF_SEVERAL'
   | 'FENTRY_NOT_POSSIBLE'
   | 'SKIPPED'
+  | 'NO_MULTI'
 
 export interface Warning {
   readonly code: WarningCode
@@ -72,7 +73,7 @@ export interface Warning {
 export const NONE: readonly Reason[] = Object.freeze([])
 
 export function reason(code: ReasonCode, message: string): Reason {
-  return Object.freeze({ code, message })
+  return { code, message }
 }
 
 /** The verdict that reasons add up to: one refusal is enough for `no`, one missing fact for `unknown`. */

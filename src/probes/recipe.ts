@@ -1,10 +1,14 @@
-// How to attach what a plan found: by name, by module and name, by address, or many at once; and the same as lines that
-// bpftrace and tracefs take.
+// How to attach to a place: by name, by module and name, by address, or many at once; what that takes of a kernel's table.
 
-import { formatAddress } from '../core/address.ts'
+import { isAbsence } from '../sources/source.ts'
 import type { FunctionArgument } from './arguments.ts'
-import { type Architecture, fetchText } from './conventions.ts'
-import type { ProbeKind } from './spec.ts'
+import type { ProbeContext } from './context.ts'
+import { functionOf } from './function-symbol.ts'
+import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
+import { kprobeReasons } from './kprobe-reasons.ts'
+import { bpftraceLine, kprobeEventsLine, type LinePlace } from './lines.ts'
+import { verdictOf } from './reasons.ts'
+import { isReturn, isTrampoline, type ProbeKind } from './spec.ts'
 
 /** How the kernel is told which function is meant. */
 export type AttachMethod = 'name' | 'module:name' | 'address' | 'multi'
@@ -27,70 +31,78 @@ export interface AttachRecipe {
   readonly kprobeEvents: string | undefined
 }
 
-/** What lines are made from. */
-export interface LinePlace {
+/** What a recipe is made for. */
+export interface RecipePlace {
   readonly kind: ProbeKind
-  readonly method: AttachMethod
-  readonly symbol: string
-  readonly module: string
-  readonly address: bigint
+  readonly id: number
   readonly offset: number
+  /** Its address was asked for, or is the only thing that tells it apart. */
+  readonly byAddress: boolean
+  readonly btf: { readonly module: string; readonly id: number } | undefined
+  /** All arguments as BTF declares them. */
+  readonly declared: readonly FunctionArgument[]
+  /** Those that a line may fetch. */
+  readonly fetched: readonly FunctionArgument[]
+  /** How tracefs prints what is returned; `none` for a function that returns nothing, undefined where it is not known. */
+  readonly returned: string | undefined
 }
 
-/** Longest name of a trace event (MAX_EVENT_NAME_LEN, kernel/trace/trace_probe.h). */
-const LONGEST_EVENT = 63
-/** Most arguments of a trace event (MAX_TRACE_ARGS). */
-const MOST_FETCHED = 128
-const GROUP = 'kerndex'
-
-/** The attach point in bpftrace's words. */
-export function bpftraceLine({ kind, method, symbol, module, address, offset }: LinePlace): string | undefined {
-  switch (kind) {
-    case 'fmod_ret':
-      return undefined
-    case 'fentry':
-    case 'fexit':
-      return `${kind}:${module}:${symbol}`
-    default:
-      if (method === 'address')
-        return offset === 0 || kind === 'kprobe' ? `${kind}:${formatAddress(address)}` : undefined
-      return `${kind}:${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
+/** How to attach there. */
+export function recipeFor(context: ProbeContext, multi: boolean, place: RecipePlace): AttachRecipe {
+  const { kind, id, offset } = place
+  const { symbols } = context
+  const symbol = symbols.nameOf(id)
+  const module = symbols.ownerOf(id)
+  const trampoline = isTrampoline(kind)
+  const byKprobe = place.byAddress ? 'address' : methodFor(context, module, symbol)
+  const method = trampoline
+    ? module === 'vmlinux'
+      ? 'name'
+      : 'module:name'
+    : multi && fitsMulti(context, id, offset) && hasMulti(context)
+      ? 'multi'
+      : byKprobe
+  const address = symbols.addressOf(id) + BigInt(offset)
+  const line: LinePlace = { kind, method, symbol, module, address, offset }
+  const tooMany = trampoline && place.declared.length > MOST_BPFTRACE_ARGUMENTS
+  return {
+    method,
+    symbol,
+    module,
+    address,
+    offset,
+    btf: trampoline ? place.btf : undefined,
+    bpftrace: tooMany ? undefined : bpftraceLine(line),
+    kprobeEvents: hasKprobeEvent(context, place)
+      ? kprobeEventsLine({ ...line, method: byKprobe }, place.fetched, place.returned, context.facts.architecture)
+      : undefined,
   }
 }
 
-/**
- * The line for kprobe_events (Documentation/trace/kprobetrace.rst): `p:kerndex/vfs_read vfs_read file=%di:x64`.
- * @param fetched the arguments to record; those that are not one register or stack slot are left out
- */
-export function kprobeEventsLine(
-  { kind, method, symbol, module, address, offset }: LinePlace,
-  fetched: readonly FunctionArgument[],
-  architecture: Architecture | undefined,
-): string {
-  const returns = kind === 'kretprobe' || kind === 'fexit'
-  const target =
-    method === 'address'
-      ? formatAddress(address)
-      : `${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
-  const ending = `${method === 'address' ? `_${address.toString(16)}` : offset === 0 ? '' : `_${offset}`}${returns ? '_ret' : ''}`
-  const plain = symbol.replace(/[^A-Za-z0-9_]/g, '_').slice(0, LONGEST_EVENT - ending.length)
-  const event = /^\d/.test(plain) ? `_${plain.slice(1)}${ending}` : plain + ending
-  const pieces = [`${returns ? 'r' : 'p'}:${GROUP}/${event}`, target]
-  if (returns) pieces.push('ret=$retval')
-  else if (architecture !== undefined) pieces.push(...fetches(fetched, architecture))
-  return pieces.join(' ')
+/** Whether a kprobe can sit there too: fentry and fexit have a line for kprobe_events that does the same. */
+function hasKprobeEvent(context: ProbeContext, { kind, id, offset }: RecipePlace): boolean {
+  if (!isTrampoline(kind)) return true
+  if (kind === 'fmod_ret') return false
+  const symbol = functionOf(context, id)
+  return verdictOf(kprobeReasons(context, { symbol, offset, returns: isReturn(kind) })) !== 'no'
 }
 
-function fetches(fetched: readonly FunctionArgument[], architecture: Architecture): string[] {
-  const names = new Set<string>()
-  const pieces: string[] = []
-  fetched.slice(0, MOST_FETCHED).forEach(({ name, place, format }, i) => {
-    const where = place === undefined || format === undefined ? undefined : fetchText(architecture, place)
-    if (where === undefined) return
-    const label = /^[A-Za-z_]\w*$/.test(name) && !names.has(name) ? name : `arg${i + 1}`
-    names.add(label)
-    // What is passed by reference is an address there, whatever it points to.
-    pieces.push(`${label}=${where}:${place?.indirect === true ? 'x64' : format}`)
-  })
-  return pieces
+/** Whether a multi-link can take a function: it goes through ftrace (register_fprobe_ips). */
+export function fitsMulti(context: ProbeContext, id: number, offset: number): boolean {
+  const { traceable } = context.facts
+  return offset === 0 && !isAbsence(traceable) && traceable.of(functionOf(context, id)) === 'yes'
+}
+
+/** Whether the kernel has kprobe multi-links; without fprobe bpf_kprobe_multi_link_attach gives EOPNOTSUPP. */
+export function hasMulti({ facts }: ProbeContext): boolean {
+  return !facts.lacks('register_fprobe_ips', 'CONFIG_FPROBE')
+}
+
+/** The first way to name a function to kprobes that no other symbol shares; the kernel counts symbols of every type. */
+function methodFor(context: ProbeContext, module: string, symbol: string): 'name' | 'module:name' | 'address' {
+  const { data, owners } = context.leftOut
+  if (data > 0) return 'address'
+  if (owners === 0 && context.countNamed(symbol) === 1) return 'name'
+  if (module !== 'vmlinux' && context.countNamed(symbol, module) === 1) return 'module:name'
+  return 'address'
 }

@@ -9,8 +9,11 @@
 import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
 
+/** What BPF trampolines are attached as. */
+export type TrampolineKind = 'fentry' | 'fexit' | 'fmod_ret'
+
 /** What can be attached. */
-export type ProbeKind = 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'fmod_ret'
+export type ProbeKind = 'kprobe' | 'kretprobe' | TrampolineKind
 
 /** What can be asked for: a kind, or the best there is at a function's entry or return. */
 export type AskedKind = ProbeKind | 'entry' | 'return'
@@ -64,7 +67,7 @@ const LONGEST_NAME = 511
 const MOST_OFFSET = 0x7fff_ffff
 
 /** Whether a kind's probes can only sit at a whole function, found by name. */
-export function isTrampoline(kind: AskedKind): boolean {
+export function isTrampoline(kind: AskedKind): kind is TrampolineKind {
   return kind === 'fentry' || kind === 'fexit' || kind === 'fmod_ret'
 }
 
@@ -102,7 +105,14 @@ export function parseSpec(text: string): ProbeSpec {
   if (colon >= 0) {
     const third = text.indexOf(':', colon + 1)
     if (third >= 0) throw new SpecError(text, third + 1, 'no third ":": a specification is kind:module:function')
-    module = readName(text, at, colon, 'a module name', /[A-Za-z0-9_]/)
+    module = readName(
+      text,
+      at,
+      colon,
+      'a module name',
+      /[A-Za-z0-9_]/,
+      '"_": the kernel has it in place of "-" in the names of modules',
+    )
     at = colon + 1
   }
 
@@ -111,7 +121,14 @@ export function parseSpec(text: string): ProbeSpec {
 
   const plus = indexOutsideClass(text, '+', at)
   const end = plus < 0 ? text.length : plus
-  const name = readName(text, at, end, 'a function name', /[A-Za-z0-9_.$@]/)
+  const name = readName(
+    text,
+    at,
+    end,
+    'a function name',
+    /[A-Za-z0-9_.$@]/,
+    'the end, or "+": offsets are never negative',
+  )
   const offset = plus < 0 ? 0 : readOffset(text, plus, kind, name)
   return { text, kind, module, function: name, offset, address: undefined }
 }
@@ -128,7 +145,8 @@ function readAddress(text: string, at: number, module: string | undefined, kind:
   return BigInt(`0x${digits}`)
 }
 
-function readName(text: string, from: number, to: number, what: string, allowed: RegExp): string {
+/** @param dash what is expected in place of a `-` */
+function readName(text: string, from: number, to: number, what: string, allowed: RegExp, dash: string): string {
   if (from === to) throw new SpecError(text, from + 1, what)
   for (let i = from; i < to; i++) {
     const char = text[i]!
@@ -136,17 +154,29 @@ function readName(text: string, from: number, to: number, what: string, allowed:
     if (char === '[') {
       const close = text.indexOf(']', /[!^]/.test(text[i + 1] ?? '') ? i + 3 : i + 2)
       if (close < 0 || close >= to) throw new SpecError(text, i + 1, 'a "]" for this "["', '"[" alone')
+      checkRanges(text, i + 1, close)
       i = close
       continue
     }
     // Names beyond ASCII exist where tables are made by others than the kernel's build.
     if (!allowed.test(char) && char <= '\x7f') {
-      const hint = char === '-' ? `${what}, or "+": offsets are never negative` : `a character of ${what}`
-      throw new SpecError(text, i + 1, hint)
+      throw new SpecError(text, i + 1, char === '-' ? dash : `a character of ${what}`)
     }
   }
   if (to - from > LONGEST_NAME) throw new SpecError(text, from + 1, `${what} of at most ${LONGEST_NAME} characters`)
   return text.slice(from, to)
+}
+
+/** A range whose end is below its start matches nothing, which nobody means. */
+function checkRanges(text: string, from: number, to: number): void {
+  const first = /[!^]/.test(text[from] ?? '') ? from + 1 : from
+  for (let i = first + 1; i + 1 < to; i++) {
+    if (text[i] !== '-') continue
+    if (text[i - 1]! > text[i + 1]!) {
+      throw new SpecError(text, i + 2, `a character from ${JSON.stringify(text[i - 1])} on: the range is empty`)
+    }
+    i++
+  }
 }
 
 function readOffset(text: string, plus: number, kind: AskedKind, name: string): number {

@@ -126,8 +126,15 @@ describe('probe plan', () => {
     const differing = await run(['plan', '--args', 'buf', 'kprobe:vfs_read', 'kprobe:bridge:flush_store'])
     expect(differing.exit).toBe(1)
     expect(differing.err).toContain('cannot share a probe')
+    const shared = await run(['plan', '--json', '--args', 'buf', 'kprobe:vfs_read', 'kprobe:bridge:flush_store'])
+    expect(rows(shared.out).map(({ verdict, group }) => [verdict, group])).toEqual([
+      ['ok', 'buf: char * @ rsi'],
+      ['ok', 'buf: const char * @ rdx'],
+    ])
     const multi = await run(['plan', '--kprobe-multi', '--json', 'kprobe:vfs_rea*'])
-    expect(rows(multi.out)).toMatchObject([{ symbols: ['vfs_readv', 'vfs_read', 'vfs_readlink'] }])
+    // This kernel has CONFIG_FPROBE off.
+    expect(rows(multi.out)).toMatchObject([{ symbols: ['vfs_readv', 'vfs_read', 'vfs_readlink'], supported: false }])
+    expect(multi.err).toContain('no kprobe multi-links')
   })
 
   test('a specification that cannot be read is wrong usage, with its column', async () => {

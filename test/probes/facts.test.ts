@@ -1,63 +1,19 @@
-// The host's lists: traceable functions by name and by site, and the kprobe blacklist.
+// The host's lists: the sites of traceable functions, and the kprobe blacklist.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Blacklist } from '../../src/probes/blacklist.ts'
-import { FilterFunctions } from '../../src/probes/filter-functions.ts'
 import { FilterSites } from '../../src/probes/filter-sites.ts'
 import { DEBIAN, plainLines } from './fixtures.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'utf8')
 
-describe('available_filter_functions', () => {
-  test('agrees with counting the lines of a real list', () => {
-    const filter = new FilterFunctions(bytes(DEBIAN.filter))
-    const counts = new Map<string, number>()
-    const lines = DEBIAN.filter.split('\n').filter(Boolean)
-    for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1)
-    expect(filter.count).toBe(lines.length)
-    for (const [line, count] of counts) {
-      const [, name, module] = /^(\S+)(?: \[(.+)\])?$/.exec(line)!
-      if (filter.occurrences(name!, module ?? 'vmlinux') !== count) throw new Error(line)
-    }
-    // Every other function of the kernel is not in it.
-    for (const { name, module } of plainLines(DEBIAN.kallsyms)) {
-      const line = module === 'vmlinux' ? name : `${name} [${module}]`
-      if (filter.occurrences(name, module) !== (counts.get(line) ?? 0)) throw new Error(line)
-    }
-  })
-
-  test('module, prefix and end of the text matter', () => {
-    const filter = new FilterFunctions(bytes('foo\nfoo [m]\nfoobar\nbar\nbar\n\ngröße\nlast [n]'))
-    expect(filter.count).toBe(7)
-    const asked: [string, string, number][] = [
-      ['foo', 'vmlinux', 1],
-      ['foo', 'm', 1],
-      ['foo', 'n', 0],
-      ['fo', 'vmlinux', 0],
-      ['foob', 'vmlinux', 0],
-      ['bar', 'vmlinux', 2],
-      ['größe', 'vmlinux', 1],
-      ['größ', 'vmlinux', 0],
-      ['last', 'n', 1],
-      ['last', 'vmlinux', 0],
-      ['', 'vmlinux', 0],
-    ]
-    for (const [name, module, count] of asked) expect(filter.occurrences(name, module), `${module}:${name}`).toBe(count)
-    expect(new FilterFunctions(bytes('')).count).toBe(0)
-  })
-
-  test('grows for lines shorter than it expects', () => {
-    const names = Array.from({ length: 5000 }, (_, i) => i.toString(36))
-    const filter = new FilterFunctions(bytes(names.join('\n')))
-    expect(names.filter((name) => filter.occurrences(name, 'vmlinux') !== 1)).toEqual([])
-    expect(filter.occurrences('zzzz', 'vmlinux')).toBe(0)
-  })
-})
-
 describe('available_filter_functions_addrs', () => {
   test('finds the site that a function contains, wherever in it', () => {
     const sites = new FilterSites(
-      bytes('ffffffff81000004 a\nffffffff81000010 b\n0xffffffff81000028 c [m]\nbad line\n\n'),
+      bytes(
+        'ffffffff81000004 a\nffffffff81000010 b\n0xffffffff81000028 c [m]\nbad line\n\n' +
+          'ffffffff81000034 __ftrace_invalid_address___20\nffffffff81000036 __ftrace_invalid_address___22 [m]\n',
+      ),
     )
     expect(sites.count).toBe(3)
     expect(sites.hidden).toBe(false)

@@ -99,6 +99,24 @@ describe('prototypes that a trampoline cannot pass on', () => {
     expect(codes(on(release, arch), `kprobe:${name}`)).toEqual([])
   })
 
+  test('bpftrace has no attach point for what it leaves out', () => {
+    const rcu = new BtfBuilder()
+    rcu.func('rcu_core', rcu.proto(0, []))
+    const made = kernel(['ffffffff81001000 T rcu_core'], { types: { vmlinux: rcu } })
+    const [fentry] = targets(made, 'fentry:rcu_core')
+    expect(fentry).toMatchObject({
+      verdict: 'ok',
+      attach: { bpftrace: undefined, kprobeEvents: 'p:kerndex/rcu_core rcu_core' },
+    })
+    expect(targets(made, 'kprobe:rcu_core')[0]!.attach!.bpftrace).toBe('kprobe:rcu_core')
+    // No offset behind a kretprobe, even where it still is the entry.
+    const entry = { ...made, facts: { ...made.facts, available_filter_functions_addrs: 'ffffffff81001004 rcu_core\n' } }
+    expect(targets(entry, 'kretprobe:rcu_core+4')[0]).toMatchObject({
+      verdict: 'ok',
+      attach: { bpftrace: undefined, kprobeEvents: 'r:kerndex/rcu_core_4_ret rcu_core+4' },
+    })
+  })
+
   test('bpftrace attaches to six arguments at most', () => {
     const [six] = targets(on('6.12.0'), 'fentry:six')
     const [seven] = targets(on('6.12.0'), 'fentry:seven')
@@ -293,14 +311,35 @@ describe('how kprobes are told which function', () => {
     expect(method('kprobe:one', { leftOut: { data: 0, owners: 3 } })).toEqual(['address'])
   })
 
-  test('many at once, by name where names suffice', () => {
+  test('many at once, by name where names suffice, each place once', () => {
     const plan = (spec: string) => probesOf(kernel(lines)).plan(spec, { multi: true, ambiguous: 'all' })
     expect(plan('kprobe:o*').multi).toEqual({
       symbols: ['one', 'own'],
       addresses: [0xffffffff81001000n, 0xffffffffc0001010n],
+      leftOut: 0,
+      supported: true,
     })
     expect(plan('kprobe:*').multi.symbols).toBeUndefined()
     expect(plan('kprobe:twice').multi.addresses).toEqual([0xffffffff81001010n, 0xffffffff81001020n])
+    expect(plan('kprobe:one+4').multi).toMatchObject({ symbols: [], leftOut: 1 })
+    const aliased = kernel(['ffffffff81001000 T first', 'ffffffff81001000 T second'])
+    expect(probesOf(aliased).plan('kprobe:[fs]*').multi).toMatchObject({
+      symbols: ['first'],
+      addresses: [0xffffffff81001000n],
+    })
+  })
+
+  test('a kernel without fprobe has no multi-links', () => {
+    const without = kernel(lines, { facts: { config: 'CONFIG_KPROBES=y\n# CONFIG_FPROBE is not set\n' } })
+    const plan = probesOf(without).plan('kprobe:o*', { multi: true })
+    expect(plan.multi).toMatchObject({ symbols: ['one', 'own'], supported: false })
+    expect(plan.warnings.map(({ code }) => code)).toEqual(['NO_MULTI'])
+    expect(plan.targets.map(({ attach }) => attach!.method)).toEqual(['name', 'name'])
+    expect(
+      probesOf(kernel(lines))
+        .plan('kprobe:o*', { multi: true })
+        .targets.map(({ attach }) => attach!.method),
+    ).toEqual(['multi', 'multi'])
   })
 })
 
@@ -405,16 +444,68 @@ test('notrace and blacklisted variants follow their base', () => {
   expect(codes(made, 'kprobe:alias_b')).toEqual([])
 })
 
-test('events have names that tracefs takes', () => {
-  const long = `f${'o'.repeat(100)}`
-  const made = kernel([`ffffffff81001000 T ${long}`, 'ffffffff81001100 t foo.isra.0', 'ffffffff81001110 t foo.isra.0'])
-  const line = (spec: string) => targets(made, spec, { ambiguous: 'all' }).map(({ attach }) => attach!.kprobeEvents)
-  expect(line(`kprobe:${long}`)).toEqual([`p:kerndex/f${'o'.repeat(62)} ${long}`])
-  expect(line(`kprobe:${long}+8`)[0]).toMatch(/^p:kerndex\/fo{60}_8 fo{100}\+8$/)
-  expect(line('kretprobe:foo.isra.0')).toEqual([
-    'r:kerndex/foo_isra_0_ffffffff81001100_ret 0xffffffff81001100 ret=$retval',
-    'r:kerndex/foo_isra_0_ffffffff81001110_ret 0xffffffff81001110 ret=$retval',
-  ])
+describe('lines for kprobe_events', () => {
+  const line = (made: MadeUp, spec: string) =>
+    targets(made, spec, { ambiguous: 'all' }).map(({ attach }) => attach!.kprobeEvents)
+
+  test('events have names that tracefs takes', () => {
+    const long = `f${'o'.repeat(100)}`
+    const made = kernel([`ffffffff81001000 T ${long}`, 'ffffffff81001100 t 9p_foo.isra.0'])
+    expect(line(made, `kprobe:${long}`)).toEqual([`p:kerndex/f${'o'.repeat(62)} ${long}`])
+    expect(line(made, `kprobe:${long}+8`)[0]).toMatch(/^p:kerndex\/fo{60}_8 fo{100}\+8$/)
+    expect(line(made, 'kretprobe:9p_foo.isra.0')).toEqual(['r:kerndex/_p_foo_isra_0_ret 9p_foo.isra.0 ret=$retval'])
+  })
+
+  test('a return that is given by address names the register: $retval is refused there', () => {
+    const lines = ['ffffffff81001100 t foo', 'ffffffff81001110 t foo']
+    const made = kernel(lines)
+    const returns = (symbols: string) => line({ ...made, symbols }, 'kretprobe:foo')
+    expect(returns(made.symbols)).toEqual([
+      'r:kerndex/foo_ffffffff81001100_ret 0xffffffff81001100 ret=%ax',
+      'r:kerndex/foo_ffffffff81001110_ret 0xffffffff81001110 ret=%ax',
+    ])
+    expect(returns(made.symbols.replace('__x64_sys_read', '__arm64_sys_read'))[0]).toMatch(/ ret=%x0$/)
+    // Without an architecture no register is known.
+    expect(returns(made.symbols.replace('__x64_sys_read', 'other'))[0]).toMatch(/ 0xffffffff81001100$/)
+  })
+
+  test('what is returned is printed as what it is', () => {
+    const btf = new BtfBuilder()
+    const int = btf.int('int', 4, 1)
+    btf.func('number', btf.proto(int, []))
+    btf.func('pointer', btf.proto(btf.ptr(0), []))
+    btf.func('nothing', btf.proto(0, []))
+    const names = ['number', 'pointer', 'nothing', 'unknown']
+    const made = kernel(
+      names.map((name, i) => `ffffffff8100${(0x1000 + i * 16).toString(16)} T ${name}`),
+      { types: { vmlinux: btf } },
+    )
+    expect(names.flatMap((name) => line(made, `kretprobe:${name}`))).toEqual([
+      'r:kerndex/number_ret number ret=$retval:s32',
+      'r:kerndex/pointer_ret pointer ret=$retval:x64',
+      'r:kerndex/nothing_ret nothing',
+      'r:kerndex/unknown_ret unknown ret=$retval',
+    ])
+  })
+
+  test('arguments have names that tracefs takes', () => {
+    const btf = new BtfBuilder()
+    const int = btf.int('int', 4, 1)
+    const names = ['', 'a'.repeat(32), 'b'.repeat(33), '__probe_ip', 'same', 'same', 'arg8', 'common_pid']
+    const params = names.map((name) => ({ name, type: int }))
+    btf.func('foo', btf.proto(int, params))
+    const made = kernel(['ffffffff81001000 T foo'], { types: { vmlinux: btf } })
+    expect(line(made, 'kprobe:foo')[0]!.split(' ').slice(2)).toEqual([
+      'arg1=%di:s32',
+      `${'a'.repeat(32)}=%si:s32`,
+      'arg3=%dx:s32',
+      'arg4=%cx:s32',
+      'same=%r8:s32',
+      'arg6=%r9:s32',
+      'arg8=$stack1:s32',
+      'arg8_=$stack2:s32',
+    ])
+  })
 })
 
 test('code that the kernel made at run time is not probed by name', () => {

@@ -1,0 +1,151 @@
+// What a host's own files say of its probes, each read when first asked for: lists of functions, configuration, lockdown.
+
+import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
+import type { SymbolTable } from '../symbols/table.ts'
+import { Blacklist } from './blacklist.ts'
+import type { Architecture } from './conventions.ts'
+import { FilterSites } from './filter-sites.ts'
+import { ARCHITECTURE_SYMBOLS, parseVersion, type Release } from './kernel-rules.ts'
+import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
+
+/** What facts are read from: a snapshot is one. */
+export interface FactSource {
+  readonly symbols: SymbolTable
+  readonly host: { readonly release: string | undefined; readonly source: string }
+  /** The bytes of one of the host's files, or why there are none. */
+  fact(name: FactFile): Uint8Array | Absence
+}
+
+/** How strictly the kernel is locked down (/sys/kernel/security/lockdown). */
+export type Lockdown = 'none' | 'integrity' | 'confidentiality'
+
+/** Symbols of which a table of the whole kernel has more: only then does a missing name mean anything. */
+const WHOLE_KERNEL = 10_000
+
+/** The facts of one host. */
+export class HostFacts {
+  readonly release: Release | undefined
+  readonly #source: FactSource
+  readonly #functionsNamed: (name: string, owner: string) => readonly number[]
+  #architecture: { readonly found: Architecture | undefined } | undefined
+  #clang: boolean | undefined
+  #traceable: TraceableFunctions | Absence | undefined
+  #sites: { readonly found: FilterSites | undefined } | undefined
+  #blacklist: Blacklist | Absence | undefined
+  #errorInjection: ReadonlySet<string> | Absence | undefined
+  #config: { readonly text: string | undefined } | undefined
+  readonly #options = new Map<string, boolean | undefined>()
+
+  /** @param functionsNamed ids of the text symbols of a name and owner */
+  constructor(source: FactSource, functionsNamed: (name: string, owner: string) => readonly number[]) {
+    this.#source = source
+    this.#functionsNamed = functionsNamed
+    this.release = parseVersion(source.host.release)
+  }
+
+  get architecture(): Architecture | undefined {
+    this.#architecture ??= { found: ARCHITECTURE_SYMBOLS.find(([name]) => this.#has(name))?.[1] }
+    return this.#architecture.found
+  }
+
+  /** The kernel was built with clang; false where nothing says so. */
+  get clang(): boolean {
+    this.#clang ??= /\bclang version\b/i.test(this.#text('version') ?? '')
+    return this.#clang
+  }
+
+  /** The functions that ftrace can hook, or why they are not known. */
+  get traceable(): TraceableFunctions | Absence {
+    this.#traceable ??= this.#findTraceable()
+    return this.#traceable
+  }
+
+  /** Their sites, where the kernel lists them and this reader may see them. */
+  get sites(): FilterSites | undefined {
+    if (this.#sites === undefined) {
+      const bytes = this.#source.fact('available_filter_functions_addrs')
+      const sites = isAbsence(bytes) ? undefined : new FilterSites(bytes)
+      this.#sites = { found: sites === undefined || sites.hidden || sites.count === 0 ? undefined : sites }
+    }
+    return this.#sites.found
+  }
+
+  get blacklist(): Blacklist | Absence {
+    if (this.#blacklist === undefined) {
+      const bytes = this.#source.fact('kprobes_blacklist')
+      this.#blacklist = isAbsence(bytes) ? bytes : new Blacklist(Buffer.from(bytes).toString('latin1'))
+    }
+    return this.#blacklist
+  }
+
+  /** Functions whose errors may be injected, as `module:name`; or why that is not known. */
+  get errorInjection(): ReadonlySet<string> | Absence {
+    if (this.#errorInjection === undefined) {
+      const bytes = this.#source.fact('error_injection_list')
+      this.#errorInjection = isAbsence(bytes) ? bytes : parseInjectionList(Buffer.from(bytes).toString('latin1'))
+    }
+    return this.#errorInjection
+  }
+
+  /** Kprobes were disarmed as a whole. */
+  get kprobesDisarmed(): boolean {
+    return this.#text('kprobes_enabled')?.trim() === '0'
+  }
+
+  /** Kprobes may sit on functions that ftrace cannot hook (CONFIG_KPROBE_EVENTS_ON_NOTRACE). */
+  get kprobesOnNotrace(): boolean {
+    return this.config('CONFIG_KPROBE_EVENTS_ON_NOTRACE') === true
+  }
+
+  /** `none` where nothing tells. */
+  get lockdown(): Lockdown {
+    const level = /\[(\w+)\]/.exec(this.#text('lockdown') ?? '')?.[1]
+    return level === 'integrity' || level === 'confidentiality' ? level : 'none'
+  }
+
+  /** Whether an option is built in or a module; undefined where the configuration is not known. */
+  config(option: string): boolean | undefined {
+    if (!this.#options.has(option)) {
+      this.#config ??= { text: this.#text('config') }
+      const { text } = this.#config
+      this.#options.set(option, text === undefined ? undefined : new RegExp(`^${option}=[ym]$`, 'm').test(text))
+    }
+    return this.#options.get(option)
+  }
+
+  /** Whether the kernel surely lacks something: its configuration says so, or a whole table has not the function. */
+  lacks(symbol: string, option: string): boolean {
+    if (this.#has(symbol)) return false
+    return this.#source.symbols.size > WHOLE_KERNEL || this.config(option) === false
+  }
+
+  #findTraceable(): TraceableFunctions | Absence {
+    const { symbols } = this.#source
+    if (this.sites !== undefined) return new TraceableBySite(symbols, this.sites)
+    const what = 'available_filter_functions'
+    const bytes = this.#source.fact(what)
+    if (isAbsence(bytes)) return bytes
+    // No kernel that has the file has it empty; a copy that failed is.
+    if (bytes.length === 0) return { what, reason: 'it is empty' }
+    return new TraceableByName(symbols, bytes, this.#functionsNamed)
+  }
+
+  #has(symbol: string): boolean {
+    return this.#source.symbols.named(symbol).length > 0
+  }
+
+  #text(name: FactFile): string | undefined {
+    const bytes = this.#source.fact(name)
+    return isAbsence(bytes) ? undefined : Buffer.from(bytes).toString('latin1')
+  }
+}
+
+/** Lines `name<tab>type`, with ` [module]` behind a module's name (lib/error-inject.c ei_seq_show). */
+function parseInjectionList(text: string): Set<string> {
+  const names = new Set<string>()
+  for (const line of text.split('\n')) {
+    const [, name, module] = /^(\S+)(?: \[([^\]]+)\])?\t/.exec(line) ?? []
+    if (name !== undefined) names.add(`${module ?? 'vmlinux'}:${name}`)
+  }
+  return names
+}

@@ -1,0 +1,75 @@
+// Reasons that name a fact which is missing and say how to get it; made once, because many targets share them.
+
+import { isAbsence } from '../sources/source.ts'
+import type { HostFacts } from './facts.ts'
+import { type Reason, reason, type UnknownCode } from './reasons.ts'
+
+const FILTER_HOW =
+  'read /sys/kernel/tracing/available_filter_functions as root (mount -t tracefs nodev /sys/kernel/tracing), or put a copy of it into the capture'
+const BLACKLIST_HOW =
+  'read /sys/kernel/debug/kprobes/blacklist as root (mount -t debugfs none /sys/kernel/debug), or put a copy of it into the capture as kprobes_blacklist'
+const INJECTION_HOW =
+  'read /sys/kernel/debug/error_injection/list as root, or put a copy of it into the capture as error_injection_list'
+
+/** The missing facts of one host. */
+export class MissingFacts {
+  readonly #facts: HostFacts
+  readonly #made = new Map<UnknownCode, Reason>()
+
+  constructor(facts: HostFacts) {
+    this.#facts = facts
+  }
+
+  /** No list of traceable functions. */
+  get traceable(): Reason {
+    const why = whyMissing(this.#facts.traceable)
+    return this.#once('UNKNOWN_TRACEABLE', () => `available_filter_functions is missing (${why}): ${FILTER_HOW}`)
+  }
+
+  /** Several functions of one name, of which the list has fewer. */
+  get whichTraceable(): Reason {
+    return this.#once('UNKNOWN_WHICH_TRACEABLE', () => {
+      const what =
+        'only some of the functions of this name can be traced, and available_filter_functions does not say which'
+      const how =
+        'available_filter_functions_addrs does (Linux 6.5 and later: read it as root, or copy it into the capture)'
+      return `${what}; ${how}, and on older kernels an attempt: one that cannot be traced is refused with EINVAL`
+    })
+  }
+
+  /** No kprobe blacklist. */
+  get blacklist(): Reason {
+    const why = whyMissing(this.#facts.blacklist)
+    return this.#once('UNKNOWN_BLACKLIST', () => `the kprobe blacklist is missing (${why}): ${BLACKLIST_HOW}`)
+  }
+
+  /** No list of functions whose errors may be injected. */
+  get errorInjection(): Reason {
+    const why = whyMissing(this.#facts.errorInjection)
+    return this.#once(
+      'UNKNOWN_ERROR_INJECTION',
+      () => `the list of functions whose errors may be injected is missing (${why}): ${INJECTION_HOW}`,
+    )
+  }
+
+  /** The kernel's code, which no file has. */
+  get instruction(): Reason {
+    return this.#once('UNKNOWN_INSTRUCTION', () => {
+      const what = 'whether an instruction begins there, and whether jump labels or static calls reserve it'
+      return `${what}, needs the kernel's code to tell: the kernel refuses what is wrong with EILSEQ or EINVAL`
+    })
+  }
+
+  #once(code: UnknownCode, message: () => string): Reason {
+    let made = this.#made.get(code)
+    if (made === undefined) {
+      made = reason(code, message())
+      this.#made.set(code, made)
+    }
+    return made
+  }
+}
+
+function whyMissing(fact: object): string {
+  return isAbsence(fact) ? fact.reason : ''
+}

@@ -1,0 +1,66 @@
+// What stands in the way of every probe of a kind on a host, whatever the function: features that the kernel was built
+// without, kprobes disarmed, lockdown.
+
+import type { HostFacts } from './facts.ts'
+import { atLeast, TRAMPOLINES_SINCE } from './kernel-rules.ts'
+import { type Reason, reason } from './reasons.ts'
+
+/** The kernel's version decides, and is not known. */
+export const RELEASE_UNKNOWN: Reason = reason(
+  'UNKNOWN_RELEASE',
+  "the kernel's release is not known, and with it the limits of its trampolines: put a copy of /proc/version into the capture",
+)
+
+/** What stands in the way of every kprobe on this host. */
+export function kprobeObstacles(facts: HostFacts): Reason[] {
+  if (facts.lacks('register_kprobe', 'CONFIG_KPROBES')) {
+    return [reason('KPROBES_OFF', 'the kernel was built without kprobes (CONFIG_KPROBES)')]
+  }
+  const reasons: Reason[] = []
+  // LOCKDOWN_KPROBES is asked about in __register_trace_kprobe (kernel/trace/trace_kprobe.c).
+  if (facts.lockdown === 'confidentiality') {
+    reasons.push(reason('LOCKDOWN', 'the kernel is locked down (confidentiality): kprobes are refused with EPERM'))
+  }
+  if (facts.lockdown === 'integrity') {
+    const what =
+      'the kernel is locked down (integrity): Linux itself refuses kprobes with EPERM only under confidentiality'
+    const who = 'kernels of distributions that draw the line earlier refuse them now'
+    reasons.push(reason('UNKNOWN_LOCKDOWN', `${what}, ${who}; attaching one tells, and fentry is not affected`))
+  }
+  if (facts.kprobesDisarmed) {
+    const how = 'write 1 to /sys/kernel/debug/kprobes/enabled'
+    reasons.push(reason('KPROBES_DISABLED', `kprobes are disarmed and would never fire: ${how}`))
+  }
+  return reasons
+}
+
+/** What stands in the way of every BPF trampoline on this host. */
+export function trampolineObstacles(facts: HostFacts): Reason[] {
+  if (facts.lacks('register_ftrace_direct', 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS')) {
+    const what = 'the kernel was built without direct calls from ftrace'
+    return [reason('FTRACE_OFF', `${what} (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)`)]
+  }
+  if (facts.lacks('bpf_trampoline_link_prog', 'CONFIG_BPF_JIT')) {
+    return [reason('NO_TRAMPOLINE', 'the kernel was built without BPF trampolines (CONFIG_BPF_JIT)')]
+  }
+  const { architecture, release, lockdown } = facts
+  const reasons: Reason[] = []
+  if (architecture === undefined) {
+    const what = 'no symbol tells the architecture, and with it whether BPF trampolines exist'
+    reasons.push(reason('UNKNOWN_ARCHITECTURE', what))
+  } else {
+    const [major, minor] = TRAMPOLINES_SINCE[architecture]
+    const able = atLeast(release, major, minor)
+    if (able === false) {
+      return [reason('NO_TRAMPOLINE', `BPF trampolines exist on ${architecture} since Linux ${major}.${minor}`)]
+    }
+    if (able === undefined) reasons.push(RELEASE_UNKNOWN)
+  }
+  // Attaching is not asked about; the helpers are (LOCKDOWN_BPF_READ_KERNEL, kernel/trace/bpf_trace.c).
+  if (lockdown === 'confidentiality') {
+    const what = 'the kernel is locked down (confidentiality): trampolines can be attached'
+    const but = 'but no program that calls a helper to read kernel memory is loaded'
+    reasons.push(reason('UNKNOWN_LOCKDOWN', `${what}, ${but}; loading it tells`))
+  }
+  return reasons
+}
