@@ -86,7 +86,8 @@ export class IndexView {
     if (this.sorted) return 0
     const shift = this.#shift
     const bucket = shift === 32 ? 0 : hash >>> shift
-    const end = this.#buckets[bucket + 1]!
+    // No further than there are entries, whatever a file's buckets say.
+    const end = Math.min(this.#buckets[bucket + 1]!, this.#entries.length)
     const ordinalBits = this.#ordinalBits
     const entries = this.#entries
     // With 32 bits for the ordinal there is no room for a tag, and every entry of the bucket is a candidate.

@@ -16,19 +16,22 @@ export interface Absence {
 }
 
 /** The optional files of a source, by their names in a capture. */
-export type FactFile =
-  | 'modules'
-  | 'module_sections'
-  | 'notes'
-  | 'version'
-  | 'boot_id'
-  | 'available_filter_functions'
-  | 'available_filter_functions_addrs'
-  | 'kprobes_blacklist'
-  | 'kprobes_enabled'
-  | 'error_injection_list'
-  | 'lockdown'
-  | 'config'
+export const FACT_FILES = [
+  'modules',
+  'module_sections',
+  'notes',
+  'version',
+  'boot_id',
+  'available_filter_functions',
+  'available_filter_functions_addrs',
+  'kprobes_blacklist',
+  'kprobes_enabled',
+  'error_injection_list',
+  'lockdown',
+  'config',
+] as const
+
+export type FactFile = (typeof FACT_FILES)[number]
 
 /** What the planner of probes asks of a host, beside its symbols and types. */
 export const PROBE_FACTS = [

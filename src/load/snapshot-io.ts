@@ -1,0 +1,272 @@
+// Snapshot files on disk: read part by part into shared memory, and written so that a reader sees the old file or the new
+// one, never a piece of either.
+
+import { randomBytes } from 'node:crypto'
+import { close, closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import type { TypeSetRecord } from '../btf/index-types.ts'
+import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
+import { readFailure } from '../sources/reader.ts'
+import { checkSymbolTable } from '../symbols/check-table.ts'
+import {
+  decodeHeader,
+  encodeSnapshot,
+  headerLength,
+  MOST_FILE_BYTES,
+  type Part,
+  PREAMBLE_BYTES,
+  type SnapshotContent,
+  type SnapshotParts,
+  type SnapshotPlan,
+  typeRecords,
+} from './snapshot-file.ts'
+
+const readAsync = promisify(read)
+const closeAsync = promisify(close)
+
+/** Bytes read at the start of a file: nearly always the whole header. */
+const FIRST_BYTES = 64 * 1024
+/** The share of a file that the calling thread reads; the other thread has to be started first. */
+const HERE = 0.55
+
+/** An open snapshot file whose header is sound. Close it. */
+export class SnapshotReader {
+  readonly path: string
+  readonly plan: SnapshotPlan
+  readonly stat: Stats
+  readonly #descriptor: number
+  readonly #trusted: boolean
+  #closed = false
+
+  /**
+   * Opens a file and reads its header. With `trust`, which says of a file's owner and mode why it must not be used, links
+   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked.
+   * @throws NotReadableError, NoPermissionError; BadFormatError, UnsupportedError, LimitError if it is damaged or not of
+   * this version
+   */
+  constructor(path: string, trust?: (stat: Stats) => string | undefined) {
+    this.path = path
+    this.#trusted = trust !== undefined
+    try {
+      // Without O_NONBLOCK a pipe of that name would hold the thread for ever.
+      const flags = constants.O_RDONLY | constants.O_NONBLOCK | (trust === undefined ? 0 : constants.O_NOFOLLOW)
+      this.#descriptor = openSync(path, flags)
+    } catch (error) {
+      throw readFailure(path, error)
+    }
+    try {
+      this.stat = fstatSync(this.#descriptor)
+      if (!this.stat.isFile()) throw new NotReadableError(`${path} is not a regular file`, { path })
+      const reason = trust?.(this.stat)
+      if (reason !== undefined) throw new NotReadableError(`${path} is not used: ${reason}`, { path })
+      this.plan = this.#readHeader()
+    } catch (error) {
+      closeSync(this.#descriptor)
+      throw placed(path, error)
+    }
+  }
+
+  #readHeader(): SnapshotPlan {
+    const { path } = this
+    const { size } = this.stat
+    if (size > MOST_FILE_BYTES) throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_FILE_BYTES}`, { path })
+    const first = new Uint8Array(Math.min(FIRST_BYTES, size))
+    this.#fill(first, 0)
+    if (first.length < PREAMBLE_BYTES) throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
+    const length = headerLength(first)
+    if (length > size) throw new BadFormatError(`${path} is cut: its header alone has ${length} bytes`)
+    const block = new SharedArrayBuffer(length)
+    const header = new Uint8Array(block)
+    header.set(first.subarray(0, length))
+    if (length > first.length) this.#fill(header.subarray(first.length), first.length)
+    const plan = decodeHeader(block)
+    if (plan.bytes !== size) throw new BadFormatError(`${path} has ${size} bytes, its header says ${plan.bytes}`)
+    return plan
+  }
+
+  #fill(target: Uint8Array, position: number): void {
+    let at = 0
+    while (at < target.length) {
+      const count = readSync(this.#descriptor, target, at, target.length - at, position + at)
+      if (count === 0) throw new NotReadableError(`${this.path} became shorter while it was read`, { path: this.path })
+      at += count
+    }
+  }
+
+  /**
+   * Reads the parts that are wanted and checks them: their checksums, and unless the file is trusted also everything in
+   * them that a lookup would follow.
+   * @throws BadFormatError, UnsupportedError if a part is damaged or of another layout; NotReadableError
+   */
+  async read(wanted: Wanted): Promise<{ readonly parts: SnapshotParts; readonly types: readonly TypeSetRecord[] }> {
+    const { symbols, groups, facts } = this.plan
+    const pieces: Piece[] = []
+    const add = (part: Part): SharedArrayBuffer => {
+      const buffer = new SharedArrayBuffer(part.length)
+      if (part.length > 0) {
+        pieces.push({ sum: { part, crc: 0 }, bytes: new Uint8Array(buffer), position: part.offset })
+      }
+      return buffer
+    }
+    // In the order in which they lie in the file.
+    const table = wanted.symbols ? add(symbols) : undefined
+    const sets = groups.map(({ index, blobs }, i) =>
+      wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
+    )
+    const parts: SnapshotParts = { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }
+    try {
+      // Most of a read is the first touch of its memory, which two cores do in half the time.
+      const [here, there] = divide(pieces, HERE)
+      const others = this.#readOnOtherThread(there)
+      others.catch(() => {})
+      for (const { bytes, position } of here) this.#fill(bytes, position)
+      addSums(here)
+      const [first] = pieces
+      const tableIsHere = first !== undefined && first.sum.part === symbols && here.some(({ bytes }) => bytes === first.bytes)
+      if (tableIsHere) this.#checkTable(table)
+      await others
+      addSums(there)
+      for (const { sum } of [...here, ...there]) {
+        if (sum.crc !== sum.part.crc) throw new BadFormatError('its content is damaged (wrong checksum)')
+      }
+      if (!tableIsHere) this.#checkTable(table)
+      return { parts, types: typeRecords(this.plan, sets, this.#trusted) }
+    } catch (error) {
+      throw placed(this.path, error)
+    }
+  }
+
+  #checkTable(table: SharedArrayBuffer | undefined): void {
+    if (table !== undefined && !this.#trusted) checkSymbolTable(table)
+  }
+
+  async #readOnOtherThread(pieces: readonly Piece[]): Promise<void> {
+    for (const { bytes, position } of pieces) {
+      const { bytesRead } = await readAsync(this.#descriptor, bytes, 0, bytes.length, position)
+      if (bytesRead < bytes.length) this.#fill(bytes.subarray(bytesRead), position + bytesRead)
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeAsync(this.#descriptor).catch(() => {})
+  }
+}
+
+/** Which parts of a file are wanted. */
+export interface Wanted {
+  readonly symbols: boolean
+  /** Whether to read a group of type sets. */
+  readonly groups: (number: number) => boolean
+  readonly facts: boolean
+}
+
+/** A stretch of the file on its way into memory, and the checksum of its part so far. */
+interface Piece {
+  readonly sum: { readonly part: Part; crc: number }
+  readonly bytes: Uint8Array
+  readonly position: number
+}
+
+/** Cuts pieces in two behind a share of their bytes. */
+function divide(pieces: readonly Piece[], share: number): [Piece[], Piece[]] {
+  let left = share * pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const here: Piece[] = []
+  const there: Piece[] = []
+  for (const { sum, bytes, position } of pieces) {
+    const cut = left >= bytes.length ? bytes.length : 8 * Math.floor(Math.max(left, 0) / 8)
+    if (cut === bytes.length) here.push({ sum, bytes, position })
+    else {
+      if (cut > 0) here.push({ sum, bytes: bytes.subarray(0, cut), position })
+      there.push({ sum, bytes: bytes.subarray(cut), position: position + cut })
+    }
+    left -= cut === bytes.length ? cut : left
+  }
+  return [here, there]
+}
+
+function addSums(pieces: readonly Piece[]): void {
+  for (const { sum, bytes } of pieces) sum.crc = crc32(bytes, sum.crc)
+}
+
+/** A failure with the file's name in front, whatever found it. */
+function placed(path: string, error: unknown): unknown {
+  if (!(error instanceof KerndexError)) return readFailure(path, error)
+  if (error.place.path === path) return error
+  const kind = error.constructor as new (message: string, place: KerndexError['place']) => KerndexError
+  return new kind(`${path}: ${error.message}`, { ...error.place, path })
+}
+
+/** How to write a snapshot file. */
+export interface WriteOptions {
+  /** The kerndex that writes it. */
+  readonly writer: string
+  /** Whether a file of that name may be replaced; default true. */
+  readonly replace?: boolean | undefined
+  /** Called before each piece is written: a test ends the process there. */
+  readonly onPiece?: ((number: number) => void) | undefined
+}
+
+/** The name of a file that is being written, beside the one it will replace. */
+export const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/
+
+/**
+ * Writes a snapshot to a file that only its owner may read: to a new file beside it, flushed to the disk, then renamed.
+ * Returns its length in bytes.
+ * @throws NotReadableError, NoPermissionError if it cannot be written; LimitError
+ */
+export async function writeSnapshot(path: string, content: SnapshotContent, options: WriteOptions): Promise<number> {
+  const encoding = encodeSnapshot(content, options.writer)
+  let step = encoding.next()
+  while (step.done !== true) {
+    await turn()
+    step = encoding.next()
+  }
+  const pieces = step.value
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  let file: FileHandle | undefined
+  try {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    let bytes = 0
+    for (const [number, piece] of pieces.entries()) {
+      options.onPiece?.(number)
+      for (let at = 0; at < piece.length; ) {
+        const { bytesWritten } = await file.write(piece, at, piece.length - at, bytes)
+        at += bytesWritten
+        bytes += bytesWritten
+      }
+    }
+    options.onPiece?.(pieces.length)
+    await file.sync()
+    await file.close()
+    file = undefined
+    options.onPiece?.(pieces.length + 1)
+    await rename(temporary, path)
+    await syncDirectory(dirname(path))
+    return bytes
+  } catch (error) {
+    await file?.close().catch(() => {})
+    await unlink(temporary).catch(() => {})
+    throw writeFailure(path, error)
+  }
+}
+
+/** Makes a rename in a directory last; a file system that cannot do that has done what it can. */
+async function syncDirectory(directory: string): Promise<void> {
+  const file = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined)
+  await file?.sync().catch(() => {})
+  await file?.close()
+}
+
+/** A failed write as a kerndex error. */
+export function writeFailure(path: string, cause: unknown): KerndexError {
+  if (cause instanceof KerndexError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new NotReadableError(`${path} cannot be written: ${why}`, { path }, { cause })
+}
