@@ -96,7 +96,9 @@ export class IndexView {
     let count = 0
     for (let i = this.#buckets[bucket]!; i < end; i++) {
       const entry = entries[i]!
-      if (ordinalBits === 32 || entry >>> ordinalBits === tag) into[count++] = (entry & mask) >>> 0
+      if (ordinalBits !== 32 && entry >>> ordinalBits !== tag) continue
+      const ordinal = (entry & mask) >>> 0
+      if (ordinal < this.offsets.length) into[count++] = ordinal
     }
     return count
   }

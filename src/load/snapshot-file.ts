@@ -74,13 +74,15 @@ const padded = (length: number): number => Math.ceil(length / 8) * 8
 export function* encodeSnapshot(content: SnapshotContent, writer: string): Generator<void, Uint8Array[], void> {
   const parts: Uint8Array[][] = [[new Uint8Array(content.symbols)]]
   const groups: SetPlace[][] = []
+  const ranks = new Map(content.types.map(({ name }, rank) => [name, rank]))
   for (const records of byIndex(content.types)) {
     const blobs: Uint8Array[] = []
     let at = 0
     groups.push(
       records.map(({ name, blob, blobOffset, blobLength, indexOffset, base }) => {
         blobs.push(...filled(new Uint8Array(blob, blobOffset, blobLength)))
-        const place = { name, blobOffset: at, blobLength, indexOffset, base, identity: content.identities.get(name) }
+        const rank = ranks.get(name) ?? 0
+        const place = { name, rank, blobOffset: at, blobLength, indexOffset, base, identity: content.identities.get(name) }
         at += padded(blobLength)
         return place
       }),
@@ -136,7 +138,7 @@ function filled(bytes: Uint8Array): Uint8Array[] {
   return rest === 0 ? [bytes] : [bytes, new Uint8Array(rest)]
 }
 
-/** Sets by the index they are in, in the order of their rows; an index of which only some sets are wanted is not kept. */
+/** Sets by the index they are in, in the order of their rows. */
 function byIndex(records: readonly TypeSetRecord[]): TypeSetRecord[][] {
   const groups = new Map<SharedArrayBuffer, TypeSetRecord[]>()
   for (const record of records) {
@@ -204,21 +206,22 @@ export interface SnapshotParts {
  */
 export function typeRecords(plan: SnapshotPlan, groups: SnapshotParts['groups'], trusted: boolean): TypeSetRecord[] {
   const records: TypeSetRecord[] = []
-  const names = new Set<string>()
+  const ranks = new Map<string, number>()
   let layout: KindLayout | undefined
   plan.meta.groups.forEach((sets, i) => {
     const group = groups[i]
     if (group === undefined) return
-    const own = sets.map(({ name, blobOffset, blobLength, indexOffset, base }) => {
-      if (names.has(name)) throw new BadFormatError(`snapshot file: two sets of types are called ${name}`)
-      names.add(name)
+    const own = sets.map(({ name, rank, blobOffset, blobLength, indexOffset, base }) => {
+      if (ranks.has(name)) throw new BadFormatError(`snapshot file: two sets of types are called ${name}`)
+      ranks.set(name, rank)
       const { index, blobs: blob } = group
       return { name, blob, blobOffset, blobLength, index, indexOffset, ...(base !== undefined && { base }) }
     })
     if (!trusted) layout ??= checkTypeIndex(group.index, own, layout)
     records.push(...own)
   })
-  return records
+  const rankOf = ({ name }: TypeSetRecord) => ranks.get(name) ?? 0
+  return records.sort((a, b) => rankOf(a) - rankOf(b))
 }
 
 /** The small files of the host. @throws BadFormatError if one lies outside of its part */

@@ -10,6 +10,8 @@ import type { HostFacts, SkippedLines } from './snapshot.ts'
 /** A type set's place: its blob's in the group's blobs, its row's in the group's index. */
 export interface SetPlace {
   readonly name: string
+  /** Its place in the kernel's order of all sets. */
+  readonly rank: number
   readonly blobOffset: number
   readonly blobLength: number
   readonly indexOffset: number
@@ -141,6 +143,7 @@ function setOf(value: unknown): SetPlace {
   const set = record(value, 'set')
   return {
     name: string(set.name, 'name'),
+    rank: whole(set.rank, 'rank'),
     blobOffset: whole(set.blobOffset, 'blobOffset'),
     blobLength: whole(set.blobLength, 'blobLength'),
     indexOffset: whole(set.indexOffset, 'indexOffset'),

@@ -7,6 +7,8 @@ export interface BtfFile {
   /** `vmlinux` or the module's name. */
   readonly module: string
   readonly path: string
+  /** The bytes, where they are in memory already; `path` then only names them. */
+  readonly bytes?: Uint8Array<SharedArrayBuffer>
 }
 
 /** Something that a source does not have or could not give, and why; never a reason to fail by itself. */
