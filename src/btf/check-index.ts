@@ -86,7 +86,8 @@ function checkSet(
 ): KindLayout | undefined {
   const wrong = (what: string) => bad(`set ${record.name}: ${what}`)
   const { blob, blobOffset, blobLength } = record
-  if (blobOffset % 4 !== 0 || blobOffset + blobLength > blob.byteLength) throw wrong('its blob lies outside of the file')
+  if (blobOffset % 4 !== 0 || blobOffset + blobLength > blob.byteLength)
+    throw wrong('its blob lies outside of the file')
   const typesStart = row[ROW_TYPES_START]!
   const typesBytes = row[ROW_TYPES_BYTES]!
   const stringsStart = row[ROW_STRINGS_START]!

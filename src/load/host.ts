@@ -45,10 +45,7 @@ export function sameModules(a: readonly ModuleInfo[] | undefined, b: readonly Mo
     a.every((one, i) => {
       const other = b[i]!
       return (
-        one.name === other.name &&
-        one.size === other.size &&
-        one.state === other.state &&
-        one.address === other.address
+        one.name === other.name && one.size === other.size && one.state === other.state && one.address === other.address
       )
     })
   )

@@ -20,7 +20,14 @@ import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { HostFacts, SkippedLines } from './snapshot.ts'
-import { decodeMeta, encodeMeta, type FactPlace, type SetPlace, type SnapshotMeta, type TextDigests } from './snapshot-meta.ts'
+import {
+  decodeMeta,
+  encodeMeta,
+  type FactPlace,
+  type SetPlace,
+  type SnapshotMeta,
+  type TextDigests,
+} from './snapshot-meta.ts'
 
 export const SNAPSHOT_LAYOUT = {
   what: 'snapshot file',
@@ -71,7 +78,7 @@ export interface SnapshotPlan {
 const padded = (length: number): number => Math.ceil(length / 8) * 8
 
 /** The pieces of a snapshot's file, in order; those after the first are the snapshot's own memory, not copies. */
-export function* encodeSnapshot(content: SnapshotContent, writer: string): Generator<void, Uint8Array[], void> {
+export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8Array[], void> {
   const parts: Uint8Array[][] = [[new Uint8Array(content.symbols)]]
   const groups: SetPlace[][] = []
   const ranks = new Map(content.types.map(({ name }, rank) => [name, rank]))
@@ -82,7 +89,15 @@ export function* encodeSnapshot(content: SnapshotContent, writer: string): Gener
       records.map(({ name, blob, blobOffset, blobLength, indexOffset, base }) => {
         blobs.push(...filled(new Uint8Array(blob, blobOffset, blobLength)))
         const rank = ranks.get(name) ?? 0
-        const place = { name, rank, blobOffset: at, blobLength, indexOffset, base, identity: content.identities.get(name) }
+        const place = {
+          name,
+          rank,
+          blobOffset: at,
+          blobLength,
+          indexOffset,
+          base,
+          identity: content.identities.get(name),
+        }
         at += padded(blobLength)
         return place
       }),
@@ -103,7 +118,7 @@ export function* encodeSnapshot(content: SnapshotContent, writer: string): Gener
   }
   parts.push(factBytes)
   const { host, skipped, text } = content
-  const meta = encodeMeta({ writer, host, skipped, text, groups, facts })
+  const meta = encodeMeta({ host, skipped, text, groups, facts })
   const { buffer, sections } = allocateSections(SNAPSHOT_LAYOUT, {
     seal: 4,
     parts: parts.length * PART_WORDS * 4,

@@ -73,10 +73,12 @@ export class SnapshotReader {
   #readHeader(): SnapshotPlan {
     const { path } = this
     const { size } = this.stat
-    if (size > MOST_FILE_BYTES) throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_FILE_BYTES}`, { path })
+    if (size > MOST_FILE_BYTES)
+      throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_FILE_BYTES}`, { path })
     const first = new Uint8Array(Math.min(FIRST_BYTES, size))
     this.#fill(first, 0)
-    if (first.length < PREAMBLE_BYTES) throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
+    if (first.length < PREAMBLE_BYTES)
+      throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
     const length = headerLength(first)
     if (length > size) throw new BadFormatError(`${path} is cut: its header alone has ${length} bytes`)
     const block = new SharedArrayBuffer(length)
@@ -126,7 +128,8 @@ export class SnapshotReader {
       for (const { bytes, position } of here) this.#fill(bytes, position)
       addSums(here)
       const [first] = pieces
-      const tableIsHere = first !== undefined && first.sum.part === symbols && here.some(({ bytes }) => bytes === first.bytes)
+      const tableIsHere =
+        first !== undefined && first.sum.part === symbols && here.some(({ bytes }) => bytes === first.bytes)
       if (tableIsHere) this.#checkTable(table)
       await others
       addSums(there)
@@ -204,10 +207,6 @@ function placed(path: string, error: unknown): unknown {
 
 /** How to write a snapshot file. */
 export interface WriteOptions {
-  /** The kerndex that writes it. */
-  readonly writer: string
-  /** Whether a file of that name may be replaced; default true. */
-  readonly replace?: boolean | undefined
   /** Called before each piece is written: a test ends the process there. */
   readonly onPiece?: ((number: number) => void) | undefined
 }
@@ -220,8 +219,12 @@ export const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/
  * Returns its length in bytes.
  * @throws NotReadableError, NoPermissionError if it cannot be written; LimitError
  */
-export async function writeSnapshot(path: string, content: SnapshotContent, options: WriteOptions): Promise<number> {
-  const encoding = encodeSnapshot(content, options.writer)
+export async function writeSnapshot(
+  path: string,
+  content: SnapshotContent,
+  options: WriteOptions = {},
+): Promise<number> {
+  const encoding = encodeSnapshot(content)
   let step = encoding.next()
   while (step.done !== true) {
     await turn()

@@ -31,8 +31,6 @@ export type FactPlace = Absence | { readonly what: FactFile; readonly offset: nu
 
 /** Everything of a snapshot but its large columns. */
 export interface SnapshotMeta {
-  /** The kerndex that wrote it. */
-  readonly writer: string
   readonly host: HostFacts
   readonly skipped: SkippedLines
   readonly text: TextDigests | undefined
@@ -65,7 +63,6 @@ export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
   const leftOut = record(skipped.leftOut, 'leftOut')
   const text = meta.text === undefined ? undefined : record(meta.text, 'text')
   return {
-    writer: string(meta.writer, 'writer'),
     host: {
       source: string(host.source, 'source'),
       release: optional(host.release, 'release'),

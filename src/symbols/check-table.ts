@@ -16,7 +16,8 @@ export function checkSymbolTable(buffer: SharedArrayBuffer): void {
   const columns = openSymbolColumns(buffer)
   const { counts, groups, directory, chunks, cells, low, ownerStart, ownerOf, owners, regions } = columns
   const bad = (what: string) => new BadFormatError(`symbol table: ${what}`)
-  if (counts[COUNTS.sized] !== 0) throw new UnsupportedError('symbol table: symbols with sizes are those of an ELF file')
+  if (counts[COUNTS.sized] !== 0)
+    throw new UnsupportedError('symbol table: symbols with sizes are those of an ELF file')
   const symbols = low.length
   const idBits = counts[COUNTS.idBits]!
   if (idBits < 1 || idBits > 32 || 2 ** idBits < symbols) throw bad(`${idBits} bits do not hold its ids`)
