@@ -3,6 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
 import { NotReadableError } from '../core/errors.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
@@ -101,6 +102,8 @@ export class CachedKernel {
   async again(generation: number, earlier: LoadMemory | undefined): Promise<KernelLoad> {
     const file = this.#fromFile
     if (file === undefined) return this.#load(generation, { earlier })
+    // Whoever opened the kernel goes first.
+    await turn()
     const timeline = new Timeline()
     if (await this.#isCurrent(file, timeline)) return { handle: file.handle, memory: undefined, timeline }
     const loaded = await this.#load(generation, { knownTypes: file.types, signal: this.#closing.signal })
@@ -120,36 +123,37 @@ export class CachedKernel {
     const timeline = new Timeline()
     const cache = this.#cache
     const options = this.#options
-    // Whoever may not see addresses is not given them by a file either.
-    if (!(await showsAddresses(this.#source.openSymbols()))) return undefined
     const reader = cache.open(key)
     if (reader === undefined) return undefined
+    const start = timeline.elapsed
+    const { meta } = reader.plan
+    const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
+    const finish = reader.begin({ symbols: true, groups: (i) => groups[i] === true, facts: false })
     try {
-      await cache.check()
-      const start = timeline.elapsed
-      const { meta } = reader.plan
       const same =
         meta.host.buildId === key.buildId &&
         meta.host.bootId === key.bootId &&
         meta.host.release === host.release &&
         sameModules(meta.host.modules, host.modules)
       const wanted = await this.#wantedTypes(host)
-      const kept = meta.groups.map((sets) => sets.some(({ name }) => wanted.now.has(name)))
       const known = new Set(meta.groups.flat().map(({ name }) => name))
       const absent = new Set(meta.host.absences.map(({ what }) => what))
       const covered = [...wanted.now].every((name) => known.has(name) || absent.has(`btf/${name}`))
-      if (!same || !covered || meta.text === undefined) return undefined
-      const { parts, types } = await reader.read({ symbols: true, groups: (i) => kept[i] === true, facts: false })
-      const absences = meta.host.absences
+      await cache.check()
+      // Whoever may not see addresses is not given them by a file either.
+      const shown = await showsAddresses(this.#source.openSymbols())
+      const facts = await probeFacts(this.#source, options.probes === true)
+      const { parts, types } = await finish()
+      if (!same || !covered || !shown || meta.text === undefined) return undefined
       const records = types.filter(({ name }) => wanted.now.has(name))
       const handle: Handle = {
         kerndex: 1,
         generation: 1,
         symbols: parts.symbols!, // Asked for.
         types: records,
-        host: { ...host, absences: options.types === false ? host.absences : absences },
+        host: { ...host, absences: options.types === false ? host.absences : meta.host.absences },
         skipped: meta.skipped,
-        later: { facts: await probeFacts(this.#source, options.probes === true), types: wanted.later },
+        later: { facts, types: wanted.later },
       }
       const identities = this.#identities(reader, wanted.files)
       this.#fromFile = { handle, types: { records, identities, absences: [] }, files: wanted.files, text: meta.text }
@@ -158,8 +162,15 @@ export class CachedKernel {
       this.#report({ did: 'opened', path: reader.path })
       return { handle, memory: undefined, timeline, provisional: true }
     } finally {
+      await finish().catch(() => {})
       reader.close()
     }
+  }
+
+  /** Whether a group with these sets may be wanted. */
+  #mayWant(names: readonly string[]): boolean {
+    const { types = true } = this.#options
+    return types !== false && (types !== 'lazy' || names.includes('vmlinux'))
   }
 
   /** The type files there are now, and which of their sets to load at once. */

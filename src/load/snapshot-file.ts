@@ -3,8 +3,8 @@
 //
 // | piece | holds |
 // |---|---|
-// | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, length and checksum of each
-//   part; `meta`, JSON (snapshot-meta.ts) |
+// | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, the length of each part;
+//   `sums`, a checksum of every MiB of each part; `meta`, JSON (snapshot-meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
 // | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/index-layout.ts), and its blobs |
 // | last part | the small files of the host |
@@ -33,7 +33,7 @@ export const SNAPSHOT_LAYOUT = {
   what: 'snapshot file',
   magic: 0x5053444b,
   version: 1,
-  sections: ['seal', 'parts', 'meta'],
+  sections: ['seal', 'parts', 'sums', 'meta'],
 } as const satisfies Layout<string>
 
 /** The most bytes a header may have: the description of ten thousand modules is a tenth of it. */
@@ -43,8 +43,8 @@ export const MOST_FILE_BYTES = 2 ** 30
 /** Bytes at the start of a file that tell the header's length. */
 export const PREAMBLE_BYTES = 20
 
-/** Words of a part's row: its length in bytes, its CRC-32. */
-const PART_WORDS = 2
+/** Bytes of a part that have a checksum (CRC-32) of their own; the last ones of a part may be fewer. */
+export const SUMMED_BYTES = 1 << 20
 
 /** What a snapshot file holds. */
 export interface SnapshotContent {
@@ -58,11 +58,11 @@ export interface SnapshotContent {
   readonly facts: Readonly<Partial<Record<FactFile, Uint8Array<SharedArrayBuffer> | Absence>>>
 }
 
-/** A part's place in the file and its checksum. */
+/** A part's place in the file, and the checksums of its stretches. */
 export interface Part {
   readonly offset: number
   readonly length: number
-  readonly crc: number
+  readonly sums: Uint32Array
 }
 
 /** What the header says. */
@@ -119,32 +119,49 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
   parts.push(factBytes)
   const { host, skipped, text } = content
   const meta = encodeMeta({ host, skipped, text, groups, facts })
-  const { buffer, sections } = allocateSections(SNAPSHOT_LAYOUT, {
-    seal: 4,
-    parts: parts.length * PART_WORDS * 4,
-    meta: meta.length,
-  })
-  const rows = new Uint32Array(buffer, sections.parts.offset, parts.length * PART_WORDS)
-  let bytes = buffer.byteLength
-  for (const [i, pieces] of parts.entries()) {
-    let length = 0
-    let crc = 0
-    for (const piece of pieces) {
-      length += piece.length
-      crc = crc32(piece, crc)
+  const lengths = parts.map((pieces) => pieces.reduce((sum, { length }) => sum + length, 0))
+  const sums: number[] = []
+  for (const pieces of parts) {
+    for (const sum of checksums(pieces)) {
+      sums.push(sum)
       yield
     }
-    if (length > 0xffff_ffff) throw new LimitError(`snapshot file: a part of ${length} bytes; the limit is 4 GiB`)
-    rows.set([length, crc], i * PART_WORDS)
-    bytes += length
   }
-  if (bytes > MOST_FILE_BYTES || meta.length > MOST_HEADER_BYTES / 2) {
+  const { buffer, sections } = allocateSections(SNAPSHOT_LAYOUT, {
+    seal: 4,
+    parts: lengths.length * 4,
+    sums: sums.length * 4,
+    meta: meta.length,
+  })
+  const bytes = lengths.reduce((sum, length) => sum + length, buffer.byteLength)
+  if (bytes > MOST_FILE_BYTES || buffer.byteLength > MOST_HEADER_BYTES) {
     throw new LimitError(`snapshot file: ${bytes} bytes; the limit is ${MOST_FILE_BYTES}`)
   }
+  new Uint32Array(buffer, sections.parts.offset, lengths.length).set(lengths)
+  new Uint32Array(buffer, sections.sums.offset, sums.length).set(sums)
   const header = new Uint8Array(buffer)
   header.set(meta, sections.meta.offset)
   new Uint32Array(buffer, sections.seal.offset, 1)[0] = crc32(header)
   return [header, ...parts.flat()]
+}
+
+/** The checksum of every SUMMED_BYTES of the pieces of a part. */
+function* checksums(pieces: readonly Uint8Array[]): Generator<number, void, void> {
+  let crc = 0
+  let left = SUMMED_BYTES
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; ) {
+      const bytes = piece.subarray(at, at + left)
+      crc = crc32(bytes, crc)
+      at += bytes.length
+      left -= bytes.length
+      if (left > 0) continue
+      yield crc
+      crc = 0
+      left = SUMMED_BYTES
+    }
+  }
+  if (left < SUMMED_BYTES) yield crc
 }
 
 /** Bytes, and the zeroes that fill them up to a multiple of eight. */
@@ -189,15 +206,19 @@ export function decodeHeader(block: SharedArrayBuffer): SnapshotPlan {
   const sealed = seal[0]
   seal[0] = 0
   if (crc32(header) !== sealed) throw bad('its header is damaged (wrong checksum)')
-  const rows = new Uint32Array(block, sections.parts.offset, sections.parts.length >>> 2)
+  const lengths = new Uint32Array(block, sections.parts.offset, sections.parts.length >>> 2)
+  const sums = new Uint32Array(block, sections.sums.offset, sections.sums.length >>> 2)
   const parts: Part[] = []
   let offset = block.byteLength
-  for (let row = 0; row + PART_WORDS <= rows.length; row += PART_WORDS) {
-    const length = rows[row]!
+  let summed = 0
+  for (const length of lengths) {
     if (length % 8 !== 0) throw bad('a part has an odd length')
-    parts.push({ offset, length, crc: rows[row + 1]! })
+    const own = Math.ceil(length / SUMMED_BYTES)
+    parts.push({ offset, length, sums: sums.subarray(summed, summed + own) })
     offset += length
+    summed += own
   }
+  if (summed !== sums.length) throw bad(`it has ${sums.length} checksums, its parts ${summed}`)
   const meta = decodeMeta(header.subarray(sections.meta.offset, sections.meta.offset + sections.meta.length))
   const [symbols, ...rest] = parts
   const facts = rest.pop()

@@ -22,6 +22,7 @@ import {
   type SnapshotContent,
   type SnapshotParts,
   type SnapshotPlan,
+  SUMMED_BYTES,
   typeRecords,
 } from './snapshot-file.ts'
 
@@ -30,8 +31,11 @@ const closeAsync = promisify(close)
 
 /** Bytes read at the start of a file: nearly always the whole header. */
 const FIRST_BYTES = 64 * 1024
-/** The share of a file that the calling thread reads; the other thread has to be started first. */
-const HERE = 0.55
+/** What was read of a file. */
+export interface ReadParts {
+  readonly parts: SnapshotParts
+  readonly types: readonly TypeSetRecord[]
+}
 
 /** An open snapshot file whose header is sound. Close it. */
 export class SnapshotReader {
@@ -76,7 +80,7 @@ export class SnapshotReader {
     if (size > MOST_FILE_BYTES)
       throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_FILE_BYTES}`, { path })
     const first = new Uint8Array(Math.min(FIRST_BYTES, size))
-    this.#fill(first, 0)
+    fill(this.#descriptor, first, 0)
     if (first.length < PREAMBLE_BYTES)
       throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
     const length = headerLength(first)
@@ -84,19 +88,10 @@ export class SnapshotReader {
     const block = new SharedArrayBuffer(length)
     const header = new Uint8Array(block)
     header.set(first.subarray(0, length))
-    if (length > first.length) this.#fill(header.subarray(first.length), first.length)
+    if (length > first.length) fill(this.#descriptor, header.subarray(first.length), first.length)
     const plan = decodeHeader(block)
     if (plan.bytes !== size) throw new BadFormatError(`${path} has ${size} bytes, its header says ${plan.bytes}`)
     return plan
-  }
-
-  #fill(target: Uint8Array, position: number): void {
-    let at = 0
-    while (at < target.length) {
-      const count = readSync(this.#descriptor, target, at, target.length - at, position + at)
-      if (count === 0) throw new NotReadableError(`${this.path} became shorter while it was read`, { path: this.path })
-      at += count
-    }
   }
 
   /**
@@ -104,14 +99,25 @@ export class SnapshotReader {
    * them that a lookup would follow.
    * @throws BadFormatError, UnsupportedError if a part is damaged or of another layout; NotReadableError
    */
-  async read(wanted: Wanted): Promise<{ readonly parts: SnapshotParts; readonly types: readonly TypeSetRecord[] }> {
+  read(wanted: Wanted): Promise<ReadParts> {
+    return this.begin(wanted)()
+  }
+
+  /**
+   * Begins to read on another thread, and gives the function that does the rest. Most of a read is the first touch of its
+   * memory, which two cores do in half the time; the caller may do something else before. The function has to be called.
+   * @throws as `read`, when the function is called
+   */
+  begin(wanted: Wanted): () => Promise<ReadParts> {
     const { symbols, groups, facts } = this.plan
     const pieces: Piece[] = []
     const add = (part: Part): SharedArrayBuffer => {
       const buffer = new SharedArrayBuffer(part.length)
-      if (part.length > 0) {
-        pieces.push({ sum: { part, crc: 0 }, bytes: new Uint8Array(buffer), position: part.offset })
-      }
+      part.sums.forEach((crc, i) => {
+        const from = i * SUMMED_BYTES
+        const bytes = new Uint8Array(buffer, from, Math.min(SUMMED_BYTES, part.length - from))
+        pieces.push({ bytes, position: part.offset + from, crc })
+      })
       return buffer
     }
     // In the order in which they lie in the file.
@@ -120,37 +126,20 @@ export class SnapshotReader {
       wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
     )
     const parts: SnapshotParts = { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }
-    try {
-      // Most of a read is the first touch of its memory, which two cores do in half the time.
-      const [here, there] = divide(pieces, HERE)
-      const others = this.#readOnOtherThread(there)
-      others.catch(() => {})
-      for (const { bytes, position } of here) this.#fill(bytes, position)
-      addSums(here)
-      const [first] = pieces
-      const tableIsHere =
-        first !== undefined && first.sum.part === symbols && here.some(({ bytes }) => bytes === first.bytes)
-      if (tableIsHere) this.#checkTable(table)
-      await others
-      addSums(there)
-      for (const { sum } of [...here, ...there]) {
-        if (sum.crc !== sum.part.crc) throw new BadFormatError('its content is damaged (wrong checksum)')
+    const reading = new PieceReading(this.#descriptor, pieces)
+    const finish = async () => {
+      try {
+        await reading.finish()
+        if (table !== undefined && !this.#trusted) checkSymbolTable(table)
+        return { parts, types: typeRecords(this.plan, sets, this.#trusted) }
+      } catch (error) {
+        throw placed(this.path, error)
       }
-      if (!tableIsHere) this.#checkTable(table)
-      return { parts, types: typeRecords(this.plan, sets, this.#trusted) }
-    } catch (error) {
-      throw placed(this.path, error)
     }
-  }
-
-  #checkTable(table: SharedArrayBuffer | undefined): void {
-    if (table !== undefined && !this.#trusted) checkSymbolTable(table)
-  }
-
-  async #readOnOtherThread(pieces: readonly Piece[]): Promise<void> {
-    for (const { bytes, position } of pieces) {
-      const { bytesRead } = await readAsync(this.#descriptor, bytes, 0, bytes.length, position)
-      if (bytesRead < bytes.length) this.#fill(bytes.subarray(bytesRead), position + bytesRead)
+    let finished: Promise<ReadParts> | undefined
+    return () => {
+      finished ??= finish()
+      return finished
     }
   }
 
@@ -169,32 +158,80 @@ export interface Wanted {
   readonly facts: boolean
 }
 
-/** A stretch of the file on its way into memory, and the checksum of its part so far. */
+/** A stretch of the file on its way into memory, and its checksum. */
 interface Piece {
-  readonly sum: { readonly part: Part; crc: number }
   readonly bytes: Uint8Array
   readonly position: number
+  readonly crc: number
 }
 
-/** Cuts pieces in two behind a share of their bytes. */
-function divide(pieces: readonly Piece[], share: number): [Piece[], Piece[]] {
-  let left = share * pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
-  const here: Piece[] = []
-  const there: Piece[] = []
-  for (const { sum, bytes, position } of pieces) {
-    const cut = left >= bytes.length ? bytes.length : 8 * Math.floor(Math.max(left, 0) / 8)
-    if (cut === bytes.length) here.push({ sum, bytes, position })
-    else {
-      if (cut > 0) here.push({ sum, bytes: bytes.subarray(0, cut), position })
-      there.push({ sum, bytes: bytes.subarray(cut), position: position + cut })
-    }
-    left -= cut === bytes.length ? cut : left
+/** Reads pieces on a thread of the system's and on the calling thread, each whichever is next. */
+class PieceReading {
+  readonly #descriptor: number
+  readonly #pieces: readonly Piece[]
+  /** The first piece that nobody has begun. */
+  #next = 0
+  readonly #other: Promise<void>
+
+  constructor(descriptor: number, pieces: readonly Piece[]) {
+    this.#descriptor = descriptor
+    this.#pieces = pieces
+    this.#other = this.#readOnOtherThread()
+    // Its failure is that of `finish`.
+    this.#other.catch(() => {})
   }
-  return [here, there]
+
+  #take(): Piece | undefined {
+    return this.#pieces[this.#next++]
+  }
+
+  async #readOnOtherThread(): Promise<void> {
+    const begin = (piece: Piece | undefined) =>
+      piece && readAsync(this.#descriptor, piece.bytes, 0, piece.bytes.length, piece.position)
+    let piece = this.#take()
+    let reading = begin(piece)
+    while (piece !== undefined && reading !== undefined) {
+      const { bytesRead } = await reading
+      const { bytes, position } = piece
+      if (bytesRead < bytes.length) fill(this.#descriptor, bytes.subarray(bytesRead), position + bytesRead)
+      const read = piece
+      piece = this.#take()
+      reading = begin(piece)
+      // Whoever awaits it comes too late for a failure of this check.
+      reading?.catch(() => {})
+      check(read)
+    }
+  }
+
+  /** Reads whatever the other thread has not begun. @throws BadFormatError, NotReadableError */
+  async finish(): Promise<void> {
+    try {
+      for (let piece = this.#take(); piece !== undefined; piece = this.#take()) {
+        fill(this.#descriptor, piece.bytes, piece.position)
+        check(piece)
+        // The other thread's next read is begun from here.
+        await turn()
+      }
+    } finally {
+      // Nothing may go on behind a failure: the file is about to be closed.
+      await this.#other
+    }
+  }
 }
 
-function addSums(pieces: readonly Piece[]): void {
-  for (const { sum, bytes } of pieces) sum.crc = crc32(bytes, sum.crc)
+/** @throws BadFormatError if the bytes have another checksum */
+function check({ bytes, crc }: Piece): void {
+  if (crc32(bytes) !== crc) throw new BadFormatError('its content is damaged (wrong checksum)')
+}
+
+/** Reads until the target is full. @throws NotReadableError if the file ends before */
+function fill(descriptor: number, target: Uint8Array, position: number): void {
+  let at = 0
+  while (at < target.length) {
+    const count = readSync(descriptor, target, at, target.length - at, position + at)
+    if (count === 0) throw new NotReadableError('it became shorter while it was read')
+    at += count
+  }
 }
 
 /** A failure with the file's name in front, whatever found it. */
