@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { ClosedError, UsageError } from './core/errors.ts'
-import { type CacheOptions, type CacheUser, thisUser } from './load/cache.ts'
+import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { CacheReport, KernelLoad, Load } from './load/cached.ts'
 import { Change } from './load/changes.ts'
 import { type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
@@ -57,7 +57,7 @@ export interface OpenOptions {
 }
 
 /** How `openKernel` uses the cache. */
-export interface KernelCacheOptions extends CacheOptions {
+export interface KernelCacheOptions extends SnapshotCacheOptions {
   /** Open only once what came from a file has been checked. Default false. */
   readonly wait?: boolean | undefined
 }

@@ -6,6 +6,8 @@ import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
 import { addBtfCommand } from './btf.ts'
+import { addCacheCommand } from './cache.ts'
+import { addCaptureCommand } from './capture.ts'
 import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
@@ -13,6 +15,7 @@ import { addFunctionCommand } from './function.ts'
 import { note, OutputClosed } from './output.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
+import { addSnapshotCommand } from './snapshot.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
@@ -49,6 +52,9 @@ addCoreCommand(program)
 addProbeCommand(program)
 addResolveCommand(program)
 addEventsCommand(program)
+addCaptureCommand(program)
+addSnapshotCommand(program)
+addCacheCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

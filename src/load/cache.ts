@@ -11,7 +11,7 @@ import type { SnapshotContent } from './snapshot-file.ts'
 import { SnapshotReader, TEMPORARY, type WriteOptions, writeFailure, writeSnapshot } from './snapshot-io.ts'
 
 /** Where cached snapshots are kept, and how many. */
-export interface CacheOptions {
+export interface SnapshotCacheOptions {
   /** Default `$XDG_CACHE_HOME/kerndex`, or `~/.cache/kerndex`. */
   readonly directory?: string | undefined
   /** The most bytes that all files together may have; what was used longest ago is removed. Default 256 MiB. */
@@ -88,13 +88,21 @@ export async function cacheDirectory({ env, uid }: CacheUser): Promise<string> {
   return join(home, '.cache', 'kerndex')
 }
 
+/** The cache of a user, or the one in a directory. @throws NotReadableError as `cacheDirectory` */
+export async function openCache(
+  options: SnapshotCacheOptions = {},
+  user: CacheUser = thisUser(),
+): Promise<SnapshotCache> {
+  return new SnapshotCache(options.directory ?? (await cacheDirectory(user)), options, user.uid)
+}
+
 /** The snapshots in one directory. */
 export class SnapshotCache {
   readonly directory: string
   readonly #maxBytes: number
   readonly #uid: number
 
-  constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: CacheOptions, uid: number) {
+  constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: SnapshotCacheOptions, uid: number) {
     if (!(maxBytes >= 0)) throw new UsageError(`maxBytes must be a number of bytes, not ${maxBytes}`)
     this.directory = directory
     this.#maxBytes = maxBytes

@@ -2,9 +2,10 @@
 // cache, a capture, a file of text, a snapshot file.
 
 import { statSync } from 'node:fs'
+import { NotReadableError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Source } from '../sources/source.ts'
-import { type CacheOptions, type CacheUser, cacheDirectory, SnapshotCache } from './cache.ts'
+import { type CacheUser, openCache, type SnapshotCache, type SnapshotCacheOptions } from './cache.ts'
 import { CachedKernel, type CacheReport, type KernelLoad, type Load } from './cached.ts'
 import type { LoadMemory, LoadOptions } from './load.ts'
 import type { Handle } from './snapshot.ts'
@@ -36,17 +37,18 @@ export function plainOpening(load: Load, reports: readonly CacheReport[] = []): 
 export async function cachedOpening(
   source: Source,
   user: CacheUser,
-  cache: CacheOptions,
+  cache: SnapshotCacheOptions,
   options: Pick<LoadOptions, 'types' | 'probes'>,
   load: Load,
 ): Promise<Opening> {
-  let directory: string
+  let files: SnapshotCache
   try {
-    directory = cache.directory ?? (await cacheDirectory(user))
+    files = await openCache(cache, user)
   } catch (error) {
+    if (!(error instanceof NotReadableError)) throw error
     return plainOpening(load, [{ did: 'ignored', path: '', error }])
   }
-  return new CachedKernel(source, new SnapshotCache(directory, cache, user.uid), options, load)
+  return new CachedKernel(source, files, options, load)
 }
 
 /** Opens a snapshot file; later loads read it again if it is another file by then. */
