@@ -2,7 +2,7 @@
 // of them may take. The files hold kernel addresses, which are secrets: nothing is used that another user could have
 // written or may read.
 
-import { constants, futimesSync, type Stats } from 'node:fs'
+import { constants, futimesSync, readFileSync, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
@@ -22,6 +22,8 @@ export interface SnapshotCacheOptions {
 export interface CacheUser {
   readonly uid: number
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Why this process must not write what it sees where all processes of its user can read it; undefined if it may. */
+  readonly secret: () => string | undefined
 }
 
 /** What tells one state of a kernel from every other that a file could hold. */
@@ -65,7 +67,24 @@ export function distrust(stat: Pick<Stats, 'uid' | 'mode' | 'nlink'>, uid: numbe
 
 /** This process. */
 export function thisUser(): CacheUser {
-  return { uid: process.geteuid?.() ?? -1, env: process.env }
+  return { uid: process.geteuid?.() ?? -1, env: process.env, secret: seenByCapability }
+}
+
+/**
+ * Whether the kernel shows addresses to this process by a capability, rather than to its user (kallsyms_show_value,
+ * kernel/ksyms_common.c): then other processes of the user may not see them.
+ */
+function seenByCapability(): string | undefined {
+  if (process.geteuid?.() === 0) return undefined
+  const setting = (name: string): number => {
+    try {
+      return Number(readFileSync(`/proc/sys/kernel/${name}`, 'latin1'))
+    } catch {
+      return Number.NaN
+    }
+  }
+  if (setting('kptr_restrict') === 0 && setting('perf_event_paranoid') <= 1) return undefined
+  return 'this process sees kernel addresses by a capability that other processes of its user do not have'
 }
 
 /**
@@ -93,20 +112,20 @@ export async function openCache(
   options: SnapshotCacheOptions = {},
   user: CacheUser = thisUser(),
 ): Promise<SnapshotCache> {
-  return new SnapshotCache(options.directory ?? (await cacheDirectory(user)), options, user.uid)
+  return new SnapshotCache(options.directory ?? (await cacheDirectory(user)), options, user)
 }
 
 /** The snapshots in one directory. */
 export class SnapshotCache {
   readonly directory: string
   readonly #maxBytes: number
-  readonly #uid: number
+  readonly #user: CacheUser
 
-  constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: SnapshotCacheOptions, uid: number) {
+  constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: SnapshotCacheOptions, user: CacheUser) {
     if (!(maxBytes >= 0)) throw new UsageError(`maxBytes must be a number of bytes, not ${maxBytes}`)
     this.directory = directory
     this.#maxBytes = maxBytes
-    this.#uid = uid
+    this.#user = user
   }
 
   /** The path of the file for a key. */
@@ -124,7 +143,7 @@ export class SnapshotCache {
 
   #open(path: string): SnapshotReader | undefined {
     try {
-      return new SnapshotReader(path, (stat) => distrust(stat, this.#uid, 'file'))
+      return new SnapshotReader(path, (stat) => distrust(stat, this.#user.uid, 'file'))
     } catch (error) {
       if (errorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined
       throw error
@@ -164,6 +183,8 @@ export class SnapshotCache {
     if (!NAME.test(`${key.buildId}-${key.bootId}${SUFFIX}`)) {
       throw new NotReadableError(`no cache: ${key.buildId}-${key.bootId} cannot be the name of a file`)
     }
+    const reason = this.#user.secret()
+    if (reason !== undefined) throw new NotReadableError(`nothing is cached: ${reason}`)
     await this.#makeDirectory()
     const path = this.pathOf(key)
     const bytes = await writeSnapshot(path, content, options)
@@ -187,7 +208,7 @@ export class SnapshotCache {
     const found = await lstat(directory).catch((error: unknown) => {
       throw readFailure(directory, error)
     })
-    const problem = found.isDirectory() ? distrust(found, this.#uid, 'directory') : 'it is no directory'
+    const problem = found.isDirectory() ? distrust(found, this.#user.uid, 'directory') : 'it is no directory'
     if (problem !== undefined) throw new NotReadableError(`${directory} is not used: ${problem}`, { path: directory })
   }
 

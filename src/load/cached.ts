@@ -2,12 +2,11 @@
 // afterwards, and written for the next process.
 
 import { channel } from 'node:diagnostics_channel'
-import { readFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { NotReadableError } from '../core/errors.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
-import { type CacheKey, type SnapshotCache, thisUser } from './cache.ts'
+import type { CacheKey, SnapshotCache } from './cache.ts'
 import { hostNow, sameModules } from './host.ts'
 import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, sameSets } from './load.ts'
 import { Pacer } from './pacer.ts'
@@ -240,11 +239,6 @@ export class CachedKernel {
     const cache = this.#cache
     const key = keyOf(handle.host)
     if (key === undefined) return
-    const reason = whyNotStored()
-    if (reason !== undefined) {
-      this.#report({ did: 'ignored', path: cache.directory, error: new NotReadableError(reason) })
-      return
-    }
     this.#writing = this.#writing.then(async () => {
       try {
         await cache.store(key, cachedContent(handle, memory.types.identities, digestsOf(memory)))
@@ -269,21 +263,4 @@ function isSame({ handle }: FromFile, loaded: Loaded): boolean {
     sameModules(handle.host.modules, loaded.handle.host.modules) &&
     sameSets({ ...NO_TYPES, records: handle.types }, { ...NO_TYPES, records: loaded.handle.types })
   )
-}
-
-/**
- * Why this process must not write a file that all processes of its user could read: the kernel shows addresses to it by a
- * capability, not to its user (kallsyms_show_value, kernel/ksyms_common.c). Undefined if the user may see them.
- */
-function whyNotStored(): string | undefined {
-  if (thisUser().uid === 0) return undefined
-  const setting = (name: string): number => {
-    try {
-      return Number(readFileSync(`/proc/sys/kernel/${name}`, 'latin1'))
-    } catch {
-      return Number.NaN
-    }
-  }
-  if (setting('kptr_restrict') === 0 && setting('perf_event_paranoid') <= 1) return undefined
-  return 'nothing is cached: this process sees kernel addresses by a capability that others of its user do not have'
 }

@@ -84,7 +84,7 @@ function checkTarget(path: string, mayReplace: boolean): void {
     if (!existsSync(dirname(path))) throw new UsageError(`${path}: there is no directory ${dirname(path)}`)
     return
   }
-  if (!mayReplace) throw new UsageError(`${path} exists: it is not replaced unasked`)
+  if (!mayReplace) throw new UsageError(`${path} exists: it is not replaced without --force (in the library: replace)`)
   if (isArchive(path)) {
     if (!there.isFile()) throw new UsageError(`${path} is no regular file: it is not replaced`)
     return

@@ -32,7 +32,8 @@ export async function saveSnapshot(
   path: string,
   options: { readonly replace?: boolean } = {},
 ): Promise<number> {
-  if (options.replace !== true && existsSync(path)) throw new UsageError(`${path} exists: it is not replaced unasked`)
+  if (options.replace !== true && existsSync(path))
+    throw new UsageError(`${path} exists: it is not replaced without --force (in the library: replace)`)
   return writeSnapshot(path, wholeContent(snapshot))
 }
 
