@@ -11,6 +11,7 @@ import { openTypes } from '../../src/load/open-types.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { SnapshotReader } from '../../src/load/snapshot-io.ts'
 import { decodeMeta, encodeMeta } from '../../src/load/snapshot-meta.ts'
+import { SYMBOL_LAYOUT } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
@@ -205,13 +206,13 @@ describe('a snapshot file', () => {
   })
 })
 
-describe('damage', () => {
-  const refused = async (content: Uint8Array) => {
-    const error = await openBytes(content).catch((thrown: unknown) => thrown)
-    expect(error).toBeInstanceOf(KerndexError)
-    expect(['BAD_FORMAT', 'UNSUPPORTED']).toContain((error as KerndexError).code)
-  }
+const refused = async (content: Uint8Array) => {
+  const error = await openBytes(content).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(KerndexError)
+  expect(['BAD_FORMAT', 'UNSUPPORTED']).toContain((error as KerndexError).code)
+}
 
+describe('damage', () => {
   it('of any single byte of the header, or of anything behind it, is noticed', async () => {
     // A file whose first four bytes are wrong is taken for another kind of file, and refused as that.
     for (let at = 4; at < small.length; at++) {
@@ -361,6 +362,28 @@ describe('a hostile file with right checksums', () => {
     expect(opened).toBeGreaterThan(10)
   })
 
+  it('is answered from in bounded time where every bucket of names has no end, and every run of owners begins late', async () => {
+    const header = small.readUInt32LE(16)
+    const section = (name: (typeof SYMBOL_LAYOUT.sections)[number]) => {
+      const at = header + (5 + 2 * SYMBOL_LAYOUT.sections.indexOf(name)) * 4
+      return { from: header + small.readUInt32LE(at), bytes: small.readUInt32LE(at + 4) }
+    }
+    const endless = resealed(small, (copy) => {
+      const { from, bytes: length } = section('buckets')
+      for (let at = 0; at < length; at += 4) copy.writeUInt32LE(at % 8 === 0 ? 0 : 0xffffffff, from + at)
+    })
+    const kernel = await openBytes(endless)
+    const names = Array.from({ length: 2_000 }, (_, i) => `name_${i}`)
+    expect(names.flatMap((name) => kernel.symbols.named(name))).toEqual([])
+    askAll(kernel)
+    const late = resealed(small, (copy) => copy.writeUInt32LE(5, section('ownerStart').from))
+    await refused(late)
+    const again = resealed(small, (copy) => copy.writeUInt32LE(0, section('ownerStart').from + 4))
+    await refused(again)
+    const beyond = resealed(small, (copy) => copy.writeUInt16LE(99, section('ownerOf').from))
+    await refused(beyond)
+  })
+
   it('is refused or answered from, whatever it says of types', async () => {
     const { plan } = new SnapshotReader(file)
     const { index, blobs } = plan.groups[0]!
@@ -388,6 +411,23 @@ describe('a hostile file with right checksums', () => {
       ),
       { numRuns: process.env.KERNDEX_LONG ? 1_000 : 30 },
     )
+  })
+
+  it('is refused where a record of a type does not lie where the index says', async () => {
+    const reader = new SnapshotReader(file)
+    reader.close()
+    const { offset } = reader.plan.groups[0]!.index
+    const offsetsAt = offset + bytes.readUInt32LE(offset + (5 + 2 * 2) * 4)
+    for (const type of [0, 1, 1_000]) {
+      await refused(
+        resealed(bytes, (copy) => copy.writeUInt32LE(bytes.readUInt32LE(offsetsAt), offsetsAt + type * 4 + 4)),
+      )
+    }
+    const blob = reader.plan.groups[0]!.blobs.offset
+    // vlen of the first types: their records would reach far beyond their neighbours.
+    for (const info of [0x04ffffff, 0x7f000001]) {
+      await refused(resealed(bytes, (copy) => copy.writeUInt32LE(info, blob + 24 + 4)))
+    }
   })
 
   it('cannot ask for memory that it does not have', async () => {
