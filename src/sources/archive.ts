@@ -111,6 +111,8 @@ async function readArchive(path: string): Promise<Map<string, Buffer>> {
   let total = 0
   const entries = extract()
   entries.on('entry', ({ name, type, size = 0 }, stream, next) => {
+    // What ends the archive early ends its entry as well; the pipeline reports it.
+    stream.on('error', () => {})
     const clean = cleanPath(name)
     if (type !== 'file' || clean === undefined) {
       stream.on('end', next)
@@ -130,7 +132,6 @@ async function readArchive(path: string): Promise<Map<string, Buffer>> {
       files.set(clean, Buffer.concat(pieces))
       next()
     })
-    stream.on('error', next)
   })
   // What an archive holds beside its files, such as endless padding, is bounded as well.
   let seen = 0
