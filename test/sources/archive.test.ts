@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGzip, gzipSync } from 'node:zlib'
-import { type Headers, pack } from 'tar-stream'
+import { type Header, pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KerndexError } from '../../src/core/errors.ts'
 import { openKernel } from '../../src/kernel.ts'
@@ -26,7 +26,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 /** An archive with those entries. */
-async function archive(name: string, entries: readonly (Headers & { content?: string | Buffer })[]): Promise<string> {
+async function archive(
+  name: string,
+  entries: readonly (Partial<Header> & { name: string } & { content?: string | Buffer })[],
+): Promise<string> {
   const path = join(folder, name)
   const tar = pack()
   for (const { content, ...header } of entries) tar.entry(header, content ?? '')
