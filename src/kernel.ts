@@ -268,7 +268,8 @@ export class Kernel {
       for (const listener of [...this.#listeners]) listener(change)
       return verified
     } catch (error) {
-      if (published.hasSubscribers) published.publish({ error })
+      // A check that ends because the kernel is closed is nobody's failure.
+      if (published.hasSubscribers && !this.#closing.signal.aborted) published.publish({ error })
       throw error
     }
   }

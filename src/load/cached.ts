@@ -217,6 +217,33 @@ export class CachedKernel {
     }
   }
 
+  /**
+   * The types of a load, and those that only the file has which is about to be replaced: a load without types, or with
+   * those of vmlinux only, takes none from the next process.
+   */
+  async #withStoredTypes(key: CacheKey, types: LoadedTypes): Promise<LoadedTypes> {
+    const { types: wanted = true } = this.#options
+    if (wanted === true) return types
+    const loaded = new Set(types.records.map(({ name }) => name))
+    let reader: SnapshotReader | undefined
+    try {
+      reader = this.#cache.open(key)
+      if (reader === undefined) return types
+      const stored = await reader.read({ symbols: false, groups: () => true, facts: false })
+      const others = stored.types.filter(({ name }) => !loaded.has(name))
+      return {
+        ...types,
+        records: [...types.records, ...others],
+        identities: new Map([...identitiesOf(reader.plan.meta), ...types.identities]),
+      }
+    } catch {
+      // It was reported when it was opened.
+      return types
+    } finally {
+      reader?.close()
+    }
+  }
+
   /** Whether the kernel still is what the file said. */
   async #isCurrent({ handle, types, files, text }: FromFile, timeline: Timeline): Promise<boolean> {
     const host = hostNow(this.#source)
@@ -241,7 +268,8 @@ export class CachedKernel {
     if (key === undefined) return
     this.#writing = this.#writing.then(async () => {
       try {
-        await cache.store(key, cachedContent(handle, memory.types.identities, digestsOf(memory)))
+        const { records, identities } = await this.#withStoredTypes(key, memory.types)
+        await cache.store(key, cachedContent({ ...handle, types: records }, identities, digestsOf(memory)))
         this.#report({ did: 'stored', path: cache.pathOf(key) })
       } catch (error) {
         this.#report({ did: 'ignored', path: cache.pathOf(key), error })

@@ -2,7 +2,7 @@
 // text where only some symbols are.
 
 import { readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import { kallsymsText } from '../symbols/print.ts'
@@ -14,9 +14,14 @@ import { Timeline } from './timeline.ts'
 
 /** Whether a path is a file that begins as a snapshot file does, in either byte order. */
 export async function isSnapshotFile(path: string): Promise<boolean> {
-  const file = await open(path).catch(() => undefined)
+  // A pipe is not even opened: whoever writes to it would see it closed again.
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+  const file = isFile ? await open(path).catch(() => undefined) : undefined
   try {
-    if (file === undefined || !(await file.stat()).isFile()) return false
+    if (file === undefined) return false
     const words = Buffer.alloc(4)
     readSync(file.fd, words, 0, 4, 0)
     return words.readUInt32LE(0) === SNAPSHOT_LAYOUT.magic || words.readUInt32BE(0) === SNAPSHOT_LAYOUT.magic

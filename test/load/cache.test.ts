@@ -205,6 +205,19 @@ describe('a kernel opened from the cache', () => {
     expect(kernel.provisional).toBe(false)
   })
 
+  it('can be closed while it is checked: nothing fails, and nothing is announced', async () => {
+    await settled()
+    const published: unknown[] = []
+    const listen = (message: unknown) => published.push(message)
+    subscribe('kerndex:refresh', listen)
+    const kernel = await open()
+    const check = kernel.verified().catch((error: unknown) => error)
+    await kernel.close()
+    expect(await check).toMatchObject({ code: expect.stringMatching(/ABORTED|CLOSED/) })
+    unsubscribe('kerndex:refresh', listen)
+    expect(published).toEqual([])
+  })
+
   it('gives types as they are asked for: none, of vmlinux only, all', async () => {
     await settled()
     const none = await open({ types: false })
@@ -227,6 +240,27 @@ describe('a kernel opened from the cache', () => {
     expect(did).toEqual(['stored'])
     expect(kernel.types.sets).toHaveLength(2)
     expect((await settled()).did).toEqual(['opened'])
+  })
+})
+
+describe('a file that is replaced by a load without types', () => {
+  it.each([false, 'lazy'] as const)('(%s) keeps those it had, as long as they are still right', async (types) => {
+    await settled()
+    await writeFile(join(host, 'kallsyms'), text([BPF]))
+    expect((await settled({ types })).did).toEqual(['opened', 'stored'])
+    const kernel = await open()
+    expect(kernel.provisional).toBe(true)
+    expect(kernel.symbols.size).toBe(6)
+    expect(kernel.types.sets.map(({ name }) => name)).toEqual(['vmlinux', 'nf_tables'])
+    expect(await kernel.verified()).toMatchObject({ changed: false })
+    const path = join(host, 'btf', 'nf_tables')
+    await rm(path)
+    await writeFile(path, fixtureBytes('debian-6.1-amd64/btf/9pnet.gz'))
+    await writeFile(join(host, 'kallsyms'), text())
+    await settled({ types })
+    const later = await open()
+    expect(await later.verified()).toMatchObject({ changed: true })
+    expect(later.types.requireSet('nf_tables').size).not.toBe(kernel.types.requireSet('nf_tables').size)
   })
 })
 
