@@ -2,7 +2,7 @@
 // of them may take. The files hold kernel addresses, which are secrets: nothing is used that another user could have
 // written or may read.
 
-import { constants, futimesSync, readFileSync, type Stats } from 'node:fs'
+import { constants, futimesSync, lstatSync, readFileSync, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
@@ -196,18 +196,21 @@ export class SnapshotCache {
     const { directory } = this
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 })
-      await this.check()
+      this.check()
     } catch (error) {
       throw writeFailure(directory, error)
     }
   }
 
   /** @throws NotReadableError if the directory is a link, is another user's, or others may use it */
-  async check(): Promise<void> {
+  check(): void {
     const { directory } = this
-    const found = await lstat(directory).catch((error: unknown) => {
+    let found: Stats
+    try {
+      found = lstatSync(directory)
+    } catch (error) {
       throw readFailure(directory, error)
-    })
+    }
     const problem = found.isDirectory() ? distrust(found, this.#user.uid, 'directory') : 'it is no directory'
     if (problem !== undefined) throw new NotReadableError(`${directory} is not used: ${problem}`, { path: directory })
   }

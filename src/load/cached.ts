@@ -138,7 +138,7 @@ export class CachedKernel {
       const known = new Set(meta.groups.flat().map(({ name }) => name))
       const absent = new Set(meta.host.absences.map(({ what }) => what))
       const covered = [...wanted.now].every((name) => known.has(name) || absent.has(`btf/${name}`))
-      await cache.check()
+      cache.check()
       // Whoever may not see addresses is not given them by a file either.
       const shown = await showsAddresses(this.#source.openSymbols())
       const facts = await probeFacts(this.#source, options.probes === true)
@@ -201,7 +201,7 @@ export class CachedKernel {
     const reader = await cache.earlier(key)
     if (reader === undefined) return undefined
     try {
-      await cache.check()
+      cache.check()
       const sameBoot = reader.plan.meta.host.bootId === key.bootId
       const { types } = await reader.read({
         symbols: false,

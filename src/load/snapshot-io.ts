@@ -171,12 +171,13 @@ class PieceReading {
   readonly #pieces: readonly Piece[]
   /** The first piece that nobody has begun. */
   #next = 0
-  readonly #other: Promise<void>
+  readonly #other: Promise<unknown>
 
   constructor(descriptor: number, pieces: readonly Piece[]) {
     this.#descriptor = descriptor
     this.#pieces = pieces
-    this.#other = this.#readOnOtherThread()
+    // Two at a time: one is on its way while this thread has not yet noticed that the other is done.
+    this.#other = Promise.all([this.#readOnOtherThread(), this.#readOnOtherThread()])
     // Its failure is that of `finish`.
     this.#other.catch(() => {})
   }
