@@ -11,13 +11,15 @@ import { benchLookup } from './lookup.ts'
 import { benchMemory } from './memory.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
+import { benchSnapshot } from './snapshot.ts'
 
 /** The package's folder; this file runs compiled, in dist/bench. */
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine. Suites: load, lookup, memory, probes, refresh (default: all).
+Measures kerndex on this machine. Suites: load, lookup, memory, probes, refresh, snapshot
+(default: all).
 
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
   --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
@@ -55,6 +57,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   memory: (input) => benchMemory(input, processes),
   probes: (input) => benchProbes(input, processes),
   refresh: (input) => benchRefresh(input, rounds),
+  snapshot: (input) => benchSnapshot(input, processes),
 }
 
 async function main(): Promise<void> {

@@ -35,13 +35,18 @@ export type { WaitLimits } from './events/wait.ts'
 export {
   attachKernel,
   Kernel,
+  type KernelCacheOptions,
   type OpenOptions,
   openKernel,
   type Refreshed,
   type Timing,
   type WatchOptions,
 } from './kernel.ts'
+export { type CacheEntry, openCache, type SnapshotCache, type SnapshotCacheOptions } from './load/cache.ts'
+export type { CacheReport } from './load/cached.ts'
+export { type CaptureOptions, type CaptureSummary, writeCapture } from './load/capture.ts'
 export { Change, type Difference, differenceOf } from './load/changes.ts'
+export { compareSnapshots, type SnapshotDifference } from './load/compare.ts'
 export { type ElfOptions, type ElfSymbols, openElf } from './load/elf.ts'
 export type { LoadProgress } from './load/load.ts'
 export {
@@ -51,6 +56,7 @@ export {
   openTypeFile,
   openTypes,
 } from './load/open-types.ts'
+export { type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'

@@ -6,9 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { ClosedError, UsageError } from './core/errors.ts'
 import { workerUrl } from './core/place.ts'
+import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
+import type { CacheReport, KernelLoad, Load } from './load/cached.ts'
 import { Change } from './load/changes.ts'
-import { type Loaded, type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
+import { type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
+import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
 import type { Handle, HostFacts, SkippedLines } from './load/snapshot.ts'
+import { isSnapshotFile, readSnapshotFile, snapshotSource } from './load/snapshot-source.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { Threads } from './load/threads.ts'
@@ -16,6 +20,7 @@ import type { Span } from './load/timeline.ts'
 import type { Probes } from './probes/probes.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
+import { liveSource } from './sources/live.ts'
 import { openSource } from './sources/open.ts'
 import { isAbsence, type Source } from './sources/source.ts'
 import type { Keep } from './symbols/build.ts'
@@ -23,8 +28,14 @@ import type { NamedAnswer } from './symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
 
 export interface OpenOptions {
-  /** undefined: the running kernel; else a capture directory or a kallsyms-like file. */
+  /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file. */
   readonly from?: string | undefined
+  /**
+   * Whether to open the running kernel from a file that an earlier process left, and to leave one for the next. What comes
+   * from a file is provisional until it has been checked: see `kernel.provisional` and `kernel.verified`. The cache is for
+   * loads of all symbols; with the options `symbols` or `modules` it is not used. Default false.
+   */
+  readonly cache?: boolean | KernelCacheOptions | undefined
   /**
    * Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores, and for the load
    * none where the input is so small that threads would start too late to help.
@@ -44,6 +55,12 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined
   /** Called while the symbols are read. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+}
+
+/** How `openKernel` uses the cache. */
+export interface KernelCacheOptions extends SnapshotCacheOptions {
+  /** Open only once what came from a file has been checked. Default false. */
+  readonly wait?: boolean | undefined
 }
 
 /** How to watch for changes. */
@@ -91,25 +108,28 @@ export class Kernel {
   /** How the first load went. */
   readonly timing: Timing
   #snapshot: Reader
-  #memory: LoadMemory
+  #memory: LoadMemory | undefined
+  #provisional: boolean
+  #verified: Promise<Refreshed> | undefined
   #refreshing: Promise<Refreshed> | undefined
-  readonly #load: (generation: number, earlier: LoadMemory | undefined) => Promise<Loaded>
-  readonly #loader: LoaderThreads | undefined
+  readonly #opening: Opening
+  readonly #loader: () => LoaderThreads | undefined
   readonly #query: QueryPool
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #closing = new AbortController()
 
-  /** Use `openKernel`. `load` loads the source anew; `loaded` is what it gave the first time. */
+  /** Use `openKernel`. `opening` loads the source anew; `loaded` is what it gave the first time. */
   constructor(
-    load: (generation: number, earlier: LoadMemory | undefined) => Promise<Loaded>,
-    loaded: Loaded,
+    opening: Opening,
+    loaded: KernelLoad,
     timing: Timing,
-    loader: LoaderThreads | undefined,
+    loader: () => LoaderThreads | undefined,
     query: QueryPool,
   ) {
-    this.#load = load
+    this.#opening = opening
     this.#snapshot = new Reader(loaded.handle)
     this.#memory = loaded.memory
+    this.#provisional = loaded.provisional === true
     this.timing = timing
     this.#loader = loader
     this.#query = query
@@ -137,6 +157,31 @@ export class Kernel {
 
   get host(): HostFacts {
     return this.#snapshot.host
+  }
+
+  /**
+   * Whether the current snapshot came from the cache and has not been checked against the kernel yet. What has happened
+   * since it was written, such as a bpf program that was loaded, is not in it.
+   */
+  get provisional(): boolean {
+    return this.#provisional
+  }
+
+  /**
+   * Waits for the check of a snapshot that came from the cache, and tells whether it had to be replaced; at once for any
+   * other. A check that failed is made again by the next call.
+   * @throws what `openKernel` throws; the snapshot stays provisional then
+   */
+  verified(): Promise<Refreshed> {
+    if (this.#provisional) return this.refresh()
+    const { generation } = this
+    this.#verified ??= Promise.resolve({ changed: false, generation, timing: this.timing })
+    return this.#verified
+  }
+
+  /** What became of the cache: files opened, written, or ignored with the reason. Also on the channel `kerndex:cache`. */
+  get cacheReports(): readonly CacheReport[] {
+    return this.#opening.reports
   }
 
   /** The lines of the text that are no symbol lines. */
@@ -210,18 +255,22 @@ export class Kernel {
     this.#checkOpen()
     try {
       const before = this.#snapshot
-      const { handle, memory, timeline } = await this.#load(before.generation + 1, this.#memory)
+      const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory)
       this.#checkOpen()
       const timing = { readyMs: timeline.elapsed, threads: this.timing.threads, spans: timeline.spans }
-      if (handle.generation === before.generation) return { changed: false, generation: before.generation, timing }
-      this.#memory = memory
+      this.#memory = memory ?? this.#memory
+      this.#provisional = false
+      const verified = { changed: handle.generation !== before.generation, generation: handle.generation, timing }
+      this.#verified ??= Promise.resolve(verified)
+      if (!verified.changed) return verified
       this.#snapshot = new Reader(handle)
       const change = new Change(before, this.#snapshot)
       if (published.hasSubscribers) published.publish({ change })
       for (const listener of [...this.#listeners]) listener(change)
-      return { changed: true, generation: handle.generation, timing }
+      return verified
     } catch (error) {
-      if (published.hasSubscribers) published.publish({ error })
+      // A check that ends because the kernel is closed is nobody's failure.
+      if (published.hasSubscribers && !this.#closing.signal.aborted) published.publish({ error })
       throw error
     }
   }
@@ -261,10 +310,10 @@ export class Kernel {
     }
   }
 
-  /** Ends the threads and every watch. Snapshots and readers stay usable. */
+  /** Ends the threads and every watch, and waits for a cache file that is being written. Snapshots and readers stay usable. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.all([this.#loader?.close(), this.#query.close()])
+    await Promise.all([this.#opening.close(), this.#loader()?.close(), this.#query.close()])
   }
 
   #checkOpen(): void {
@@ -281,42 +330,86 @@ export class Kernel {
  * @throws NoPermissionError if the addresses are hidden or the file may not be read; NotReadableError if there is nothing
  * to read; WorkerFailedError, AbortedError, LimitError; UsageError for a wrong option
  */
-export async function openKernel(options: OpenOptions = {}): Promise<Kernel> {
+export function openKernel(options: OpenOptions = {}): Promise<Kernel> {
+  return openKernelOn(RUNNING, options)
+}
+
+/** What stands for the running kernel, and who uses the cache. */
+export interface Machine {
+  readonly live: () => Source
+  readonly user: CacheUser
+}
+
+const RUNNING: Machine = { live: liveSource, user: thisUser() }
+
+/** The same on another machine than this one; for tests. @throws as `openKernel` */
+export async function openKernelOn(machine: Machine, options: OpenOptions = {}): Promise<Kernel> {
   const threads = options.threads ?? defaultThreads()
   if (!Number.isInteger(threads) || threads < 0 || threads > MOST_THREADS) {
     throw new UsageError(`threads must be a whole number from 0 to ${MOST_THREADS}, not ${threads}`)
   }
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
-  const source = await openSource(options.from)
-  const small = options.types === 'lazy' || (await isSmall(source))
-  const loaderThreads = small ? 0 : threads
+  const all = modules === undefined && keep.data === undefined
+  const types = options.types ?? true
   const ahead = threads === 0 ? undefined : workerUrl('reader')
-  const loader =
-    loaderThreads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
-  const load = (generation: number, earlier: LoadMemory | undefined, first: Partial<OpenOptions> = {}) =>
-    loadKernel(source, generation, {
-      threads: loader,
-      ahead,
-      types: options.types ?? true,
-      probes: options.probes,
-      keep,
-      modules,
-      earlier,
-      signal: first.signal,
-      onProgress: first.onProgress,
-    })
+  let loader: LoaderThreads | undefined
+  let loaderThreads = 0
+  const loading = (source: Source): Load => {
+    return async (generation, more) => {
+      const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
+      if (loader === undefined) {
+        loaderThreads = types === 'lazy' || (await isSmall(source)) ? 0 : threads
+        if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
+      }
+      return loadKernel(source, generation, {
+        threads: loader,
+        ahead,
+        types,
+        probes: options.probes,
+        keep,
+        modules,
+        ...first,
+        ...more,
+      })
+    }
+  }
+  const opening = await openingOf(machine, options, all, loading)
   try {
-    const loaded = await load(1, undefined, options)
+    const loaded = await opening.first()
     const allowed = options.threads ?? loaderThreads
     const timing = { readyMs: loaded.timeline.elapsed, threads: allowed, spans: loaded.timeline.spans }
-    const kernel = new Kernel(load, loaded, timing, loader, new QueryPool(threads))
+    const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads))
     if (options.probes === true) kernel.probes.prepare()
+    if (loaded.provisional === true) {
+      const check = kernel.verified()
+      if (typeof options.cache === 'object' && options.cache.wait === true) await check
+      // Whoever asks for the check is told of its failure; so is the channel.
+      else check.catch(() => {})
+    }
     return kernel
   } catch (error) {
-    await loader?.close()
+    await Promise.all([opening.close(), loader?.close()])
     throw error
   }
+}
+
+/** How the options have a kernel opened. */
+async function openingOf(
+  machine: Machine,
+  { from, cache = false, types = true, probes }: OpenOptions,
+  all: boolean,
+  loading: (source: Source) => Load,
+): Promise<Opening> {
+  if (from !== undefined && (await isSnapshotFile(from))) {
+    if (all) return snapshotOpening(from, types !== false)
+    const { handle } = await readSnapshotFile(from, 1, types !== false)
+    return plainOpening(loading(snapshotSource(new Reader(handle))))
+  }
+  const source = from === undefined ? machine.live() : await openSource(from)
+  const load = loading(source)
+  if (cache === false || source.kind !== 'live' || !all) return plainOpening(load)
+  return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes }, load)
 }
 
 /** What the options leave in the table. @throws UsageError */

@@ -104,7 +104,10 @@ export function normalizeBlob(
 }
 
 /** The sizes of kinds from the layout section; `undefined` if the blob has none. */
-export function readLayout(blob: Uint8Array, header: BtfHeader): KindLayout | undefined {
+export function readLayout(
+  blob: Uint8Array,
+  header: Pick<BtfHeader, 'layoutStart' | 'layoutBytes'>,
+): KindLayout | undefined {
   if (header.layoutBytes === 0) return undefined
   const infoBytes: number[] = []
   const elementBytes: number[] = []

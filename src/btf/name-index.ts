@@ -99,7 +99,8 @@ export class IndexView {
     const first = this.#buckets[bucket]!
     const bit = filterBit(hash, this.#filterWidth)
     if ((first & bit) !== bit) return 0
-    const end = this.#buckets[bucket + 1]! & this.#startMask
+    // No further than there are entries, whatever a file's buckets say.
+    const end = Math.min(this.#buckets[bucket + 1]! & this.#startMask, this.#entries.length / ENTRY_WORDS)
     const ordinalBits = this.#ordinalBits
     const entries = this.#entries
     // With 32 bits for the ordinal there is no room for a tag, and every entry of the bucket is a candidate.
@@ -109,7 +110,9 @@ export class IndexView {
     for (let i = first & this.#startMask; i < end; i++) {
       const entry = entries[ENTRY_WORDS * i]!
       if (ordinalBits < 32 && entry >>> ordinalBits !== tag) continue
-      into[count++] = (entry & mask) >>> 0
+      const ordinal = (entry & mask) >>> 0
+      if (ordinal >= this.offsets.length) continue
+      into[count++] = ordinal
       into[count++] = entries[ENTRY_WORDS * i + 1]!
     }
     return count

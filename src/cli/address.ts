@@ -6,11 +6,11 @@ import { UsageError } from '../core/errors.ts'
 import type { SymbolMatch } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
-import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 
 export function addAddressCommand(program: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     program
       .command('address')
       .argument('[addr...]', 'hexadecimal addresses; without any, lines of stdin')

@@ -7,6 +7,8 @@ import { KerndexError } from '../core/errors.ts'
 import { packageUrl } from '../core/place.ts'
 import { addAddressCommand } from './address.ts'
 import { addBtfCommand } from './btf.ts'
+import { addCacheCommand } from './cache.ts'
+import { addCaptureCommand } from './capture.ts'
 import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
@@ -14,6 +16,7 @@ import { addFunctionCommand } from './function.ts'
 import { note, OutputClosed } from './output.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
+import { addSnapshotCommand } from './snapshot.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
@@ -48,6 +51,9 @@ addCoreCommand(program)
 addProbeCommand(program)
 addResolveCommand(program)
 addEventsCommand(program)
+addCaptureCommand(program)
+addSnapshotCommand(program)
+addCacheCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

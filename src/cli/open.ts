@@ -4,12 +4,14 @@ import { SingleBar } from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Kernel, openKernel } from '../kernel.ts'
 import { interrupted } from './interrupt.ts'
+import { note } from './output.ts'
 
 /** What the common options come to. */
 export interface CommonOptions {
   readonly from?: string
   readonly threads?: number
   readonly json?: boolean
+  readonly cache?: boolean
 }
 
 /** Milliseconds a load may take before a progress bar appears. */
@@ -19,9 +21,10 @@ const PATIENCE_MS = 400
 export function withCommonOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--from <path>', 'capture directory or kallsyms-like file instead of the running kernel').helpGroup(
-        'Common options:',
-      ),
+      new Option(
+        '--from <path>',
+        'capture directory or archive, snapshot file or kallsyms-like file instead of the running kernel',
+      ).helpGroup('Common options:'),
     )
     .addOption(
       new Option('--threads <n>', 'threads to use; 0 = everything inline')
@@ -34,6 +37,15 @@ export function withCommonOptions(command: Command): Command {
 function wholeNumber(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
   return Number(text)
+}
+
+/** Adds the common options, and `--cache`, to a command that loads symbols. */
+export function withKernelOptions(command: Command): Command {
+  return withCommonOptions(command).addOption(
+    new Option('--cache', 'begin with the snapshot that an earlier run left, check it, and leave one').helpGroup(
+      'Common options:',
+    ),
+  )
 }
 
 /** Opens what the options name, and runs `use` on it; its threads are ended whatever happens. */
@@ -49,11 +61,16 @@ export async function withKernel<T>(
       threads: options.threads,
       types: options.types ?? true,
       probes: options.probes ?? false,
+      // Nothing is printed that has not been checked.
+      cache: options.cache === true && { wait: true },
       signal: interrupted,
       onProgress: bar?.update,
     })
   } finally {
     bar?.stop()
+  }
+  for (const { did, error } of kernel.cacheReports) {
+    if (did === 'ignored') note(error instanceof Error ? error.message : String(error))
   }
   try {
     return await use(kernel)

@@ -11,7 +11,7 @@ import type { ProbeTarget } from '../probes/target.ts'
 import { colours as pico } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
-import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 
 interface ListOptions extends CommonOptions {
@@ -49,7 +49,7 @@ export function addProbeCommand(program: Command): void {
 }
 
 function addList(probe: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     probe
       .command('list')
       .argument('[spec...]', 'specifications; without any, lines of stdin')
@@ -85,7 +85,7 @@ Examples:
 }
 
 function addPlan(probe: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     probe
       .command('plan')
       .argument('[spec...]', 'specifications; without any, lines of stdin')
@@ -127,7 +127,7 @@ Examples:
 }
 
 function addSuffixes(probe: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     probe
       .command('suffixes')
       .description('how many functions have which suffix of a compiler, with and without BTF of their base name'),

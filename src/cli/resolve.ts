@@ -14,7 +14,7 @@ import type { Kernel } from '../kernel.ts'
 import { Profile } from '../stacks/profile.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
-import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note } from './output.ts'
 import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
 import { type Tally, tally, tallyMetrics } from './tally.ts'
@@ -42,7 +42,7 @@ interface ResolveOptions extends StreamCommandOptions {
 
 /** Adds what every stream command takes. */
 export function withStreamOptions(command: Command): Command {
-  return withCommonOptions(command)
+  return withKernelOptions(command)
     .addOption(
       new Option('--input <format>', 'format of the input; by default told from its beginning').choices(
         INPUT_FORMATS.map(({ name }) => name),

@@ -5,7 +5,7 @@ import { KerndexError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
 import { colours as pico } from './colours.ts'
 import { interrupted } from './interrupt.ts'
-import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 import { drawTimeline, withoutOverlap } from './timeline-picture.ts'
 
@@ -19,7 +19,7 @@ const SAMPLE = 1 << 20
 const MOST_ROWS = 12
 
 export function addStatusCommand(program: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     program
       .command('status')
       .description('load the kernel and describe what was found, how long it took and where the time went')

@@ -8,7 +8,7 @@ import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, splitQuery } from '../symbols/table.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
-import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
+import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { write, writeJson } from './output.ts'
 
 interface SymbolOptions extends CommonOptions {
@@ -16,7 +16,7 @@ interface SymbolOptions extends CommonOptions {
 }
 
 export function addSymbolCommand(program: Command): void {
-  withCommonOptions(
+  withKernelOptions(
     program
       .command('symbol')
       .argument('[name...]', 'names or globs, with or without MODULE: in front; without any, lines of stdin')

@@ -1,13 +1,13 @@
 // The whole load: a source in, a handle out. Symbols and types are read side by side; what the host's small files say is
 // gathered meanwhile.
 
-import { release } from 'node:os'
 import { BadFormatError } from '../core/errors.ts'
-import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
+import type { ModuleInfo } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
-import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
+import { HOST_FILES, type HostFile, hostOf } from './host.ts'
 import { Pacer } from './pacer.ts'
 import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
 import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly modules?: ReadonlySet<string> | undefined
   /** What the load before this one remembers: what has not changed is taken over. */
   readonly earlier?: LoadMemory | undefined
+  /** Type sets that are known from elsewhere, such as a file: those whose files are still the same are taken over. */
+  readonly knownTypes?: LoadedTypes | undefined
   /** Bytes of text a chunk; the result does not depend on it. */
   readonly chunkBytes?: number | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
@@ -113,7 +115,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
 async function gatherTypes(
   source: Source,
   facts: Promise<HostFacts>,
-  { threads, modules, earlier, types = true }: LoadOptions,
+  { threads, modules, earlier, knownTypes, types = true }: LoadOptions,
   pacer: Pacer,
   timeline: Timeline,
 ): Promise<{ sets: LoadedTypes; later: readonly BtfFile[] }> {
@@ -125,12 +127,12 @@ async function gatherTypes(
     ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
   )
   const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
-  const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types)
+  const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types ?? knownTypes)
   return { sets, later: wanted.filter((file) => !now.includes(file)) }
 }
 
 /** The files that plans of probes are made from: in shared memory, or where to find them. */
-async function probeFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
+export async function probeFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
   const records = await Promise.all(
     PROBE_FACTS.map(async (name): Promise<[FactFile, FactRecord]> => {
       const paths = source.factPaths(name)
@@ -146,33 +148,20 @@ async function probeFacts(source: Source, now: boolean): Promise<ReadLater['fact
  * Blobs in the order in which the kernel searches them (btf_find_by_name_kind, bpf_find_btf_id): vmlinux, then modules as
  * they were loaded, which /proc/modules lists newest first. Those that it does not list come last, by name.
  */
-function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
+export function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
   const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
   const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
   return [...files].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
-function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
+export function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
   return a.records.length === b.records.length && a.records.every((record, i) => record === b.records[i])
 }
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */
 async function gatherFacts(source: Source): Promise<HostFacts> {
-  const absences: Absence[] = []
-  const read = async <T>(name: FactFile, parse: (bytes: Buffer) => T): Promise<T | undefined> => {
-    const fact = await source.fact(name)
-    if (!isAbsence(fact)) return parse(fact)
-    absences.push(fact)
-    return undefined
-  }
-  const [modules, version, bootId, buildId] = await Promise.all([
-    read('modules', parseModules),
-    source.kind === 'live' ? release() : read('version', parseRelease),
-    read('boot_id', (bytes) => bytes.toString('latin1').trim()),
-    read('notes', parseBuildId),
-  ])
-  absences.sort((a, b) => (a.what < b.what ? -1 : 1))
-  return { source: source.description, release: version, bootId, buildId, modules, absences }
+  const read = async (name: HostFile) => [name, await source.fact(name)] as const
+  return hostOf(source, Object.fromEntries(await Promise.all(HOST_FILES.map(read))))
 }
 
 /** A module's memory as /proc/modules gives it; nothing where addresses are hidden. */

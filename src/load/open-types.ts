@@ -6,17 +6,22 @@ import { TypeSet } from '../btf/type-set.ts'
 import { Types } from '../btf/types.ts'
 import { NotFoundError, NotReadableError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
+import { isArchive } from '../sources/archive.ts'
 import { findBtfFile, readBtfFile } from '../sources/btf-file.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence } from '../sources/source.ts'
 import { Pacer } from './pacer.ts'
+import { isSnapshotFile, readSnapshotTypes } from './snapshot-source.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import { Threads } from './threads.ts'
 import { Timeline } from './timeline.ts'
 import { loadTypes } from './types.ts'
 
 export interface OpenTypesOptions {
-  /** undefined: the running kernel; else a capture directory, or a file with BTF (raw or ELF) that stands for vmlinux. */
+  /**
+   * undefined: the running kernel; else a capture directory or archive, a snapshot file, or a file with BTF (raw or ELF)
+   * that stands for vmlinux.
+   */
   readonly from?: string | undefined
   /** Only these modules, with vmlinux; undefined: all. */
   readonly modules?: readonly string[] | undefined
@@ -39,7 +44,8 @@ export interface OpenedTypes {
  */
 export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
   const { from, modules, threads = 0, signal } = options
-  const file = from === undefined ? undefined : await findBtfFile(from)
+  if (from !== undefined && (await isSnapshotFile(from))) return openSnapshotTypes(from, modules)
+  const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
   const source = await openSource(from)
   const listed = await source.btfFiles()
@@ -63,6 +69,19 @@ export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedT
   } finally {
     await pool?.close()
   }
+}
+
+/** The types in a snapshot file, all of them or those of some modules. @throws as `openTypes` */
+async function openSnapshotTypes(path: string, modules: readonly string[] | undefined): Promise<OpenedTypes> {
+  const { types, host } = await readSnapshotTypes(path)
+  if (types.length === 0) throw new NotReadableError(`${path}: the snapshot was made without types`)
+  const missing = modules?.find((module) => !types.some(({ name }) => name === module))
+  if (missing !== undefined) {
+    throw new NotFoundError(`${host.source}: no types of ${missing}: it was not loaded, or was built without BTF`)
+  }
+  const wanted = types.filter(({ name }) => name === 'vmlinux' || modules?.includes(name) !== false)
+  const absences = host.absences.filter(({ what }) => what.startsWith('btf'))
+  return { types: new Types(wanted), absences, opened: wanted.map(({ name }) => name) }
 }
 
 /** A set from a file, on a base from another file or on the distilled base that a module's file brings along. */

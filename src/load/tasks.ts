@@ -3,7 +3,7 @@
 import { threadId } from 'node:worker_threads'
 import { type BaseShape, indexTypes, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { type ErrorRecord, errorToRecord } from '../core/errors.ts'
-import { arenaFor, readBlob } from '../sources/blob.ts'
+import { arenaFor, readBtf } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
 import { newWorkspace } from '../symbols/wasm.ts'
@@ -65,9 +65,9 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
       return { did: 'parse', spans, digest, chunk }
     }
     case 'base': {
-      const { module, path } = task.file
+      const { module } = task.file
       const start = absoluteNow()
-      const { bytes, identity } = await readBlob(path)
+      const { bytes, identity } = await readBtf(task.file)
       spans.push({ work: 'read', what: module, thread: threadId, start, end: absoluteNow() })
       return { did: 'base', spans, blob: { name: module, bytes }, identity, shape: readShape(bytes) }
     }
@@ -81,9 +81,10 @@ export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {
       const identities: [string, string][] = []
       const arena = arenaFor(task.files.length)
       const start = absoluteNow()
-      for (const { module, path } of task.files) {
+      for (const file of task.files) {
+        const { module } = file
         try {
-          const { bytes, identity } = await readBlob(path, undefined, arena)
+          const { bytes, identity } = await readBtf(file, undefined, arena)
           blobs.push({ name: module, bytes })
           identities.push([module, identity])
         } catch (error) {

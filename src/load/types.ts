@@ -1,13 +1,11 @@
 // BTF blobs from a source to indexed type sets: vmlinux first, because all others are split on it, then the modules side
 // by side. p-limit bounds how many files are open at once.
 
-import { statSync } from 'node:fs'
 import pLimit from 'p-limit'
 import { CompiledWalk } from '../btf/compiled-walk.ts'
 import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { type Arena, arenaFor, readBlob } from '../sources/blob.ts'
-import { identityOf } from '../sources/reader.ts'
+import { type Arena, arenaFor, btfIdentity, readBtf } from '../sources/blob.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderThreads } from './symbols.ts'
@@ -94,11 +92,11 @@ async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promi
   const known = new Map<string, TypeSetRecord>()
   if (earlier.records.length === 0) return known
   const records = new Map(earlier.records.map((record) => [record.name, record]))
-  for (const { module, path } of files) {
-    const record = records.get(module)
+  for (const file of files) {
+    const record = records.get(file.module)
     if (record === undefined) continue
-    const now = statSync(path, { throwIfNoEntry: false })
-    if (now !== undefined && identityOf(now) === earlier.identities.get(module)) known.set(module, record)
+    const now = btfIdentity(file)
+    if (now !== undefined && now === earlier.identities.get(file.module)) known.set(file.module, record)
   }
   return known
 }
@@ -182,10 +180,11 @@ async function readHere(
   const breathe = async () => {
     if (pacer.due) await pacer.pause()
   }
-  const read = async ({ module, path }: BtfFile): Promise<NamedBlob[]> => {
+  const read = async (file: BtfFile): Promise<NamedBlob[]> => {
+    const { module } = file
     const start = timeline.elapsed
     try {
-      const { bytes, identity } = await readBlob(path, breathe, arena)
+      const { bytes, identity } = await readBtf(file, breathe, arena)
       timeline.record('read', module, start)
       identities.push([module, identity])
       return [{ name: module, bytes }]

@@ -1,7 +1,9 @@
 // A whole file in shared memory: how BTF blobs are read.
 
+import { statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
-import { openReader } from './reader.ts'
+import { identityOf, openReader } from './reader.ts'
+import type { BtfFile } from './source.ts'
 
 /** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
 export interface Blob {
@@ -43,6 +45,18 @@ export class BlobArena implements Room {
     this.#used += Math.ceil(bytes / 8) * 8
     return room
   }
+}
+
+/** The blob of a listed file: the bytes that came with it, or those at its path. @throws as `readBlob` */
+export async function readBtf(file: BtfFile, breathe?: () => Promise<void>, arena?: Arena): Promise<Blob> {
+  return file.bytes === undefined ? readBlob(file.path, breathe, arena) : { bytes: file.bytes, identity: file.path }
+}
+
+/** The identity that `readBtf` would give now; undefined where there is no such file any more. */
+export function btfIdentity({ path, bytes }: BtfFile): string | undefined {
+  if (bytes !== undefined) return path
+  const now = statSync(path, { throwIfNoEntry: false })
+  return now && identityOf(now)
 }
 
 /**

@@ -25,7 +25,8 @@ export function readNow(what: string, paths: readonly string[]): Buffer | Absenc
 }
 
 /** A type blob in shared memory, or why there is none. Waits for the system. */
-export function readBlobNow({ module, path }: BtfFile): Uint8Array<SharedArrayBuffer> | Absence {
+export function readBlobNow({ module, path, bytes: known }: BtfFile): Uint8Array<SharedArrayBuffer> | Absence {
+  if (known !== undefined) return known
   const bytes = readNow(`btf/${module}`, [path])
   return Buffer.isBuffer(bytes) ? inSharedMemory(bytes) : bytes
 }

@@ -1,6 +1,7 @@
 // Chooses the source that a path names.
 
 import { stat } from 'node:fs/promises'
+import { archiveSource, isArchive } from './archive.ts'
 import { captureSource } from './capture.ts'
 import { fileSource } from './file.ts'
 import { liveSource } from './live.ts'
@@ -8,8 +9,9 @@ import { readFailure } from './reader.ts'
 import type { Source } from './source.ts'
 
 /**
- * The source that `from` names: undefined is the running kernel, a directory is a capture, a file is kallsyms text.
- * @throws NotReadableError, NoPermissionError if there is nothing at that path.
+ * The source that `from` names: undefined is the running kernel, a directory is a capture, an archive holds one, any other
+ * file is kallsyms text.
+ * @throws NotReadableError, NoPermissionError if there is nothing at that path, or nothing usable in an archive; LimitError
  */
 export async function openSource(from: string | undefined): Promise<Source> {
   if (from === undefined) return liveSource()
@@ -19,5 +21,6 @@ export async function openSource(from: string | undefined): Promise<Source> {
   } catch (error) {
     throw readFailure(from, error)
   }
-  return isDirectory ? captureSource(from) : fileSource(from)
+  if (isDirectory) return captureSource(from)
+  return isArchive(from) ? archiveSource(from) : fileSource(from)
 }

@@ -7,6 +7,8 @@ export interface BtfFile {
   /** `vmlinux` or the module's name. */
   readonly module: string
   readonly path: string
+  /** The bytes, where they are in memory already; `path` then only names them. */
+  readonly bytes?: Uint8Array<SharedArrayBuffer>
 }
 
 /** Something that a source does not have or could not give, and why; never a reason to fail by itself. */
@@ -16,19 +18,22 @@ export interface Absence {
 }
 
 /** The optional files of a source, by their names in a capture. */
-export type FactFile =
-  | 'modules'
-  | 'module_sections'
-  | 'notes'
-  | 'version'
-  | 'boot_id'
-  | 'available_filter_functions'
-  | 'available_filter_functions_addrs'
-  | 'kprobes_blacklist'
-  | 'kprobes_enabled'
-  | 'error_injection_list'
-  | 'lockdown'
-  | 'config'
+export const FACT_FILES = [
+  'modules',
+  'module_sections',
+  'notes',
+  'version',
+  'boot_id',
+  'available_filter_functions',
+  'available_filter_functions_addrs',
+  'kprobes_blacklist',
+  'kprobes_enabled',
+  'error_injection_list',
+  'lockdown',
+  'config',
+] as const
+
+export type FactFile = (typeof FACT_FILES)[number]
 
 /** What the planner of probes asks of a host, beside its symbols and types. */
 export const PROBE_FACTS = [

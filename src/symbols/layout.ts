@@ -29,7 +29,7 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',
   magic: 0x4d595344,
-  version: 2,
+  version: 3,
   sections: [
     'counts',
     'groups',

@@ -71,7 +71,8 @@ export class NameLookup {
     const bucket = hash >>> this.#bucketShift
     const mask = this.#idMask
     const wanted = fingerprint(hash)
-    const stop = buckets[bucket + 1]!
+    // No further than there are entries, whatever a file's buckets say.
+    const stop = Math.min(buckets[bucket + 1]!, entries.length)
     let count = at
     // Equal names share one reference, so their bytes are compared once.
     let known = -1
@@ -79,7 +80,8 @@ export class NameLookup {
       const entry = entries[i]!
       if (((entry ^ wanted) & ~mask) !== 0) continue
       const id = (entry & mask) >>> 0
-      const reference = references[id]!
+      const reference = references[id]
+      if (reference === undefined) continue
       if (reference !== known) {
         if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, cut, end)) continue
         known = reference
@@ -154,9 +156,10 @@ export class NameLookup {
     const { buckets, entries, name: references } = this.#columns
     const seen = new Set<number>()
     let distinct = 0
+    let i = 0
     for (let bucket = 0; bucket + 1 < buckets.length; bucket++) {
       seen.clear()
-      for (let i = buckets[bucket]!; i < buckets[bucket + 1]!; i++) {
+      for (; i < Math.min(buckets[bucket + 1]!, entries.length); i++) {
         seen.add(references[(entries[i]! & this.#idMask) >>> 0]!)
       }
       distinct += seen.size

@@ -1,0 +1,74 @@
+// Warm start: cold processes that open a kernel from a snapshot file, or from the cache, against a plain read of the files
+// that a load would have to read.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openKernel, saveSnapshot } from '../src/index.ts'
+import type { ColdOpen, ColdOpenResult } from './cold/snapshot.ts'
+import { runCold } from './lib/cold.ts'
+import { filesOf, type Input } from './lib/inputs.ts'
+import type { Row } from './lib/report.ts'
+import { median, summarize } from './lib/stats.ts'
+
+interface Contender {
+  readonly by: string
+  readonly how: ColdOpen['how']
+  readonly types: boolean
+  readonly results: ColdOpenResult[]
+}
+
+/** Measures an input with `processes` cold processes for each way to open it, which take turns. */
+export async function benchSnapshot(input: Input, processes: number): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'kerndex-bench-snapshot-'))
+  const [file, cache] = [join(folder, 'file.kerndex'), join(folder, 'cache')]
+  try {
+    const kernel = await openKernel({ from: input.from, threads: 0 })
+    await saveSnapshot(kernel.snapshot(), file)
+    await kernel.close()
+    // What came since the cache was written would have the checked way load everything.
+    if (input.from === undefined)
+      await (await openKernel({ threads: 0, cache: { directory: cache, wait: true } })).close()
+    const kinds = input.btf.length > 0 ? [false, true] : [false]
+    const contenders: Contender[] = kinds.flatMap((types) => [
+      { by: 'snapshot file', how: 'file' as const, types, results: [] },
+      ...(input.from === undefined
+        ? [
+            { by: 'cache, provisional', how: 'cache' as const, types, results: [] },
+            { by: 'cache, checked', how: 'cache, checked' as const, types, results: [] },
+          ]
+        : []),
+    ])
+    for (let round = 0; round < processes; round++) {
+      for (const { how, types, results } of contenders) {
+        const task: ColdOpen = {
+          path: how === 'file' ? file : cache,
+          how,
+          types,
+          files: filesOf(input, types),
+          readFirst: round % 2 === 0,
+        }
+        results.push(await runCold<ColdOpen, ColdOpenResult>('snapshot', task))
+      }
+    }
+    return contenders.map((contender) => rowOf(input, contender))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function rowOf(input: Input, { by, types, results }: Contender): Row {
+  if (results.some(({ fromFile }) => !fromFile)) throw new Error(`${by}: some processes did not open the file`)
+  const reads = results.map(({ readMs }) => readMs)
+  return {
+    suite: 'snapshot',
+    input: input.name,
+    what: types ? 'open symbols and types, cold' : 'open symbols, cold',
+    by,
+    unit: 'ms',
+    ...summarize(results.map(({ openMs }) => openMs)),
+    yardstick: 'plain read',
+    ratio: median(results.map(({ openMs, readMs }) => openMs / readMs)),
+    note: `plain read ${median(reads).toFixed(1)} ms`,
+  }
+}

@@ -1,0 +1,281 @@
+// The directory of cached snapshots: where it is, who may use it, one file for each kernel and boot, and how much room all
+// of them may take. The files hold kernel addresses, which are secrets: nothing is used that another user could have
+// written or may read.
+
+import { constants, futimesSync, lstatSync, readFileSync, type Stats } from 'node:fs'
+import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { errorCode, readFailure } from '../sources/reader.ts'
+import type { SnapshotContent } from './snapshot-file.ts'
+import { SnapshotReader, TEMPORARY, type WriteOptions, writeFailure, writeSnapshot } from './snapshot-io.ts'
+
+/** Where cached snapshots are kept, and how many. */
+export interface SnapshotCacheOptions {
+  /** Default `$XDG_CACHE_HOME/kerndex`, or `~/.cache/kerndex`. */
+  readonly directory?: string | undefined
+  /** The most bytes that all files together may have; what was used longest ago is removed. Default 256 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+/** What the cache needs to know of the process that uses it. */
+export interface CacheUser {
+  readonly uid: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Why this process must not write what it sees where all processes of its user can read it; undefined if it may. */
+  readonly secret: () => string | undefined
+}
+
+/** What tells one state of a kernel from every other that a file could hold. */
+export interface CacheKey {
+  /** The GNU build id of vmlinux, in hexadecimal. */
+  readonly buildId: string
+  readonly bootId: string
+}
+
+/** A file of the cache. */
+export interface CacheEntry {
+  readonly path: string
+  readonly bytes: number
+  /** When it was last opened or written. */
+  readonly used: Date
+  readonly release: string | undefined
+  readonly buildId: string
+  readonly bootId: string
+  /** How many sets of types it holds. */
+  readonly sets: number
+  /** Why it cannot be used; undefined if it can. */
+  readonly problem: string | undefined
+}
+
+const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+const SUFFIX = '.kerndex'
+const NAME = /^([0-9a-f]{8,128})-([0-9a-f-]{32,36})\.kerndex$/
+/** Files that a crashed process left half written are removed when they are this old. */
+const STALE_MS = 3_600_000
+
+/** Why a file or directory of another user, or one that others may use, is not trusted; undefined if it is. */
+export function distrust(stat: Pick<Stats, 'uid' | 'mode' | 'nlink'>, uid: number, kind: 'file' | 'directory') {
+  if (stat.uid !== uid) return `it belongs to user ${stat.uid}, not to user ${uid}`
+  if ((stat.mode & 0o077) !== 0) {
+    const wanted = kind === 'file' ? '600' : '700'
+    return `others may use it (mode ${(stat.mode & 0o777).toString(8)}): chmod ${wanted} it`
+  }
+  if (kind === 'file' && stat.nlink !== 1) return `it has ${stat.nlink} names`
+  return undefined
+}
+
+/** This process. */
+export function thisUser(): CacheUser {
+  return { uid: process.geteuid?.() ?? -1, env: process.env, secret: seenByCapability }
+}
+
+/**
+ * Whether the kernel shows addresses to this process by a capability, rather than to its user (kallsyms_show_value,
+ * kernel/ksyms_common.c): then other processes of the user may not see them.
+ */
+function seenByCapability(): string | undefined {
+  if (process.geteuid?.() === 0) return undefined
+  const setting = (name: string): number => {
+    try {
+      return Number(readFileSync(`/proc/sys/kernel/${name}`, 'latin1'))
+    } catch {
+      return Number.NaN
+    }
+  }
+  if (setting('kptr_restrict') === 0 && setting('perf_event_paranoid') <= 1) return undefined
+  return 'this process sees kernel addresses by a capability that other processes of its user do not have'
+}
+
+/**
+ * The directory that a user's snapshots are kept in.
+ * @throws NotReadableError if there is none: no HOME, or one that belongs to somebody else, as under `sudo -E`
+ */
+export async function cacheDirectory({ env, uid }: CacheUser): Promise<string> {
+  const base = env.XDG_CACHE_HOME
+  // The specification has relative paths ignored.
+  if (base !== undefined && isAbsolute(base)) return join(base, 'kerndex')
+  const home = env.HOME
+  if (home === undefined || !isAbsolute(home)) {
+    throw new NotReadableError('no cache: neither XDG_CACHE_HOME nor HOME is set; name a directory')
+  }
+  const owner = (await stat(home).catch(() => undefined))?.uid
+  if (owner !== uid) {
+    const whose = owner === undefined ? 'does not exist' : `belongs to user ${owner}, not to user ${uid}`
+    throw new NotReadableError(`no cache: HOME (${home}) ${whose}; name a directory`)
+  }
+  return join(home, '.cache', 'kerndex')
+}
+
+/** The cache of a user, or the one in a directory. @throws NotReadableError as `cacheDirectory` */
+export async function openCache(
+  options: SnapshotCacheOptions = {},
+  user: CacheUser = thisUser(),
+): Promise<SnapshotCache> {
+  return new SnapshotCache(options.directory ?? (await cacheDirectory(user)), options, user)
+}
+
+/** The snapshots in one directory. */
+export class SnapshotCache {
+  readonly directory: string
+  readonly #maxBytes: number
+  readonly #user: CacheUser
+
+  constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: SnapshotCacheOptions, user: CacheUser) {
+    if (!(maxBytes >= 0)) throw new UsageError(`maxBytes must be a number of bytes, not ${maxBytes}`)
+    this.directory = directory
+    this.#maxBytes = maxBytes
+    this.#user = user
+  }
+
+  /** The path of the file for a key. */
+  pathOf({ buildId, bootId }: CacheKey): string {
+    return join(this.directory, `${buildId}-${bootId}${SUFFIX}`)
+  }
+
+  /**
+   * Opens the file of a key; undefined if there is none.
+   * @throws NotReadableError, BadFormatError, UnsupportedError saying why it is not used
+   */
+  open(key: CacheKey): SnapshotReader | undefined {
+    return this.#open(this.pathOf(key))
+  }
+
+  #open(path: string): SnapshotReader | undefined {
+    try {
+      return new SnapshotReader(path, (stat) => distrust(stat, this.#user.uid, 'file'))
+    } catch (error) {
+      if (errorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Remembers that a file was used now. */
+  touch({ path }: SnapshotReader): void {
+    // Only the order of removal hangs on it.
+    open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+      .then((file) => {
+        const now = new Date()
+        futimesSync(file.fd, now, now)
+        return file.close()
+      })
+      .catch(() => {})
+  }
+
+  /** A file of the same kernel's earlier boot or state, the latest first; for what does not change with those. */
+  async earlier({ buildId }: CacheKey): Promise<SnapshotReader | undefined> {
+    const files = (await this.#files()).filter(({ name }) => name.startsWith(`${buildId}-`))
+    for (const { path } of files.sort((a, b) => b.used - a.used)) {
+      try {
+        return this.#open(path)
+      } catch (error) {
+        if (!(error instanceof KerndexError)) throw error
+      }
+    }
+    return undefined
+  }
+
+  /**
+   * Writes the file of a key and removes what is beyond the bound. Returns its length.
+   * @throws NotReadableError, NoPermissionError if that cannot be done
+   */
+  async store(key: CacheKey, content: SnapshotContent, options: WriteOptions = {}): Promise<number> {
+    if (!NAME.test(`${key.buildId}-${key.bootId}${SUFFIX}`)) {
+      throw new NotReadableError(`no cache: ${key.buildId}-${key.bootId} cannot be the name of a file`)
+    }
+    const reason = this.#user.secret()
+    if (reason !== undefined) throw new NotReadableError(`nothing is cached: ${reason}`)
+    await this.#makeDirectory()
+    const path = this.pathOf(key)
+    const bytes = await writeSnapshot(path, content, options)
+    await this.#prune(path)
+    return bytes
+  }
+
+  async #makeDirectory(): Promise<void> {
+    const { directory } = this
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      this.check()
+    } catch (error) {
+      throw writeFailure(directory, error)
+    }
+  }
+
+  /** @throws NotReadableError if the directory is a link, is another user's, or others may use it */
+  check(): void {
+    const { directory } = this
+    let found: Stats
+    try {
+      found = lstatSync(directory)
+    } catch (error) {
+      throw readFailure(directory, error)
+    }
+    const problem = found.isDirectory() ? distrust(found, this.#user.uid, 'directory') : 'it is no directory'
+    if (problem !== undefined) throw new NotReadableError(`${directory} is not used: ${problem}`, { path: directory })
+  }
+
+  async #files() {
+    const names = await readdir(this.directory).catch(() => [])
+    const files = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.directory, name)
+        const found = await lstat(path).catch(() => undefined)
+        return found === undefined ? [] : [{ name, path, bytes: found.size, used: found.mtimeMs }]
+      }),
+    )
+    return files.flat()
+  }
+
+  async #prune(kept: string): Promise<void> {
+    const now = Date.now()
+    let left = this.#maxBytes
+    for (const { name, path, bytes, used } of (await this.#files()).sort((a, b) => b.used - a.used)) {
+      if (TEMPORARY.test(name)) {
+        if (now - used > STALE_MS) await unlink(path).catch(() => {})
+        continue
+      }
+      if (!NAME.test(name)) continue
+      left -= bytes
+      // The file just written goes as well if it alone is too large.
+      if (left < 0 && (path !== kept || bytes > this.#maxBytes)) await unlink(path).catch(() => {})
+    }
+  }
+
+  /** All files, the last used first. A directory that is not there is an empty cache. */
+  async list(): Promise<CacheEntry[]> {
+    const files = await this.#files()
+    const entries = files.flatMap(({ name, path, bytes, used }) => {
+      const [, buildId = '', bootId = ''] = NAME.exec(name) ?? []
+      if (buildId === '') return []
+      let reader: SnapshotReader | undefined
+      let problem: string | undefined
+      try {
+        reader = this.#open(path)
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error)
+      }
+      const meta = reader?.plan.meta
+      reader?.close()
+      const sets = meta?.groups.flat().length ?? 0
+      return [{ path, bytes, used: new Date(used), release: meta?.host.release, buildId, bootId, sets, problem }]
+    })
+    return entries.sort((a, b) => b.used.getTime() - a.used.getTime())
+  }
+
+  /**
+   * Removes every file of the cache, and what crashed processes left; other files stay. Returns those removed.
+   * @throws NotReadableError, NoPermissionError if one cannot be removed
+   */
+  async clear(): Promise<string[]> {
+    const removed: string[] = []
+    for (const { name, path } of await this.#files()) {
+      if (!NAME.test(name) && !TEMPORARY.test(name)) continue
+      await unlink(path).catch((error: unknown) => {
+        throw writeFailure(path, error)
+      })
+      removed.push(path)
+    }
+    return removed
+  }
+}

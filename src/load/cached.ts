@@ -1,0 +1,294 @@
+// The running kernel by way of the cache: opened from a file where there is one of this boot, checked against the kernel
+// afterwards, and written for the next process.
+
+import { channel } from 'node:diagnostics_channel'
+import { setImmediate as turn } from 'node:timers/promises'
+import { NotReadableError } from '../core/errors.ts'
+import { btfIdentity } from '../sources/blob.ts'
+import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
+import type { CacheKey, SnapshotCache } from './cache.ts'
+import { hostNow, sameModules } from './host.ts'
+import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, sameSets } from './load.ts'
+import { Pacer } from './pacer.ts'
+import type { Handle, HostFacts } from './snapshot.ts'
+import { cachedContent, digestsOf } from './snapshot-content.ts'
+import { identitiesOf } from './snapshot-file.ts'
+import type { SnapshotReader } from './snapshot-io.ts'
+import type { TextDigests } from './snapshot-meta.ts'
+import { isSameText, showsAddresses } from './text-digests.ts'
+import { Timeline } from './timeline.ts'
+import { type LoadedTypes, NO_TYPES } from './types.ts'
+
+/** What became of a use of the cache; every one is published here. */
+const used = channel('kerndex:cache')
+
+/** A message of the channel `kerndex:cache`, and an element of `kernel.cacheReports`. */
+export interface CacheReport {
+  /** `opened`: the snapshot came from the file; `stored`: it was written; `ignored`: it was not used, `error` says why. */
+  readonly did: 'opened' | 'stored' | 'ignored'
+  /** The file, or the directory. */
+  readonly path: string
+  readonly error?: unknown
+}
+
+/** A load that may have come from a file. */
+export interface KernelLoad extends Omit<Loaded, 'memory'> {
+  /** Undefined where nothing was parsed. */
+  readonly memory: LoadMemory | undefined
+  /** It came from a file and has not been checked against the kernel. */
+  readonly provisional?: boolean
+}
+
+/** Loads a source with the options that the caller gave and these. */
+export type Load = (generation: number, more: Pick<LoadOptions, 'earlier' | 'knownTypes' | 'signal'>) => Promise<Loaded>
+
+/** What a snapshot that came from a file is checked by. */
+interface FromFile {
+  readonly handle: Handle
+  readonly types: LoadedTypes
+  readonly files: readonly BtfFile[]
+  readonly text: TextDigests
+}
+
+/** Loads one kernel again and again, the first time from the cache if it can. */
+export class CachedKernel {
+  readonly reports: CacheReport[] = []
+  readonly #source: Source
+  readonly #cache: SnapshotCache
+  readonly #options: Pick<LoadOptions, 'types' | 'probes'>
+  readonly #load: Load
+  readonly #closing = new AbortController()
+  #fromFile: FromFile | undefined
+  #writing: Promise<void> = Promise.resolve()
+
+  /** `load` loads the source with the caller's options and a few more. */
+  constructor(source: Source, cache: SnapshotCache, options: Pick<LoadOptions, 'types' | 'probes'>, load: Load) {
+    this.#source = source
+    this.#cache = cache
+    this.#options = options
+    this.#load = load
+  }
+
+  #report(report: CacheReport): void {
+    this.reports.push(report)
+    if (used.hasSubscribers) used.publish(report)
+  }
+
+  /** The first load. @throws as `loadKernel` */
+  async first(): Promise<KernelLoad> {
+    const cache = this.#cache
+    const host = hostNow(this.#source)
+    const key = keyOf(host)
+    let knownTypes: LoadedTypes | undefined
+    if (key === undefined) {
+      const error = new NotReadableError('no cache: the kernel gives no build id or no boot id to know it by')
+      this.#report({ did: 'ignored', path: cache.directory, error })
+    } else {
+      try {
+        const opened = await this.#open(key, host)
+        if (opened !== undefined) return opened
+        knownTypes = await this.#knownTypes(key)
+      } catch (error) {
+        this.#report({ did: 'ignored', path: cache.pathOf(key), error })
+      }
+    }
+    const loaded = await this.#load(1, { knownTypes })
+    this.#store(loaded)
+    return loaded
+  }
+
+  /** A later load: the check of a snapshot that came from a file, or a load beside an earlier one. @throws as `loadKernel` */
+  async again(generation: number, earlier: LoadMemory | undefined): Promise<KernelLoad> {
+    const file = this.#fromFile
+    if (file === undefined) return this.#load(generation, { earlier })
+    // Whoever opened the kernel goes first.
+    await turn()
+    const timeline = new Timeline()
+    if (await this.#isCurrent(file, timeline)) return { handle: file.handle, memory: undefined, timeline }
+    const loaded = await this.#load(generation, { knownTypes: file.types, signal: this.#closing.signal })
+    this.#fromFile = undefined
+    this.#store(loaded)
+    return isSame(file, loaded) ? { ...loaded, handle: file.handle } : loaded
+  }
+
+  /** Ends a check that is under way, and waits for the file that is being written. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#writing
+  }
+
+  /** What the file of a key gives, if there is one and it is of the kernel's present state. */
+  async #open(key: CacheKey, host: HostFacts): Promise<KernelLoad | undefined> {
+    const timeline = new Timeline()
+    const cache = this.#cache
+    const options = this.#options
+    const reader = cache.open(key)
+    if (reader === undefined) return undefined
+    const start = timeline.elapsed
+    const { meta } = reader.plan
+    const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
+    const finish = reader.begin({ symbols: true, groups: (i) => groups[i] === true, facts: false })
+    try {
+      const same =
+        meta.host.buildId === key.buildId &&
+        meta.host.bootId === key.bootId &&
+        meta.host.release === host.release &&
+        sameModules(meta.host.modules, host.modules)
+      const wanted = await this.#wantedTypes(host)
+      const known = new Set(meta.groups.flat().map(({ name }) => name))
+      const absent = new Set(meta.host.absences.map(({ what }) => what))
+      const covered = [...wanted.now].every((name) => known.has(name) || absent.has(`btf/${name}`))
+      cache.check()
+      // Whoever may not see addresses is not given them by a file either.
+      const shown = await showsAddresses(this.#source.openSymbols())
+      const facts = await probeFacts(this.#source, options.probes === true)
+      const { parts, types } = await finish()
+      if (!same || !covered || !shown || meta.text === undefined) return undefined
+      const records = types.filter(({ name }) => wanted.now.has(name))
+      const handle: Handle = {
+        kerndex: 1,
+        generation: 1,
+        symbols: parts.symbols!, // Asked for.
+        types: records,
+        host: { ...host, absences: options.types === false ? host.absences : meta.host.absences },
+        skipped: meta.skipped,
+        later: { facts, types: wanted.later },
+      }
+      const identities = this.#identities(reader, wanted.files)
+      this.#fromFile = { handle, types: { records, identities, absences: [] }, files: wanted.files, text: meta.text }
+      timeline.record('read', 'snapshot', start)
+      cache.touch(reader)
+      this.#report({ did: 'opened', path: reader.path })
+      return { handle, memory: undefined, timeline, provisional: true }
+    } finally {
+      await finish().catch(() => {})
+      reader.close()
+    }
+  }
+
+  /** Whether a group with these sets may be wanted. */
+  #mayWant(names: readonly string[]): boolean {
+    const { types = true } = this.#options
+    return types !== false && (types !== 'lazy' || names.includes('vmlinux'))
+  }
+
+  /** The type files there are now, and which of their sets to load at once. */
+  async #wantedTypes(host: HostFacts) {
+    const { types = true } = this.#options
+    const listed = types === false ? [] : await this.#source.btfFiles()
+    const files = isAbsence(listed) ? [] : inLoadOrder(listed, host.modules ?? [])
+    const isNow = ({ module }: BtfFile) => types !== 'lazy' || module === 'vmlinux'
+    return {
+      files,
+      now: new Set(files.filter(isNow).map(({ module }) => module)),
+      later: files.filter((file) => !isNow(file)),
+    }
+  }
+
+  /** The types of a build id never change: those of vmlinux count as those of the file that is there now. */
+  #identities(reader: SnapshotReader, files: readonly BtfFile[]): Map<string, string> {
+    const identities = identitiesOf(reader.plan.meta)
+    const vmlinux = files.find(({ module }) => module === 'vmlinux')
+    const now = vmlinux && btfIdentity(vmlinux)
+    if (now !== undefined) identities.set('vmlinux', now)
+    return identities
+  }
+
+  /** What types a file of another boot, or of another state of the modules, can give. */
+  async #knownTypes(key: CacheKey): Promise<LoadedTypes | undefined> {
+    const cache = this.#cache
+    if (this.#options.types === false) return undefined
+    const reader = await cache.earlier(key)
+    if (reader === undefined) return undefined
+    try {
+      cache.check()
+      const sameBoot = reader.plan.meta.host.bootId === key.bootId
+      const { types } = await reader.read({
+        symbols: false,
+        groups: (i) => sameBoot || reader.plan.meta.groups[i]?.some(({ name }) => name === 'vmlinux') === true,
+        facts: false,
+      })
+      const records = types.filter(({ name }) => sameBoot || name === 'vmlinux')
+      if (records[0]?.name !== 'vmlinux') return undefined
+      const files = await this.#source.btfFiles()
+      return { records, identities: this.#identities(reader, isAbsence(files) ? [] : files), absences: [] }
+    } finally {
+      reader.close()
+    }
+  }
+
+  /**
+   * The types of a load, and those that only the file has which is about to be replaced: a load without types, or with
+   * those of vmlinux only, takes none from the next process.
+   */
+  async #withStoredTypes(key: CacheKey, types: LoadedTypes): Promise<LoadedTypes> {
+    const { types: wanted = true } = this.#options
+    if (wanted === true) return types
+    const loaded = new Set(types.records.map(({ name }) => name))
+    let reader: SnapshotReader | undefined
+    try {
+      reader = this.#cache.open(key)
+      if (reader === undefined) return types
+      const stored = await reader.read({ symbols: false, groups: () => true, facts: false })
+      const others = stored.types.filter(({ name }) => !loaded.has(name))
+      return {
+        ...types,
+        records: [...types.records, ...others],
+        identities: new Map([...identitiesOf(reader.plan.meta), ...types.identities]),
+      }
+    } catch {
+      // It was reported when it was opened.
+      return types
+    } finally {
+      reader?.close()
+    }
+  }
+
+  /** Whether the kernel still is what the file said. */
+  async #isCurrent({ handle, types, files, text }: FromFile, timeline: Timeline): Promise<boolean> {
+    const host = hostNow(this.#source)
+    if (!sameModules(host.modules, handle.host.modules)) return false
+    const names = (listed: readonly BtfFile[]) => listed.map(({ module }) => module).join()
+    if (names((await this.#wantedTypes(host)).files) !== names(files)) return false
+    const loaded = new Set(types.records.map(({ name }) => name))
+    const replaced = files.some(
+      (file) => loaded.has(file.module) && btfIdentity(file) !== types.identities.get(file.module),
+    )
+    if (replaced) return false
+    const start = timeline.elapsed
+    const same = await isSameText(this.#source.openSymbols(), text, new Pacer(this.#closing.signal))
+    timeline.record('read', 'kallsyms', start)
+    return same
+  }
+
+  /** Begins to write a load to the cache; nobody waits for it but `close`. */
+  #store({ handle, memory }: Loaded): void {
+    const cache = this.#cache
+    const key = keyOf(handle.host)
+    if (key === undefined) return
+    this.#writing = this.#writing.then(async () => {
+      try {
+        const { records, identities } = await this.#withStoredTypes(key, memory.types)
+        await cache.store(key, cachedContent({ ...handle, types: records }, identities, digestsOf(memory)))
+        this.#report({ did: 'stored', path: cache.pathOf(key) })
+      } catch (error) {
+        this.#report({ did: 'ignored', path: cache.pathOf(key), error })
+      }
+    })
+  }
+}
+
+/** What a kernel is known by; undefined where it does not say. */
+function keyOf({ buildId, bootId }: HostFacts): CacheKey | undefined {
+  return buildId === undefined || bootId === undefined ? undefined : { buildId, bootId }
+}
+
+/** Whether a load found nothing but what the file had. */
+function isSame({ handle }: FromFile, loaded: Loaded): boolean {
+  const before = Buffer.from(handle.symbols)
+  return (
+    before.equals(Buffer.from(loaded.handle.symbols)) &&
+    sameModules(handle.host.modules, loaded.handle.host.modules) &&
+    sameSets({ ...NO_TYPES, records: handle.types }, { ...NO_TYPES, records: loaded.handle.types })
+  )
+}

@@ -1,0 +1,240 @@
+// Writes the raw capture of a host: its files as they are, in a directory or an archive, for use elsewhere.
+
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, existsSync, lstatSync, readdirSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { AbortedError, NoPermissionError, UsageError } from '../core/errors.ts'
+import { isArchive } from '../sources/archive.ts'
+import { readBtf } from '../sources/blob.ts'
+import { openSource } from '../sources/open.ts'
+import { type Absence, absenceOf, FACT_FILES, isAbsence, type Source } from '../sources/source.ts'
+import { writeFailure } from './snapshot-io.ts'
+import { showsAddresses } from './text-digests.ts'
+
+export interface CaptureOptions {
+  /** undefined: the running kernel; else a capture to be written anew, such as a directory as an archive. */
+  readonly from?: string | undefined
+  /** Replace what is there. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called with every file that has been read, and how many there are if that is known. */
+  readonly onFile?: ((name: string, done: number, expected: number) => void) | undefined
+}
+
+/** What was written. */
+export interface CaptureSummary {
+  readonly path: string
+  readonly files: readonly { readonly name: string; readonly bytes: number }[]
+  /** What the host did not have or could not give. */
+  readonly absences: readonly Absence[]
+  /** Modules came or went in every attempt: the files may be of several moments. */
+  readonly unsettled: boolean
+}
+
+/** Attempts to read everything while no module comes or goes. */
+const ATTEMPTS = 3
+/** Bytes of text read at a time. */
+const PIECE_BYTES = 1 << 20
+/** The names that belong to captures; only they are replaced. */
+const OURS: ReadonlySet<string> = new Set(
+  ['kallsyms', 'btf', 'enabled_functions', 'kprobes_list', ...FACT_FILES].flatMap((name) => [name, `${name}.gz`]),
+)
+
+/** Files of the running kernel that tell what is traced at the moment. */
+const LIVE_EXTRAS: Readonly<Record<string, readonly string[]>> = {
+  enabled_functions: ['/sys/kernel/tracing/enabled_functions', '/sys/kernel/debug/tracing/enabled_functions'],
+  kprobes_list: ['/sys/kernel/debug/kprobes/list'],
+}
+
+/**
+ * Writes a capture to a directory, or to an archive if the path ends in `.tar.gz` or `.tgz`. Only its owner may read it.
+ * Whatever is at the path stays until the capture is whole.
+ * @throws UsageError if something is there already, or with `replace` something that is no capture; NoPermissionError if
+ * addresses are hidden; NotReadableError; AbortedError
+ */
+export async function writeCapture(path: string, options: CaptureOptions = {}): Promise<CaptureSummary> {
+  if (path.endsWith('.tar')) throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
+  checkTarget(path, options.replace === true)
+  const source = await openSource(options.from)
+  if (!(await showsAddresses(source.openSymbols()))) {
+    throw new NoPermissionError(`${source.description}: addresses are hidden from this user; run as root`)
+  }
+  let gathered = await gather(source, options)
+  for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)
+  const { files, absences, unsettled } = gathered
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  try {
+    if (isArchive(path)) await writeArchive(temporary, files)
+    else await writeDirectory(temporary, files)
+    await replace(temporary, path)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw writeFailure(path, error)
+  }
+  return { path, files: [...files].map(([name, { length }]) => ({ name, bytes: length })), absences, unsettled }
+}
+
+/** @throws UsageError if what is at the path must not be replaced */
+function checkTarget(path: string, mayReplace: boolean): void {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there === undefined) {
+    if (!existsSync(dirname(path))) throw new UsageError(`${path}: there is no directory ${dirname(path)}`)
+    return
+  }
+  if (!mayReplace) throw new UsageError(`${path} exists: it is not replaced without --force (in the library: replace)`)
+  if (isArchive(path)) {
+    if (!there.isFile()) throw new UsageError(`${path} is no regular file: it is not replaced`)
+    return
+  }
+  if (!there.isDirectory()) throw new UsageError(`${path} is no directory: it is not replaced`)
+  const other = readdirSync(path).find((name) => !OURS.has(name))
+  if (other !== undefined)
+    throw new UsageError(`${path} holds ${other}, which is not part of a capture: it is not replaced`)
+}
+
+/** Everything a capture consists of, in memory. */
+async function gather(source: Source, { signal, onFile }: CaptureOptions) {
+  const files = new Map<string, Uint8Array>()
+  const absences: Absence[] = []
+  const blobs = await source.btfFiles()
+  const expected = 1 + FACT_FILES.length + (isAbsence(blobs) ? 0 : blobs.length)
+  let done = 0
+  const add = (name: string, bytes: Uint8Array | Absence): void => {
+    if (signal?.aborted === true) throw new AbortedError('the capture was aborted', { cause: signal.reason })
+    if (isAbsence(bytes)) absences.push(bytes)
+    else files.set(name, bytes)
+    onFile?.(name, ++done, expected)
+  }
+  const before = await source.fact('modules')
+  add('kallsyms', await readText(source))
+  for (const name of FACT_FILES) add(name, name === 'modules' ? before : await factOf(source, name))
+  if (source.kind === 'live') {
+    for (const [name, paths] of Object.entries(LIVE_EXTRAS)) {
+      const bytes = await firstOf(name, paths)
+      if (!isAbsence(bytes)) files.set(name, bytes)
+    }
+  }
+  if (isAbsence(blobs)) absences.push(blobs)
+  else {
+    for (const blob of blobs) {
+      const name = `btf/${blob.module}`
+      add(
+        name,
+        await readBtf(blob).then(
+          ({ bytes }) => bytes,
+          (error: unknown) => absenceOf(name, error),
+        ),
+      )
+    }
+  }
+  const after = await source.fact('modules')
+  const settled = isAbsence(before) ? isAbsence(after) : !isAbsence(after) && places(before) === places(after)
+  return { files, absences, unsettled: !settled }
+}
+
+/** What of /proc/modules does not change with mere use: all but how often each module is used, and by which. */
+function places(modules: Buffer): string {
+  return modules.toString('latin1').replace(/^(\S+ \d+) \S+ \S+/gm, '$1')
+}
+
+async function readText(source: Source): Promise<Buffer> {
+  const reader = source.openSymbols()
+  try {
+    const pieces: Buffer[] = []
+    let piece = Buffer.allocUnsafe(PIECE_BYTES)
+    let filled = 0
+    for (;;) {
+      const count = await reader.read(piece.subarray(filled))
+      if (count === 0) break
+      filled += count
+      if (filled < piece.length) continue
+      pieces.push(piece)
+      piece = Buffer.allocUnsafe(PIECE_BYTES)
+      filled = 0
+    }
+    return Buffer.concat([...pieces, piece.subarray(0, filled)])
+  } finally {
+    reader.close()
+  }
+}
+
+async function factOf(source: Source, name: (typeof FACT_FILES)[number]): Promise<Buffer | Absence> {
+  return name === 'module_sections' && source.kind === 'live' ? moduleSections() : source.fact(name)
+}
+
+async function firstOf(what: string, paths: readonly string[]): Promise<Buffer | Absence> {
+  let failure: unknown
+  for (const path of paths) {
+    try {
+      return await readFile(path)
+    } catch (error) {
+      failure = error
+    }
+  }
+  return absenceOf(what, failure)
+}
+
+const MODULES = '/sys/module'
+
+/** Where the sections of each module lie, as /sys/module has it: a line `MODULE SECTION ADDRESS` for each. */
+async function moduleSections(): Promise<Buffer | Absence> {
+  const lines: string[] = []
+  let failure: unknown
+  for (const module of (await readdir(MODULES).catch(() => [])).sort()) {
+    const folder = join(MODULES, module, 'sections')
+    for (const section of (await readdir(folder).catch(() => [])).sort()) {
+      try {
+        lines.push(`${module} ${section} ${(await readFile(join(folder, section), 'latin1')).trim()}\n`)
+      } catch (error) {
+        failure = error
+      }
+    }
+  }
+  if (lines.length > 0) return Buffer.from(lines.join(''), 'latin1')
+  return failure === undefined
+    ? { what: 'module_sections', reason: 'not there' }
+    : absenceOf('module_sections', failure)
+}
+
+async function writeDirectory(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  await mkdir(directory, { mode: 0o700 })
+  if ([...files.keys()].some((name) => name.startsWith('btf/'))) await mkdir(join(directory, 'btf'), { mode: 0o700 })
+  for (const [name, bytes] of files) await writeFile(join(directory, name), bytes, { mode: 0o600, flag: 'wx' })
+}
+
+async function writeArchive(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  // Only archives need it.
+  const { pack } = await import('tar-stream')
+  const archive = pack()
+  const written = pipeline(archive, createGzip(), createWriteStream(path, { mode: 0o600, flags: 'wx' }))
+  for (const [name, bytes] of files) {
+    await new Promise<void>((resolve, reject) => {
+      const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      archive.entry({ name, mode: 0o600 }, content, (error) => (error ? reject(error) : resolve()))
+      written.catch(reject)
+    })
+  }
+  archive.finalize()
+  await written
+}
+
+/** Puts what was written in the place of what is there, which is removed only then. */
+async function replace(temporary: string, path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory() !== true) {
+    await rename(temporary, path)
+    return
+  }
+  const old = `${temporary}.old`
+  await rename(path, old)
+  try {
+    await rename(temporary, path)
+  } catch (error) {
+    await rename(old, path)
+    throw error
+  }
+  await rm(old, { recursive: true })
+}

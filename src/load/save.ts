@@ -1,0 +1,60 @@
+// Snapshot files that people keep and carry around: written from a loaded kernel, described without being loaded.
+
+import { existsSync } from 'node:fs'
+import { UsageError } from '../core/errors.ts'
+import type { HostFacts, Snapshot } from './snapshot.ts'
+import { wholeContent } from './snapshot-content.ts'
+import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
+import { SnapshotReader, writeSnapshot } from './snapshot-io.ts'
+
+/** What a snapshot file says of itself. */
+export interface SnapshotInfo {
+  readonly path: string
+  readonly bytes: number
+  /** Of the file's layout. */
+  readonly version: number
+  readonly written: Date
+  readonly host: HostFacts
+  readonly symbolBytes: number
+  /** The sets of types in it, vmlinux first. */
+  readonly types: readonly string[]
+  /** The host's small files in it, by name, with their lengths in bytes. */
+  readonly facts: Readonly<Record<string, number>>
+}
+
+/**
+ * Writes a snapshot with all its types, and what plans of probes need, to a file that only its owner may read. Returns the
+ * file's length in bytes.
+ * @throws UsageError if there is such a file and `replace` is not set; NotReadableError, NoPermissionError; LimitError
+ */
+export async function saveSnapshot(
+  snapshot: Snapshot,
+  path: string,
+  options: { readonly replace?: boolean } = {},
+): Promise<number> {
+  if (options.replace !== true && existsSync(path))
+    throw new UsageError(`${path} exists: it is not replaced without --force (in the library: replace)`)
+  return writeSnapshot(path, wholeContent(snapshot))
+}
+
+/**
+ * Reads the header of a snapshot file.
+ * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
+ */
+export function snapshotInfo(path: string): SnapshotInfo {
+  const reader = new SnapshotReader(path)
+  reader.close()
+  const { plan, stat } = reader
+  const { groups, facts, host } = plan.meta
+  const sets = groups.flat().sort((a, b) => a.rank - b.rank)
+  return {
+    path,
+    bytes: plan.bytes,
+    version: SNAPSHOT_LAYOUT.version,
+    written: stat.mtime,
+    host,
+    symbolBytes: plan.symbols.length,
+    types: sets.map(({ name }) => name),
+    facts: Object.fromEntries(facts.flatMap((fact) => ('reason' in fact ? [] : [[fact.what, fact.length]]))),
+  }
+}

@@ -1,0 +1,66 @@
+// What of a loaded kernel goes into a snapshot file.
+
+import { indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts'
+import { viewIndex } from '../btf/name-index.ts'
+import { inSharedMemory } from '../sources/later.ts'
+import { isAbsence, PROBE_FACTS } from '../sources/source.ts'
+import type { LoadMemory } from './load.ts'
+import type { Handle, Snapshot } from './snapshot.ts'
+import type { SnapshotContent } from './snapshot-file.ts'
+import type { TextDigests } from './snapshot-meta.ts'
+
+/** How the text of a load is recognised. */
+export function digestsOf({ text }: LoadMemory): TextDigests {
+  return { chunkBytes: text.chunkBytes, digests: text.digests }
+}
+
+/** What the cache keeps of a load: what the running kernel's own files say is read from them again. */
+export function cachedContent(
+  handle: Handle,
+  identities: ReadonlyMap<string, string>,
+  text: TextDigests | undefined,
+): SnapshotContent {
+  const { symbols, types, host, skipped } = handle
+  return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts: {} }
+}
+
+/** Everything that a snapshot knows, with all its types and the files that plans of probes need, to be used elsewhere. */
+export function wholeContent(snapshot: Snapshot): SnapshotContent {
+  const { symbols, types, host, skipped } = snapshot
+  // Asking for the sets reads those that were left for later.
+  const names = new Set(types.sets.map(({ name }) => name))
+  const records = types.records.filter(({ name }) => names.has(name))
+  const facts = PROBE_FACTS.map((name) => {
+    const fact = snapshot.fact(name)
+    return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
+  })
+  return {
+    symbols: symbols.buffer,
+    types: inWholeIndexes(records),
+    identities: new Map(),
+    host,
+    skipped,
+    text: undefined,
+    facts: Object.fromEntries(facts),
+  }
+}
+
+/** The same sets, with an index of their own wherever the one they are in has others that are not wanted any more. */
+function inWholeIndexes(records: readonly TypeSetRecord[]): TypeSetRecord[] {
+  const counts = new Map<SharedArrayBuffer, number>()
+  for (const { index } of records) counts.set(index, (counts.get(index) ?? 0) + 1)
+  const partial = records.filter(({ index }) => counts.get(index) !== viewIndex(index).setCount)
+  const [vmlinux] = records
+  if (partial.length === 0 || vmlinux === undefined) return [...records]
+  const bytesOf = ({ blob, blobOffset, blobLength }: TypeSetRecord) => new Uint8Array(blob, blobOffset, blobLength)
+  const blobs = partial
+    .filter((record) => record !== vmlinux)
+    .map((record) => ({ name: record.name, bytes: bytesOf(record) }))
+  const renewed = new Map(
+    [
+      ...(partial.includes(vmlinux) ? indexTypes([{ name: vmlinux.name, bytes: bytesOf(vmlinux) }]).records : []),
+      ...(blobs.length > 0 ? indexTypes(blobs, readShape(bytesOf(vmlinux))).records : []),
+    ].map((record) => [record.name, record]),
+  )
+  return records.map((record) => renewed.get(record.name) ?? record)
+}

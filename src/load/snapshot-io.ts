@@ -1,0 +1,313 @@
+// Snapshot files on disk: read part by part into shared memory, and written so that a reader sees the old file or the new
+// one, never a piece of either.
+
+import { randomBytes } from 'node:crypto'
+import { close, closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import type { TypeSetRecord } from '../btf/index-types.ts'
+import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
+import { readFailure } from '../sources/reader.ts'
+import { checkSymbolTable } from '../symbols/check-table.ts'
+import {
+  decodeHeader,
+  encodeSnapshot,
+  headerLength,
+  MOST_FILE_BYTES,
+  type Part,
+  PREAMBLE_BYTES,
+  type SnapshotContent,
+  type SnapshotParts,
+  type SnapshotPlan,
+  SUMMED_BYTES,
+  typeRecords,
+} from './snapshot-file.ts'
+
+const readAsync = promisify(read)
+const closeAsync = promisify(close)
+
+/** Bytes read at the start of a file: nearly always the whole header. */
+const FIRST_BYTES = 64 * 1024
+/** What was read of a file. */
+export interface ReadParts {
+  readonly parts: SnapshotParts
+  readonly types: readonly TypeSetRecord[]
+}
+
+/** An open snapshot file whose header is sound. Close it. */
+export class SnapshotReader {
+  readonly path: string
+  readonly plan: SnapshotPlan
+  readonly stat: Stats
+  readonly #descriptor: number
+  readonly #trusted: boolean
+  #closed = false
+
+  /**
+   * Opens a file and reads its header. With `trust`, which says of a file's owner and mode why it must not be used, links
+   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked.
+   * @throws NotReadableError, NoPermissionError; BadFormatError, UnsupportedError, LimitError if it is damaged or not of
+   * this version
+   */
+  constructor(path: string, trust?: (stat: Stats) => string | undefined) {
+    this.path = path
+    this.#trusted = trust !== undefined
+    try {
+      // Without O_NONBLOCK a pipe of that name would hold the thread for ever.
+      const flags = constants.O_RDONLY | constants.O_NONBLOCK | (trust === undefined ? 0 : constants.O_NOFOLLOW)
+      this.#descriptor = openSync(path, flags)
+    } catch (error) {
+      throw readFailure(path, error)
+    }
+    try {
+      this.stat = fstatSync(this.#descriptor)
+      if (!this.stat.isFile()) throw new NotReadableError(`${path} is not a regular file`, { path })
+      const reason = trust?.(this.stat)
+      if (reason !== undefined) throw new NotReadableError(`${path} is not used: ${reason}`, { path })
+      this.plan = this.#readHeader()
+    } catch (error) {
+      closeSync(this.#descriptor)
+      throw placed(path, error)
+    }
+  }
+
+  #readHeader(): SnapshotPlan {
+    const { path } = this
+    const { size } = this.stat
+    if (size > MOST_FILE_BYTES)
+      throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_FILE_BYTES}`, { path })
+    const first = new Uint8Array(Math.min(FIRST_BYTES, size))
+    fill(this.#descriptor, first, 0)
+    if (first.length < PREAMBLE_BYTES)
+      throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
+    const length = headerLength(first)
+    if (length > size) throw new BadFormatError(`${path} is cut: its header alone has ${length} bytes`)
+    const block = new SharedArrayBuffer(length)
+    const header = new Uint8Array(block)
+    header.set(first.subarray(0, length))
+    if (length > first.length) fill(this.#descriptor, header.subarray(first.length), first.length)
+    const plan = decodeHeader(block)
+    if (plan.bytes !== size) throw new BadFormatError(`${path} has ${size} bytes, its header says ${plan.bytes}`)
+    return plan
+  }
+
+  /**
+   * Reads the parts that are wanted and checks them: their checksums, and unless the file is trusted also everything in
+   * them that a lookup would follow.
+   * @throws BadFormatError, UnsupportedError if a part is damaged or of another layout; NotReadableError
+   */
+  read(wanted: Wanted): Promise<ReadParts> {
+    return this.begin(wanted)()
+  }
+
+  /**
+   * Begins to read on another thread, and gives the function that does the rest. Most of a read is the first touch of its
+   * memory, which two cores do in half the time; the caller may do something else before. The function has to be called.
+   * @throws as `read`, when the function is called
+   */
+  begin(wanted: Wanted): () => Promise<ReadParts> {
+    const { symbols, groups, facts } = this.plan
+    const pieces: Piece[] = []
+    const add = (part: Part): SharedArrayBuffer => {
+      const buffer = new SharedArrayBuffer(part.length)
+      part.sums.forEach((crc, i) => {
+        const from = i * SUMMED_BYTES
+        const bytes = new Uint8Array(buffer, from, Math.min(SUMMED_BYTES, part.length - from))
+        pieces.push({ bytes, position: part.offset + from, crc })
+      })
+      return buffer
+    }
+    // In the order in which they lie in the file.
+    const table = wanted.symbols ? add(symbols) : undefined
+    const sets = groups.map(({ index, blobs }, i) =>
+      wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
+    )
+    const parts: SnapshotParts = { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }
+    const reading = new PieceReading(this.#descriptor, pieces)
+    const finish = async () => {
+      try {
+        await reading.finish()
+        if (table !== undefined && !this.#trusted) checkSymbolTable(table)
+        return { parts, types: typeRecords(this.plan, sets, this.#trusted) }
+      } catch (error) {
+        throw placed(this.path, error)
+      }
+    }
+    let finished: Promise<ReadParts> | undefined
+    return () => {
+      finished ??= finish()
+      return finished
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeAsync(this.#descriptor).catch(() => {})
+  }
+}
+
+/** Which parts of a file are wanted. */
+export interface Wanted {
+  readonly symbols: boolean
+  /** Whether to read a group of type sets. */
+  readonly groups: (number: number) => boolean
+  readonly facts: boolean
+}
+
+/** A stretch of the file on its way into memory, and its checksum. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly position: number
+  readonly crc: number
+}
+
+/** Reads pieces on a thread of the system's and on the calling thread, each whichever is next. */
+class PieceReading {
+  readonly #descriptor: number
+  readonly #pieces: readonly Piece[]
+  /** The first piece that nobody has begun. */
+  #next = 0
+  readonly #other: Promise<unknown>
+
+  constructor(descriptor: number, pieces: readonly Piece[]) {
+    this.#descriptor = descriptor
+    this.#pieces = pieces
+    // Two at a time: one is on its way while this thread has not yet noticed that the other is done.
+    this.#other = Promise.all([this.#readOnOtherThread(), this.#readOnOtherThread()])
+    // Its failure is that of `finish`.
+    this.#other.catch(() => {})
+  }
+
+  #take(): Piece | undefined {
+    return this.#pieces[this.#next++]
+  }
+
+  async #readOnOtherThread(): Promise<void> {
+    const begin = (piece: Piece | undefined) =>
+      piece && readAsync(this.#descriptor, piece.bytes, 0, piece.bytes.length, piece.position)
+    let piece = this.#take()
+    let reading = begin(piece)
+    while (piece !== undefined && reading !== undefined) {
+      const { bytesRead } = await reading
+      const { bytes, position } = piece
+      if (bytesRead < bytes.length) fill(this.#descriptor, bytes.subarray(bytesRead), position + bytesRead)
+      const read = piece
+      piece = this.#take()
+      reading = begin(piece)
+      // Whoever awaits it comes too late for a failure of this check.
+      reading?.catch(() => {})
+      check(read)
+    }
+  }
+
+  /** Reads whatever the other thread has not begun. @throws BadFormatError, NotReadableError */
+  async finish(): Promise<void> {
+    try {
+      for (let piece = this.#take(); piece !== undefined; piece = this.#take()) {
+        fill(this.#descriptor, piece.bytes, piece.position)
+        check(piece)
+        // The other thread's next read is begun from here.
+        await turn()
+      }
+    } finally {
+      // Nothing may go on behind a failure: the file is about to be closed.
+      await this.#other
+    }
+  }
+}
+
+/** @throws BadFormatError if the bytes have another checksum */
+function check({ bytes, crc }: Piece): void {
+  if (crc32(bytes) !== crc) throw new BadFormatError('its content is damaged (wrong checksum)')
+}
+
+/** Reads until the target is full. @throws NotReadableError if the file ends before */
+function fill(descriptor: number, target: Uint8Array, position: number): void {
+  let at = 0
+  while (at < target.length) {
+    const count = readSync(descriptor, target, at, target.length - at, position + at)
+    if (count === 0) throw new NotReadableError('it became shorter while it was read')
+    at += count
+  }
+}
+
+/** A failure with the file's name in front, whatever found it. */
+function placed(path: string, error: unknown): unknown {
+  if (!(error instanceof KerndexError)) return readFailure(path, error)
+  if (error.place.path === path) return error
+  const kind = error.constructor as new (message: string, place: KerndexError['place']) => KerndexError
+  return new kind(`${path}: ${error.message}`, { ...error.place, path })
+}
+
+/** How to write a snapshot file. */
+export interface WriteOptions {
+  /** Called before each piece is written: a test ends the process there. */
+  readonly onPiece?: ((number: number) => void) | undefined
+}
+
+/** The name of a file that is being written, beside the one it will replace. */
+export const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/
+
+/**
+ * Writes a snapshot to a file that only its owner may read: to a new file beside it, flushed to the disk, then renamed.
+ * Returns its length in bytes.
+ * @throws NotReadableError, NoPermissionError if it cannot be written; LimitError
+ */
+export async function writeSnapshot(
+  path: string,
+  content: SnapshotContent,
+  options: WriteOptions = {},
+): Promise<number> {
+  const encoding = encodeSnapshot(content)
+  let step = encoding.next()
+  while (step.done !== true) {
+    await turn()
+    step = encoding.next()
+  }
+  const pieces = step.value
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  let file: FileHandle | undefined
+  try {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    let bytes = 0
+    for (const [number, piece] of pieces.entries()) {
+      options.onPiece?.(number)
+      for (let at = 0; at < piece.length; ) {
+        const { bytesWritten } = await file.write(piece, at, piece.length - at, bytes)
+        at += bytesWritten
+        bytes += bytesWritten
+      }
+    }
+    options.onPiece?.(pieces.length)
+    await file.sync()
+    await file.close()
+    file = undefined
+    options.onPiece?.(pieces.length + 1)
+    await rename(temporary, path)
+    await syncDirectory(dirname(path))
+    return bytes
+  } catch (error) {
+    await file?.close().catch(() => {})
+    await unlink(temporary).catch(() => {})
+    throw writeFailure(path, error)
+  }
+}
+
+/** Makes a rename in a directory last; a file system that cannot do that has done what it can. */
+async function syncDirectory(directory: string): Promise<void> {
+  const file = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined)
+  await file?.sync().catch(() => {})
+  await file?.close()
+}
+
+/** A failed write as a kerndex error. */
+export function writeFailure(path: string, cause: unknown): KerndexError {
+  if (cause instanceof KerndexError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new NotReadableError(`${path} cannot be written: ${why}`, { path }, { cause })
+}

@@ -1,0 +1,159 @@
+// The small things in a snapshot file, as JSON: what is known of the host, which type sets there are, what was skipped.
+// What comes back is checked field by field, because a file can say anything.
+
+import { BadFormatError } from '../core/errors.ts'
+import type { ModuleInfo } from '../sources/facts.ts'
+import { type Absence, FACT_FILES, type FactFile } from '../sources/source.ts'
+import type { BadLine } from '../symbols/parse.ts'
+import type { HostFacts, SkippedLines } from './snapshot.ts'
+
+/** A type set's place: its blob's in the group's blobs, its row's in the group's index. */
+export interface SetPlace {
+  readonly name: string
+  /** Its place in the kernel's order of all sets. */
+  readonly rank: number
+  readonly blobOffset: number
+  readonly blobLength: number
+  readonly indexOffset: number
+  readonly base: string | undefined
+  /** Tells on the same boot of the same host whether the file it came from is still the same. */
+  readonly identity: string | undefined
+}
+
+/** How a text is recognised when it is read again: the digests of its chunks. */
+export interface TextDigests {
+  readonly chunkBytes: number
+  readonly digests: readonly string[]
+}
+
+/** An optional file of the host: its place in the facts, or why there is none. */
+export type FactPlace = Absence | { readonly what: FactFile; readonly offset: number; readonly length: number }
+
+/** Everything of a snapshot but its large columns. */
+export interface SnapshotMeta {
+  readonly host: HostFacts
+  readonly skipped: SkippedLines
+  readonly text: TextDigests | undefined
+  /** Sets by group: those of one index. */
+  readonly groups: readonly (readonly SetPlace[])[]
+  readonly facts: readonly FactPlace[]
+}
+
+const REASONS: ReadonlySet<string> = new Set(['blank', 'address', 'type', 'name', 'owner'])
+const FACTS: ReadonlySet<string> = new Set(FACT_FILES)
+
+/** The JSON text of the small things, in UTF-8. Addresses are hexadecimal strings. */
+export function encodeMeta(meta: SnapshotMeta): Buffer {
+  const { modules, ...host } = meta.host
+  const listed = modules?.map(({ name, size, state, address }) => [name, size, state, address.toString(16)])
+  return Buffer.from(JSON.stringify({ ...meta, host: { ...host, modules: listed } }))
+}
+
+/** @throws BadFormatError for anything that is not what `encodeMeta` writes */
+export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
+  let json: unknown
+  try {
+    json = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  } catch (error) {
+    throw new BadFormatError('snapshot file: its description is no JSON', {}, { cause: error })
+  }
+  const meta = record(json, 'description')
+  const host = record(meta.host, 'host')
+  const skipped = record(meta.skipped, 'skipped')
+  const leftOut = record(skipped.leftOut, 'leftOut')
+  const text = meta.text === undefined ? undefined : record(meta.text, 'text')
+  return {
+    host: {
+      source: string(host.source, 'source'),
+      release: optional(host.release, 'release'),
+      bootId: optional(host.bootId, 'bootId'),
+      buildId: optional(host.buildId, 'buildId'),
+      modules: host.modules === undefined ? undefined : list(host.modules, 'modules').map(moduleOf),
+      absences: list(host.absences, 'absences').map(absenceOf),
+    },
+    skipped: {
+      count: whole(skipped.count, 'count'),
+      lines: list(skipped.lines, 'lines').map(badLineOf),
+      leftOut: { data: whole(leftOut.data, 'data'), owners: whole(leftOut.owners, 'owners') },
+    },
+    text: text && {
+      chunkBytes: whole(text.chunkBytes, 'chunkBytes'),
+      digests: list(text.digests, 'digests').map((digest) => string(digest, 'digest')),
+    },
+    groups: list(meta.groups, 'groups').map((sets) => list(sets, 'sets').map(setOf)),
+    facts: list(meta.facts, 'facts').map(factOf),
+  }
+}
+
+function wrong(what: string): BadFormatError {
+  return new BadFormatError(`snapshot file: its description has no such ${what}`)
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(what)
+  return value as Record<string, unknown> // An object's own fields, each of which is looked at before it is used.
+}
+
+function list(value: unknown, what: string): unknown[] {
+  if (!Array.isArray(value)) throw wrong(what)
+  return value
+}
+
+function string(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw wrong(what)
+  return value
+}
+
+function optional(value: unknown, what: string): string | undefined {
+  return value === undefined ? undefined : string(value, what)
+}
+
+function whole(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw wrong(what)
+  return value
+}
+
+function moduleOf(value: unknown): ModuleInfo {
+  const [name, size, state, address] = list(value, 'module')
+  const digits = string(address, 'address')
+  if (!/^[0-9a-f]{1,16}$/.test(digits)) throw wrong('address')
+  return {
+    name: string(name, 'name'),
+    size: whole(size, 'size'),
+    state: string(state, 'state'),
+    address: BigInt(`0x${digits}`),
+  }
+}
+
+function absenceOf(value: unknown): Absence {
+  const { what, reason } = record(value, 'absence')
+  return { what: string(what, 'what'), reason: string(reason, 'reason') }
+}
+
+function badLineOf(value: unknown): BadLine {
+  const { line, reason } = record(value, 'line')
+  if (!REASONS.has(string(reason, 'reason'))) throw wrong('reason')
+  return { line: whole(line, 'line'), reason: reason as BadLine['reason'] } // One of REASONS.
+}
+
+function setOf(value: unknown): SetPlace {
+  const set = record(value, 'set')
+  return {
+    name: string(set.name, 'name'),
+    rank: whole(set.rank, 'rank'),
+    blobOffset: whole(set.blobOffset, 'blobOffset'),
+    blobLength: whole(set.blobLength, 'blobLength'),
+    indexOffset: whole(set.indexOffset, 'indexOffset'),
+    base: optional(set.base, 'base'),
+    identity: optional(set.identity, 'identity'),
+  }
+}
+
+function factOf(value: unknown): FactPlace {
+  const fact = record(value, 'fact')
+  const what = string(fact.what, 'what')
+  if (!FACTS.has(what)) throw wrong(`fact ${what}`)
+  if (fact.reason !== undefined) return { what, reason: string(fact.reason, 'reason') }
+  // One of FACTS.
+  return { what: what as FactFile, offset: whole(fact.offset, 'offset'), length: whole(fact.length, 'length') }
+}

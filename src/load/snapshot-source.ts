@@ -1,0 +1,132 @@
+// A snapshot file as what commands and the library open: at once where everything in it is wanted, and as a source of
+// text where only some symbols are.
+
+import { readSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import type { TypeSetRecord } from '../btf/index-types.ts'
+import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import { kallsymsText } from '../symbols/print.ts'
+import type { KernelLoad } from './cached.ts'
+import type { Handle, HostFacts, Snapshot } from './snapshot.ts'
+import { factsOf, SNAPSHOT_LAYOUT } from './snapshot-file.ts'
+import { SnapshotReader } from './snapshot-io.ts'
+import { Timeline } from './timeline.ts'
+
+/** Whether a path is a file that begins as a snapshot file does, in either byte order. */
+export async function isSnapshotFile(path: string): Promise<boolean> {
+  // A pipe is not even opened: whoever writes to it would see it closed again.
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+  const file = isFile ? await open(path).catch(() => undefined) : undefined
+  try {
+    if (file === undefined) return false
+    const words = Buffer.alloc(4)
+    readSync(file.fd, words, 0, 4, 0)
+    return words.readUInt32LE(0) === SNAPSHOT_LAYOUT.magic || words.readUInt32BE(0) === SNAPSHOT_LAYOUT.magic
+  } finally {
+    await file?.close()
+  }
+}
+
+/**
+ * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read.
+ * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
+ */
+export async function readSnapshotFile(path: string, generation: number, types = true): Promise<KernelLoad> {
+  const timeline = new Timeline()
+  const reader = new SnapshotReader(path)
+  try {
+    const { meta } = reader.plan
+    const { parts, types: records } = await reader.read({ symbols: true, groups: () => types, facts: true })
+    const handle: Handle = {
+      kerndex: 1,
+      generation,
+      symbols: parts.symbols!, // Asked for.
+      types: records,
+      host: hostOf(path, meta.host),
+      skipped: meta.skipped,
+      later: { facts: factsOf(reader.plan, parts.facts!), types: [] }, // Asked for.
+    }
+    timeline.record('read', 'snapshot', 0)
+    return { handle, memory: undefined, timeline }
+  } finally {
+    reader.close()
+  }
+}
+
+function hostOf(path: string, host: HostFacts): HostFacts {
+  return { ...host, source: `${path}, a snapshot of ${host.source}` }
+}
+
+/** The types in a snapshot file, and what is known of the host. @throws as `readSnapshotFile` */
+export async function readSnapshotTypes(path: string): Promise<{ types: readonly TypeSetRecord[]; host: HostFacts }> {
+  const reader = new SnapshotReader(path)
+  try {
+    const { types } = await reader.read({ symbols: false, groups: () => true, facts: false })
+    return { types, host: hostOf(path, reader.plan.meta.host) }
+  } finally {
+    reader.close()
+  }
+}
+
+/** A snapshot as a source: its symbols as text again, its blobs and files as they were. */
+export function snapshotSource(snapshot: Snapshot): Source {
+  const { host, symbols } = snapshot
+  const texts: Readonly<Partial<Record<FactFile, string | undefined>>> = {
+    modules: host.modules
+      ?.map(({ name, size, state, address }) => `${name} ${size} 0 - ${state} 0x${address.toString(16)}\n`)
+      .join(''),
+    version: host.release && `Linux version ${host.release} `,
+    boot_id: host.bootId,
+  }
+  return {
+    kind: 'capture',
+    description: host.source,
+    openSymbols() {
+      const pieces = kallsymsText(symbols, symbols.addressDigits)
+      let rest: Uint8Array = new Uint8Array(0)
+      return {
+        sizeHint: 0,
+        identity: host.source,
+        read(target) {
+          while (rest.length === 0) {
+            const piece = pieces.next()
+            if (piece.done === true) return 0
+            rest = piece.value
+          }
+          const count = Math.min(rest.length, target.length)
+          target.set(rest.subarray(0, count))
+          rest = rest.subarray(count)
+          return count
+        },
+        close() {},
+      }
+    },
+    async btfFiles() {
+      return snapshot.handle().types.map(({ name, blob, blobOffset, blobLength }): BtfFile => {
+        return { module: name, path: name, bytes: new Uint8Array(blob, blobOffset, blobLength) }
+      })
+    },
+    factPaths: () => [],
+    async fact(name) {
+      if (name === 'notes' && host.buildId !== undefined) return buildIdNote(host.buildId)
+      const known = (PROBE_FACTS as readonly FactFile[]).includes(name) ? snapshot.fact(name) : undefined
+      if (known !== undefined && !isAbsence(known)) return Buffer.from(known)
+      const text = texts[name]
+      return text === undefined ? (known ?? { what: name, reason: 'not part of this snapshot' }) : Buffer.from(text)
+    },
+  }
+}
+
+/** A build id as /sys/kernel/notes has it. */
+function buildIdNote(hex: string): Buffer {
+  const id = Buffer.from(hex, 'hex')
+  const head = Buffer.alloc(16)
+  head.writeUInt32LE(4, 0)
+  head.writeUInt32LE(id.length, 4)
+  head.writeUInt32LE(3, 8)
+  head.write('GNU\0', 12, 'latin1')
+  return Buffer.concat([head, id])
+}

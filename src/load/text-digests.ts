@@ -1,0 +1,61 @@
+// Recognises a kallsyms text that was read before: by the digests of its chunks, without parsing it.
+
+import type { ByteReader } from '../sources/reader.ts'
+import { newWorkspace } from '../symbols/wasm.ts'
+import type { Pacer } from './pacer.ts'
+import type { TextDigests } from './snapshot-meta.ts'
+
+const NEWLINE = 0x0a
+
+/**
+ * Reads a text to its end, or to the first chunk that differs, and tells whether it is the same. Chunks are cut as the
+ * load cuts them: full buffers, behind their last newline. Closes the reader.
+ * @throws NotReadableError if a read fails; AbortedError
+ */
+export async function isSameText(reader: ByteReader, known: TextDigests, pacer: Pacer): Promise<boolean> {
+  const { digests, chunkBytes } = known
+  try {
+    // As the load does: digests of the compiled loops and of the plain ones are not the same.
+    const workspace = newWorkspace()
+    const digestOf = (bytes: Uint8Array) => workspace.loops.digest(bytes)
+    const text = workspace.allocate(chunkBytes)
+    let filled = 0
+    let chunk = 0
+    for (;;) {
+      if (filled === text.length) {
+        const cut = text.lastIndexOf(NEWLINE) + 1
+        // A line longer than a chunk: no kernel has one, and a load cuts it elsewhere.
+        if (cut === 0 || digestOf(text.subarray(0, cut)) !== digests[chunk++]) return false
+        text.copyWithin(0, cut)
+        filled -= cut
+      }
+      const got = reader.read(text.subarray(filled))
+      const count = typeof got === 'number' ? got : await got
+      if (count === 0) break
+      filled += count
+      if (pacer.due) await pacer.pause()
+    }
+    if (filled > 0 && digestOf(text.subarray(0, filled)) !== digests[chunk++]) return false
+    return chunk === digests.length
+  } finally {
+    reader.close()
+  }
+}
+
+/** Bytes that show whether addresses are hidden: more than all the per-cpu symbols that are truly at zero take. */
+const SHOWN_BYTES = 4096
+
+/**
+ * Whether the first lines of a text have an address that is not zero: a reader who may not see addresses sees none.
+ * Closes the reader.
+ * @throws NotReadableError
+ */
+export async function showsAddresses(reader: ByteReader): Promise<boolean> {
+  try {
+    const text = Buffer.alloc(SHOWN_BYTES)
+    const count = await reader.read(text)
+    return /^0*[1-9a-f][0-9a-f]* /m.test(text.toString('latin1', 0, count))
+  } finally {
+    reader.close()
+  }
+}

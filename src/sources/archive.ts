@@ -1,0 +1,181 @@
+// A capture in a `.tar` or `.tar.gz` as a source: its files are unpacked into memory, within bounds, and never written to
+// disk.
+
+import { createReadStream } from 'node:fs'
+import { posix } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { createGunzip, gunzip } from 'node:zlib'
+import { LimitError, NotReadableError } from '../core/errors.ts'
+import { type ByteReader, errorCode, readFailure } from './reader.ts'
+import { type BtfFile, FACT_FILES, type Source, vmlinuxFirst } from './source.ts'
+
+const unpack = promisify(gunzip)
+
+/** Names by which an archive is known. */
+const ARCHIVE = /\.(?:tar|tgz|tar\.gz)$/
+
+/** The most bytes that an archive's files may have together, and one of them alone when it is unpacked. */
+const MOST_BYTES = 2 ** 30
+/** The most files: several times as many as the largest kernel has modules. */
+const MOST_FILES = 50_000
+
+/** Whether a path is that of an archive. */
+export const isArchive = (path: string): boolean => ARCHIVE.test(path)
+
+/**
+ * The capture in an archive, at its top or in a directory of it. All is read now: later changes of the archive are not
+ * seen.
+ * @throws NotReadableError if it is damaged or holds no capture; LimitError if it would take too much memory
+ */
+export async function archiveSource(path: string): Promise<Source> {
+  const files = captureIn(await readArchive(path))
+  if (files.size === 0) {
+    throw new NotReadableError(`${path} is no capture: it has neither kallsyms nor btf/`, { path })
+  }
+  const bytesOf = async (name: string): Promise<Buffer | undefined> => {
+    const plain = files.get(name)
+    if (plain !== undefined) return plain
+    const packed = files.get(`${name}.gz`)
+    if (packed === undefined) return undefined
+    return unpack(packed, { maxOutputLength: MOST_BYTES }).catch((error: unknown) => {
+      throw new NotReadableError(`${path}: ${name}.gz cannot be unpacked: ${String(error)}`, { path }, { cause: error })
+    })
+  }
+  const blobs = [...files.keys()].filter((name) => /^btf\/[^/]+$/.test(name))
+  const modules = [...new Set(blobs.map((name) => name.slice('btf/'.length).replace(/\.gz$/, '')))]
+  let known: Promise<readonly BtfFile[]> | undefined
+  const listed = async (): Promise<readonly BtfFile[]> => {
+    const list: BtfFile[] = []
+    for (const module of modules) {
+      const bytes = await bytesOf(`btf/${module}`)
+      if (bytes !== undefined) list.push({ module, path: `${path}:btf/${module}`, bytes: shared(bytes) })
+    }
+    return vmlinuxFirst(list)
+  }
+  return {
+    kind: 'capture',
+    description: path,
+    openSymbols() {
+      if (!files.has('kallsyms') && !files.has('kallsyms.gz')) {
+        throw new NotReadableError(`${path} holds no symbols: it has neither kallsyms nor kallsyms.gz`, { path })
+      }
+      return readerOf(path, () => bytesOf('kallsyms'))
+    },
+    async btfFiles() {
+      if (modules.length === 0) return { what: 'btf', reason: 'not there' }
+      known ??= listed()
+      return known
+    },
+    factPaths: () => [],
+    async fact(name) {
+      return (await bytesOf(name)) ?? { what: name, reason: 'not there' }
+    },
+  }
+}
+
+/** Hands out bytes that are got when the first of them are wanted. */
+function readerOf(path: string, get: () => Promise<Buffer | undefined>): ByteReader {
+  let bytes: Buffer | undefined
+  let at = 0
+  const copy = (from: Buffer, target: Uint8Array): number => {
+    const count = from.copy(target, 0, at)
+    at += count
+    return count
+  }
+  return {
+    sizeHint: 0,
+    identity: path,
+    read(target) {
+      if (bytes !== undefined) return copy(bytes, target)
+      return get().then((got) => {
+        bytes = got ?? Buffer.alloc(0)
+        return copy(bytes, target)
+      })
+    },
+    close() {},
+  }
+}
+
+function shared(bytes: Buffer): Uint8Array<SharedArrayBuffer> {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  copy.set(bytes)
+  return copy
+}
+
+/** Every regular file of an archive that could be one of a capture, by its path in there; links and devices are left out. */
+async function readArchive(path: string): Promise<Map<string, Buffer>> {
+  // Only archives need it.
+  const { extract } = await import('tar-stream')
+  const files = new Map<string, Buffer>()
+  let total = 0
+  const entries = extract()
+  entries.on('entry', ({ name, type, size = 0 }, stream, next) => {
+    // What ends the archive early ends its entry as well; the pipeline reports it.
+    stream.on('error', () => {})
+    const clean = cleanPath(name)
+    if (type !== 'file' || clean === undefined) {
+      stream.on('end', next)
+      stream.resume()
+      return
+    }
+    total += size
+    if (total > MOST_BYTES || files.size >= MOST_FILES) {
+      next(new LimitError(`${path} unpacks to more than ${MOST_BYTES} bytes or ${MOST_FILES} files`, { path }))
+      return
+    }
+    const pieces: Buffer[] = []
+    stream.on('data', (piece) => {
+      if (Buffer.isBuffer(piece)) pieces.push(piece)
+    })
+    stream.on('end', () => {
+      files.set(clean, Buffer.concat(pieces))
+      next()
+    })
+  })
+  // What an archive holds beside its files, such as endless padding, is bounded as well.
+  let seen = 0
+  const bounded = async function* (source: AsyncIterable<Buffer>) {
+    for await (const piece of source) {
+      seen += piece.length
+      if (seen > 2 * MOST_BYTES) throw new LimitError(`${path} unpacks to more than ${2 * MOST_BYTES} bytes`, { path })
+      yield piece
+    }
+  }
+  try {
+    const file = createReadStream(path)
+    if (path.endsWith('.tar')) await pipeline(file, bounded, entries)
+    else await pipeline(file, createGunzip(), bounded, entries)
+  } catch (error) {
+    if (error instanceof LimitError) throw error
+    if (errorCode(error)?.startsWith('E') === true) throw readFailure(path, error)
+    throw new NotReadableError(`${path} cannot be unpacked: ${String(error)}`, { path }, { cause: error })
+  }
+  return files
+}
+
+/** A path without leading dots; undefined for one that leads out of the archive. */
+function cleanPath(name: string): string | undefined {
+  const clean = posix.normalize(name)
+  return clean.startsWith('/') || clean.split('/').includes('..') ? undefined : clean
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['kallsyms', ...FACT_FILES])
+
+/** The files of the capture that lies nearest to the archive's top, by their names in it. */
+function captureIn(files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  let root: string | undefined
+  const depth = (folder: string) => folder.split('/').length
+  for (const name of files.keys()) {
+    const found = /^(.*?)(?:kallsyms(?:\.gz)?|btf\/vmlinux(?:\.gz)?)$/.exec(name)?.[1]
+    if (found === undefined || (found !== '' && !found.endsWith('/'))) continue
+    if (root === undefined || depth(found) < depth(root)) root = found
+  }
+  const capture = new Map<string, Buffer>()
+  for (const [name, bytes] of files) {
+    if (root === undefined || !name.startsWith(root)) continue
+    const own = name.slice(root.length)
+    if (own.startsWith('btf/') || KNOWN.has(own.replace(/\.gz$/, ''))) capture.set(own, bytes)
+  }
+  return capture
+}
