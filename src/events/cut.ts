@@ -69,14 +69,20 @@ export class Cutter {
     let end = this.#bytes.lastIndexOf(NEWLINE, this.#length - 1)
     if (end >= this.#length) end = -1
     const whole = end + 1
-    if (whole > 0 && this.#format.startsRecord('')) return whole
+    const { startsRecord } = this.#format
+    if (startsRecord === 'every line') return whole > 0 ? whole : this.#tooLong(whole)
     while (end > 0) {
       const start = this.#bytes.lastIndexOf(NEWLINE, end - 1) + 1
       if (start === 0) break
       const stop = this.#bytes[end - 1] === 13 ? end - 1 : end
-      if (this.#format.startsRecord(this.#bytes.toString('latin1', start, stop))) return start
+      if (startsRecord(this.#bytes.toString('latin1', start, stop))) return start
       end = start - 1
     }
+    return this.#tooLong(whole)
+  }
+
+  /** Where a record that is longer than any may be is cut: at its last line end, `whole`, or where the bytes end. */
+  #tooLong(whole: number): number {
     return this.#length >= LONGEST_RECORD ? whole || this.#length : 0
   }
 

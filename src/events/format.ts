@@ -30,7 +30,7 @@ export interface InputFormat {
   /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */
   readonly recognise: (lines: readonly string[]) => number
   /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
-  readonly startsRecord: (line: string) => boolean
+  readonly startsRecord: 'every line' | ((line: string) => boolean)
   readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
 }
 

@@ -81,7 +81,8 @@ describe('cutting', () => {
     if (rest !== undefined) pieces.push(Buffer.from(new Uint8Array(rest.text, 0, rest.length)).toString())
     expect(pieces.length).toBeGreaterThan(2)
     expect(pieces.join('')).toBe(text.toString())
-    for (const piece of pieces) expect(piece).toMatch(/^comm /)
+    // A blank line ends a record, and may be cut off in front.
+    for (const piece of pieces) expect(piece).toMatch(/^\n?comm /)
   })
   it('of a record without end stops at some length', () => {
     const cutter = new Cutter(format)
@@ -102,8 +103,10 @@ describe('cutting', () => {
     const text = `${record(2)}${record(3)}comm 4 [000] 1.0`
     expect([...cutter.push(Buffer.from(text))]).toEqual([])
     const stretch = cutter.pause()
-    expect(Buffer.from(new Uint8Array(stretch!.text, 0, stretch!.length)).toString()).toBe(record(2))
-    expect(cutter.end()?.length).toBe(text.length - record(2).length)
+    expect(Buffer.from(new Uint8Array(stretch!.text, 0, stretch!.length)).toString()).toBe(
+      `${record(2)}${record(3)}`.slice(0, -1),
+    )
+    expect(cutter.end()?.length).toBe('\ncomm 4 [000] 1.0'.length)
   })
 })
 

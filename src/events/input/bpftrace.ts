@@ -134,7 +134,7 @@ export const bpftraceJson: InputFormat = {
   what: 'bpftrace -f json: maps whose keys are stacks',
   kind: 'json',
   recognise: (lines) => 2 * countLines(lines, /^\{"type": ?"(?:attached_probes|map|printf|lost_events)", ?"data":/),
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => ({
     line(text, line) {
       if (text.trim() === '') return

@@ -16,14 +16,20 @@ import {
 } from '../format.ts'
 import { schedEvent } from './sched.ts'
 
-/** TASK-TID, (TGID) or (-----), [CPU], flags of 4 or 5 or more characters, time; TASK may hold spaces and dashes. */
+/**
+ * TASK-TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1` (trace-cmd report -l), time.
+ * TASK may hold spaces and dashes.
+ */
 const EVENT =
-  /^\s*(\S.*?|)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d+)\]\s+(?:([^\s\d:]\S{2,7}|\S*[.a-zA-Z#]\S*)\s+)?(\d+)\.(\d+): (.*)$/
+  /^\s*(\S.*?|)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?(?:\[(\d+)\]\s+(?:(?:[^\s\d:]\S{2,7}|\S*[.a-zA-Z#]\S*)\s+)?|(\d+)[.a-zA-Z#][.a-zA-Z#\d]{2,}\s+)(\d+)\.(\d+): (.*)$/
 const PAYLOAD = /^([\w.-]+): *(.*)$/
 const FRAME = /^\s*=> ?/
 /** `name+0x10/0x20 [module] <address>`, trace-cmd's `name (address)`, or any part of it. */
 const SYMBOL =
   /^(.*?)(?:\+0x([0-9a-f]+)(?:\/0x([0-9a-f]+))?)?(?: \[([\w-]+)(?: [0-9a-f]+)?\])?(?: ?[<(]([0-9a-f]{8,16})[>)])?$/
+
+/** An address that no name was found for; no name begins with a digit. */
+const BARE = /^(?:0x[0-9a-f]{1,16}|[0-9][0-9a-f]{0,15}|[a-f][0-9a-f]{8,15})$/
 
 export const ftrace: InputFormat = {
   name: 'ftrace',
@@ -103,12 +109,12 @@ class Ftrace implements Decoder {
 }
 
 function columns(found: RegExpExecArray, line: number) {
-  const [, task = '', tid, tgid, cpu, , seconds = '0', fraction = '0'] = found
+  const [, task = '', tid, tgid, cpu, latencyCpu, seconds = '0', fraction = '0'] = found
   return {
     line,
     tid: Number(tid),
     pid: tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid),
-    cpu: Number(cpu),
+    cpu: Number(cpu ?? latencyCpu),
     ts: nanoseconds(seconds, fraction),
     comm: task === '<...>' ? undefined : asText(task),
   }
@@ -149,7 +155,7 @@ function kernelFrame(text: string): Partial<RawFrame> | undefined {
   const found = SYMBOL.exec(text.slice(before.length).trimEnd())
   if (found === null) return undefined
   const [, name = '', offset, size, owner, digits] = found
-  const bare = /^(?:0x)?[0-9a-f]{16}$/.test(name) ? name : undefined
+  const bare = BARE.test(name) ? name : undefined
   if (name === '' && digits === undefined) return undefined
   return {
     name: name === '' || bare !== undefined ? undefined : asText(name),

@@ -30,7 +30,7 @@ export const ndjson: InputFormat = {
   what: 'JSON objects, one a line: type, pid, tid, ts in ns, stack, … (see docs/events.md)',
   kind: 'json',
   recognise: (lines) => countLines(lines, /^\s*\{.*"(?:type"\s*:\s*"(?:\w+)"|stack"\s*:\s*\[|kernel_stack"\s*:\s*\[)/),
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => objectLines(sink, memo, readEvent),
 }
 
