@@ -44,6 +44,11 @@ const MEMO_LIMIT = 1 << 16
 export class FrameMemo {
   readonly #frames = new Map<string, RawFrame | null>()
 
+  /** How many texts are kept, those that are no frames with them. */
+  get size(): number {
+    return this.#frames.size
+  }
+
   /** The frame that `text` stands for, decoded by `decode` if it is new; undefined if it is none. */
   get(text: string, decode: (text: string) => Partial<RawFrame> | undefined): RawFrame | undefined {
     const known = this.#frames.get(text)

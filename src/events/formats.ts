@@ -12,6 +12,7 @@ import { oops } from './input/oops.ts'
 import { perfJson } from './input/perf-json.ts'
 import { perfScript } from './input/perf-script.ts'
 import { procStack } from './input/proc-stack.ts'
+import { symbolList } from './input/symbol-list.ts'
 import { tetragon } from './input/tetragon.ts'
 import { tracee } from './input/tracee.ts'
 
@@ -28,6 +29,7 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
   tetragon,
   tracee,
   ndjson,
+  symbolList,
   addresses,
   anyText,
 ]

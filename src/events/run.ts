@@ -22,6 +22,10 @@ export interface StreamOptions {
   /** What is known of the boot that the stream is of. */
   readonly boot?: BootFacts | undefined
   readonly folding?: Partial<Folding> | undefined
+  /** Events of a type that is not known are bad lines; else they are passed on like probes, and counted. */
+  readonly strict?: boolean | undefined
+  /** false: events keep only type, pid, tid and ts of what they came with. */
+  readonly passthrough?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -39,6 +43,7 @@ export interface PlacedAnswer extends StretchAnswer {
 const STRETCHES_A_THREAD = 2
 /** Milliseconds without input after which complete records are no longer held back. */
 const PAUSE_MS = 50
+const NEWLINE = 10
 
 let streams = 0
 
@@ -68,6 +73,8 @@ export async function* runStream(
       rebase,
       generation: snapshot.generation,
       folding: { kernelMark: false, prefix: 'none', weight: 'measured', ...options.folding },
+      strict: options.strict ?? false,
+      passthrough: options.passthrough ?? true,
     }
     const cutter = new Cutter(format)
     const runner = stretchRunner(snapshot, plan, options.threads)
@@ -79,10 +86,12 @@ export async function* runStream(
       const first = async (): Promise<PlacedAnswer> => {
         const { stretch, answer } = underWay.shift()!
         const done = await answer
-        cutter.release(stretch)
         const placed = { ...done, format: format.name, firstLine, inputBytes: inputBytes + stretch.length }
-        firstLine += done.lines
+        // A stretch that was cut within a line, which was longer than any may be, leaves it to the next to end it.
+        const torn = new Uint8Array(stretch.text, stretch.length - 1, 1)[0] !== NEWLINE
+        firstLine += torn ? done.lines - 1 : done.lines
         inputBytes += stretch.length
+        cutter.release(stretch)
         return placed
       }
       const give = (stretch: Stretch) => {

@@ -75,6 +75,9 @@ const texts: [string, string, string][] = [
   ['tracee', 'events', TRACEE],
   ['ndjson', 'own', NDJSON],
   ['addresses', 'with and without 0x', '0xffffffff81000010\nffffffff81000020\n'],
+  ['symbols', 'kallsyms', 'ffffffff81000010 T f\nffffffffc0201000 t ftrace_trampoline\t[__builtin__ftrace]\n'],
+  ['symbols', 'functions with addresses', 'ffffffff81000010 f\nffffffffc0b2d010 nft_alloc [nf_tables]\n'],
+  ['symbols', 'functions', 'do_one\ndo_two\nnft_alloc [nf_tables]\n'],
   ['any-text', 'a line of a log', 'jumped to ffffffff81000010 for no reason\n'],
 ]
 
@@ -558,6 +561,28 @@ it('tracee: numbers beyond 2^53 digit for digit, the host’s process numbers, u
   expect(events[1]).toMatchObject({ type: 'exec', life: { filename: '/bin/ls', args: '-l' } })
 })
 
+it('lists of symbols: addresses, names where those are hidden, owners behind a tab or a blank', () => {
+  const text = `ffffffffc0201000 t ftrace_trampoline\t[__builtin__ftrace]
+ffffffff81000010 T f
+0000000000000000 t hidden\t[m]
+ffffffffc0b2d010 nft_alloc [nf_tables]
+nft_free [nf_tables]
+__ftrace_invalid_address___1234
+two words here
+`
+  const { events, bad } = decode('symbols', text)
+  expect(bad.map(([line]) => line)).toEqual([6])
+  const shape = events.map(({ frames: [frame] }) => [frame?.address, frame?.name, frame?.owner, frame?.length])
+  expect(shape).toEqual([
+    [0xffffffffc0201000n, 'ftrace_trampoline', '__builtin__ftrace', 16],
+    [0xffffffff81000010n, 'f', undefined, 16],
+    [undefined, 'hidden', 'm', 0],
+    [0xffffffffc0b2d010n, 'nft_alloc', 'nf_tables', 16],
+    [undefined, 'nft_free', 'nf_tables', 0],
+    [undefined, '__ftrace_invalid_address___1234', undefined, 0],
+  ])
+})
+
 describe('own JSON', () => {
   it('takes addresses in every way that they are written', () => {
     const { events } = decode('ndjson', NDJSON)
@@ -590,9 +615,11 @@ describe('own JSON', () => {
   it('passes on events of kinds that it does not know', () => {
     expect(decode('ndjson', '{"type":"lsm","pid":1}\n').events[0]).toMatchObject({
       type: 'tracepoint',
+      strange: true,
       name: 'lsm',
       pid: 1,
     })
+    expect(decode('ndjson', '{"type":"kprobe","pid":1}\n').events[0]?.strange).toBe(false)
   })
 })
 
