@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import split2 from 'split2'
 import type { TraceEvent } from './event.ts'
-import { FrameMemo, type InputFormat } from './format.ts'
+import { FrameMemo, feed, type InputFormat } from './format.ts'
 
 /** Bytes of the longest line that is taken. */
 const LONGEST_LINE = 1 << 23
@@ -28,7 +28,8 @@ export async function* readEvents(
     event: (event: TraceEvent) => ready.push(event),
     bad: (line: number, reason: string) => onBad(line, reason, text),
   }
-  const decoder = format.decoder(sink, new FrameMemo())
+  const memo = new FrameMemo()
+  const decoder = format.decoder(sink, memo)
   const taken = () => {
     const events = ready
     ready = []
@@ -38,7 +39,7 @@ export async function* readEvents(
   for await (const line of lines) {
     text = String(line)
     if (text.endsWith(TOO_LONG)) onBad(number++, `a line of more than ${LONGEST_LINE} bytes`, text.slice(0, -1))
-    else decoder.line(text, number++)
+    else feed(format, decoder, memo, text, number++)
     if (ready.length > 0) yield* taken()
   }
   decoder.end()

@@ -6,7 +6,7 @@ import { Threads, workerUrl } from '../load/threads.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import { Cutter, type Stretch } from './cut.ts'
-import { FrameMemo, type InputFormat } from './format.ts'
+import { FrameMemo, feed, type InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
 import { type Folding, type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'
@@ -147,11 +147,12 @@ function bootOf(
   }
   const frames: RawFrame[] = []
   const sink = { event: (event: { frames: readonly RawFrame[] }) => frames.push(...event.frames), bad() {} }
-  const decoder = format.decoder(sink, new FrameMemo())
+  const memo = new FrameMemo()
+  const decoder = format.decoder(sink, memo)
   const lines = sample.toString('latin1').split('\n')
   lines.pop()
   lines.forEach((line, number) => {
-    decoder.line(line, number)
+    feed(format, decoder, memo, line, number)
   })
   return judgeByWitnesses(frames, symbols)
 }

@@ -9,8 +9,9 @@ import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
-import { FrameMemo } from './format.ts'
+import { detached, FrameMemo } from './format.ts'
 import { inputFormat } from './formats.ts'
+import { LineMemo } from './line-memo.ts'
 import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
 import { bareMembers, decodedMembers, eventMembers, timeMember } from './output/event-json.ts'
 import { stackMembers } from './output/frame-json.ts'
@@ -99,6 +100,7 @@ export class StretchWorker {
   readonly #resolver: StackResolver
   readonly #addresses: AddressWriter
   readonly #memo = new FrameMemo()
+  readonly #lines = new LineMemo()
   readonly #labels = new WeakMap<Frame, string>()
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
@@ -169,16 +171,28 @@ export class StretchWorker {
       },
     }
     const decoder = format.decoder(sink, this.#memo)
+    const { frameLine } = format
+    const known = this.#lines
+    known.over(bytes)
     for (let start = 0; start < text.length; ) {
       let end = text.indexOf('\n', start)
       if (end < 0) end = text.length
       starts.push(start)
       const stop = end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
-      decoder.line(text.slice(start, stop), counts.lines++)
+      const number = counts.lines++
+      let frame = frameLine && known.find(start, stop)
+      if (frameLine !== undefined && frame === undefined) {
+        const decoded = frameLine(detached(text.slice(start, stop)))
+        if (decoded !== undefined) {
+          frame = rawFrame(decoded)
+          known.add(frame)
+        }
+      }
+      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.slice(start, stop), number)
       start = end + 1
     }
     decoder.end()
-    counts.remembered = this.#memo.size
+    counts.remembered = this.#memo.size + known.size
     const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
     return { bytes: bytesOut, profile: profile && [...profile.weights], parts, bad, ...counts }
   }

@@ -4,16 +4,7 @@
 
 import type { RawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
-import {
-  asText,
-  countLines,
-  type Decoder,
-  type FrameMemo,
-  hexAddress,
-  type InputFormat,
-  nanoseconds,
-  type Sink,
-} from '../format.ts'
+import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
 import { schedEvent } from './sched.ts'
 
 /**
@@ -41,7 +32,8 @@ export const ftrace: InputFormat = {
   },
   // A stack belongs to the event before it.
   startsRecord: (line) => !/^[\s#]*=>/.test(line) && EVENT.test(line) && !isStack(line),
-  decoder: (sink, memo) => new Ftrace(sink, memo),
+  frameLine: (text) => (FRAME.test(text) ? kernelFrame(text) : undefined),
+  decoder: (sink) => new Ftrace(sink),
 }
 
 function isStack(line: string): boolean {
@@ -50,26 +42,37 @@ function isStack(line: string): boolean {
 
 class Ftrace implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
+  /** Frames of user space, one for each that the same line would be in the kernel. */
+  readonly #ofUser = new WeakMap<RawFrame, RawFrame>()
   #event: TraceEvent | undefined
   #frames: RawFrame[] = []
   #lines: number[] = []
   #inStack = false
   #user = false
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
+    if (!this.#inStack) return false
+    this.#frames.push(this.#user ? this.#asUser(frame) : frame)
+    this.#lines.push(number)
+    return true
+  }
+
+  #asUser(frame: RawFrame): RawFrame {
+    let user = this.#ofUser.get(frame)
+    if (user === undefined) {
+      user = { ...frame, user: true, column: 0, length: 0 }
+      this.#ofUser.set(frame, user)
+    }
+    return user
   }
 
   line(text: string, number: number): void {
     if (this.#inStack && FRAME.test(text)) {
-      const frame = this.#memo.get(this.#user ? `u${text}` : text, this.#user ? userFrame : kernelFrame)
-      if (frame === undefined) this.#sink.bad(number, 'a frame that is no symbol')
-      else {
-        this.#frames.push(frame)
-        this.#lines.push(number)
-      }
+      this.#sink.bad(number, 'a frame that is no symbol')
       return
     }
     const found = EVENT.exec(text)
@@ -167,9 +170,4 @@ function kernelFrame(text: string): Partial<RawFrame> | undefined {
     column: digits === undefined ? before.length : text.lastIndexOf(digits),
     length: (digits ?? bare ?? '').length,
   }
-}
-
-function userFrame(line: string): Partial<RawFrame> | undefined {
-  const frame = kernelFrame(line.slice(1))
-  return frame === undefined ? undefined : { ...frame, user: true, column: 0, length: 0 }
 }

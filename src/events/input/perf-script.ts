@@ -4,16 +4,7 @@
 
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type EventType, type Lifecycle, type TraceEvent, traceEvent } from '../event.ts'
-import {
-  asText,
-  countLines,
-  type Decoder,
-  type FrameMemo,
-  hexAddress,
-  type InputFormat,
-  nanoseconds,
-  type Sink,
-} from '../format.ts'
+import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
 import { schedEvent } from './sched.ts'
 
 /**
@@ -56,7 +47,8 @@ export const perfScript: InputFormat = {
   },
   // A blank line ends a record, so that the next one may begin with it.
   startsRecord: (line) => line === '' || (!/^[\t#]/.test(line) && HEADER.test(line)),
-  decoder: (sink, memo) => new PerfScript(sink, memo),
+  frameLine: readFrame,
+  decoder: (sink) => new PerfScript(sink),
 }
 
 /** Whether frames stand as perf prints them, in front of a blank line, behind a header without time or behind another one. */
@@ -70,7 +62,6 @@ function hasTimeless(lines: readonly string[]): boolean {
 
 class PerfScript implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
   #header: TraceEvent | undefined
   /** A line that is a header without time if a frame follows it. */
   #perhaps: { readonly text: string; readonly line: number } | undefined
@@ -78,33 +69,28 @@ class PerfScript implements Decoder {
   #frames: RawFrame[] = []
   #lines: number[] = []
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
+    if (this.#header === undefined && !this.#timeless(number)) {
+      this.#sink.bad(number, 'a frame without the header of its sample')
+      return true
+    }
+    this.#frames.push(frame)
+    this.#lines.push(number)
+    return true
   }
 
   line(text: string, number: number): void {
-    const first = text.charCodeAt(0)
-    // Without call chains perf pads the comm on its left, so that a header may begin with spaces; a frame has a tab.
-    if (first === TAB || (first === SPACE && !HEADER.test(text))) {
-      const frame = this.#memo.get(text, decodeFrame)
-      if (frame !== undefined) {
-        if (this.#header === undefined && !this.#timeless(number)) {
-          this.#sink.bad(number, 'a frame without the header of its sample')
-          return
-        }
-        this.#frames.push(frame)
-        this.#lines.push(number)
-        return
-      }
-    }
     if (text === '' || /^\s*$/.test(text)) {
       this.end()
       this.#atStart = true
       return
     }
     // The header of perf's file, before all samples.
-    if (first === HASH) return
+    if (text.startsWith('#')) return
     this.end()
     this.#header = decodeHeader(text, number)
     if (this.#header === undefined) this.#perhaps = { text, line: number }
@@ -140,7 +126,6 @@ class PerfScript implements Decoder {
 const TAB_FRAME = /^\t *[0-9a-f]{3,16}(?: \S.*)?$/
 const TAB = 9
 const SPACE = 32
-const HASH = 35
 
 function decodeHeader(text: string, line: number): TraceEvent | undefined {
   const found = HEADER.exec(text)
@@ -234,6 +219,12 @@ function taskEvent(rest: string, common: Common): TraceEvent | undefined {
     tid: Number(tid),
     life,
   })
+}
+
+/** Without call chains perf pads the comm on its left, so that a header may begin with spaces too; a frame has a tab. */
+function readFrame(text: string): Partial<RawFrame> | undefined {
+  const first = text.charCodeAt(0)
+  return first === TAB || (first === SPACE && !HEADER.test(text)) ? decodeFrame(text) : undefined
 }
 
 function decodeFrame(text: string): Partial<RawFrame> | undefined {
