@@ -1,11 +1,14 @@
 // Cuts a stream of bytes into stretches that end where a record ends, whatever pieces the bytes arrive in.
 
+import { LimitError } from '../core/errors.ts'
 import type { InputFormat } from './format.ts'
 
 /** Bytes after which a stretch is cut: work enough for a thread to be worth the handing over. */
 export const STRETCH_BYTES = 1 << 19
 /** The longest record; one that is longer is cut at a line end, or if need be within a line. */
 const LONGEST_RECORD = 1 << 23
+/** The longest stream that has to be read as a whole. */
+const LONGEST_WHOLE = 1 << 28
 const NEWLINE = 10
 
 /** A stretch's bytes, in shared memory that is the taker's until `release`. */
@@ -32,7 +35,10 @@ export class Cutter {
     this.#bytes = Buffer.from(this.#buffer)
   }
 
-  /** Takes bytes; hands out a stretch each time that enough are there. */
+  /**
+   * Takes bytes; hands out a stretch each time that enough are there.
+   * @throws LimitError if a stream that has to be read as a whole is too long for that
+   */
   *push(chunk: Uint8Array): Generator<Stretch> {
     let taken = 0
     while (taken < chunk.length) {
@@ -66,6 +72,7 @@ export class Cutter {
   /** Where the last record begins that is not the first; 0 if there is none. */
   #lastRecord(): number {
     // The last line may be torn; only what ends in a line end can be told for what it is.
+    if (this.#format.startsRecord === 'the whole') return 0
     let end = this.#bytes.lastIndexOf(NEWLINE, this.#length - 1)
     if (end >= this.#length) end = -1
     const whole = end + 1
@@ -102,6 +109,9 @@ export class Cutter {
   }
 
   #grow(): void {
+    if (this.#target >= LONGEST_WHOLE) {
+      throw new LimitError(`${this.#format.name} is read as a whole, and this one has more than ${LONGEST_WHOLE} bytes`)
+    }
     this.#target *= 2
     const old = this.#bytes
     this.#buffer = new SharedArrayBuffer(this.#target)

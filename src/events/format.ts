@@ -27,15 +27,17 @@ export interface InputFormat {
   readonly name: string
   /** In words, for `--help`. */
   readonly what: string
-  /** `text` can be resymbolized in place; `json` cannot. */
-  readonly kind: 'text' | 'json'
+  /** `text` can be resymbolized in place; the others cannot. */
+  readonly kind: 'text' | 'json' | 'binary'
   /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */
   readonly recognise: (lines: readonly string[]) => number
   /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
-  readonly startsRecord: 'every line' | ((line: string) => boolean)
+  readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
   /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */
   readonly frameLine?: (text: string) => Partial<RawFrame> | undefined
   readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
+  /** Decodes a stream that is one record and has no lines. */
+  readonly decodeWhole?: (bytes: Uint8Array, sink: Sink) => void
 }
 
 /** Gives a decoder its next line, through `frameLine` where the format has it. */

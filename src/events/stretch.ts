@@ -113,12 +113,14 @@ export class StretchWorker {
   run(bytes: Uint8Array): StretchAnswer {
     const { product, strict, passthrough } = this.#plan
     const format = inputFormat(this.#plan.input)
-    if (product === 'text' && format.kind === 'json') {
+    if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
     const bulk = this.#bulk(bytes)
     if (bulk !== undefined) return bulk
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    const whole = format.decodeWhole
+    const text =
+      whole === undefined ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') : ''
     const counts = { lines: 0, events: 0, frames: 0, unresolved: 0, userFrames: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
@@ -170,6 +172,7 @@ export class StretchWorker {
         bad.push({ line, reason, text: lineAt(line) })
       },
     }
+    whole?.(bytes, sink)
     const decoder = format.decoder(sink, this.#memo)
     const { frameLine } = format
     const known = this.#lines

@@ -86,7 +86,9 @@ describe('telling the format', () => {
     expect(detectFormat(text.slice(0, 65536), text.length <= 65536)?.name).toBe(name)
   })
   it('has an example of every format', () => {
-    expect(new Set(texts.map(([name]) => name))).toEqual(new Set(INPUT_FORMATS.map(({ name }) => name)))
+    // Profiles that are no text have a test file of their own.
+    const names = INPUT_FORMATS.filter(({ kind }) => kind !== 'binary').map(({ name }) => name)
+    expect(new Set(texts.map(([name]) => name))).toEqual(new Set(names))
   })
   it.each(['', 'hello\nworld\n', '\0\0\0\0', '{"a":1}\n'])('%j is in none', (text) => {
     expect(detectFormat(text, true)).toBeUndefined()
