@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { benchEvents } from './events.ts'
 import { type Input, withInputs } from './lib/inputs.ts'
 import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
@@ -17,7 +18,8 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine. Suites: load, lookup, memory, probes, refresh (default: all).
+Measures kerndex on this machine. Suites: events, load, lookup, memory, probes, refresh (default:
+all).
 
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
   --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
@@ -50,6 +52,7 @@ const rounds = count('rounds')
 const seed = count('seed')
 
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
+  events: (input) => benchEvents(input, rounds, seed),
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
   memory: (input) => benchMemory(input, processes),
