@@ -1,14 +1,16 @@
 // A whole stream through the stretches: its format told, cut, shared out over threads, answers in the order of the input.
 
+import { setImmediate } from 'node:timers/promises'
 import { AbortedError, UnsupportedError } from '../core/errors.ts'
 import type { Snapshot } from '../load/snapshot.ts'
 import { Threads, workerUrl } from '../load/threads.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import { Cutter, type Stretch } from './cut.ts'
+import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
-import { type Folding, type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'
 
 /** How to read a stream. */
@@ -81,7 +83,6 @@ export async function* runStream(
     try {
       let firstLine = 0
       let inputBytes = 0
-      const most = Math.max(1, options.threads * STRETCHES_A_THREAD)
       const underWay: { stretch: Stretch; answer: Promise<StretchAnswer> }[] = []
       const first = async (): Promise<PlacedAnswer> => {
         const { stretch, answer } = underWay.shift()!
@@ -112,7 +113,7 @@ export async function* runStream(
           continue
         }
         for (const stretch of cutter.push(piece)) {
-          while (underWay.length >= most) yield await first()
+          while (underWay.length >= runner.most) yield await first()
           give(stretch)
         }
       }
@@ -159,20 +160,41 @@ function bootOf(
 }
 
 interface StretchRunner {
+  /** Stretches that may be under way at once. */
+  readonly most: number
   run(stretch: Stretch): Promise<StretchAnswer>
   close(): Promise<void>
 }
 
+/**
+ * Works on stretches with threads, and while they start, which takes as long as many a stream, on the calling thread: answers
+ * do not depend on who gave them.
+ */
 function stretchRunner(snapshot: Snapshot, plan: StretchPlan, count: number): StretchRunner {
-  if (count === 0) {
-    const worker = new StretchWorker(snapshot.symbols, plan)
-    return { run: async ({ text, length }) => worker.run(new Uint8Array(text, 0, length)), close: async () => {} }
+  const here = new StretchWorker(snapshot.symbols, plan)
+  const runHere = async ({ text, length }: Stretch) => {
+    const answer = here.run(new Uint8Array(text, 0, length))
+    // The caller's other work gets its turn, and threads can say that they are there.
+    await setImmediate()
+    return answer
   }
+  if (count === 0) return { most: 1, run: runHere, close: async () => {} }
   const threads = new Threads<StretchTask, StretchAnswer>(workerUrl('events'), count)
   const stream = ++streams
   const table = snapshot.symbols.buffer
+  let dead = false
+  threads.started.catch(() => {
+    dead = true
+  })
   return {
-    run: ({ text, length }) => threads.run({ stream, plan, table, text, length }),
+    get most() {
+      return threads.ready === 0 ? 1 : count * STRETCHES_A_THREAD
+    },
+    run: (stretch) =>
+      // Threads that cannot start fail the tasks given to them, which says why.
+      threads.ready === 0 && !dead
+        ? runHere(stretch)
+        : threads.run({ stream, plan, table, text: stretch.text, length: stretch.length }),
     close: () => threads.close(),
   }
 }

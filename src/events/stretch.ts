@@ -4,11 +4,11 @@
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, rawFrame } from '../stacks/frame.ts'
-import { foldedName, Profile } from '../stacks/profile.ts'
 import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
+import { type Folding, StackFolder } from './fold.ts'
 import { detached, FrameMemo } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { LineMemo } from './line-memo.ts'
@@ -35,16 +35,6 @@ export interface StretchPlan {
   readonly strict: boolean
   /** Whether events keep what they came with, beside type, pid, tid and ts. */
   readonly passthrough: boolean
-}
-
-/** How stacks are folded. */
-export interface Folding {
-  /** Mark kernel frames with `_[k]`. */
-  readonly kernelMark: boolean
-  /** What the outermost frame is: the process's name, with its number, or nothing. */
-  readonly prefix: 'none' | 'comm' | 'comm-pid'
-  /** What a stack weighs: what the tool measured (a period, a count), or 1 for each event. */
-  readonly weight: 'measured' | 'events'
 }
 
 /** An event as one thread hands it to another: what its process is looked up by, and the JSON that is ready. */
@@ -101,10 +91,11 @@ export class StretchWorker {
   readonly #addresses: AddressWriter
   readonly #memo = new FrameMemo()
   readonly #lines = new LineMemo()
-  readonly #labels = new WeakMap<Frame, string>()
+  readonly #folder: StackFolder
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
+    this.#folder = new StackFolder(plan.folding)
     this.#addresses = new AddressWriter(symbols)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
   }
@@ -125,7 +116,7 @@ export class StretchWorker {
     const bad: BadInputLine[] = []
     const starts: number[] = []
     const rewriter = product === 'text' ? new TextRewriter(text, starts) : undefined
-    const profile = product === 'profile' ? new Profile() : undefined
+    const folding = product === 'profile'
     const inWords = product === 'compact-parts'
     const parts: EventPart[] | undefined = product === 'parts' || inWords ? [] : undefined
     let written = ''
@@ -163,7 +154,7 @@ export class StretchWorker {
           return
         }
         const frames = resolve(event)
-        if (profile !== undefined) this.#fold(profile, event, frames)
+        if (folding) this.#folder.add(event, frames)
         else if (parts !== undefined) parts.push(asPart(event, frames, inWords, passthrough))
         else if (product === 'compact') written += compactEvent(event, frames)
         else written += `${asLine(event, frames, this.#plan)}\n`
@@ -197,7 +188,7 @@ export class StretchWorker {
     decoder.end()
     counts.remembered = this.#memo.size + known.size
     const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
-    return { bytes: bytesOut, profile: profile && [...profile.weights], parts, bad, ...counts }
+    return { bytes: bytesOut, profile: folding ? this.#folder.take() : undefined, parts, bad, ...counts }
   }
 
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
@@ -229,26 +220,6 @@ export class StretchWorker {
       strange: 0,
       remembered: 0,
     }
-  }
-
-  #fold(profile: Profile, event: TraceEvent, frames: readonly Frame[]): void {
-    if (frames.length === 0) return
-    const { kernelMark, prefix, weight } = this.#plan.folding
-    let stack = ''
-    if (prefix !== 'none') {
-      stack = (event.comm ?? '[unknown]').replaceAll(';', ':')
-      if (prefix === 'comm-pid') stack += `-${event.pid ?? event.tid ?? '?'}`
-    }
-    for (let i = frames.length - 1; i >= 0; i--) {
-      const frame = frames[i]!
-      let label = this.#labels.get(frame)
-      if (label === undefined) {
-        label = foldedName(frame, kernelMark)
-        this.#labels.set(frame, label)
-      }
-      stack = stack === '' ? label : `${stack};${label}`
-    }
-    profile.add(stack, weight === 'events' ? 1n : event.weight)
   }
 }
 
