@@ -52,7 +52,7 @@ const rounds = count('rounds')
 const seed = count('seed')
 
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
-  events: (input) => benchEvents(input, rounds, seed),
+  events: (input) => benchEvents(input, processes, seed),
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
   memory: (input) => benchMemory(input, processes),

@@ -4,8 +4,6 @@
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import type { Random } from './random.ts'
 
-/** Pieces in which a pipe would bring a text. */
-const PIECE = 1 << 18
 /** Distinct stacks and frames: a recording of 22,366 kernel frames held 899 addresses. */
 const STACKS = 600
 const FRAMES = 900
@@ -42,9 +40,4 @@ export function perfText(symbols: SymbolTable, addresses: BigUint64Array, bytes:
     length += records.at(-1)?.length ?? 0
   }
   return Buffer.from(records.join(''), 'latin1')
-}
-
-/** A text as a stream brings it. */
-export async function* inPieces(text: Buffer): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < text.length; at += PIECE) yield text.subarray(at, at + PIECE)
 }
