@@ -70,23 +70,29 @@ it('forgets all when there are too many, or too many bytes', () => {
   expect(meet(large, Buffer.from('19999'.padStart(1024, '-')), frame)).toBe(frame)
 })
 
-it('tells lines of one hash from each other', () => {
+it.each([
+  ['in their beginnings', [9]],
+  ['in their ends', []],
+])('tells lines of one hash, which differ %s, from each other', (_, rest) => {
   const step = (hash: number, word: number) => {
     const mixed = Math.imul(hash ^ word, 0x9e3779b1)
     return mixed ^ (mixed >>> 15)
   }
-  const line = (first: number, second: number) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeUInt32LE(first >>> 0, 0)
-    bytes.writeUInt32LE(second >>> 0, 4)
+  const line = (...words: number[]) => {
+    const bytes = Buffer.alloc(4 * words.length)
+    words.forEach((word, i) => {
+      bytes.writeUInt32LE(word >>> 0, 4 * i)
+    })
     return bytes
   }
   const [one, other] = [0x61626364, 0x31323334]
+  const length = 4 * (2 + rest.length)
   const frame = rawFrame({})
   const memo = new LineMemo()
-  expect(meet(memo, line(one, 7), frame)).toBeUndefined()
+  expect(meet(memo, line(one, 7, ...rest), frame)).toBeUndefined()
   // The second word makes up for what the first did to the hash.
-  expect(meet(memo, line(other, step(8, one) ^ 7 ^ step(8, other)), rawFrame({}))).toBeUndefined()
+  const same = step(length, one) ^ 7 ^ step(length, other)
+  expect(meet(memo, line(other, same, ...rest), rawFrame({}))).toBeUndefined()
   expect(memo.size).toBe(2)
-  expect(meet(memo, line(one, 7), rawFrame({}))).toBe(frame)
+  expect(meet(memo, line(one, 7, ...rest), rawFrame({}))).toBe(frame)
 })
