@@ -16,7 +16,7 @@ export interface Folding {
 }
 
 /** Nodes kept; when there are more, the tree begins anew, which bounds memory without bookkeeping. */
-const MOST_NODES = 1 << 20
+const MOST_NODES = 1 << 17
 
 /** A stack, as its innermost frame and the node of all others. */
 class Node {
