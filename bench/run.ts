@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { benchEvents } from './events.ts'
 import { type Input, withInputs } from './lib/inputs.ts'
 import { formatRows, machine, type Report, type Row } from './lib/report.ts'
 import { benchLoad } from './load.ts'
@@ -18,7 +19,7 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine. Suites: load, lookup, memory, probes, refresh, snapshot
+Measures kerndex on this machine. Suites: events, load, lookup, memory, probes, refresh, snapshot
 (default: all).
 
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
@@ -52,6 +53,7 @@ const rounds = count('rounds')
 const seed = count('seed')
 
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
+  events: (input) => benchEvents(input, processes, seed),
   load: (input) => benchLoad(input, processes),
   lookup: (input) => benchLookup(input, rounds, seed),
   memory: (input) => benchMemory(input, processes),

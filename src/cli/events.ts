@@ -29,6 +29,7 @@ interface EventsOptions extends StreamCommandOptions {
   readonly cacheSize: number
   readonly node: string
   readonly proc?: boolean | string
+  readonly ancestors?: boolean
 }
 
 export function addEventsCommand(program: Command): void {
@@ -48,6 +49,7 @@ export function addEventsCommand(program: Command): void {
           .default(DEFAULT_WAIT.waitNs, String(DEFAULT_WAIT.waitNs / 1_000_000n)),
       )
       .addOption(new Option('--cache-size <n>', 'most processes kept').argParser(positive).default(DEFAULT_CAPACITY))
+      .option('--ancestors', 'add the processes above the parent')
       .option('--node <name>', 'name of the host in exec ids', '')
       .option('--proc [directory]', 'begin with the processes that run now, out of /proc'),
   )
@@ -114,6 +116,7 @@ async function runInput({ kernel, input, options, product, letters, counts, cach
     wait: { ...DEFAULT_WAIT, waitNs: options.wait },
     generation: kernel.generation,
     output: inWords ? 'compact' : 'ndjson',
+    ancestors: options.ancestors ?? false,
   })
   const give = async (text: string) => {
     if (text !== '' && options.output !== 'tree') await product.write(text)

@@ -3,13 +3,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
+import type { Folding } from '../events/fold.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
 import { diffLines } from '../events/output/diff.ts'
 import { flameGraphHtml } from '../events/output/flamegraph.ts'
 import { foldedLines } from '../events/output/folded.ts'
 import { speedscopeJson } from '../events/output/speedscope.ts'
 import { runStream, type StreamOptions } from '../events/run.ts'
-import type { Folding, StretchPlan } from '../events/stretch.ts'
+import type { StretchPlan } from '../events/stretch.ts'
 import type { Kernel } from '../kernel.ts'
 import { Profile } from '../stacks/profile.ts'
 import { EXIT } from './exit.ts'
@@ -28,6 +29,8 @@ export interface StreamCommandOptions extends CommonOptions {
   readonly to?: string
   readonly metrics?: string
   readonly deadLetter?: string
+  readonly strict?: boolean
+  readonly passthrough: boolean
   readonly traceBootId?: string
   readonly traceRelease?: string
   readonly traceStext?: bigint
@@ -56,6 +59,8 @@ export function withStreamOptions(command: Command): Command {
     .option('--to <file>', 'write to a file, which appears when it is whole, instead of stdout')
     .option('--metrics <file>', 'write counters as Prometheus text when done')
     .option('--dead-letter <file>', 'write lines that cannot be decoded, with their numbers, as JSON')
+    .option('--strict', 'events of a type that is not known are not understood, instead of being passed on')
+    .option('--no-passthrough', 'events keep only type, pid, tid and ts of what they came with')
     .option('--trace-boot-id <id>', 'boot id of the traced kernel: a trace of another boot is refused or rebased')
     .option('--trace-release <release>', 'release of the traced kernel')
     .addOption(
@@ -77,6 +82,8 @@ export function streamOptions(kernel: Kernel, options: StreamCommandOptions): St
     mode: options.mode,
     threads: options.threads ?? kernel.timing.threads,
     boot: { bootId: options.traceBootId, release: options.traceRelease, stext: options.traceStext },
+    strict: options.strict,
+    passthrough: options.passthrough,
     signal: interrupted,
   }
 }
@@ -154,7 +161,7 @@ export function conclusion({ bad, unresolved }: Tally): number {
 }
 
 export async function writeMetrics(path: string, kernel: Kernel, counts: Tally): Promise<void> {
-  const text = await tallyMetrics(kernel.snapshot(), counts)
+  const text = await tallyMetrics(kernel, counts)
   await withProduct(path, (file) => file.write(text))
 }
 

@@ -151,17 +151,19 @@ export class AddressWriter {
   }
 
   /** The lines with words in place of the addresses that have a symbol, and how many of the kernel's have none. */
-  text(bytes: Uint8Array, read: AddressLines): { bytes: Uint8Array; unresolved: number } {
+  text(bytes: Uint8Array, read: AddressLines): { bytes: Uint8Array; unresolved: number; userFrames: number } {
     const { addresses, places } = read
     const { ids, offsets } = lookUp(this.#symbols, read)
     let out = new Uint8Array(bytes.length * 3 + MOST_GROWTH)
     let length = 0
     let done = 0
     let unresolved = 0
+    let userFrames = 0
     for (let i = 0; i < addresses.length; i++) {
       const id = ids[i]!
       if (id === NO_SYMBOL) {
-        if (this.#symbols.reasonFor(addresses[i]!) !== 'user') unresolved++
+        if (this.#symbols.reasonFor(addresses[i]!) === 'user') userFrames++
+        else unresolved++
         continue
       }
       const words = this.#words.of(id)
@@ -186,7 +188,7 @@ export class AddressWriter {
     const whole = new Uint8Array(length + rest.length)
     whole.set(out.subarray(0, length))
     whole.set(rest, length)
-    return { bytes: whole, unresolved }
+    return { bytes: whole, unresolved, userFrames }
   }
 
   /** One line of JSON for each address that has a symbol; `other` writes those of the rest. */
@@ -194,17 +196,19 @@ export class AddressWriter {
     read: AddressLines,
     generation: number,
     other: (address: bigint) => string,
-  ): { bytes: Uint8Array; unresolved: number } {
+  ): { bytes: Uint8Array; unresolved: number; userFrames: number } {
     const { addresses } = read
     const { ids, offsets } = lookUp(this.#symbols, read)
     const end = `],"generation":${generation}}\n`
     let text = ''
     let unresolved = 0
+    let userFrames = 0
     for (let i = 0; i < addresses.length; i++) {
       const id = ids[i]!
       const address = addresses[i]!
       if (id === NO_SYMBOL) {
-        if (this.#symbols.reasonFor(address) !== 'user') unresolved++
+        if (this.#symbols.reasonFor(address) === 'user') userFrames++
+        else unresolved++
         text += other(address)
         continue
       }
@@ -212,7 +216,7 @@ export class AddressWriter {
       const { before, after } = this.#json[id]
       text += `{"type":"stack","kernel_stack":[{"address":"${formatAddress(address)}"${before}${offsets[i]!}${after}${end}`
     }
-    return { bytes: Buffer.from(text, 'utf8'), unresolved }
+    return { bytes: Buffer.from(text, 'utf8'), unresolved, userFrames }
   }
 
   /** A symbol's words with a zero byte where the offset belongs. */

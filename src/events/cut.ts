@@ -1,11 +1,14 @@
 // Cuts a stream of bytes into stretches that end where a record ends, whatever pieces the bytes arrive in.
 
+import { LimitError } from '../core/errors.ts'
 import type { InputFormat } from './format.ts'
 
 /** Bytes after which a stretch is cut: work enough for a thread to be worth the handing over. */
 export const STRETCH_BYTES = 1 << 19
 /** The longest record; one that is longer is cut at a line end, or if need be within a line. */
 const LONGEST_RECORD = 1 << 23
+/** The longest stream that has to be read as a whole. */
+const LONGEST_WHOLE = 1 << 28
 const NEWLINE = 10
 
 /** A stretch's bytes, in shared memory that is the taker's until `release`. */
@@ -32,7 +35,10 @@ export class Cutter {
     this.#bytes = Buffer.from(this.#buffer)
   }
 
-  /** Takes bytes; hands out a stretch each time that enough are there. */
+  /**
+   * Takes bytes; hands out a stretch each time that enough are there.
+   * @throws LimitError if a stream that has to be read as a whole is too long for that
+   */
   *push(chunk: Uint8Array): Generator<Stretch> {
     let taken = 0
     while (taken < chunk.length) {
@@ -66,17 +72,24 @@ export class Cutter {
   /** Where the last record begins that is not the first; 0 if there is none. */
   #lastRecord(): number {
     // The last line may be torn; only what ends in a line end can be told for what it is.
+    if (this.#format.startsRecord === 'the whole') return 0
     let end = this.#bytes.lastIndexOf(NEWLINE, this.#length - 1)
     if (end >= this.#length) end = -1
     const whole = end + 1
-    if (whole > 0 && this.#format.startsRecord('')) return whole
+    const { startsRecord } = this.#format
+    if (startsRecord === 'every line') return whole > 0 ? whole : this.#tooLong(whole)
     while (end > 0) {
       const start = this.#bytes.lastIndexOf(NEWLINE, end - 1) + 1
       if (start === 0) break
       const stop = this.#bytes[end - 1] === 13 ? end - 1 : end
-      if (this.#format.startsRecord(this.#bytes.toString('latin1', start, stop))) return start
+      if (startsRecord(this.#bytes.toString('latin1', start, stop))) return start
       end = start - 1
     }
+    return this.#tooLong(whole)
+  }
+
+  /** Where a record that is longer than any may be is cut: at its last line end, `whole`, or where the bytes end. */
+  #tooLong(whole: number): number {
     return this.#length >= LONGEST_RECORD ? whole || this.#length : 0
   }
 
@@ -96,6 +109,9 @@ export class Cutter {
   }
 
   #grow(): void {
+    if (this.#target >= LONGEST_WHOLE) {
+      throw new LimitError(`${this.#format.name} is read as a whole, and this one has more than ${LONGEST_WHOLE} bytes`)
+    }
     this.#target *= 2
     const old = this.#bytes
     this.#buffer = new SharedArrayBuffer(this.#target)

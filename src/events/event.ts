@@ -50,6 +50,8 @@ export interface JsonRecord {
 /** A decoded event. Text is as in the input; numbers of 64 bits are bigints. */
 export interface TraceEvent {
   readonly type: EventType
+  /** Its type is none of those, and it is passed on as a `tracepoint` of that name. */
+  readonly strange: boolean
   /** The format's own name for it: `cpu-clock`, `sched:sched_switch`, a function; undefined where there is none. */
   readonly name: string | undefined
   /** Thread group, where the format knows it. */
@@ -78,6 +80,7 @@ export interface TraceEvent {
 export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' | 'line'>): TraceEvent {
   return {
     type: given.type,
+    strange: given.strange ?? false,
     name: given.name,
     pid: given.pid,
     tid: given.tid,

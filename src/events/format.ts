@@ -16,6 +16,8 @@ export interface Sink {
 export interface Decoder {
   /** The next line, without its line end. */
   line(text: string, number: number): void
+  /** Takes a line that `frameLine` has read, or says false where no frame may stand: then `line` gets its text. */
+  frame?(frame: RawFrame, number: number): boolean
   /** No more lines: what is open is complete. */
   end(): void
 }
@@ -25,13 +27,23 @@ export interface InputFormat {
   readonly name: string
   /** In words, for `--help`. */
   readonly what: string
-  /** `text` can be resymbolized in place; `json` cannot. */
-  readonly kind: 'text' | 'json'
+  /** `text` can be resymbolized in place; the others cannot. */
+  readonly kind: 'text' | 'json' | 'binary'
   /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */
   readonly recognise: (lines: readonly string[]) => number
   /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
-  readonly startsRecord: (line: string) => boolean
+  readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
+  /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */
+  readonly frameLine?: (text: string) => Partial<RawFrame> | undefined
   readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
+  /** Decodes a stream that is one record and has no lines. */
+  readonly decodeWhole?: (bytes: Uint8Array, sink: Sink) => void
+}
+
+/** Gives a decoder its next line, through `frameLine` where the format has it. */
+export function feed(format: InputFormat, decoder: Decoder, memo: FrameMemo, text: string, number: number): void {
+  const frame = format.frameLine && memo.get(text, format.frameLine)
+  if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text, number)
 }
 
 /** Frames kept by their text; when there are more, all are forgotten. */
@@ -39,23 +51,33 @@ const MEMO_LIMIT = 1 << 16
 
 /**
  * Frames by the text they were decoded from. A kernel's stacks repeat: 22,366 frames of a profile held 899 addresses, so
- * that most lines cost one look into a map. Outlives the stretches, in each thread.
+ * that most cost one look into a map. Outlives the stretches, in each thread.
  */
 export class FrameMemo {
-  readonly #frames = new Map<string, RawFrame | null>()
+  readonly #frames = new Map<string, RawFrame>()
+
+  /** How many texts are kept. */
+  get size(): number {
+    return this.#frames.size
+  }
 
   /** The frame that `text` stands for, decoded by `decode` if it is new; undefined if it is none. */
   get(text: string, decode: (text: string) => Partial<RawFrame> | undefined): RawFrame | undefined {
     const known = this.#frames.get(text)
-    if (known !== undefined) return known ?? undefined
-    // A slice would keep the whole stretch it was cut from alive.
-    const own = Buffer.from(text, 'latin1').toString('latin1')
+    if (known !== undefined) return known
+    const own = detached(text)
     const decoded = decode(own)
-    const frame = decoded === undefined ? null : rawFrame(decoded)
+    if (decoded === undefined) return undefined
+    const frame = rawFrame(decoded)
     if (this.#frames.size >= MEMO_LIMIT) this.#frames.clear()
     this.#frames.set(own, frame)
-    return frame ?? undefined
+    return frame
   }
+}
+
+/** The same text in memory of its own: a slice would keep all that it was cut from alive. */
+export function detached(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('latin1')
 }
 
 /** Lines of the sample that match. */

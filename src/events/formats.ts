@@ -11,12 +11,15 @@ import { ndjson } from './input/ndjson.ts'
 import { oops } from './input/oops.ts'
 import { perfJson } from './input/perf-json.ts'
 import { perfScript } from './input/perf-script.ts'
+import { pprof } from './input/pprof.ts'
 import { procStack } from './input/proc-stack.ts'
+import { symbolList } from './input/symbol-list.ts'
 import { tetragon } from './input/tetragon.ts'
 import { tracee } from './input/tracee.ts'
 
 /** All formats. Where two recognise a sample equally, the earlier one is meant. */
 export const INPUT_FORMATS: readonly InputFormat[] = [
+  pprof,
   perfScript,
   perfJson,
   bpftraceText,
@@ -28,6 +31,7 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
   tetragon,
   tracee,
   ndjson,
+  symbolList,
   addresses,
   anyText,
 ]

@@ -22,9 +22,14 @@ export interface Placed {
   readonly tid: number | undefined
   readonly process: ProcessSnapshot | undefined
   readonly parent: ProcessSnapshot | undefined
-  readonly incomplete: readonly ('process' | 'parent')[]
+  /** The cache's entry of the process; undefined where it is not known. */
+  readonly entry: Entry | undefined
+  readonly incomplete: readonly Missing[]
   readonly warnings: readonly Warning[]
 }
+
+/** What of an event's process could not be had. */
+export type Missing = 'process' | 'parent'
 
 /** Each is a counter too. */
 export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
@@ -74,7 +79,7 @@ function answer(
   const tid = given.tid ?? pid
   const process = entry === undefined || tid === undefined ? undefined : cache.snapshotFor(entry, tid)
   const parent = entry?.parent?.snapshot
-  const incomplete: ('process' | 'parent')[] = []
+  const incomplete: Missing[] = []
   if (entry === undefined) {
     incomplete.push('process')
     cache.counters.failures.process_info++
@@ -88,9 +93,28 @@ function answer(
     tid,
     process: process ?? unknownProcess(pid, tid, event),
     parent,
+    entry,
     incomplete,
     warnings: given.warnings ?? [],
   }
+}
+
+/** The processes above a process's parent. */
+export interface Ancestry {
+  /** Nearest first. */
+  readonly ancestors: readonly ProcessSnapshot[]
+  /** false if they break off before init or kthreadd: what is above was not seen to start, or is forgotten. */
+  readonly whole: boolean
+}
+
+export function ancestorsOf(entry: Entry): Ancestry {
+  const ancestors: ProcessSnapshot[] = []
+  let last = entry
+  for (let above = entry.parent; above !== undefined; above = above.parent) {
+    if (last !== entry) ancestors.push(above.snapshot)
+    last = above
+  }
+  return { ancestors, whole: isRoot(last) }
 }
 
 /** The kernel itself, init and kthreadd have no parent to wait for. */

@@ -3,28 +3,33 @@
 import { Readable } from 'node:stream'
 import split2 from 'split2'
 import type { TraceEvent } from './event.ts'
-import { FrameMemo, type InputFormat } from './format.ts'
+import { FrameMemo, feed, type InputFormat } from './format.ts'
 
-/** The longest line that is taken; what is longer is left out. */
-const SPLITTING = { maxLength: 1 << 23, skipOverflow: true }
+/** Bytes of the longest line that is taken. */
+const LONGEST_LINE = 1 << 23
+/** Stands behind what is left of a longer one: no byte becomes this character. */
+const TOO_LONG = '\uffff'
+const NEWLINE = 10
 
 /**
  * The events of a stream of bytes, each as soon as the line after it shows that it is complete. Frames are as printed:
- * `StackResolver` looks them up. `onBad` is told of lines that are not understood, counted from 0; none ends the stream.
+ * `StackResolver` looks them up. `onBad` is told of lines that are not understood, counted from 0, and of those of more than
+ * 8 MiB with their beginning; none ends the stream.
  */
 export async function* readEvents(
   input: AsyncIterable<Uint8Array>,
   format: InputFormat,
   onBad: (line: number, reason: string, text: string) => void = () => {},
 ): AsyncGenerator<TraceEvent> {
-  const lines = Readable.from(latin1(input), { objectMode: false }).pipe(split2(SPLITTING))
+  const lines = Readable.from(latin1(input), { objectMode: false }).pipe(split2())
   let ready: TraceEvent[] = []
   let text = ''
   const sink = {
     event: (event: TraceEvent) => ready.push(event),
     bad: (line: number, reason: string) => onBad(line, reason, text),
   }
-  const decoder = format.decoder(sink, new FrameMemo())
+  const memo = new FrameMemo()
+  const decoder = format.decoder(sink, memo)
   const taken = () => {
     const events = ready
     ready = []
@@ -33,16 +38,41 @@ export async function* readEvents(
   let number = 0
   for await (const line of lines) {
     text = String(line)
-    decoder.line(text, number++)
+    if (text.endsWith(TOO_LONG)) onBad(number++, `a line of more than ${LONGEST_LINE} bytes`, text.slice(0, -1))
+    else feed(format, decoder, memo, text, number++)
     if (ready.length > 0) yield* taken()
   }
   decoder.end()
   yield* taken()
 }
 
-/** Bytes as characters, one each: what split2 decodes of them again is the same characters, whatever the bytes are. */
+/**
+ * Bytes as characters, one each: what split2 decodes of them again is the same characters, whatever the bytes are. Of a line
+ * that is too long only the beginning is let through, with a mark behind it, so that nobody holds a line without end.
+ */
 async function* latin1(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  /** Bytes of the line that the last piece left open. */
+  let open = 0
   for await (const { buffer, byteOffset, byteLength } of input) {
-    yield Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+    const bytes = Buffer.from(buffer, byteOffset, byteLength)
+    if (open + bytes.length <= LONGEST_LINE) {
+      yield bytes.toString('latin1')
+      const last = bytes.lastIndexOf(NEWLINE)
+      open = last < 0 ? open + bytes.length : bytes.length - last - 1
+      continue
+    }
+    for (let start = 0; start < bytes.length; open = 0) {
+      const newline = bytes.indexOf(NEWLINE, start)
+      const end = newline < 0 ? bytes.length : newline
+      const room = Math.max(0, LONGEST_LINE - open)
+      yield bytes.toString('latin1', start, Math.min(end, start + room))
+      if (end - start > room && open <= LONGEST_LINE) yield TOO_LONG
+      if (newline < 0) {
+        open += end - start
+        break
+      }
+      yield '\n'
+      start = newline + 1
+    }
   }
 }

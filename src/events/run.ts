@@ -1,5 +1,6 @@
 // A whole stream through the stretches: its format told, cut, shared out over threads, answers in the order of the input.
 
+import { setImmediate } from 'node:timers/promises'
 import { AbortedError, UnsupportedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
 import type { Snapshot } from '../load/snapshot.ts'
@@ -7,9 +8,10 @@ import { Threads } from '../load/threads.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import { Cutter, type Stretch } from './cut.ts'
-import { FrameMemo, type InputFormat } from './format.ts'
+import type { Folding } from './fold.ts'
+import { FrameMemo, feed, type InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
-import { type Folding, type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'
 
 /** How to read a stream. */
@@ -23,6 +25,10 @@ export interface StreamOptions {
   /** What is known of the boot that the stream is of. */
   readonly boot?: BootFacts | undefined
   readonly folding?: Partial<Folding> | undefined
+  /** Events of a type that is not known are bad lines; else they are passed on like probes, and counted. */
+  readonly strict?: boolean | undefined
+  /** false: events keep only type, pid, tid and ts of what they came with. */
+  readonly passthrough?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -40,6 +46,7 @@ export interface PlacedAnswer extends StretchAnswer {
 const STRETCHES_A_THREAD = 2
 /** Milliseconds without input after which complete records are no longer held back. */
 const PAUSE_MS = 50
+const NEWLINE = 10
 
 let streams = 0
 
@@ -69,21 +76,24 @@ export async function* runStream(
       rebase,
       generation: snapshot.generation,
       folding: { kernelMark: false, prefix: 'none', weight: 'measured', ...options.folding },
+      strict: options.strict ?? false,
+      passthrough: options.passthrough ?? true,
     }
     const cutter = new Cutter(format)
     const runner = stretchRunner(snapshot, plan, options.threads)
     try {
       let firstLine = 0
       let inputBytes = 0
-      const most = Math.max(1, options.threads * STRETCHES_A_THREAD)
       const underWay: { stretch: Stretch; answer: Promise<StretchAnswer> }[] = []
       const first = async (): Promise<PlacedAnswer> => {
         const { stretch, answer } = underWay.shift()!
         const done = await answer
-        cutter.release(stretch)
         const placed = { ...done, format: format.name, firstLine, inputBytes: inputBytes + stretch.length }
-        firstLine += done.lines
+        // A stretch that was cut within a line, which was longer than any may be, leaves it to the next to end it.
+        const torn = new Uint8Array(stretch.text, stretch.length - 1, 1)[0] !== NEWLINE
+        firstLine += torn ? done.lines - 1 : done.lines
         inputBytes += stretch.length
+        cutter.release(stretch)
         return placed
       }
       const give = (stretch: Stretch) => {
@@ -104,7 +114,7 @@ export async function* runStream(
           continue
         }
         for (const stretch of cutter.push(piece)) {
-          while (underWay.length >= most) yield await first()
+          while (underWay.length >= runner.most) yield await first()
           give(stretch)
         }
       }
@@ -139,30 +149,53 @@ function bootOf(
   }
   const frames: RawFrame[] = []
   const sink = { event: (event: { frames: readonly RawFrame[] }) => frames.push(...event.frames), bad() {} }
-  const decoder = format.decoder(sink, new FrameMemo())
+  if (format.startsRecord === 'the whole') return undefined
+  const memo = new FrameMemo()
+  const decoder = format.decoder(sink, memo)
   const lines = sample.toString('latin1').split('\n')
   lines.pop()
   lines.forEach((line, number) => {
-    decoder.line(line, number)
+    feed(format, decoder, memo, line, number)
   })
   return judgeByWitnesses(frames, symbols)
 }
 
 interface StretchRunner {
+  /** Stretches that may be under way at once. */
+  readonly most: number
   run(stretch: Stretch): Promise<StretchAnswer>
   close(): Promise<void>
 }
 
+/**
+ * Works on stretches with threads, and while they start, which takes as long as many a stream, on the calling thread: answers
+ * do not depend on who gave them.
+ */
 function stretchRunner(snapshot: Snapshot, plan: StretchPlan, count: number): StretchRunner {
-  if (count === 0) {
-    const worker = new StretchWorker(snapshot.symbols, plan)
-    return { run: async ({ text, length }) => worker.run(new Uint8Array(text, 0, length)), close: async () => {} }
+  const here = new StretchWorker(snapshot.symbols, plan)
+  const runHere = async ({ text, length }: Stretch) => {
+    const answer = here.run(new Uint8Array(text, 0, length))
+    // The caller's other work gets its turn, and threads can say that they are there.
+    await setImmediate()
+    return answer
   }
+  if (count === 0) return { most: 1, run: runHere, close: async () => {} }
   const threads = new Threads<StretchTask, StretchAnswer>(workerUrl('events'), count)
   const stream = ++streams
   const table = snapshot.symbols.buffer
+  let dead = false
+  threads.started.catch(() => {
+    dead = true
+  })
   return {
-    run: ({ text, length }) => threads.run({ stream, plan, table, text, length }),
+    get most() {
+      return threads.ready === 0 ? 1 : count * STRETCHES_A_THREAD
+    },
+    run: (stretch) =>
+      // Threads that cannot start fail the tasks given to them, which says why.
+      threads.ready === 0 && !dead
+        ? runHere(stretch)
+        : threads.run({ stream, plan, table, text: stretch.text, length: stretch.length }),
     close: () => threads.close(),
   }
 }

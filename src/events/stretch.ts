@@ -4,15 +4,16 @@
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, rawFrame } from '../stacks/frame.ts'
-import { foldedName, Profile } from '../stacks/profile.ts'
 import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
-import { FrameMemo } from './format.ts'
+import { type Folding, StackFolder } from './fold.ts'
+import { detached, FrameMemo } from './format.ts'
 import { inputFormat } from './formats.ts'
+import { LineMemo } from './line-memo.ts'
 import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
-import { decodedMembers, eventMembers } from './output/event-json.ts'
+import { bareMembers, decodedMembers, eventMembers, timeMember } from './output/event-json.ts'
 import { stackMembers } from './output/frame-json.ts'
 import { TextRewriter } from './output/text.ts'
 
@@ -30,16 +31,10 @@ export interface StretchPlan {
   /** Number of the symbol table's generation, written into events. */
   readonly generation: number
   readonly folding: Folding
-}
-
-/** How stacks are folded. */
-export interface Folding {
-  /** Mark kernel frames with `_[k]`. */
-  readonly kernelMark: boolean
-  /** What the outermost frame is: the process's name, with its number, or nothing. */
-  readonly prefix: 'none' | 'comm' | 'comm-pid'
-  /** What a stack weighs: what the tool measured (a period, a count), or 1 for each event. */
-  readonly weight: 'measured' | 'events'
+  /** Events of a type that is not known are bad lines. */
+  readonly strict: boolean
+  /** Whether events keep what they came with, beside type, pid, tid and ts. */
+  readonly passthrough: boolean
 }
 
 /** An event as one thread hands it to another: what its process is looked up by, and the JSON that is ready. */
@@ -81,6 +76,12 @@ export interface StretchAnswer {
   readonly frames: number
   /** Kernel frames that no symbol was found for. */
   readonly unresolved: number
+  /** Frames of user space. */
+  readonly userFrames: number
+  /** Events of a type that is not known. */
+  readonly strange: number
+  /** Frames that this thread remembers by their text. */
+  readonly remembered: number
 }
 
 /** Works on stretches of one stream. Keeps caches from one to the next, and nothing else. */
@@ -89,29 +90,33 @@ export class StretchWorker {
   readonly #resolver: StackResolver
   readonly #addresses: AddressWriter
   readonly #memo = new FrameMemo()
-  readonly #labels = new WeakMap<Frame, string>()
+  readonly #lines = new LineMemo()
+  readonly #folder: StackFolder
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
+    this.#folder = new StackFolder(plan.folding)
     this.#addresses = new AddressWriter(symbols)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
   }
 
   /** @throws UsageError if the format cannot be made into the product */
   run(bytes: Uint8Array): StretchAnswer {
-    const { product } = this.#plan
+    const { product, strict, passthrough } = this.#plan
     const format = inputFormat(this.#plan.input)
-    if (product === 'text' && format.kind === 'json') {
+    if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
     const bulk = this.#bulk(bytes)
     if (bulk !== undefined) return bulk
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    const counts = { lines: 0, events: 0, frames: 0, unresolved: 0 }
+    const whole = format.decodeWhole
+    const text =
+      whole === undefined ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') : ''
+    const counts = { lines: 0, events: 0, frames: 0, unresolved: 0, userFrames: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
     const rewriter = product === 'text' ? new TextRewriter(text, starts) : undefined
-    const profile = product === 'profile' ? new Profile() : undefined
+    const folding = product === 'profile'
     const inWords = product === 'compact-parts'
     const parts: EventPart[] | undefined = product === 'parts' || inWords ? [] : undefined
     let written = ''
@@ -120,46 +125,70 @@ export class StretchWorker {
       const end = text.indexOf('\n', start)
       return text.slice(start, end < 0 ? text.length : end)
     }
+    const count = (frame: Frame) => {
+      counts.frames++
+      if (isUser(frame)) counts.userFrames++
+      else if (frame.reason !== undefined) counts.unresolved++
+    }
     const resolve = (event: TraceEvent): Frame[] => {
       if (event.frames.length === 0) return NO_FRAMES
       const frames = this.#resolver.resolve(event.frames, event.shape)
-      counts.frames += frames.length
-      for (const frame of frames) if (isUnresolved(frame)) counts.unresolved++
+      for (const frame of frames) count(frame)
       return frames
     }
     const sink = {
       event: (event: TraceEvent) => {
+        if (event.strange) {
+          counts.strange++
+          if (strict) {
+            sink.bad(event.line, `no type of event: ${JSON.stringify(event.name)}`)
+            return
+          }
+        }
         counts.events++
         if (rewriter !== undefined) {
           this.#resolver.each(event.frames, event.shape, (frame, index) => {
-            counts.frames++
-            if (isUnresolved(frame)) counts.unresolved++
+            count(frame)
             rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
           })
           return
         }
         const frames = resolve(event)
-        if (profile !== undefined) this.#fold(profile, event, frames)
-        else if (parts !== undefined) parts.push(asPart(event, frames, inWords))
+        if (folding) this.#folder.add(event, frames)
+        else if (parts !== undefined) parts.push(asPart(event, frames, inWords, passthrough))
         else if (product === 'compact') written += compactEvent(event, frames)
-        else written += `${asLine(event, frames, this.#plan.generation)}\n`
+        else written += `${asLine(event, frames, this.#plan)}\n`
       },
       bad: (line: number, reason: string) => {
         bad.push({ line, reason, text: lineAt(line) })
       },
     }
+    whole?.(bytes, sink)
     const decoder = format.decoder(sink, this.#memo)
+    const { frameLine } = format
+    const known = this.#lines
+    known.over(bytes)
     for (let start = 0; start < text.length; ) {
       let end = text.indexOf('\n', start)
       if (end < 0) end = text.length
       starts.push(start)
       const stop = end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
-      decoder.line(text.slice(start, stop), counts.lines++)
+      const number = counts.lines++
+      let frame = frameLine && known.find(start, stop)
+      if (frameLine !== undefined && frame === undefined) {
+        const decoded = frameLine(detached(text.slice(start, stop)))
+        if (decoded !== undefined) {
+          frame = rawFrame(decoded)
+          known.add(frame)
+        }
+      }
+      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.slice(start, stop), number)
       start = end + 1
     }
     decoder.end()
+    counts.remembered = this.#memo.size + known.size
     const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
-    return { bytes: bytesOut, profile: profile && [...profile.weights], parts, bad, ...counts }
+    return { bytes: bytesOut, profile: folding ? this.#folder.take() : undefined, parts, bad, ...counts }
   }
 
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
@@ -170,10 +199,13 @@ export class StretchWorker {
     if (read === undefined) return undefined
     const other = (address: bigint) => {
       const event = traceEvent({ type: 'stack', line: 0, frames: [rawFrame({ address })] })
-      return `${asLine(event, this.#resolver.resolve(event.frames, event.shape), generation)}\n`
+      return `${asLine(event, this.#resolver.resolve(event.frames, event.shape), this.#plan)}\n`
     }
-    const { bytes: written, unresolved } =
-      product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, generation, other)
+    const {
+      bytes: written,
+      unresolved,
+      userFrames,
+    } = product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, generation, other)
     const { lines } = read
     return {
       bytes: written,
@@ -184,49 +216,32 @@ export class StretchWorker {
       events: lines,
       frames: lines,
       unresolved,
+      userFrames,
+      strange: 0,
+      remembered: 0,
     }
-  }
-
-  #fold(profile: Profile, event: TraceEvent, frames: readonly Frame[]): void {
-    if (frames.length === 0) return
-    const { kernelMark, prefix, weight } = this.#plan.folding
-    let stack = ''
-    if (prefix !== 'none') {
-      stack = (event.comm ?? '[unknown]').replaceAll(';', ':')
-      if (prefix === 'comm-pid') stack += `-${event.pid ?? event.tid ?? '?'}`
-    }
-    for (let i = frames.length - 1; i >= 0; i--) {
-      const frame = frames[i]!
-      let label = this.#labels.get(frame)
-      if (label === undefined) {
-        label = foldedName(frame, kernelMark)
-        this.#labels.set(frame, label)
-      }
-      stack = stack === '' ? label : `${stack};${label}`
-    }
-    profile.add(stack, weight === 'events' ? 1n : event.weight)
   }
 }
 
 const NO_FRAMES: Frame[] = []
 const CARRIAGE_RETURN = 13
 
-/** Whether a frame is the kernel's and its symbol was not found. */
-function isUnresolved({ user, reason }: Frame): boolean {
-  return !user && reason !== undefined && reason !== 'not_kernel'
+function isUser({ user, reason }: Frame): boolean {
+  return user || reason === 'not_kernel'
 }
 
-function asLine(event: TraceEvent, frames: readonly Frame[], generation: number): string {
+function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation }: StretchPlan): string {
   const stack = frames.length === 0 ? '' : `,${stackMembers(frames)}`
-  return `{${eventMembers(event)}${stack},"generation":${generation}}`
+  return `{${passthrough ? eventMembers(event) : bareMembers(event)}${stack},"generation":${generation}}`
 }
 
-function asPart(event: TraceEvent, frames: readonly Frame[], inWords: boolean): EventPart {
-  const { type, pid, tid, ts, comm, life, line, record } = event
+function asPart(event: TraceEvent, frames: readonly Frame[], inWords: boolean, passthrough: boolean): EventPart {
+  const { type, pid, tid, ts, comm, life, line } = event
+  const record = passthrough ? event.record : undefined
   const common = { type, pid, tid, ts, comm, life, line, isRecord: record !== undefined }
   if (inWords) {
     return { ...common, members: '', stack: '', words: whatHappened(event), stackWords: compactStack(frames) }
   }
-  const members = record === undefined ? decodedMembers(event) : eventMembers(event)
+  const members = record !== undefined ? eventMembers(event) : passthrough ? decodedMembers(event) : timeMember(event)
   return { ...common, members, stack: frames.length === 0 ? '' : stackMembers(frames), words: '', stackWords: '' }
 }

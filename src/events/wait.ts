@@ -35,6 +35,11 @@ export class OrderedWait<Item, Result> {
     this.#apply = apply
   }
 
+  /** How many items wait, or stand behind one that does. */
+  get held(): number {
+    return this.#results.length
+  }
+
   /** Takes an item; one without a time is as old as the newest before it. Returns the results that are complete. */
   push(item: Item, ts: bigint | undefined): Result[] {
     const time = ts ?? this.#newest ?? 0n

@@ -23,8 +23,12 @@ export class ProcessCounters {
   readonly mismatches = { exec: 0, clone: 0, exit: 0 }
   readonly refcountUnderflows = { process: 0, parent: 0 }
   readonly duplicates = { clone: 0, exec: 0, exit: 0 }
-  readonly waiting = { process_info: 0, parent_info: 0 }
-  readonly failures = { process_info: 0, parent_info: 0 }
+  /** Events that wait now. */
+  waitingNow = 0
+  readonly waiting = { process_info: 0 }
+  /** Events whose process was looked for again after their wait. */
+  readonly retries = { process_info: 0 }
+  readonly failures = { process_info: 0, parent_info: 0, ancestors_info: 0 }
   /** Events that are older than anything still waited for. */
   late = 0
   threadForks = 0
@@ -73,7 +77,19 @@ export class ProcessCounters {
         this.refcountUnderflows,
       ),
       labelled('duplicate_event_total', 'Events that said what was known', 'event', this.duplicates),
-      labelled('event_cache_inserts_total', 'Events that had to wait', 'entry_type', this.waiting),
+      gauge('event_cache_entries', 'Events that wait for older ones', this.waitingNow),
+      labelled(
+        'event_cache_inserts_total',
+        'Events whose process was not known when they came',
+        'entry_type',
+        this.waiting,
+      ),
+      labelled(
+        'event_cache_fetch_retries_total',
+        'Events looked at again after their wait',
+        'entry_type',
+        this.retries,
+      ),
       labelled('event_cache_fetch_failures_total', 'Events sent on incomplete', 'entry_type', this.failures),
       counter('late_events_total', 'Events older than the wait', this.late),
       counter('thread_forks_total', 'Forks of threads, which make no entry', this.threadForks),

@@ -79,7 +79,7 @@ export class StackResolver {
     if (frame === undefined) {
       if (cache.size >= CACHE_LIMIT) cache.clear()
       frame = raw.user
-        ? asPrinted(raw, undefined)
+        ? asPrinted(raw, raw.name === undefined ? 'not_kernel' : undefined)
         : raw.address === undefined
           ? this.#byName(raw, pc)
           : this.#byAddress(raw, raw.address, pc)

@@ -161,6 +161,38 @@ describe('events', () => {
     expect(counted).toContain('kerndex_process_cache_size 1')
     expect(counted).toContain('kerndex_process_cache_capacity 65536')
   })
+  it('has every counter that it promises, symbols and all', async () => {
+    const metrics = join(folder, 'all.prom')
+    await kerndex(
+      '{"type":"lsm","pid":5,"stack":["ffffffff816b8aab","7f0000000000"]}\n',
+      'events',
+      '--metrics',
+      metrics,
+    )
+    const counted = readFileSync(metrics, 'utf8')
+    for (const line of [
+      'symbols_ignored_total{reason="no_symbol_line"} 0',
+      'reload_total{result="ok"} 1',
+      'lookup_total{kind="frame",result="found"} 1',
+      'lookup_total{kind="frame",result="not_kernel"} 1',
+      'name_cache_size 2',
+      'unknown_event_types_total 1',
+      'event_cache_entries 0',
+      'event_cache_inserts_total{entry_type="process_info"} 1',
+      'event_cache_fetch_retries_total{entry_type="process_info"} 1',
+      'event_cache_fetch_failures_total{entry_type="process_info"} 1',
+    ])
+      expect(counted).toContain(`kerndex_${line}\n`)
+    expect(counted).toMatch(/^kerndex_reload_seconds 0\.\d+$/m)
+  })
+  it('refuses types that it does not know, and leaves out what events came with, if so asked', async () => {
+    const text = '{"type":"lsm","pid":5}\n{"type":"exec","pid":6,"x":1,"ts":3}\n'
+    const { code, out } = await kerndex(text, 'events', '--strict', '--no-passthrough', '--ancestors')
+    expect(code).toBe(1)
+    expect(out.split('\n')).toHaveLength(2)
+    expect(JSON.parse(out)).toMatchObject({ type: 'exec', pid: 6, ts: '3', ancestors: [] })
+    expect(JSON.parse(out)).not.toHaveProperty('x')
+  })
   it('knows who runs already', async () => {
     const { out } = await kerndex(`{"type":"kprobe","pid":${process.pid}}\n`, 'events', '--proc')
     expect(JSON.parse(out).process).toMatchObject({ pid: process.pid, flags: 'procFS' })

@@ -21,6 +21,7 @@ interface Enriched {
     previous_exec_id?: string
   } | null
   parent: { pid: number } | null
+  ancestors?: { pid: number }[]
   incomplete?: string[]
   warnings?: string[]
 }
@@ -28,12 +29,12 @@ interface Enriched {
 /** The events of a text with their processes, and the cache that they left. */
 async function enrich(
   text: string | Buffer,
-  options: { threads?: number; input?: string; waitNs?: bigint; from?: string } = {},
+  options: { threads?: number; input?: string; waitNs?: bigint; from?: string; ancestors?: boolean } = {},
 ) {
   const snapshot = await snapshotOf(options.from ?? HOST)
   const cache = new ProcessCache()
   const wait = { waitNs: options.waitNs ?? 2_000_000_000n, most: 16_384 }
-  const enricher = new Enricher(cache, { wait, generation: 1, output: 'ndjson' })
+  const enricher = new Enricher(cache, { wait, generation: 1, output: 'ndjson', ancestors: options.ancestors ?? false })
   let written = ''
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
   for (const { parts } of await run(bytes, snapshot, 'parts', options)) {
@@ -289,6 +290,8 @@ describe('out of order', () => {
       incomplete: ['process'],
     })
     expect(cache.counters.waiting.process_info).toBeGreaterThan(0)
+    expect(cache.counters.retries).toEqual(cache.counters.waiting)
+    expect(cache.counters.waitingNow).toBe(0)
     expect(cache.counters.failures.process_info).toBe(1)
     expect(cache.counters.late).toBe(1)
   })
@@ -303,6 +306,42 @@ describe('out of order', () => {
     )
     expect(events[1]?.warnings).toEqual(['pid_reuse'])
     expect([events[3]?.process?.binary, events[4]?.process?.binary]).toEqual(['/bin/old', '/bin/new'])
+  })
+})
+
+describe('ancestors', () => {
+  const line = (pid: number, child: number, ts: number) => ({ type: 'fork', pid, child_pid: child, ts })
+  it('are all above the parent, nearest first', async () => {
+    const text = lines(
+      { type: 'exec', pid: 1, ts: 1, filename: '/init' },
+      line(1, 10, 2),
+      line(10, 20, 3),
+      line(20, 30, 4),
+      line(30, 40, 5),
+      // Who ended is an ancestor still.
+      { type: 'exit', pid: 20, ts: 6 },
+      { type: 'kprobe', pid: 40, ts: 7 },
+      { type: 'kprobe', pid: 10, ts: 8 },
+    )
+    const { events, cache } = await enrich(text, { input: 'ndjson', ancestors: true })
+    const [deep, shallow] = events.slice(-2)
+    expect([deep?.parent?.pid, deep?.ancestors?.map(({ pid }) => pid), deep?.incomplete]).toEqual([
+      30,
+      [20, 10, 1],
+      undefined,
+    ])
+    expect([shallow?.parent?.pid, shallow?.ancestors, shallow?.incomplete]).toEqual([1, [], undefined])
+    expect(cache.counters.failures.ancestors_info).toBe(0)
+  })
+  it('that break off are said to, and counted', async () => {
+    const text = lines({ type: 'exec', pid: 10, ts: 1 }, line(10, 20, 2), { type: 'kprobe', pid: 20, ts: 3 })
+    const { events, cache } = await enrich(text, { input: 'ndjson', ancestors: true })
+    expect([events[2]?.parent?.pid, events[2]?.ancestors, events[2]?.incomplete]).toEqual([10, [], ['ancestors']])
+    expect(cache.counters.failures.ancestors_info).toBe(3)
+  })
+  it('are there only if asked for', async () => {
+    const { events } = await own({ type: 'exec', pid: 1, ts: 1 })
+    expect(events[0]).not.toHaveProperty('ancestors')
   })
 })
 

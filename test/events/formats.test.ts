@@ -75,6 +75,9 @@ const texts: [string, string, string][] = [
   ['tracee', 'events', TRACEE],
   ['ndjson', 'own', NDJSON],
   ['addresses', 'with and without 0x', '0xffffffff81000010\nffffffff81000020\n'],
+  ['symbols', 'kallsyms', 'ffffffff81000010 T f\nffffffffc0201000 t ftrace_trampoline\t[__builtin__ftrace]\n'],
+  ['symbols', 'functions with addresses', 'ffffffff81000010 f\nffffffffc0b2d010 nft_alloc [nf_tables]\n'],
+  ['symbols', 'functions', 'do_one\ndo_two\nnft_alloc [nf_tables]\n'],
   ['any-text', 'a line of a log', 'jumped to ffffffff81000010 for no reason\n'],
 ]
 
@@ -83,7 +86,9 @@ describe('telling the format', () => {
     expect(detectFormat(text.slice(0, 65536), text.length <= 65536)?.name).toBe(name)
   })
   it('has an example of every format', () => {
-    expect(new Set(texts.map(([name]) => name))).toEqual(new Set(INPUT_FORMATS.map(({ name }) => name)))
+    // Profiles that are no text have a test file of their own.
+    const names = INPUT_FORMATS.filter(({ kind }) => kind !== 'binary').map(({ name }) => name)
+    expect(new Set(texts.map(([name]) => name))).toEqual(new Set(names))
   })
   it.each(['', 'hello\nworld\n', '\0\0\0\0', '{"a":1}\n'])('%j is in none', (text) => {
     expect(detectFormat(text, true)).toBeUndefined()
@@ -147,7 +152,10 @@ describe('perf script', () => {
       'swapper     0 [000]  1616.732432:     250000 cpu-clock: ',
       { comm: 'swapper', tid: 0, name: 'cpu-clock', weight: 250000n, ts: 1616732432000n },
     ],
-    ['memfd:sealed-91 7 [000] 1.000001: 1 cycles:P: ', { comm: 'memfd:sealed-91', tid: 7, name: 'cycles:P' }],
+    [
+      'memfd:sealed-91 7 [000] 1.000001: 1 cycles:P: ',
+      { comm: 'memfd:sealed-91', tid: 7, type: 'sample', name: 'cycles:P' },
+    ],
     ['a 1 [001] 2.000000: b 99 [000]  1616.732432:  1 cpu-clock: ', { comm: 'a', tid: 1, ts: 2000000000n }],
     ['kworker/0:1-mm_ 11/12 [003] 5.123456789: cpu-clock: ', { pid: 11, tid: 12, ts: 5123456789n }],
     [
@@ -211,6 +219,26 @@ describe('perf script', () => {
     const { events } = decode('perf-script', `a 1 [000] 1.000000: 1 x: \n${line}\n`)
     expect(events[0]?.frames[0]).toMatchObject(expected)
   })
+  it.each([
+    ['comm, tid', 'perf-exec  8825 \n', { comm: 'perf-exec', tid: 8825, pid: undefined, name: undefined }],
+    [
+      'pid/tid, cpu, event',
+      'a 1 b  7/8 [003] cycles:P: \n',
+      { comm: 'a 1 b', pid: 7, tid: 8, cpu: 3, name: 'cycles:P' },
+    ],
+    ['tid, period', 'sh 7  250000 cpu-clock: \n', { tid: 7, weight: 250000n, name: 'cpu-clock' }],
+    ['nothing at all', '', { comm: undefined, tid: undefined }],
+  ])('without a time, with %s', (_, head, expected) => {
+    const text = `${head}\tffffffff81000010 f+0x1 ([m])\n\tffffffff81000020 g ([kernel.kallsyms])\n\n`
+    const { events, bad } = decode('perf-script', text + text)
+    expect(detectFormat(text, true)?.name).toBe('perf-script')
+    expect(bad).toEqual([])
+    expect(events).toHaveLength(2)
+    for (const event of events) {
+      expect(event).toMatchObject({ ...expected, type: 'sample', ts: undefined })
+      expect(event.frames.map(({ name }) => name)).toEqual(['f', 'g'])
+    }
+  })
   it('counts what is neither', () => {
     const { bad, events } = decode(
       'perf-script',
@@ -250,6 +278,11 @@ describe('ftrace', () => {
       '            true-28613   (  28613) [001] .....  1815.991184: sched_process_exec: filename=/bin/a b pid=28613 old_pid=28615',
       { type: 'exec', pid: 28613, tid: 28613, life: { filename: '/bin/a b', oldPid: 28615 } },
     ],
+    // trace-cmd report -l: the CPU and the flags are one word.
+    [
+      'kworker/u8:-2605    3d..1  2357.727961: function:             queue_work',
+      { type: 'tracepoint', name: 'function', tid: 2605, cpu: 3, comm: 'kworker/u8:', ts: 2357727961000n },
+    ],
     [
       '            sh-5 [001] .....  1.000001: myprobe: (do_sys_open+0x0/0x80) arg=1',
       { type: 'kprobe', name: 'myprobe' },
@@ -276,6 +309,10 @@ describe('ftrace', () => {
     [' => f+0x1/0x2 [mod]', { name: 'f', owner: 'mod', address: undefined }],
     [' => f+0x1/0x2 [mod 3f2a] <ffffffffc0000001>', { name: 'f', owner: 'mod', address: 0xffffffffc0000001n }],
     [' => f', { name: 'f', offset: undefined, length: 0 }],
+    ['=> g (22125e4d8)        ', { name: 'g', address: 0x22125e4d8n, column: 6, length: 9 }],
+    ['=> 22125e4d8', { name: undefined, address: 0x22125e4d8n }],
+    ['=> 2', { name: undefined, address: 2n }],
+    ['=> face', { name: 'face', address: undefined }],
     [' => 0xffffffffc0a1b2c3', { name: undefined, address: 0xffffffffc0a1b2c3n }],
     ['=> do_syscall_64 (ffffffff821ed511)', { name: 'do_syscall_64', address: 0xffffffff821ed511n }],
   ])('frame %j', (line, expected) => {
@@ -361,6 +398,46 @@ describe('kernel log', () => {
       ],
     ])
   })
+  it('of arm64 since 6.12 says itself which frame is the PC', () => {
+    const text =
+      'Call trace:\n f+0x24/0x38 [mod] (P)\n g+0x50/0x1d0 (C)\n return_to_handler+0x0/0x20 (TF)\n h+0x8/0x10\n'
+    const { events, bad } = decode('oops', text)
+    expect(bad).toEqual([])
+    expect(events[0]?.frames.map(({ name, owner, pc }) => [name, owner, pc])).toEqual([
+      ['f', 'mod', true],
+      ['g', undefined, false],
+      ['return_to_handler', undefined, false],
+      ['h', undefined, false],
+    ])
+  })
+  it('of stacks that are printed one after another belongs to whom each names', () => {
+    const stack = (pid: number, comm: string, f: string) =>
+      `[    1.000000][    T${pid}] CPU: 0 UID: 0 PID: ${pid} Comm: ${comm} Not tainted 6.12.0\n` +
+      `[    1.000001][    T${pid}] Call Trace:\n[    1.000002][    T${pid}]  ${f}+0x1/0x2\n`
+    const { events, bad } = decode('oops', stack(5, 'one', 'f') + stack(6, 'two', 'g'))
+    expect(bad).toEqual([])
+    expect(events.map(({ tid, comm, frames }) => [tid, comm, frames.map(({ name }) => name)])).toEqual([
+      [5, 'one', ['f']],
+      [6, 'two', ['g']],
+    ])
+  })
+  it('of hung tasks names each of them', () => {
+    const text = `[ 363.1] INFO: task kworker/u4:1:39 blocked for more than 120 seconds.
+[  363.100001] task:kworker/u4:1    state:D stack:12344 pid:39    tgid:39    ppid:2      flags:0x00004000
+[  363.100002] Call Trace:
+[  363.100003]  <TASK>
+[  363.100004]  __schedule+0x1/0x2
+[  363.100005]  </TASK>
+[  363.100006] task:my app          state:D stack:0     pid:1041  ppid:1      flags:0x00000002
+[  363.100007] Call Trace:
+[  363.100008]  schedule+0x1/0x2
+`
+    const { events } = decode('oops', text)
+    expect(events.map(({ pid, tid, comm, frames }) => [pid, tid, comm, frames[0]?.name])).toEqual([
+      [39, 39, 'kworker/u4:1', '__schedule'],
+      [undefined, 1041, 'my app', 'schedule'],
+    ])
+  })
   it('of old arm64 has two addresses in a line', () => {
     const { events } = decode(
       'oops',
@@ -416,6 +493,63 @@ it('tetragon: decimal strings digit for digit, symbols where addresses are hidde
   expect(events[2]).toMatchObject({ type: 'exit', pid: 9, tid: 9, life: { exitCode: 3, groupDead: true } })
 })
 
+it('tetragon: killed by a signal there is no exit code; events without a process are events', () => {
+  const text = `{"process_exit":{"process":{"pid":9},"signal":"SIGKILL"},"time":"2022-05-11T12:54:47Z"}
+{"process_exit":{"process":{"pid":9}},"time":"2022-05-11T12:54:47Z"}
+{"process_throttle":{"type":"THROTTLE_START","cgroup":"c"},"node_name":"n","time":"2022-05-11T12:54:47Z"}
+{"process_usdt":{"process":{"pid":3,"tid":4},"path":"/lib/libc.so"},"time":"2022-05-11T12:54:47Z"}
+`
+  const { events, bad } = decode('tetragon', text)
+  expect(bad).toEqual([])
+  expect(events.map(({ type, pid, tid, life }) => [type, pid, tid, life?.exitCode])).toEqual([
+    ['exit', 9, 9, undefined],
+    ['exit', 9, 9, 0],
+    ['tracepoint', undefined, undefined, undefined],
+    ['uprobe', 3, 4, undefined],
+  ])
+})
+
+describe('tracee as v1beta1', () => {
+  const process = (wrap: (value: number) => unknown, key: (name: string) => string) => ({
+    [key('host_pid')]: wrap(50),
+    pid: wrap(5),
+    [key('real_user')]: { id: wrap(1000) },
+    thread: {
+      name: 'ls',
+      [key('host_tid')]: wrap(51),
+      tid: wrap(6),
+      [key('user_stack_trace')]: { addresses: [{ address: '140737488355327', symbol: '' }] },
+    },
+    ancestors: [{ [key('host_pid')]: wrap(40), pid: wrap(4) }],
+  })
+  const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+  it.each([
+    ['of protobuf', '2024-01-01T00:00:01.000000005Z', process((value) => value, camel), 'strArray'],
+    ['of Go', { seconds: '1704067201', nanos: 5 }, process((value) => ({ value }), String), 'str_array'],
+  ])('in the JSON %s', (_, timestamp, made, list) => {
+    const event = (name: string, data: object[]) =>
+      `${JSON.stringify({ timestamp, id: 1, name, workload: { process: made }, data })}\n`
+    const text =
+      event('openat', []) +
+      event('sched_process_exec', [
+        { name: 'pathname', str: '/bin/ls' },
+        { name: 'argv', [list]: { value: ['ls', '-l'] } },
+      ]) +
+      event('sched_process_exit', [
+        { name: 'exit_code', int64: '3' },
+        { name: 'process_group_exit', bool: false },
+      ])
+    expect(detectFormat(text, true)?.name).toBe('tracee')
+    const { events, bad } = decode('tracee', text)
+    expect(bad).toEqual([])
+    for (const one of events) expect(one).toMatchObject({ pid: 50, tid: 51, comm: 'ls', ts: 1704067201000000005n })
+    expect(events[0]).toMatchObject({ type: 'tracepoint', name: 'openat', frames: [{ address: 140737488355327n }] })
+    const who = { byThread: true, ppid: 40, uid: 1000 }
+    expect(events[1]).toMatchObject({ type: 'exec', life: { ...who, filename: '/bin/ls', args: '-l' } })
+    expect(events[2]).toMatchObject({ type: 'exit', life: { ...who, exitCode: 3, groupDead: false } })
+  })
+})
+
 it('tracee: numbers beyond 2^53 digit for digit, the host’s process numbers, user stacks', () => {
   const { events } = decode('tracee', TRACEE)
   expect(events[0]).toMatchObject({
@@ -427,6 +561,28 @@ it('tracee: numbers beyond 2^53 digit for digit, the host’s process numbers, u
   })
   expect(events[0]?.frames).toMatchObject([{ address: 140737488355327n, user: true }, { user: true }])
   expect(events[1]).toMatchObject({ type: 'exec', life: { filename: '/bin/ls', args: '-l' } })
+})
+
+it('lists of symbols: addresses, names where those are hidden, owners behind a tab or a blank', () => {
+  const text = `ffffffffc0201000 t ftrace_trampoline\t[__builtin__ftrace]
+ffffffff81000010 T f
+0000000000000000 t hidden\t[m]
+ffffffffc0b2d010 nft_alloc [nf_tables]
+nft_free [nf_tables]
+__ftrace_invalid_address___1234
+two words here
+`
+  const { events, bad } = decode('symbols', text)
+  expect(bad.map(([line]) => line)).toEqual([6])
+  const shape = events.map(({ frames: [frame] }) => [frame?.address, frame?.name, frame?.owner, frame?.length])
+  expect(shape).toEqual([
+    [0xffffffffc0201000n, 'ftrace_trampoline', '__builtin__ftrace', 16],
+    [0xffffffff81000010n, 'f', undefined, 16],
+    [undefined, 'hidden', 'm', 0],
+    [0xffffffffc0b2d010n, 'nft_alloc', 'nf_tables', 16],
+    [undefined, 'nft_free', 'nf_tables', 0],
+    [undefined, '__ftrace_invalid_address___1234', undefined, 0],
+  ])
 })
 
 describe('own JSON', () => {
@@ -461,9 +617,11 @@ describe('own JSON', () => {
   it('passes on events of kinds that it does not know', () => {
     expect(decode('ndjson', '{"type":"lsm","pid":1}\n').events[0]).toMatchObject({
       type: 'tracepoint',
+      strange: true,
       name: 'lsm',
       pid: 1,
     })
+    expect(decode('ndjson', '{"type":"kprobe","pid":1}\n').events[0]?.strange).toBe(false)
   })
 })
 

@@ -47,3 +47,33 @@ it('an event is there as soon as the next one begins, not when the stream ends',
   more()
   expect((await events.next()).value).toMatchObject({ tid: 6 })
 })
+
+it('a line without end is told of with its beginning, and costs neither memory nor the lines after it', async () => {
+  const head = 'x'.repeat(1000)
+  const piece = Buffer.alloc(1 << 20, 'y')
+  async function* stream() {
+    yield Buffer.from('{"type":"exit","pid":1}\n')
+    yield Buffer.from(head)
+    for (let i = 0; i < 20; i++) yield piece
+    yield Buffer.from('end\n{"type":"exit","pid":2}\n{"ty')
+    yield Buffer.from('pe":"exit","pid":3}\n')
+  }
+  const bad: [number, string, string][] = []
+  const pids: (number | undefined)[] = []
+  const take = (line: number, reason: string, text: string) => bad.push([line, reason, text])
+  for await (const { pid } of readEvents(stream(), inputFormat('ndjson'), take)) pids.push(pid)
+  expect(pids).toEqual([1, 2, 3])
+  expect(bad.map(([line, reason]) => [line, reason])).toEqual([[1, 'a line of more than 8388608 bytes']])
+  expect(bad[0]?.[2].length).toBe(8388608)
+  expect(bad[0]?.[2].startsWith(`${head}yyy`)).toBe(true)
+})
+
+it('too long lines within one piece are told of one by one', async () => {
+  const long = 'z'.repeat(8388609)
+  const text = Buffer.from(`${long}\n{"type":"exit","pid":1}\n${long}\n{"type":"exit","pid":2}\n${long}`)
+  for (const length of [text.length, 1_000_003]) {
+    const { events, bad } = await all(text, 'ndjson', length)
+    expect(events.map(({ pid }) => pid)).toEqual([1, 2])
+    expect(bad.map(([line]) => line)).toEqual([0, 2, 4])
+  }
+})

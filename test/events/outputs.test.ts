@@ -1,11 +1,14 @@
 // What is written: each output format against literal expectations; plain addresses in bulk against the slow road.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import { traceEvent } from '../../src/events/event.ts'
+import { StackFolder } from '../../src/events/fold.ts'
 import { diffLines } from '../../src/events/output/diff.ts'
 import { flameGraphHtml } from '../../src/events/output/flamegraph.ts'
 import { foldedLines } from '../../src/events/output/folded.ts'
 import { speedscopeJson } from '../../src/events/output/speedscope.ts'
 import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Frame } from '../../src/stacks/frame.ts'
 import { Profile } from '../../src/stacks/profile.ts'
 import { HOST, output, run, sample, snapshotOf } from './samples.ts'
 
@@ -41,6 +44,36 @@ describe('folded stacks', () => {
     expect(await folded({ kernelMark: true, prefix: 'comm-pid', weight: 'events' })).toBe(
       'a:b-7;v8::A:B;x86_64_start_reservations_[k];pv_native_safe_halt_[k] 2\n',
     )
+  })
+  it('sum up over stretches, whatever they weigh', () => {
+    const folder = new StackFolder({ kernelMark: false, prefix: 'none', weight: 'measured' })
+    const frame = (symbol: string): Frame => ({
+      ...{ address: undefined, symbol, offset: null, size: null, owner: null, aliases: [], reason: undefined },
+      ...{ user: false, reliable: true, entry: false },
+    })
+    const [a, b, c] = ['a', 'b', 'c'].map(frame)
+    const add = (weight: bigint, ...frames: (Frame | undefined)[]) =>
+      folder.add(
+        traceEvent({ type: 'sample', line: 0, weight }),
+        frames.filter((one) => one !== undefined),
+      )
+    add(0n, b, a)
+    add(2n, b, a)
+    add(3n, a)
+    add(5n, b, a)
+    add(7n, c, b, a)
+    expect(folder.take()).toEqual([
+      ['a;b', 7n],
+      ['a', 3n],
+      ['a;b;c', 7n],
+    ])
+    add(1n, a)
+    add(4n, frame('b'), a)
+    expect(folder.take()).toEqual([
+      ['a', 1n],
+      ['a;b', 4n],
+    ])
+    expect(folder.take()).toEqual([])
   })
   it('read again weigh the same, and sums beyond 2^53 are exact', async () => {
     const huge = profile({ 'a;b': 9007199254740993n })

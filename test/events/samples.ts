@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { TraceEvent } from '../../src/events/event.ts'
-import { FrameMemo } from '../../src/events/format.ts'
+import { FrameMemo, feed } from '../../src/events/format.ts'
 import { inputFormat } from '../../src/events/formats.ts'
 import { type PlacedAnswer, runStream, type StreamOptions } from '../../src/events/run.ts'
 import type { StretchPlan } from '../../src/events/stretch.ts'
@@ -51,11 +51,12 @@ export function decode(format: string, text: string): { events: TraceEvent[]; ba
     event: (event: TraceEvent) => events.push(event),
     bad: (line: number, reason: string) => bad.push([line, reason]),
   }
-  const decoder = inputFormat(format).decoder(sink, new FrameMemo())
+  const memo = new FrameMemo()
+  const decoder = inputFormat(format).decoder(sink, memo)
   const lines = text.split('\n')
   if (lines.at(-1) === '') lines.pop()
   lines.forEach((line, number) => {
-    decoder.line(line, number)
+    feed(inputFormat(format), decoder, memo, line, number)
   })
   decoder.end()
   return { events, bad }

@@ -81,7 +81,8 @@ describe('cutting', () => {
     if (rest !== undefined) pieces.push(Buffer.from(new Uint8Array(rest.text, 0, rest.length)).toString())
     expect(pieces.length).toBeGreaterThan(2)
     expect(pieces.join('')).toBe(text.toString())
-    for (const piece of pieces) expect(piece).toMatch(/^comm /)
+    // A blank line ends a record, and may be cut off in front.
+    for (const piece of pieces) expect(piece).toMatch(/^\n?comm /)
   })
   it('of a record without end stops at some length', () => {
     const cutter = new Cutter(format)
@@ -102,8 +103,10 @@ describe('cutting', () => {
     const text = `${record(2)}${record(3)}comm 4 [000] 1.0`
     expect([...cutter.push(Buffer.from(text))]).toEqual([])
     const stretch = cutter.pause()
-    expect(Buffer.from(new Uint8Array(stretch!.text, 0, stretch!.length)).toString()).toBe(record(2))
-    expect(cutter.end()?.length).toBe(text.length - record(2).length)
+    expect(Buffer.from(new Uint8Array(stretch!.text, 0, stretch!.length)).toString()).toBe(
+      `${record(2)}${record(3)}`.slice(0, -1),
+    )
+    expect(cutter.end()?.length).toBe('\ncomm 4 [000] 1.0'.length)
   })
 })
 
@@ -127,6 +130,14 @@ describe('damage', () => {
         .map((line) => JSON.parse(line).pid)
       expect(pids).toEqual(lines.map((_, i) => i).filter((i) => !broken.includes(i)))
     }
+  })
+  it('of a line that is too long does not shift the numbers of the lines after it', async () => {
+    const text = `{"type":"exit","pid":1}\n${'x'.repeat(9 << 20)}\n{"type":"exit","pid":2}\n{"type":\n`
+    const answers = await run(Buffer.from(text), host, 'ndjson', { input: 'ndjson' })
+    const bad = answers.flatMap((answer) => answer.bad.map(({ line }) => answer.firstLine + line))
+    // The long one is bad twice, as it is cut in two.
+    expect(bad).toEqual([1, 1, 3])
+    expect(answers.reduce((sum, { events }) => sum + events, 0)).toBe(2)
   })
   it('of the last line, torn off, costs that line', async () => {
     const answers = await run(Buffer.from('{"type":"exit","pid":1}\n{"type":"exit","pi'), host, 'ndjson', {
@@ -228,6 +239,30 @@ it('JSON that came in goes out unchanged, digit for digit', async () => {
   expect(text).toContain(
     '"kernel_stack":[{"address":"0xffffffff816b8aab","symbol":"vfs_read","offset":187,"size":864,"module":"vmlinux"}]',
   )
+})
+
+describe('what events came with', () => {
+  const text = '{"type":"kprobe","pid":5,"ts":7,"x":[1],"stack":["0xffffffff816b8aab"]}\n{"type":"lsm","pid":6,"x":1}\n'
+  it('is left out if it is not wanted', async () => {
+    const written = (await output(Buffer.from(text), host, 'ndjson', { passthrough: false })).toString()
+    expect(written.trim().split('\n')).toEqual([
+      expect.stringMatching(/^\{"type":"kprobe","pid":5,"ts":"7","kernel_stack":\[\{[^\]]*\}\],"generation":1\}$/),
+      '{"type":"tracepoint","pid":6,"generation":1}',
+    ])
+    const perf = sample(HOST, 'perf-script-pidtid.txt')
+    const line = (await output(perf, host, 'ndjson', { passthrough: false })).toString().split('\n')[0] ?? ''
+    expect(Object.keys(JSON.parse(line)).join()).toBe('type,pid,tid,ts,kernel_stack,user_stack,generation')
+  })
+  it('of an unknown type is counted, and refused if so asked', async () => {
+    const [loose] = await run(Buffer.from(text), host, 'ndjson', {})
+    expect([loose?.events, loose?.strange, loose?.bad]).toEqual([2, 1, []])
+    const [strict] = await run(Buffer.from(text), host, 'ndjson', { strict: true })
+    expect([strict?.events, strict?.strange, strict?.bad]).toEqual([
+      1,
+      1,
+      [{ line: 1, reason: 'no type of event: "lsm"', text: '{"type":"lsm","pid":6,"x":1}' }],
+    ])
+  })
 })
 
 it('output is an input again, and comes out the same', async () => {

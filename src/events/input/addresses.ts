@@ -11,7 +11,7 @@ export const addresses: InputFormat = {
   kind: 'text',
   recognise: (lines) =>
     lines.every((line) => line.trim() === '' || ADDRESS.test(line)) ? countLines(lines, ADDRESS) : 0,
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => ({
     line(text, line) {
       const frame = memo.get(text, decode)

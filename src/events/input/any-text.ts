@@ -16,7 +16,7 @@ export const anyText: InputFormat = {
   what: 'any text: kernel addresses of 16 digits wherever they stand, registers left out',
   kind: 'text',
   recognise: (lines) => Math.min(1, countLines(lines, new RegExp(ADDRESS.source))) / 2,
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink) => ({
     line(text, line) {
       for (const found of text.matchAll(ADDRESS)) {

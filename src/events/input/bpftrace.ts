@@ -24,19 +24,24 @@ export const bpftraceText: InputFormat = {
       : maps + countLines(lines, /^\s+(?:[0-9a-f]{16} )?[\w.]+\+\d+$/) + countLines(lines, /^.*\]: \d+$/)
   },
   startsRecord: (line) => /^@\w*\[/.test(line),
-  decoder: (sink, memo) => new BpftraceText(sink, memo),
+  frameLine: decodeFrame,
+  decoder: (sink) => new BpftraceText(sink),
 }
 
 class BpftraceText implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
   #map: { name: string; keys: string[]; line: number } | undefined
   #frames: RawFrame[] = []
   #lines: number[] = []
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
+    this.#frames.push(frame)
+    this.#lines.push(number)
+    return true
   }
 
   line(text: string, number: number): void {
@@ -47,12 +52,6 @@ class BpftraceText implements Decoder {
       const whole = CLOSE.exec(rest)
       this.#map = { name, keys: keysOf(whole === null ? rest : (whole[1] ?? '')), line: number }
       if (whole !== null) this.#close(whole[2] ?? '')
-      return
-    }
-    const frame = text === '' ? undefined : this.#memo.get(text, decodeFrame)
-    if (frame !== undefined) {
-      this.#frames.push(frame)
-      this.#lines.push(number)
       return
     }
     const close = CLOSE.exec(text)
@@ -134,7 +133,7 @@ export const bpftraceJson: InputFormat = {
   what: 'bpftrace -f json: maps whose keys are stacks',
   kind: 'json',
   recognise: (lines) => 2 * countLines(lines, /^\{"type": ?"(?:attached_probes|map|printf|lost_events)", ?"data":/),
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => ({
     line(text, line) {
       if (text.trim() === '') return

@@ -13,7 +13,7 @@ export const folded: InputFormat = {
   what: 'folded stacks (stackcollapse): names joined by ;, outermost first, then a count',
   kind: 'text',
   recognise: (lines) => countLines(lines, /^\S[^;]*;.* \d+$/),
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => ({
     line(text, line) {
       if (text === '') return

@@ -4,26 +4,23 @@
 
 import type { RawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
-import {
-  asText,
-  countLines,
-  type Decoder,
-  type FrameMemo,
-  hexAddress,
-  type InputFormat,
-  nanoseconds,
-  type Sink,
-} from '../format.ts'
+import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
 import { schedEvent } from './sched.ts'
 
-/** TASK-TID, (TGID) or (-----), [CPU], flags of 4 or 5 or more characters, time; TASK may hold spaces and dashes. */
+/**
+ * TASK-TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1` (trace-cmd report -l), time.
+ * TASK may hold spaces and dashes.
+ */
 const EVENT =
-  /^\s*(\S.*?|)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d+)\]\s+(?:([^\s\d:]\S{2,7}|\S*[.a-zA-Z#]\S*)\s+)?(\d+)\.(\d+): (.*)$/
+  /^\s*(\S.*?|)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?(?:\[(\d+)\]\s+(?:(?:[^\s\d:]\S{2,7}|\S*[.a-zA-Z#]\S*)\s+)?|(\d+)[.a-zA-Z#][.a-zA-Z#\d]{2,}\s+)(\d+)\.(\d+): (.*)$/
 const PAYLOAD = /^([\w.-]+): *(.*)$/
 const FRAME = /^\s*=> ?/
 /** `name+0x10/0x20 [module] <address>`, trace-cmd's `name (address)`, or any part of it. */
 const SYMBOL =
   /^(.*?)(?:\+0x([0-9a-f]+)(?:\/0x([0-9a-f]+))?)?(?: \[([\w-]+)(?: [0-9a-f]+)?\])?(?: ?[<(]([0-9a-f]{8,16})[>)])?$/
+
+/** An address that no name was found for; no name begins with a digit. */
+const BARE = /^(?:0x[0-9a-f]{1,16}|[0-9][0-9a-f]{0,15}|[a-f][0-9a-f]{8,15})$/
 
 export const ftrace: InputFormat = {
   name: 'ftrace',
@@ -35,7 +32,8 @@ export const ftrace: InputFormat = {
   },
   // A stack belongs to the event before it.
   startsRecord: (line) => !/^[\s#]*=>/.test(line) && EVENT.test(line) && !isStack(line),
-  decoder: (sink, memo) => new Ftrace(sink, memo),
+  frameLine: (text) => (FRAME.test(text) ? kernelFrame(text) : undefined),
+  decoder: (sink) => new Ftrace(sink),
 }
 
 function isStack(line: string): boolean {
@@ -44,26 +42,37 @@ function isStack(line: string): boolean {
 
 class Ftrace implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
+  /** Frames of user space, one for each that the same line would be in the kernel. */
+  readonly #ofUser = new WeakMap<RawFrame, RawFrame>()
   #event: TraceEvent | undefined
   #frames: RawFrame[] = []
   #lines: number[] = []
   #inStack = false
   #user = false
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
+    if (!this.#inStack) return false
+    this.#frames.push(this.#user ? this.#asUser(frame) : frame)
+    this.#lines.push(number)
+    return true
+  }
+
+  #asUser(frame: RawFrame): RawFrame {
+    let user = this.#ofUser.get(frame)
+    if (user === undefined) {
+      user = { ...frame, user: true, column: 0, length: 0 }
+      this.#ofUser.set(frame, user)
+    }
+    return user
   }
 
   line(text: string, number: number): void {
     if (this.#inStack && FRAME.test(text)) {
-      const frame = this.#memo.get(this.#user ? `u${text}` : text, this.#user ? userFrame : kernelFrame)
-      if (frame === undefined) this.#sink.bad(number, 'a frame that is no symbol')
-      else {
-        this.#frames.push(frame)
-        this.#lines.push(number)
-      }
+      this.#sink.bad(number, 'a frame that is no symbol')
       return
     }
     const found = EVENT.exec(text)
@@ -103,12 +112,12 @@ class Ftrace implements Decoder {
 }
 
 function columns(found: RegExpExecArray, line: number) {
-  const [, task = '', tid, tgid, cpu, , seconds = '0', fraction = '0'] = found
+  const [, task = '', tid, tgid, cpu, latencyCpu, seconds = '0', fraction = '0'] = found
   return {
     line,
     tid: Number(tid),
     pid: tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid),
-    cpu: Number(cpu),
+    cpu: Number(cpu ?? latencyCpu),
     ts: nanoseconds(seconds, fraction),
     comm: task === '<...>' ? undefined : asText(task),
   }
@@ -149,7 +158,7 @@ function kernelFrame(text: string): Partial<RawFrame> | undefined {
   const found = SYMBOL.exec(text.slice(before.length).trimEnd())
   if (found === null) return undefined
   const [, name = '', offset, size, owner, digits] = found
-  const bare = /^(?:0x)?[0-9a-f]{16}$/.test(name) ? name : undefined
+  const bare = BARE.test(name) ? name : undefined
   if (name === '' && digits === undefined) return undefined
   return {
     name: name === '' || bare !== undefined ? undefined : asText(name),
@@ -161,9 +170,4 @@ function kernelFrame(text: string): Partial<RawFrame> | undefined {
     column: digits === undefined ? before.length : text.lastIndexOf(digits),
     length: (digits ?? bare ?? '').length,
   }
-}
-
-function userFrame(line: string): Partial<RawFrame> | undefined {
-  const frame = kernelFrame(line.slice(1))
-  return frame === undefined ? undefined : { ...frame, user: true, column: 0, length: 0 }
 }

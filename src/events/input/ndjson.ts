@@ -30,7 +30,7 @@ export const ndjson: InputFormat = {
   what: 'JSON objects, one a line: type, pid, tid, ts in ns, stack, … (see docs/events.md)',
   kind: 'json',
   recognise: (lines) => countLines(lines, /^\s*\{.*"(?:type"\s*:\s*"(?:\w+)"|stack"\s*:\s*\[|kernel_stack"\s*:\s*\[)/),
-  startsRecord: () => true,
+  startsRecord: 'every line',
   decoder: (sink, memo) => objectLines(sink, memo, readEvent),
 }
 
@@ -46,12 +46,25 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   const frames = stack === undefined || stack === null ? [] : framesOf(stack, memo)
   if (typeof frames === 'string') return frames
   // Types that are not known are probes of some kind: they are passed on with their process and their stack.
-  const type = given === undefined ? 'stack' : (TYPES.find((known) => known === given) ?? 'tracepoint')
+  const known = given === undefined ? 'stack' : TYPES.find((type) => type === given)
+  const type = known ?? 'tracepoint'
   const comm = stringOf(object.comm)
-  const name = stringOf(object.name) ?? (type === given ? undefined : given)
+  const name = stringOf(object.name) ?? (known === undefined ? given : undefined)
   const weight = wholeNumber(object.weight) ?? 1n
   const shape = object.shape === 'returns' ? 'returns' : 'pc-first'
-  return { type, name, pid, tid, ts, comm, weight, frames, shape, life: lifeOf(type, object) }
+  return {
+    type,
+    strange: known === undefined,
+    name,
+    pid,
+    tid,
+    ts,
+    comm,
+    weight,
+    frames,
+    shape,
+    life: lifeOf(type, object),
+  }
 }
 
 function pidOf(value: Json | undefined): number | undefined | 'bad' {

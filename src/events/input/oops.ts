@@ -10,10 +10,12 @@ import { bracketedFrame, kernelSymbol } from './kernel-frame.ts'
 const PREFIX =
   /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ kernel: |\d{4}-\d\d-\d\dT\S+ \S+ kernel: )?(?:<\d+>)?(?:\[ *(\d+)\.(\d+)\](?:\[ *[CT]\d+\])? ?)?/
 const FAILURE =
-  /^(?:BUG|Oops|WARNING|INFO|Internal error|Unable to handle|general protection fault|kernel BUG|Kernel panic|watchdog|rcu)\b/
+  /^(?:BUG|Oops|WARNING|INFO|Internal error|Unable to handle|general protection fault|kernel BUG|Kernel panic|NMI backtrace|watchdog|rcu)\b/
 const TRACE = /^Call [Tt]race:/
 const END = /^---\[ end |^Modules linked in:|^Code: /
 const WHO = /\bPID: (\d+) Comm: (.+?)(?: Tainted:| Not tainted|$)/
+/** What a list of tasks (hung ones, SysRq-T) says of each before its stack. */
+const TASK = /^task:(.+?) +state:\S+ +stack: *\d+ +pid: *(\d+)(?: +tgid: *(\d+))?/
 const RIP = /^(\s*RIP: (?:[0-9a-f]{4}:)?)(?:(\[<)([0-9a-f]{8,16})>\]\s+(?:\[<[0-9a-f]+>\]\s+)?)?(.*)$/
 const REGISTER = /^(\s*)(pc|lr|PC is at|LR is at) ?:? ?(.*)$/
 const SECTION = /^\s*<\/?(?:TASK|IRQ|NMI|SOFTIRQ|EOE|EOI|ENTRY_TRAMPOLINE|#\w+)>\s*$/
@@ -41,7 +43,9 @@ class Oops implements Decoder {
   #ts: bigint | undefined
   /** The time of the open stack's first line. */
   #begun: bigint | undefined
-  #pid: number | undefined
+  /** What the kernel calls PID is a thread's number. */
+  #tid: number | undefined
+  #tgid: number | undefined
   #comm: string | undefined
   /** Between a failure's message and the end of its report; the registers that are printed again after it do not count. */
   #reporting = false
@@ -73,8 +77,17 @@ class Oops implements Decoder {
     }
     const who = WHO.exec(words)
     if (who !== null) {
-      this.#pid = Number(who[1])
-      this.#comm = asText(who[2] ?? '')
+      // The stack before it, which had no end of its own, is of whoever was named before.
+      if (this.#inTrace) this.end()
+      // A stack that is printed for its own sake: what went wrong earlier is not its reason.
+      if (!this.#reporting) this.#summary = undefined
+      this.#who(who[1], who[2], undefined)
+      return
+    }
+    const task = TASK.exec(words)
+    if (task !== null) {
+      this.end()
+      this.#who(task[2], task[1], task[3])
       return
     }
     const rip = RIP.exec(words)
@@ -104,6 +117,12 @@ class Oops implements Decoder {
     this.#lines = []
     this.#inTrace = false
     this.#pc = undefined
+  }
+
+  #who(tid: string | undefined, comm: string | undefined, tgid: string | undefined): void {
+    this.#tid = Number(tid)
+    this.#comm = asText(comm ?? '')
+    this.#tgid = tgid === undefined ? undefined : Number(tgid)
   }
 
   #rip([, head = '', bracket = '', digits, rest = '']: RegExpExecArray, skip: number, number: number): void {
@@ -162,7 +181,8 @@ class Oops implements Decoder {
         shape: 'returns',
         line: frameLines[0] ?? 0,
         ts: name === undefined ? this.#begun : this.#ts,
-        tid: this.#pid,
+        pid: this.#tgid,
+        tid: this.#tid,
         comm: this.#comm,
         frames,
         frameLines,
@@ -177,6 +197,8 @@ function traceFrame(words: string): Partial<RawFrame> | undefined {
   if (bracketed !== undefined) return bracketed
   const found = FRAME.exec(words)
   if (found === null) return undefined
-  const symbol = kernelSymbol(found[3] ?? '')
-  return symbol && { ...symbol, reliable: found[2] === undefined }
+  const [, , doubt, frame = ''] = found
+  const symbol = kernelSymbol(frame)
+  // arm64 tells where it has a frame from: P is the PC out of saved registers.
+  return symbol && { ...symbol, reliable: doubt === undefined, pc: / \(P[A-Z]*\)$/.test(frame) }
 }

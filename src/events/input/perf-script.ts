@@ -1,18 +1,10 @@
 // `perf script` text: the default fields, `-F` with more or fewer of them, tracepoint payloads, and task events
-// (--show-task-events). A header line, frame lines that begin with a tab, a blank line.
+// (--show-task-events). A header line, frame lines that begin with a tab, a blank line. Without the time a header is any line
+// in front of a frame; without any of comm, pid and tid there is none.
 
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type EventType, type Lifecycle, type TraceEvent, traceEvent } from '../event.ts'
-import {
-  asText,
-  countLines,
-  type Decoder,
-  type FrameMemo,
-  hexAddress,
-  type InputFormat,
-  nanoseconds,
-  type Sink,
-} from '../format.ts'
+import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
 import { schedEvent } from './sched.ts'
 
 /**
@@ -20,8 +12,19 @@ import { schedEvent } from './sched.ts'
  * hold colons, digits and brackets itself. The time ends in a colon.
  */
 const HEADER = /^ *(.*?) +(?:(-?\d+)\/)?(-?\d+) +(?:\[(\d+)\] +)?(\d+)\.(\d{6}|\d{9}): *(.*)$/
+/**
+ * The same without a time, only believed where a frame follows: anchored on PID/TID, on the CPU, or on what may stand behind
+ * the TID, an event's name with or without a period.
+ */
+const TIMELESS: readonly RegExp[] = [
+  /^ *(?<comm>.*?) +(?<pid>-?\d+)\/(?<tid>-?\d+)(?: +\[(?<cpu>\d+)\])?(?: +(?<rest>\S.*))?$/,
+  /^ *(?<comm>.*?) +(?<tid>-?\d+) +\[(?<cpu>\d+)\](?: +(?<rest>\S.*))?$/,
+  /^ *(?<comm>.*?) +(?<tid>-?\d+)(?: +(?<rest>(?:\d+ +)?\S+:(?: .*)?))?$/,
+]
 /** What follows: an optional period or count, the event's name, a colon, the payload. */
 const EVENT = /^(?:(\d+) +)?(\S.*?):(?: +(.*))?$/
+/** `system:event`, but not `cycles:P`: letters behind an event that say how it is counted. */
+const TRACEPOINT = /^\w[\w-]*:(?![ukhIGHpPSDWebR]+$)\w+$/
 const TASK = /^PERF_RECORD_(FORK|EXIT)\((\d+):(\d+)\):\((-?\d+):(-?\d+)\)$/
 const COMM = /^PERF_RECORD_COMM( exec)?: (.*):(\d+)\/(\d+)$/
 const FRAME = /^(\s+)([0-9a-f]{1,16})(?: (.*))?$/
@@ -39,52 +42,78 @@ export const perfScript: InputFormat = {
     const headers = lines.filter((line) => HEADER.test(line) && !line.startsWith('['))
     // ftrace's lines have TASK-TID in front of the CPU and flags behind it.
     const ours = headers.filter((line) => !/-\d+ +(?:\([ -\d]*\) +)?\[\d+\]/.test(line)).length
-    return ours === 0 ? 0 : ours + countLines(lines, /^\s+[0-9a-f]{3,16}(?: .*|)$/)
+    const frames = countLines(lines, /^\s+[0-9a-f]{3,16}(?: .*|)$/)
+    return ours > 0 ? ours + frames : hasTimeless(lines) ? frames : 0
   },
-  startsRecord: (line) => line !== '' && !/^[\t#]/.test(line) && HEADER.test(line),
-  decoder: (sink, memo) => new PerfScript(sink, memo),
+  // A blank line ends a record, so that the next one may begin with it.
+  startsRecord: (line) => line === '' || (!/^[\t#]/.test(line) && HEADER.test(line)),
+  frameLine: readFrame,
+  decoder: (sink) => new PerfScript(sink),
+}
+
+/** Whether frames stand as perf prints them, in front of a blank line, behind a header without time or behind another one. */
+function hasTimeless(lines: readonly string[]): boolean {
+  return lines.some((line, i) => {
+    if (!TAB_FRAME.test(line) || lines[i + 1] === undefined) return false
+    const before = lines[i - 1]
+    return before === undefined || before === '' || timeless(before) !== undefined
+  })
 }
 
 class PerfScript implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
   #header: TraceEvent | undefined
+  /** A line that is a header without time if a frame follows it. */
+  #perhaps: { readonly text: string; readonly line: number } | undefined
+  #atStart = true
   #frames: RawFrame[] = []
   #lines: number[] = []
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
+    if (this.#header === undefined && !this.#timeless(number)) {
+      this.#sink.bad(number, 'a frame without the header of its sample')
+      return true
+    }
+    this.#frames.push(frame)
+    this.#lines.push(number)
+    return true
   }
 
   line(text: string, number: number): void {
-    const first = text.charCodeAt(0)
-    // Without call chains perf pads the comm on its left, so that a header may begin with spaces; a frame has a tab.
-    if (first === TAB || (first === SPACE && !HEADER.test(text))) {
-      const frame = this.#memo.get(text, decodeFrame)
-      if (frame !== undefined) {
-        if (this.#header === undefined) {
-          this.#sink.bad(number, 'a frame without the header of its sample')
-          return
-        }
-        this.#frames.push(frame)
-        this.#lines.push(number)
-        return
-      }
-    }
     if (text === '' || /^\s*$/.test(text)) {
       this.end()
+      this.#atStart = true
       return
     }
     // The header of perf's file, before all samples.
-    if (first === HASH) return
+    if (text.startsWith('#')) return
     this.end()
-    const header = decodeHeader(text, number)
-    if (header === undefined) this.#sink.bad(number, 'neither the header of a sample nor a frame')
-    else this.#header = header
+    this.#header = decodeHeader(text, number)
+    if (this.#header === undefined) this.#perhaps = { text, line: number }
+  }
+
+  /** Begins a sample without a time with its first frame; false if what stood before is no header, nor a sample's end. */
+  #timeless(line: number): boolean {
+    const perhaps = this.#perhaps
+    if (perhaps === undefined) {
+      if (this.#atStart) this.#header = traceEvent({ type: 'sample', line })
+      return this.#atStart
+    }
+    const parts = timeless(perhaps.text)
+    if (parts === undefined) this.end()
+    else this.#header = timelessHeader(parts, perhaps.line)
+    this.#perhaps = undefined
+    return parts !== undefined
   }
 
   end(): void {
+    this.#atStart = false
+    if (this.#perhaps !== undefined) this.#sink.bad(this.#perhaps.line, 'neither the header of a sample nor a frame')
+    this.#perhaps = undefined
     const header = this.#header
     if (header === undefined) return
     this.#sink.event(this.#frames.length === 0 ? header : { ...header, frames: this.#frames, frameLines: this.#lines })
@@ -94,9 +123,9 @@ class PerfScript implements Decoder {
   }
 }
 
+const TAB_FRAME = /^\t *[0-9a-f]{3,16}(?: \S.*)?$/
 const TAB = 9
 const SPACE = 32
-const HASH = 35
 
 function decodeHeader(text: string, line: number): TraceEvent | undefined {
   const found = HEADER.exec(text)
@@ -111,7 +140,34 @@ function decodeHeader(text: string, line: number): TraceEvent | undefined {
     ts: nanoseconds(seconds, fraction),
     comm: asText(comm),
   }
-  if (rest.startsWith('PERF_RECORD_')) return taskEvent(rest, common)
+  return rest.startsWith('PERF_RECORD_') ? taskEvent(rest, common) : eventOf(rest, common, text.length)
+}
+
+/** The parts of a header without a time. */
+function timeless(line: string): Partial<Record<string, string>> | undefined {
+  const text = line.trimEnd()
+  for (const pattern of TIMELESS) {
+    const groups = pattern.exec(text)?.groups
+    if (groups !== undefined) return groups
+  }
+  return undefined
+}
+
+function timelessHeader(parts: Partial<Record<string, string>>, line: number): TraceEvent {
+  const { comm = '', pid, tid, cpu, rest = '' } = parts
+  const common = {
+    line,
+    pid: pid === undefined ? undefined : Number(pid),
+    tid: Number(tid),
+    cpu: cpu === undefined ? undefined : Number(cpu),
+    ts: undefined,
+    comm: asText(comm),
+  }
+  return eventOf(rest, common, 0)
+}
+
+/** The event that a header names, if it names one. `end` is where the line ends. */
+function eventOf(rest: string, common: Common, end: number): TraceEvent {
   const [, period, name, payload = ''] = EVENT.exec(rest) ?? []
   const sched = name === undefined ? undefined : schedEvent(name, payload)
   if (sched !== undefined) {
@@ -121,13 +177,13 @@ function decodeHeader(text: string, line: number): TraceEvent | undefined {
   let type: EventType = 'sample'
   if (name?.startsWith('probe:')) type = 'kprobe'
   else if (name?.startsWith('probe_')) type = 'uprobe'
-  else if (name !== undefined && /^\w[\w-]*:\w+$/.test(name)) type = 'tracepoint'
+  else if (name !== undefined && TRACEPOINT.test(name)) type = 'tracepoint'
   const weight = period === undefined ? 1n : BigInt(period)
   // Without call chains the sampled PC stands behind the event's name.
   const pc = type === 'sample' && /^[0-9a-f]{3,16}(?: |$)/.test(payload) ? decodeFrame(` ${payload}`) : undefined
   if (pc !== undefined) {
-    const frame = rawFrame({ ...pc, column: text.length - payload.length })
-    return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [line] })
+    const frame = rawFrame({ ...pc, column: end - payload.length })
+    return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [common.line] })
   }
   return traceEvent({ ...common, type, name, weight, fields: payload === '' ? [] : [['payload', asText(payload)]] })
 }
@@ -163,6 +219,12 @@ function taskEvent(rest: string, common: Common): TraceEvent | undefined {
     tid: Number(tid),
     life,
   })
+}
+
+/** Without call chains perf pads the comm on its left, so that a header may begin with spaces too; a frame has a tab. */
+function readFrame(text: string): Partial<RawFrame> | undefined {
+  const first = text.charCodeAt(0)
+  return first === TAB || (first === SPACE && !HEADER.test(text)) ? decodeFrame(text) : undefined
 }
 
 function decodeFrame(text: string): Partial<RawFrame> | undefined {

@@ -3,7 +3,7 @@
 
 import type { RawFrame } from '../../stacks/frame.ts'
 import { traceEvent } from '../event.ts'
-import { asText, countLines, type Decoder, type FrameMemo, type InputFormat, type Sink } from '../format.ts'
+import { asText, countLines, type Decoder, type InputFormat, type Sink } from '../format.ts'
 import { bracketedFrame } from './kernel-frame.ts'
 
 const FRAME = /^\[<(?:0|[0-9a-f]{8}|[0-9a-f]{16})>\]/
@@ -18,29 +18,27 @@ export const procStack: InputFormat = {
   kind: 'text',
   recognise: (lines) => countLines(lines, FRAME),
   startsRecord: (line) => !FRAME.test(line),
-  decoder: (sink, memo) => new ProcStack(sink, memo),
+  frameLine: bracketedFrame,
+  decoder: (sink) => new ProcStack(sink),
 }
 
 class ProcStack implements Decoder {
   readonly #sink: Sink
-  readonly #memo: FrameMemo
   #frames: RawFrame[] = []
   #lines: number[] = []
   #heading: string | undefined
 
-  constructor(sink: Sink, memo: FrameMemo) {
+  constructor(sink: Sink) {
     this.#sink = sink
-    this.#memo = memo
   }
 
   line(text: string, number: number): void {
-    const frame = this.#memo.get(text, bracketedFrame)
-    if (frame === undefined) {
-      this.end()
-      if (FRAME.test(text)) this.#sink.bad(number, 'a frame without name+offset/size')
-      else this.#heading = text.trim() === '' ? undefined : asText(text)
-      return
-    }
+    this.end()
+    if (FRAME.test(text)) this.#sink.bad(number, 'a frame without name+offset/size')
+    else this.#heading = text.trim() === '' ? undefined : asText(text)
+  }
+
+  frame(frame: RawFrame, number: number): boolean {
     const last = this.#frames.at(-1)?.name
     if (last !== undefined) {
       const over = OUTERMOST.test(last) || (NEARLY_OUTERMOST.test(last) && frame.name !== 'ret_from_fork_asm')
@@ -48,6 +46,7 @@ class ProcStack implements Decoder {
     }
     this.#frames.push(frame)
     this.#lines.push(number)
+    return true
   }
 
   end(): void {

@@ -16,6 +16,10 @@ const EVENTS: Readonly<Record<string, EventType>> = {
   process_uprobe: 'uprobe',
   process_lsm: 'kprobe',
   process_loader: 'tracepoint',
+  process_usdt: 'uprobe',
+  process_throttle: 'tracepoint',
+  rate_limit_info: 'tracepoint',
+  test: 'tracepoint',
 }
 
 export const tetragon: InputFormat = {
@@ -23,8 +27,8 @@ export const tetragon: InputFormat = {
   what: 'tetragon export (JSON lines), with or without stack addresses',
   kind: 'json',
   recognise: (lines) =>
-    2 * countLines(lines, /^\s*\{.*"process_(?:exec|exit|kprobe|tracepoint|uprobe|lsm|loader)"\s*:\s*\{/),
-  startsRecord: () => true,
+    2 * countLines(lines, /^\s*\{.*"process_(?:exec|exit|kprobe|tracepoint|uprobe|lsm|loader|usdt|throttle)"\s*:\s*\{/),
+  startsRecord: 'every line',
   decoder: (sink, memo) => objectLines(sink, memo, readEvent),
 }
 
@@ -78,7 +82,8 @@ function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent:
   const uid = smallInteger(process.uid)
   const start = stringOf(process.start_time)
   const startTs = start === undefined ? undefined : rfc3339(start)
-  const exitCode = type === 'exit' ? (smallInteger(event.status) ?? 0) : undefined
+  // A status of 0 is left out; beside a signal there is none.
+  const exitCode = type === 'exit' && event.signal === undefined ? (smallInteger(event.status) ?? 0) : undefined
   return {
     byThread: false,
     ...(ppid === undefined ? {} : { ppid }),

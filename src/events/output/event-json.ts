@@ -17,12 +17,22 @@ export function eventMembers(event: TraceEvent): string {
   return leadMembers(event.type, event.pid, event.tid) + decodedMembers(event)
 }
 
+/** The members that say which event it is and no more. */
+export function bareMembers(event: TraceEvent): string {
+  return leadMembers(event.type, event.pid, event.tid) + timeMember(event)
+}
+
+/** The time of an event, with a comma in front, or nothing. */
+export function timeMember({ ts }: TraceEvent): string {
+  return ts === undefined ? '' : `,"ts":"${ts}"`
+}
+
 /** The members behind the leading ones, of an event that was no JSON; each begins with a comma. */
 export function decodedMembers(event: TraceEvent): string {
-  const { name, ts, cpu, comm, weight, fields, life } = event
+  const { name, cpu, comm, weight, fields, life } = event
   let text = ''
   if (name !== undefined) text += `,"name":${JSON.stringify(name)}`
-  if (ts !== undefined) text += `,"ts":"${ts}"`
+  text += timeMember(event)
   if (cpu !== undefined) text += `,"cpu":${cpu}`
   if (comm !== undefined) text += `,"comm":${JSON.stringify(comm)}`
   if (weight !== 1n) text += `,"weight":"${weight}"`

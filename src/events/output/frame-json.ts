@@ -27,12 +27,10 @@ export function frameJson(frame: Frame): string {
 
 /** The frames of one stack as JSON members: `"kernel_stack":[…]`, and `"user_stack":[…]` where there are user frames. */
 export function stackMembers(frames: readonly Frame[]): string {
-  let kernel = ''
-  let user = ''
-  for (const frame of frames) {
-    if (frame.user) user += user === '' ? frameJson(frame) : `,${frameJson(frame)}`
-    else kernel += kernel === '' ? frameJson(frame) : `,${frameJson(frame)}`
-  }
-  if (user === '') return `"kernel_stack":[${kernel}]`
-  return `"kernel_stack":[${kernel}],"user_stack":[${user}]`
+  const kernel: string[] = []
+  const user: string[] = []
+  for (const frame of frames) (frame.user ? user : kernel).push(frameJson(frame))
+  // Joined, not added piece by piece: events wait, and a string that is a tree of pieces is costly to keep.
+  const text = `"kernel_stack":[${kernel.join()}]`
+  return user.length === 0 ? text : `${text},"user_stack":[${user.join()}]`
 }

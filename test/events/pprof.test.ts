@@ -1,0 +1,170 @@
+// pprof profiles, written here field by field after the published description of the format.
+
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { UsageError } from '../../src/core/errors.ts'
+import { Cutter } from '../../src/events/cut.ts'
+import type { TraceEvent } from '../../src/events/event.ts'
+import { detectFormat } from '../../src/events/formats.ts'
+import { pprof } from '../../src/events/input/pprof.ts'
+import type { Snapshot } from '../../src/load/snapshot.ts'
+import { HOST, output, run, snapshotOf } from './samples.ts'
+
+let host: Snapshot
+beforeAll(async () => {
+  host = await snapshotOf(HOST)
+})
+
+function varint(value: bigint): number[] {
+  const bytes: number[] = []
+  let rest = BigInt.asUintN(64, value)
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128)
+  return [...bytes, Number(rest)]
+}
+const number = (field: number, value: bigint | number) => [...varint(BigInt(field << 3)), ...varint(BigInt(value))]
+const inner = (field: number, bytes: readonly number[]) => [
+  ...varint(BigInt((field << 3) | 2)),
+  ...varint(BigInt(bytes.length)),
+  ...bytes,
+]
+const text = (field: number, words: string) => inner(field, [...Buffer.from(words)])
+
+const STRINGS = [
+  '',
+  'samples',
+  'count',
+  'cpu',
+  'nanoseconds',
+  '[kernel.kallsyms]',
+  '/usr/bin/node',
+  'vfs_read',
+  'main',
+  'comm',
+  'bash',
+  'pid',
+  'inlined',
+  'queue',
+]
+const at = (word: string) => STRINGS.indexOf(word)
+
+/** Two kernel frames below one of node; a name without an address; who it was. */
+const PROFILE = Buffer.from([
+  ...inner(1, [...number(1, at('samples')), ...number(2, at('count'))]),
+  ...inner(1, [...number(1, at('cpu')), ...number(2, at('nanoseconds'))]),
+  ...inner(3, [...number(1, 1), ...number(2, 0xffffffff81000000n), ...number(5, at('[kernel.kallsyms]'))]),
+  ...inner(3, [...number(1, 2), ...number(5, at('/usr/bin/node'))]),
+  ...inner(4, [...number(1, 1), ...number(2, 1), ...number(3, 0xffffffff816b8aabn)]),
+  ...inner(4, [...number(1, 2), ...number(2, 1), ...number(3, 0xffffffff837907c0n)]),
+  ...inner(4, [...number(1, 3), ...number(2, 2), ...number(3, 0xb1cb9b), ...inner(4, number(1, 2))]),
+  ...inner(4, [...number(1, 4), ...inner(4, number(1, 3)), ...inner(4, number(1, 1))]),
+  ...inner(5, [...number(1, 1), ...number(2, at('vfs_read'))]),
+  ...inner(5, [...number(1, 2), ...number(2, at('main'))]),
+  ...inner(5, [...number(1, 3), ...number(2, at('inlined'))]),
+  ...STRINGS.flatMap((word) => text(6, word)),
+  // Packed numbers.
+  ...inner(2, [
+    ...inner(1, [1, 2, 3]),
+    ...inner(2, [...varint(7n), ...varint(250000n)]),
+    ...inner(3, [...number(1, at('comm')), ...number(2, at('bash'))]),
+    ...inner(3, [...number(1, at('pid')), ...number(3, 4474)]),
+    ...inner(3, [...number(1, at('queue')), ...number(3, -1n)]),
+  ]),
+  // The same numbers one by one.
+  ...inner(2, [...number(1, 4), ...number(1, 1), ...number(2, 1), ...number(2, 2)]),
+])
+
+function decoded(bytes: Uint8Array) {
+  const events: TraceEvent[] = []
+  const bad: string[] = []
+  pprof.decodeWhole?.(bytes, {
+    event: (event) => events.push(event),
+    bad: (_, reason) => {
+      bad.push(reason)
+    },
+  })
+  return { events, bad }
+}
+
+it.each([
+  ['as it is', PROFILE],
+  ['packed', gzipSync(PROFILE)],
+])('is told from text, %s', (_, bytes) => {
+  expect(detectFormat(bytes.toString('latin1'), true)?.name).toBe('pprof')
+})
+
+it('has frames of addresses and of names, weights of the last kind, and who it was', () => {
+  for (const bytes of [PROFILE, gzipSync(PROFILE)]) {
+    const { events, bad } = decoded(bytes)
+    expect(bad).toEqual([])
+    expect(events.map(({ weight, pid, comm, fields }) => [weight, pid, comm, fields])).toEqual([
+      [250000n, 4474, 'bash', [['queue', '-1']]],
+      [2n, undefined, undefined, []],
+    ])
+    expect(events[0]?.frames.map(({ address, name, user }) => [address, name, user])).toEqual([
+      [0xffffffff816b8aabn, undefined, false],
+      [0xffffffff837907c0n, undefined, false],
+      [0xb1cb9bn, 'main', true],
+    ])
+    expect(events[1]?.frames.map(({ address, name }) => [address, name])).toEqual([
+      [undefined, 'inlined'],
+      [undefined, 'vfs_read'],
+      [0xffffffff816b8aabn, undefined],
+    ])
+  }
+})
+
+it('weighs what the profile prefers', () => {
+  const bytes = Buffer.concat([PROFILE, Buffer.from(number(14, at('samples')))])
+  expect(decoded(bytes).events.map(({ weight }) => weight)).toEqual([7n, 1n])
+})
+
+it('goes through the stream as one stretch, on threads too, and is resolved', async () => {
+  const folded = async (threads: number) => {
+    const answers = await run(PROFILE, host, 'profile', { threads })
+    expect(answers).toHaveLength(1)
+    return answers[0]?.profile
+  }
+  const expected = [
+    ['main;x86_64_start_reservations;vfs_read', 250000n],
+    ['vfs_read;vfs_read;inlined', 2n],
+  ]
+  expect(await folded(0)).toEqual(expected)
+  expect(await folded(1)).toEqual(expected)
+  expect((await output(PROFILE, host, 'usual')).toString()).toContain('"symbol":"vfs_read","offset":187')
+  await expect(run(PROFILE, host, 'text')).rejects.toThrow(UsageError)
+})
+
+it('that is longer than a stretch is not cut', () => {
+  const cutter = new Cutter(pprof)
+  const piece = new Uint8Array(1 << 20)
+  for (let i = 0; i < 12; i++) expect([...cutter.push(piece)]).toEqual([])
+  expect(cutter.pause()).toBeUndefined()
+  expect(cutter.end()?.length).toBe(12 << 20)
+})
+
+describe('damage', () => {
+  it('that cuts it off is told of', () => {
+    for (let length = 1; length < PROFILE.length; length += 7) {
+      const { bad, events } = decoded(PROFILE.subarray(0, length))
+      expect(bad.length > 0 || events.length < 2).toBe(true)
+    }
+    expect(decoded(PROFILE.subarray(0, PROFILE.length - 3)).bad).toEqual([expect.stringMatching(/cut off/)])
+    expect(decoded(gzipSync('hello')).bad).toEqual([expect.stringMatching(/no pprof profile/)])
+    expect(decoded(gzipSync(PROFILE).subarray(0, 50)).bad).toHaveLength(1)
+  })
+  it('of any kind neither throws nor hangs', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 20 }), (changes) => {
+        const bytes = Buffer.from(PROFILE)
+        for (const [place, byte] of changes) bytes[place % bytes.length] = byte
+        decoded(bytes)
+      }),
+      { numRuns: 300 },
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => void decoded(bytes)),
+      { numRuns: 300 },
+    )
+  })
+})
