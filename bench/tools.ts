@@ -22,6 +22,8 @@ interface Duel {
 
 /** The struct that is printed: one of the largest. */
 const STRUCT = 'task_struct'
+/** Which attributes a tool prints differs from version to version. */
+const ATTRIBUTE = / ?__attribute__\(\(.*?\)\)(?=[ ;\n])/g
 /** Functions that are listed. */
 const GLOB = 'nf_*'
 /** What perf records to have stacks to name: the forks and reads of a small shell loop. */
@@ -180,7 +182,7 @@ function sameLines(theirs: readonly string[], ours: readonly string[], of: strin
 
 /** Newer versions of bpftool, as kerndex, print attributes and declare kernel functions; older ones do not. */
 function compareHeaders(theirs: string, ours: string): string {
-  const linesOf = (text: string) => text.replaceAll(/ ?__attribute__\(\(.*?\)\)(?=[ ;\n])/g, '').split('\n')
+  const linesOf = (text: string) => text.replaceAll(ATTRIBUTE, '').split('\n')
   const printed = new Map<string, number>()
   for (const line of linesOf(ours)) printed.set(line, (printed.get(line) ?? 0) + 1)
   const lines = linesOf(theirs)
@@ -194,7 +196,8 @@ function compareHeaders(theirs: string, ours: string): string {
 
 /** The members of a printed layout: name, offset, size. */
 function placesOf(text: string): string[] {
-  const members = text.matchAll(/^\s+([^{}]*?);\s+\/\*\s+(\d+)(?::\s*\d+)?\s+(\d+)\s+\*\/$/gm)
+  const plain = text.replaceAll(ATTRIBUTE, '')
+  const members = plain.matchAll(/^\s+([^{}]*?);\s+\/\*\s+(\d+)(?::\s*\d+)?\s+(\d+)\s+\*\/$/gm)
   return [...members].map(([, declaration = '', offset, size]) => {
     // The name of a function pointer stands inside; any other name stands last, before array bounds and bits.
     const [, name] = /\(\*\s*(\w+)/.exec(declaration) ?? /(\w+)\s*(?:\[\d*\]\s*)*(?::\s*\d+)?$/.exec(declaration) ?? []
