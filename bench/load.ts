@@ -3,7 +3,7 @@
 import type { ColdLoad, ColdLoadResult } from './cold/load.ts'
 import { BASELINES, ONE_WORKER } from './lib/baselines.ts'
 import { runCold } from './lib/cold.ts'
-import { kerndexWith, POOLS, type Threads } from './lib/contestants.ts'
+import { kerndexWith, type Threads } from './lib/contestants.ts'
 import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, median, summarize } from './lib/stats.ts'
@@ -23,9 +23,9 @@ export interface LoadContest {
   readonly baselines: readonly string[]
 }
 
-export const EVERYBODY: LoadContest = {
-  threads: ['default', ...POOLS],
-  baselines: [...Object.keys(BASELINES), ONE_WORKER],
+/** kerndex as it comes and with these threads, and every baseline. */
+export function everybody(threads: readonly number[]): LoadContest {
+  return { threads: ['default', ...threads], baselines: [...Object.keys(BASELINES), ONE_WORKER] }
 }
 
 /** Symbols that may come or go on a running kernel between two loads. */
@@ -38,7 +38,7 @@ const INLINE = kerndexWith(0)
  * Measures an input with `processes` cold processes for each way to load it. The ways take turns, and the plain read comes
  * before the load in one process and after it in the next, so that neither always has the warmer machine.
  */
-export async function benchLoad(input: Input, processes: number, contest = EVERYBODY): Promise<Row[]> {
+export async function benchLoad(input: Input, processes: number, contest: LoadContest): Promise<Row[]> {
   const contenders: Contender[] = [
     ...(input.btf.length > 0 ? [false, true] : [false]).flatMap((types) =>
       contest.threads.map((how) => ({ by: kerndexWith(how), types, how, results: [] })),

@@ -2,7 +2,7 @@
 
 import type { MemoryResult, MemoryTask } from './cold/memory.ts'
 import { runCold } from './lib/cold.ts'
-import { kerndexWith, POOLS } from './lib/contestants.ts'
+import { kerndexWith } from './lib/contestants.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
@@ -10,7 +10,7 @@ import { compare, summarize } from './lib/stats.ts'
 const MEGABYTE = 1e6
 
 /** Measures the loads of an input, without types, in `processes` cold processes each. */
-export async function benchMemory(input: Input, processes: number, pools = POOLS): Promise<Row[]> {
+export async function benchMemory(input: Input, processes: number, pools: readonly number[]): Promise<Row[]> {
   const contenders = pools.map((threads) => ({ threads, results: [] as MemoryResult[] }))
   for (let round = 0; round < processes; round++) {
     for (const { threads, results } of contenders) {
@@ -18,14 +18,14 @@ export async function benchMemory(input: Input, processes: number, pools = POOLS
       results.push(await runCold<MemoryTask, MemoryResult>('memory', task, ['--expose-gc']))
     }
   }
-  return contenders.flatMap(({ threads, results }) => rowsOf(input, threads, results))
+  return contenders.flatMap(({ threads, results }) => rowsOf(input, threads, pools, results))
 }
 
-function rowsOf(input: Input, threads: number, results: readonly MemoryResult[]): Row[] {
+function rowsOf(input: Input, threads: number, pools: readonly number[], results: readonly MemoryResult[]): Row[] {
   const by = kerndexWith(threads)
   const common = { suite: 'memory', input: input.name, by }
   const size: Row[] =
-    threads > 0
+    threads !== pools[0]
       ? []
       : [
           {

@@ -1,6 +1,6 @@
 // The command behind `npm run bench`: chooses suites and inputs, measures, and hands the rows to every output asked for.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { benchBulk } from './bulk.ts'
@@ -12,13 +12,13 @@ import { pageOf } from './lib/page.ts'
 import { type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
 import { formatMarkdown, formatRows } from './lib/table.ts'
 import { toolVersions } from './lib/tools.ts'
-import { benchLoad } from './load.ts'
+import { benchLoad, everybody } from './load.ts'
 import { benchLookups } from './lookups.ts'
 import { benchMemory } from './memory.ts'
 import { benchNames } from './names.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
-import { benchScale } from './scale.ts'
+import { benchScale, SCALE } from './scale.ts'
 import { benchTools } from './tools.ts'
 import { benchTypes } from './types.ts'
 
@@ -26,24 +26,21 @@ import { benchTypes } from './types.ts'
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 const options = readOptions(process.argv.slice(2))
-const { processes, rounds, seed } = options
+const { processes, rounds, seed, threads } = options
 const leftOut: LeftOut[] = []
 
 /** The suites that measure each input. Another one is another line here. */
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
-  load: (input) => benchLoad(input, processes),
+  load: (input) => benchLoad(input, processes, everybody(threads)),
   lookups: (input) => benchLookups(input, rounds, seed),
-  names: (input) => benchNames(input, rounds, seed),
-  bulk: (input) => benchBulk(input, rounds, seed),
-  types: (input) => benchTypes(input, processes, rounds, seed),
-  memory: (input) => benchMemory(input, processes),
+  names: (input) => benchNames(input, rounds, seed, threads),
+  bulk: (input) => benchBulk(input, rounds, seed, threads),
+  types: (input) => benchTypes(input, processes, rounds, seed, threads),
+  memory: (input) => benchMemory(input, processes, threads),
   probes: (input) => benchProbes(input, processes),
   refresh: (input) => benchRefresh(input, rounds),
   tools: async (input) => benchTools(input, processes, (one) => leaveOut(one)),
 }
-
-/** The suite that makes its own inputs; it takes long, and runs only when it is named. */
-const SCALE = 'scale'
 
 function leaveOut(one: LeftOut): void {
   leftOut.push(one)
@@ -56,7 +53,7 @@ function warn(text: string): void {
 
 /** Rows as they come: a table, or with `--rows` a JSON object a line. */
 function show(rows: readonly Row[]): void {
-  if (options.markdown) return
+  if (options.markdown || rows.length === 0) return
   process.stdout.write(options.rows ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : `${formatRows(rows)}\n`)
 }
 
@@ -79,15 +76,32 @@ async function measure(): Promise<Report> {
   }
   if (suites.some((suite) => suite !== SCALE)) {
     const skip = (input: string, why: string) => leaveOut({ suite: '', input, what: '', why })
-    const captures = options.data.length > 0 ? options.data : [join(PACKAGE, 'fixtures')]
+    // An installed package has no captures.
+    const shipped = [join(PACKAGE, 'fixtures')].filter((folder) => existsSync(folder))
+    const captures = options.data.length > 0 ? options.data : shipped
     await withInputs(captures, options.inputs, skip, async (inputs) => {
       measured.push(...inputs)
       for (const suite of suites) {
-        for (const input of inputs) add((await SUITES[suite]?.(input)) ?? [])
+        for (const input of inputs) {
+          try {
+            add((await SUITES[suite]?.(input)) ?? [])
+          } catch (error) {
+            // What was measured before is not lost, and the run does not end as if all were well.
+            leaveOut({
+              suite,
+              input: input.name,
+              what: '',
+              why: error instanceof Error ? error.message : String(error),
+            })
+            process.exitCode = 3
+          }
+        }
       }
     })
   }
+  // It takes long, and runs only when it is named.
   if (suites.includes(SCALE)) rows.push(...(await benchScale(options.sizes, processes, rounds, seed, show)))
+  if (rows.length === 0) throw new Error('nothing was measured')
   const spread = spreadWarnings(rows)
   for (const text of spread) warn(text)
   const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string } // This package's own.
@@ -97,7 +111,7 @@ async function measure(): Promise<Report> {
     kerndex: version,
     machine: host,
     tools: toolVersions(),
-    settings: { suites, inputs: options.inputs, processes, rounds, seed },
+    settings: { suites, inputs: options.inputs, processes, rounds, seed, threads },
     inputs: measured.map(({ name, symbols, btf }) => ({ name, symbols, typeFiles: btf.length })),
     rows,
     leftOut,

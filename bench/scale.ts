@@ -11,6 +11,9 @@ import { benchLoad } from './load.ts'
 import { benchLookups } from './lookups.ts'
 import { benchMemory } from './memory.ts'
 
+/** The suite's name. It makes its own inputs. */
+export const SCALE = 'scale'
+
 /** Symbols of the tables, unless others are asked for. */
 export const SIZES: readonly number[] = [100_000, 250_000, 1_000_000, 4_000_000]
 
@@ -46,7 +49,7 @@ export async function benchScale(
         ...(await benchMemory(input, processes, CONTEST.threads)),
       ]
         .filter(({ what }) => GROWING.includes(what))
-        .map((row) => ({ ...row, suite: 'scale', symbols }))
+        .map((row) => ({ ...row, suite: SCALE, symbols }))
       show(measured)
       rows.push(...measured)
     } finally {

@@ -4,7 +4,7 @@ import type { ColdTypes, ColdTypesResult } from './cold/types.ts'
 import type { WarmTypes } from './cold/warm-types.ts'
 import { runCold } from './lib/cold.ts'
 import { rowsOf, type Turns } from './lib/contest.ts'
-import { kerndexWith, POOLS } from './lib/contestants.ts'
+import { kerndexWith } from './lib/contestants.ts'
 import { type Input, vmlinuxOf } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
@@ -17,7 +17,13 @@ interface Contender {
 }
 
 /** Measures an input's types; nothing if it has none. */
-export async function benchTypes(input: Input, processes: number, rounds: number, seed: number): Promise<Row[]> {
+export async function benchTypes(
+  input: Input,
+  processes: number,
+  rounds: number,
+  seed: number,
+  pools: readonly number[],
+): Promise<Row[]> {
   const vmlinux = vmlinuxOf(input)
   if (vmlinux === undefined) return []
   const { from, btf } = input
@@ -29,8 +35,8 @@ export async function benchTypes(input: Input, processes: number, rounds: number
   })
   const contenders = [cold('vmlinux ready, one name found, cold', [vmlinux], 0)]
   if (btf.length > 1) {
-    const what = `vmlinux and ${btf.length - 1} modules ready, one name found, cold`
-    contenders.push(...POOLS.map((threads) => cold(what, btf, threads)))
+    const what = 'vmlinux and all modules ready, one name found, cold'
+    contenders.push(...pools.map((threads) => cold(what, btf, threads)))
   }
   for (let round = 0; round < processes; round++) {
     for (const { task, results } of contenders) {
@@ -40,7 +46,7 @@ export async function benchTypes(input: Input, processes: number, rounds: number
   const rows = contenders.map(({ what, by, results }): Row => {
     const loads = results.map(({ loadMs }) => loadMs)
     const reads = results.map(({ readMs }) => readMs)
-    const absent = results[0]?.absent ?? 0
+    const { absent = 0, files = 0 } = results[0] ?? {}
     return {
       suite: 'types',
       input: input.name,
@@ -49,7 +55,7 @@ export async function benchTypes(input: Input, processes: number, rounds: number
       unit: 'ms',
       ...summarize(loads),
       ...compare('plain read', loads, reads),
-      ...(absent > 0 && { note: `${absent} files could not be used` }),
+      note: `${files} ${files === 1 ? 'file' : 'files'}${absent > 0 ? `, ${absent} of them could not be used` : ''}`,
     }
   })
   const { lookups, works, bytesPerType, types } = await runCold<WarmTypes, WarmResult>('warm-types', {

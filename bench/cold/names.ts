@@ -4,16 +4,21 @@ import { type Kernel, openKernel, packNames } from '../../src/index.ts'
 import { MessageWorker, ONE_WORKER, type PlainTable, tableOf } from '../lib/baselines.ts'
 import { answer, coldTask } from '../lib/cold.ts'
 import { type Contender, contest, type Turns } from '../lib/contest.ts'
-import { kerndexWith, POOLS } from '../lib/contestants.ts'
+import { kerndexWith } from '../lib/contestants.ts'
 import { checkNames, freshStrings, listNames, missingNames, type NameList, uniqueNames } from '../lib/questions.ts'
 import { seededRandom } from '../lib/random.ts'
 import type { LookupsTask } from './lookups.ts'
 
+export interface PoolsTask extends LookupsTask {
+  /** kerndex with so many threads, once each. */
+  readonly pools: readonly number[]
+}
+
 const NAMES = 200_000
 const MAP = 'Map'
 
-const task = coldTask<LookupsTask>()
-const kernels = await Promise.all(POOLS.map((threads) => openKernel({ from: task.from, threads, types: false })))
+const task = coldTask<PoolsTask>()
+const kernels = await Promise.all(task.pools.map((threads) => openKernel({ from: task.from, threads, types: false })))
 const { symbols } = kernels[0]!
 const { worker } = await MessageWorker.start(task.kallsyms)
 const plain = tableOf([...symbols].map(({ name, address, type, owner }) => ({ name, address, type, owner })))
@@ -77,7 +82,7 @@ function contenders(list: NameList, table: PlainTable, what: string): Contender[
     },
     { what, by: 'kerndex namedMany(strings)', count, before, run: () => symbols.namedMany(strings), yardstick: MAP },
     { what, by: 'kerndex namedMany(packed)', count, run: () => symbols.namedMany(packed), yardstick: MAP },
-    ...kernels.map((kernel, i) => pool(kernel, POOLS[i]!)),
+    ...kernels.map((kernel, i) => pool(kernel, task.pools[i]!)),
   ]
 }
 

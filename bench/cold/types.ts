@@ -17,6 +17,7 @@ export interface ColdTypesResult {
   readonly readMs: number
   /** From the call to the answer of the first lookup; the import comes before. */
   readonly loadMs: number
+  readonly files: number
   /** Files that were listed and could not be used. */
   readonly absent: number
 }
@@ -36,4 +37,4 @@ const { types, absences } = await openTypes({ from, threads, ...(vmlinuxOnly && 
 const found = types.find('task_struct').length
 const loadMs = performance.now() - start
 if (found === 0) throw new Error('task_struct was not found')
-answer<ColdTypesResult>({ readMs: before ?? timedRead(), loadMs, absent: absences.length })
+answer<ColdTypesResult>({ readMs: before ?? timedRead(), loadMs, files: files.length, absent: absences.length })

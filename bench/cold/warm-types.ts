@@ -107,7 +107,13 @@ function drain(pieces: Iterable<string>): number {
 
 const ready = 'vmlinux ready, one name found, warm'
 const modules = types.sets.filter((set) => set.base)
-const alone = (what: string, run: () => unknown): Contender[] => [{ what, by: 'kerndex', count: 1, run }]
+const alone = (what: string, run: () => unknown, note = ''): Contender[] => [
+  { what, by: 'kerndex', count: 1, run, ...(note !== '' && { note }) },
+]
+function declarations(what: string, sets: readonly TypeSet[]): Contender[] {
+  return alone(what, () => prototypes(sets, base!), `${prototypes(sets, base!)} functions`)
+}
+
 const works = [
   [
     { what: ready, by: READ, count: 1, run: () => plainRead([vmlinux]) },
@@ -122,14 +128,8 @@ const works = [
       yardstick: READ,
     },
   ],
-  alone(`${prototypes([base], base)} prototypes of vmlinux as C, nothing kept, warm`, () => prototypes([base], base)),
-  ...(modules.length > 0
-    ? [
-        alone(`${prototypes(modules, base)} prototypes of modules as C, nothing kept, warm`, () =>
-          prototypes(modules, base),
-        ),
-      ]
-    : []),
+  declarations('prototypes of vmlinux as C, nothing kept, warm', [base]),
+  ...(modules.length > 0 ? [declarations('prototypes of modules as C, nothing kept, warm', modules)] : []),
   alone('C header of vmlinux, ids in order, warm', () => drain(dumpC(base, { order: 'ids' }))),
   alone('C header of vmlinux, sorted, warm', () => drain(dumpC(base))),
   alone('raw dump of vmlinux, warm', () => drain(dumpRaw(base))),

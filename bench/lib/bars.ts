@@ -1,6 +1,7 @@
 // Bars that figures have to reach, read from JSON files, and the verdict of a report about each.
 
 import * as v from 'valibot'
+import { SCALE } from '../scale.ts'
 import { keyOf, type Report, readJson } from './report.ts'
 import { figure } from './table.ts'
 
@@ -56,9 +57,9 @@ export function readBars(json: string, file: string): readonly Bar[] {
 /** The verdict about every bar. */
 export function checkBars({ settings, rows }: Pick<Report, 'settings' | 'rows'>, bars: readonly Bar[]): Verdict[] {
   const byKey = new Map(rows.map((row) => [keyOf(row), row]))
-  const asked = (list: readonly string[], name: string) => list.length === 0 || list.includes(name)
   return bars.map((bar) => {
-    if (!asked(settings.suites, bar.suite) || !asked(settings.inputs, bar.input)) return { bar, outcome: 'not asked' }
+    const otherInput = settings.inputs.length > 0 && bar.suite !== SCALE && !settings.inputs.includes(bar.input)
+    if (!settings.suites.includes(bar.suite) || otherInput) return { bar, outcome: 'not asked' }
     const measured = byKey.get(keyOf(bar))?.[bar.of]
     if (measured === undefined) return { bar, outcome: 'missing' }
     const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = bar
@@ -79,7 +80,7 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
       ...(bar.most === undefined ? [] : [`at most ${bar.most}`]),
     ].join(' and ')
     const found = measured === undefined ? 'no such row was measured' : `measured ${figure(measured)}`
-    return `below the bar: ${bar.suite}, ${bar.input}: ${bar.what}, ${bar.by}: ${bar.of} ${wanted}, ${found}`
+    return `bar missed: ${bar.suite}, ${bar.input}: ${bar.what}, ${bar.by}: ${bar.of} ${wanted}, ${found}`
   })
   const count = (outcome: Verdict['outcome']) => verdicts.filter((verdict) => verdict.outcome === outcome).length
   lines.push(

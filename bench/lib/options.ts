@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { SIZES } from '../scale.ts'
+import { POOLS } from './contestants.ts'
 
 export const HELP = `Usage: npm run bench -- [options] [suite …]
 
@@ -14,6 +15,7 @@ What is measured:
   --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
   --processes N     cold processes for each figure of start-up, memory and tools (default 15)
   --rounds N        rounds for each figure of work in a warm process (default 15)
+  --threads N,N     sizes of the pools; 0 is everything inline (default ${POOLS.join(',')})
   --seed N          seed of the random addresses, names and tables (default 1)
   --sizes N,N       symbols of the tables of the suite scale (default ${SIZES.join(',')})
   --read FILE       measures nothing: takes the rows of an earlier run, for the outputs below
@@ -36,6 +38,7 @@ export interface Options {
   readonly processes: number
   readonly rounds: number
   readonly seed: number
+  readonly threads: readonly number[]
   readonly sizes: readonly number[]
   readonly read: string | undefined
   readonly rows: boolean
@@ -60,6 +63,7 @@ export function readOptions(args: readonly string[], environment = process.env):
       input: { type: 'string', multiple: true },
       processes: { type: 'string', default: '15' },
       rounds: { type: 'string', default: '15' },
+      threads: { type: 'string', default: POOLS.join(',') },
       seed: { type: 'string', default: '1' },
       sizes: { type: 'string', default: SIZES.join(',') },
       read: { type: 'string' },
@@ -78,6 +82,7 @@ export function readOptions(args: readonly string[], environment = process.env):
     inputs: (values.input ?? []).flatMap((names) => names.split(',')),
     processes: wholeNumber('processes', values.processes),
     rounds: wholeNumber('rounds', values.rounds),
+    threads: values.threads.split(',').map((size) => wholeNumber('threads', size, 0)),
     seed: wholeNumber('seed', values.seed),
     sizes: values.sizes.split(',').map((size) => wholeNumber('sizes', size)),
     read: values.read,
@@ -91,8 +96,10 @@ export function readOptions(args: readonly string[], environment = process.env):
   }
 }
 
-function wholeNumber(option: string, text: string): number {
+function wholeNumber(option: string, text: string, least = 1): number {
   const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`--${option} must be a whole number from 1 on`)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(`--${option} must be a whole number from ${least} on, not "${text}"`)
+  }
   return value
 }

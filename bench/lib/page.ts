@@ -80,12 +80,14 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; m
   background: var(--ground); color: var(--ink); }
 h1 { font-size: 1.5rem; margin: 0 0 .6rem; } h2 { font-size: 1.25rem; margin: 2.4rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 0 0 .2rem; font-weight: 600; }
-p, figcaption { color: var(--faint); margin: .2rem 0 .6rem; }
+p { color: var(--faint); margin: .2rem 0 .6rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0; }
 dt { color: var(--faint); } dd { margin: 0; }
 nav { display: flex; flex-wrap: wrap; gap: .4rem 1rem; margin-top: .8rem; }
 nav a { color: var(--kerndex); }
 figure { margin: 1rem 0; padding: .9rem 1rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
+figure figure { margin: 0; padding: 0; border: 0; }
+figure [class*=swatches] { font-size: 13px; }
 figure svg { max-width: 100%; overflow: visible; background: transparent; }
 #warnings { padding: 0; list-style: none; } #warnings li { border-left: 4px solid var(--worse); padding-left: .7rem; margin: .4rem 0; }
 #warnings .left-out { border-color: var(--line); color: var(--faint); }

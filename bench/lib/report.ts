@@ -64,12 +64,14 @@ export interface Report {
   /** Versions of the tools that are compared with, as they print them; null for a tool that is not installed. */
   readonly tools: Readonly<Record<string, string | null>>
   readonly settings: {
-    /** What was asked for; a bar about anything else is not looked at. Empty means everything. */
+    /** What ran; a bar about another suite is not looked at. */
     readonly suites: readonly string[]
+    /** The inputs that were asked for, if not all: a bar about another is not looked at. */
     readonly inputs: readonly string[]
     readonly processes: number
     readonly rounds: number
     readonly seed: number
+    readonly threads: readonly number[]
   }
   /** What was measured with. */
   readonly inputs: readonly { readonly name: string; readonly symbols: number; readonly typeFiles: number }[]
@@ -125,6 +127,7 @@ const REPORT: v.GenericSchema<unknown, Report> = v.object({
     processes: count,
     rounds: count,
     seed: count,
+    threads: v.array(count),
   }),
   inputs: v.array(v.object({ name: text, symbols: count, typeFiles: count })),
   rows: v.array(ROW),

@@ -79,8 +79,8 @@ function longest(texts: readonly string[]): number {
   return Math.max(0, ...texts.map(({ length }) => length)) * LETTER
 }
 
-function caption(title: string, text: string, chart: Element): Element {
-  const box = make('figure', '', make('h3', title), make('figcaption', text))
+function caption(title: string, chart: Element): Element {
+  const box = make('figure', '', make('h3', title))
   box.append(chart)
   return box
 }
@@ -96,7 +96,7 @@ function comparison(what: string, rows: readonly Row[]): Element {
   const color = (row: Row) => (isKerndex(row) ? 'var(--kerndex)' : 'var(--other)')
   const chart = Plot.plot({
     width: WIDTH,
-    height: 66 + inputs.length * (names.length * 22 + (inputs.length > 1 ? 18 : 0)),
+    height: 66 + inputs.length * (names.length * 22 + (inputs.length > 1 ? 34 : 0)),
     marginLeft: 24 + longest(names),
     marginRight: 30 + longest(rows.map(labelOf)) * 0.92,
     marginTop: 30,
@@ -110,7 +110,7 @@ function comparison(what: string, rows: readonly Row[]): Element {
       tickFormat: (value: number) => value.toLocaleString('en-US'),
     },
     y: { label: null, domain: names, padding: 0.4 },
-    fy: { label: null, domain: inputs, padding: inputs.length > 1 ? 0.16 : 0, axis: null },
+    fy: { label: null, domain: inputs, padding: inputs.length > 1 ? 0.3 : 0, axis: null },
     marks: [
       ...(inputs.length > 1
         ? [
@@ -120,7 +120,7 @@ function comparison(what: string, rows: readonly Row[]): Element {
               frameAnchor: 'top-left',
               textAnchor: 'end',
               dx: -8,
-              dy: -4,
+              dy: -14,
               fontWeight: 600,
             }),
           ]
@@ -148,46 +148,41 @@ function comparison(what: string, rows: readonly Row[]): Element {
       }),
     ],
   }) as unknown as Element // An element of the browser, of which this file knows only the part above.
-  return caption(what, '', chart)
+  return caption(what, chart)
 }
 
 /** How a cost grows with the number of symbols. */
 function growth(what: string, rows: readonly Row[]): Element {
   const unit = rows[0]?.unit ?? 'ms'
-  const flat = Math.max(...rows.map(({ max }) => max)) / Math.min(...rows.map(({ min }) => min)) < 3
-  const last = Math.max(...rows.map(({ symbols }) => symbols ?? 0))
+  const least = Math.min(...rows.map(({ min }) => min))
+  const most = Math.max(...rows.map(({ max }) => max))
+  const log = most / least >= 3
+  const sizes = [...new Set(rows.map(({ symbols }) => symbols ?? 0))]
+  const everybody = [...new Set(rows.map(({ by }) => by))]
+  const names = [...everybody.filter((by) => isKerndex({ by })), ...everybody.filter((by) => !isKerndex({ by }))]
   const chart = Plot.plot({
     width: WIDTH,
     height: 340,
     marginLeft: 70,
-    marginRight: 40 + longest(rows.map(({ by }) => by)),
+    marginRight: 40,
     marginTop: 28,
     marginBottom: 40,
     style: { fontSize: FONT },
-    x: { type: 'log', label: 'symbols, logarithmic →', tickFormat: '~s', ticks: 5, grid: true },
-    y: flat
-      ? { label: `↑ ${unit}`, grid: true, zero: true }
-      : { type: 'log', label: `↑ ${unit}, logarithmic`, grid: true, tickFormat: '~s', ticks: 5 },
-    color: { scheme: 'observable10' },
+    x: { type: 'log', label: 'symbols, logarithmic →', tickFormat: '~s', ticks: sizes, grid: true },
+    y: {
+      label: `↑ ${unit}${log ? ', logarithmic' : ''} (${isRate(rows[0]!) ? 'more' : 'less'} is better)`,
+      grid: true,
+      tickFormat: (value: number) => value.toLocaleString('en-US'),
+      ...(log ? { type: 'log' as const, ticks: logTicks(least, most) } : { zero: true, ticks: 6 }),
+    },
+    color: { scheme: 'observable10', legend: true, domain: names },
     marks: [
       Plot.line(rows, { x: 'symbols', y: 'median', stroke: 'by', strokeWidth: 2 }),
-      Plot.ruleX(rows, { x: 'symbols', y1: 'low', y2: 'high', stroke: 'by', strokeWidth: 6, strokeOpacity: 0.35 }),
-      Plot.dot(rows, { x: 'symbols', y: 'median', fill: 'by', r: 4, className: 'median', title: inWords }),
-      Plot.text(
-        rows.filter(({ symbols }) => symbols === last),
-        {
-          x: 'symbols',
-          y: 'median',
-          text: 'by',
-          fill: 'by',
-          textAnchor: 'start',
-          dx: 10,
-        },
-      ),
-      Plot.text(rows, { x: 'symbols', y: 'median', text: (row: Row) => figure(row.median), dy: -12, fill: 'by' }),
+      Plot.ruleX(rows, { x: 'symbols', y1: 'low', y2: 'high', stroke: 'by', strokeWidth: 7, strokeOpacity: 0.4 }),
+      Plot.dot(rows, { x: 'symbols', y: 'median', fill: 'by', r: 4.5, className: 'median', title: inWords }),
     ],
   }) as unknown as Element // As above.
-  return caption(what, '', chart)
+  return caption(what, chart)
 }
 
 /** How many times better or worse each row became. */
@@ -239,7 +234,7 @@ function change(suite: string, rows: readonly ChangedRow[]): Element {
       Plot.text(named, { x: reach, y: 'name', text: label, textAnchor: 'start', dx: 8, fill: color }),
     ],
   }) as unknown as Element // As above.
-  return caption(suite, '', chart)
+  return caption(suite, chart)
 }
 
 /** Rows by what `of` says of them, in the order of their first appearance. */

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
+import { addBenchCommand } from './bench.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
@@ -49,6 +50,7 @@ addCoreCommand(program)
 addProbeCommand(program)
 addResolveCommand(program)
 addEventsCommand(program)
+addBenchCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {
