@@ -7,7 +7,7 @@ import { benchBulk } from './bulk.ts'
 import { checkBars, formatVerdicts, isFailure, readBars } from './lib/bars.ts'
 import { type Input, withInputs } from './lib/inputs.ts'
 import { loadWarning, spreadWarnings } from './lib/noise.ts'
-import { HELP, readOptions } from './lib/options.ts'
+import { HELP, type Options, readOptions } from './lib/options.ts'
 import { pageOf } from './lib/page.ts'
 import { type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
 import { formatMarkdown, formatRows } from './lib/table.ts'
@@ -25,16 +25,26 @@ import { benchTypes } from './types.ts'
 /** The package's folder; this file runs compiled, in dist/bench. */
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
-const options = readOptions(process.argv.slice(2))
-const { processes, rounds, seed, threads } = options
+const options = optionsOrEnd()
+const { processes, rounds, seed, threads, questions } = options
+const ask = { rounds, seed, questions }
 const leftOut: LeftOut[] = []
+
+function optionsOrEnd(): Options {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n(--help shows what is possible)\n`)
+    process.exit(2)
+  }
+}
 
 /** The suites that measure each input. Another one is another line here. */
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes, everybody(threads)),
-  lookups: (input) => benchLookups(input, rounds, seed),
-  names: (input) => benchNames(input, rounds, seed, threads),
-  bulk: (input) => benchBulk(input, rounds, seed, threads),
+  lookups: (input) => benchLookups(input, ask),
+  names: (input) => benchNames(input, ask, threads),
+  bulk: (input) => benchBulk(input, ask, threads),
   types: (input) => benchTypes(input, processes, rounds, seed, threads),
   memory: (input) => benchMemory(input, processes, threads),
   probes: (input) => benchProbes(input, processes),
@@ -100,7 +110,7 @@ async function measure(): Promise<Report> {
     })
   }
   // It takes long, and runs only when it is named.
-  if (suites.includes(SCALE)) rows.push(...(await benchScale(options.sizes, processes, rounds, seed, show)))
+  if (suites.includes(SCALE)) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
   if (rows.length === 0) throw new Error('nothing was measured')
   const spread = spreadWarnings(rows)
   for (const text of spread) warn(text)
@@ -111,7 +121,7 @@ async function measure(): Promise<Report> {
     kerndex: version,
     machine: host,
     tools: toolVersions(),
-    settings: { suites, inputs: options.inputs, processes, rounds, seed, threads },
+    settings: { suites, inputs: options.inputs, processes, rounds, seed, threads, questions },
     inputs: measured.map(({ name, symbols, btf }) => ({ name, symbols, typeFiles: btf.length })),
     rows,
     leftOut,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SPLIT } from './lib/baselines.ts'
 import type { Input } from './lib/inputs.ts'
+import type { Asking } from './lib/options.ts'
 import type { Row } from './lib/report.ts'
 import { syntheticKallsyms } from './lib/synthetic.ts'
 import { benchLoad } from './load.ts'
@@ -34,18 +35,17 @@ const GROWING = [
 export async function benchScale(
   sizes: readonly number[],
   processes: number,
-  rounds: number,
-  seed: number,
+  ask: Asking,
   show: (rows: readonly Row[]) => void,
 ): Promise<Row[]> {
   const rows: Row[] = []
   for (const symbols of sizes) {
     const folder = mkdtempSync(join(tmpdir(), 'kerndex-scale-'))
     try {
-      const input = writeTable(folder, symbols, seed)
+      const input = writeTable(folder, symbols, ask.seed)
       const measured = [
         ...(await benchLoad(input, processes, CONTEST)),
-        ...(await benchLookups(input, rounds, seed)),
+        ...(await benchLookups(input, ask)),
         ...(await benchMemory(input, processes, CONTEST.threads)),
       ]
         .filter(({ what }) => GROWING.includes(what))

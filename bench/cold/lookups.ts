@@ -12,12 +12,16 @@ export interface LookupsTask {
   readonly kallsyms: string
   readonly seed: number
   readonly rounds: number
+  /** Addresses or names a run asks, at most. */
+  readonly questions: number
 }
 
+const task = coldTask<LookupsTask>()
+
 /** Addresses in bulk, one at a time, and one at a time by messages. */
-const BULK = 1 << 20
-const SINGLE = 1 << 16
-const MESSAGES = 1 << 12
+const BULK = Math.min(1 << 20, task.questions)
+const SINGLE = Math.min(1 << 16, task.questions)
+const MESSAGES = Math.min(1 << 12, task.questions)
 
 const BASELINE = 'binary search'
 const MAP = 'Map'
@@ -112,7 +116,6 @@ function exact(symbols: SymbolTable, plain: PlainTable, addresses: BigUint64Arra
   ]
 }
 
-const task = coldTask<LookupsTask>()
 await using kernel = await openKernel({ from: task.from, threads: 0, types: false })
 const { symbols } = kernel
 const { worker } = await MessageWorker.start(task.kallsyms)

@@ -14,10 +14,10 @@ export interface PoolsTask extends LookupsTask {
   readonly pools: readonly number[]
 }
 
-const NAMES = 200_000
 const MAP = 'Map'
 
 const task = coldTask<PoolsTask>()
+const NAMES = Math.min(200_000, task.questions)
 const kernels = await Promise.all(task.pools.map((threads) => openKernel({ from: task.from, threads, types: false })))
 const { symbols } = kernels[0]!
 const { worker } = await MessageWorker.start(task.kallsyms)

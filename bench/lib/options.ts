@@ -4,6 +4,9 @@ import { parseArgs } from 'node:util'
 import { SIZES } from '../scale.ts'
 import { POOLS } from './contestants.ts'
 
+/** As many as the work with the most of them asks. */
+const QUESTIONS = 1 << 20
+
 export const HELP = `Usage: npm run bench -- [options] [suite …]
 
 Measures kerndex on this machine, by turns with what it is compared with. Suites: load, lookups, names, bulk, types, memory,
@@ -16,6 +19,8 @@ What is measured:
   --processes N     cold processes for each figure of start-up, memory and tools (default 15)
   --rounds N        rounds for each figure of work in a warm process (default 15)
   --threads N,N     sizes of the pools; 0 is everything inline (default ${POOLS.join(',')})
+  --questions N     addresses or names in a run of lookups, names and scale, at most (default ${QUESTIONS}); few ones stay
+                    in the caches and look faster than they are
   --seed N          seed of the random addresses, names and tables (default 1)
   --sizes N,N       symbols of the tables of the suite scale (default ${SIZES.join(',')})
   --read FILE       measures nothing: takes the rows of an earlier run, for the outputs below
@@ -31,13 +36,19 @@ What comes out:
 Exit codes: 0 done, 1 a bar was not reached, 2 wrong usage, 3 something could not be measured or its answers were wrong.
 `
 
-export interface Options {
+/** How lookups are asked for. */
+export interface Asking {
+  readonly rounds: number
+  readonly seed: number
+  /** Addresses or names a run asks, at most. */
+  readonly questions: number
+}
+
+export interface Options extends Asking {
   readonly suites: readonly string[]
   readonly data: readonly string[]
   readonly inputs: readonly string[]
   readonly processes: number
-  readonly rounds: number
-  readonly seed: number
   readonly threads: readonly number[]
   readonly sizes: readonly number[]
   readonly read: string | undefined
@@ -65,6 +76,7 @@ export function readOptions(args: readonly string[], environment = process.env):
       rounds: { type: 'string', default: '15' },
       threads: { type: 'string', default: POOLS.join(',') },
       seed: { type: 'string', default: '1' },
+      questions: { type: 'string', default: String(QUESTIONS) },
       sizes: { type: 'string', default: SIZES.join(',') },
       read: { type: 'string' },
       rows: { type: 'boolean', default: false },
@@ -85,6 +97,7 @@ export function readOptions(args: readonly string[], environment = process.env):
     threads: values.threads.split(',').map((size) => wholeNumber('threads', size, 0)),
     seed: wholeNumber('seed', values.seed),
     sizes: values.sizes.split(',').map((size) => wholeNumber('sizes', size)),
+    questions: wholeNumber('questions', values.questions),
     read: values.read,
     rows: values.rows,
     markdown: values.markdown,

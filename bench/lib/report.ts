@@ -72,6 +72,7 @@ export interface Report {
     readonly rounds: number
     readonly seed: number
     readonly threads: readonly number[]
+    readonly questions: number
   }
   /** What was measured with. */
   readonly inputs: readonly { readonly name: string; readonly symbols: number; readonly typeFiles: number }[]
@@ -128,6 +129,7 @@ const REPORT: v.GenericSchema<unknown, Report> = v.object({
     rounds: count,
     seed: count,
     threads: v.array(count),
+    questions: count,
   }),
   inputs: v.array(v.object({ name: text, symbols: count, typeFiles: count })),
   rows: v.array(ROW),

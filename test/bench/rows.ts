@@ -39,6 +39,7 @@ export const report = (rows: readonly Row[], some: Partial<Report> = {}): Report
     rounds: 15,
     seed: 1,
     threads: [0, 2],
+    questions: 1000,
   },
   inputs: [{ name: 'live', symbols: 120_000, typeFiles: 1 }],
   rows,
