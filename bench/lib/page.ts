@@ -9,6 +9,12 @@ import type { Report } from './report.ts'
 
 const require = createRequire(import.meta.url)
 
+/** What draws: packages, and their builds for browsers by their place beside the package's entry. */
+const LIBRARIES = [
+  ['d3', 'd3.min.js'],
+  ['@observablehq/plot', '../dist/plot.umd.min.js'],
+] as const
+
 /**
  * The HTML of a report, and of its change against an earlier one. It needs no network when it is opened.
  * @throws RangeError if the library that draws is not installed, which a harness in an installed package may lack
@@ -33,13 +39,20 @@ export function pageOf(report: Report, earlier: Report | undefined): string {
 </header>
 <main id="charts"></main>
 <noscript>The charts are drawn by a script in this page.</noscript>
-<script>${libraryFile('d3', 'd3.min.js')}</script>
-<script>${libraryFile('@observablehq/plot', '../dist/plot.umd.min.js')}</script>
+${LIBRARIES.map(([library, file]) => `<script>${libraryFile(library, file)}</script>`).join('\n')}
 <script id="data" type="application/json">${scriptSafe(JSON.stringify(data))}</script>
 <script type="module">${drawing()}</script>
 </body>
 </html>
 `
+}
+
+/**
+ * Finds out whether a page can be made, before minutes of measuring.
+ * @throws RangeError as `pageOf` does
+ */
+export function checkLibraries(): void {
+  for (const [library, file] of LIBRARIES) libraryFile(library, file)
 }
 
 /** The browser's build of a library, by its place beside the library's entry. */
