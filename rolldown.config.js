@@ -1,18 +1,27 @@
-// The package as it is shipped, made from what `tsc` has compiled: few files instead of two hundred, because a program that
+// The package as it is shipped, made from what `tsc` has compiled: few files instead of three hundred, because a program that
 // imports kerndex waits for every one of them. Threads start soonest from one CommonJS file each.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
-const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
 const common = {
   platform: 'node',
-  external: [/^node:/, ...Object.keys(dependencies).map((name) => new RegExp(`^${name}(/|$)`))],
+  external: [
+    /^node:/,
+    ...Object.keys({ ...dependencies, ...peerDependencies }).map((name) => new RegExp(`^${name}(/|$)`)),
+  ],
   transform: { define: { KERNDEX_BUNDLED: 'true' } },
 }
-// Names and lines stay readable in stack traces; only comments and blanks go.
+// Names stay readable in stack traces; only comments and blanks go.
 const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 
-const worker = (name) => ({
+const entries = { index: 'dist/src/index.js', cli: 'dist/src/cli/main.js' }
+for (const name of ['run', 'lib/baseline-worker', 'page/charts']) entries[`bench/${name}`] = `dist/bench/${name}.js`
+for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith('.js'))) {
+  entries[`bench/cold/${name.slice(0, -3)}`] = `dist/bench/cold/${name}`
+}
+
+const thread = (name) => ({
   ...common,
   input: { [name]: `dist/workers/${name}.js` },
   output: {
@@ -28,8 +37,8 @@ const worker = (name) => ({
 export default [
   {
     ...common,
-    input: { index: 'dist/src/index.js', cli: 'dist/src/cli/main.js' },
+    input: entries,
     output: { dir: 'dist/lib', format: 'esm', chunkFileNames: 'chunk-[hash].js', minify, cleanDir: true },
   },
-  ...['loader', 'query', 'events', 'reader'].map(worker),
+  ...['loader', 'query', 'events', 'reader'].map(thread),
 ]

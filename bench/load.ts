@@ -1,79 +1,120 @@
 // Start-up: a cold process that loads a kernel, against a plain read of the same files in the same process.
 
 import type { ColdLoad, ColdLoadResult } from './cold/load.ts'
-import { BASELINES } from './lib/baselines.ts'
+import { BASELINES, ONE_WORKER } from './lib/baselines.ts'
 import { runCold } from './lib/cold.ts'
+import { kerndexWith, type Threads } from './lib/contestants.ts'
 import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
-import { median, summarize } from './lib/stats.ts'
+import { compare, median, summarize } from './lib/stats.ts'
 
-/** A way to load, and what its cold processes gave. */
+/** A way to load, and what its cold processes gave, one a round. */
 interface Contender {
   readonly by: string
   readonly types: boolean
+  /** kerndex with so many threads, or a baseline's name. */
   readonly how: ColdLoad['by']
   readonly results: ColdLoadResult[]
 }
 
-/** kerndex inline and with pools of these sizes. */
-const THREADS = [0, 1, 2]
+/** Which ways take part. */
+export interface LoadContest {
+  readonly threads: readonly Threads[]
+  readonly baselines: readonly string[]
+}
+
+/** kerndex as it comes and with these threads, and every baseline. */
+export function everybody(threads: readonly number[]): LoadContest {
+  return { threads: ['default', ...threads], baselines: [...Object.keys(BASELINES), ONE_WORKER] }
+}
+
 /** Symbols that may come or go on a running kernel between two loads. */
 const DRIFT = 100
+
+/** What kerndex inline and its pools are compared by, besides the plain read. */
+const INLINE = kerndexWith(0)
 
 /**
  * Measures an input with `processes` cold processes for each way to load it. The ways take turns, and the plain read comes
  * before the load in one process and after it in the next, so that neither always has the warmer machine.
  */
-export async function benchLoad(input: Input, processes: number): Promise<Row[]> {
+export async function benchLoad(input: Input, processes: number, contest: LoadContest): Promise<Row[]> {
   const contenders: Contender[] = [
     ...(input.btf.length > 0 ? [false, true] : [false]).flatMap((types) =>
-      THREADS.map((how) => ({ by: nameOf(how), types, how, results: [] })),
+      contest.threads.map((how) => ({ by: kerndexWith(how), types, how, results: [] })),
     ),
-    ...Object.keys(BASELINES).map((name) => ({ by: name, types: false, how: name, results: [] })),
+    ...contest.baselines.map((name) => ({ by: name, types: false, how: name, results: [] })),
   ]
   for (let round = 0; round < processes; round++) {
-    for (const { how, types, results } of contenders) {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const { how, types, results } = contenders[(turn + round) % contenders.length]!
       const { from, kallsyms } = input
-      const files = typeof how === 'number' ? filesOf(input, types) : [kallsyms]
+      const files = isKerndex(how) ? filesOf(input, types) : [kallsyms]
       const task: ColdLoad = { from, kallsyms, files, readFirst: round % 2 === 0, types, by: how }
       results.push(await runCold<ColdLoad, ColdLoadResult>('load', task))
     }
   }
   return [
-    ...contenders.map((contender) => rowOf(input, contender)),
+    ...contenders.map((contender) => loadRow(input, contender)),
+    ...againstInline(input, contenders),
     ...readRows(input, contenders),
     importRow(input, contenders),
   ]
 }
 
-function nameOf(threads: number): string {
-  return threads === 0 ? 'kerndex inline' : `kerndex, pool of ${threads}`
+function isKerndex(how: ColdLoad['by']): boolean {
+  return typeof how === 'number' || how === 'default'
 }
 
-function rowOf(input: Input, { by, types, results }: Contender): Row {
+function workOf(types: boolean): string {
+  return types ? 'load symbols and types, cold' : 'load symbols, cold'
+}
+
+function loadRow(input: Input, { by, types, results }: Contender): Row {
   for (const { symbols } of results) {
-    if (Math.abs(symbols - input.symbols) > DRIFT) {
+    if (Math.abs(symbols - input.symbols) > (input.from === undefined ? DRIFT : 0)) {
       throw new Error(`${by} found ${symbols} symbols in ${input.name}, not ${input.symbols}`)
     }
   }
+  const reads = results.map(({ readMs }) => readMs)
+  const loads = results.map(({ loadMs }) => loadMs)
   return {
     suite: 'load',
     input: input.name,
-    what: types ? 'load symbols and types, cold' : 'load symbols, cold',
+    what: workOf(types),
     by,
     unit: 'ms',
-    ...summarize(results.map(({ loadMs }) => loadMs)),
-    ratio: median(results.map(({ loadMs, readMs }) => loadMs / readMs)),
-    yardstick: 'plain read',
+    ...summarize(loads),
+    ...compare('plain read', loads, reads),
     note: `${median(results.map(({ cpuMs }) => cpuMs)).toFixed(0)} ms of processor time`,
   }
+}
+
+/** What a pool gains or costs: each pool's loads against the inline loads of the same rounds. */
+function againstInline(input: Input, contenders: readonly Contender[]): Row[] {
+  return contenders.flatMap(({ by, types, how, results }) => {
+    const inline = contenders.find((other) => other.types === types && other.how === 0)
+    if (inline === undefined || !isKerndex(how) || how === 0) return []
+    const times = (list: readonly ColdLoadResult[]) => list.map(({ loadMs }) => loadMs)
+    return [
+      {
+        suite: 'load',
+        input: input.name,
+        what: `${workOf(types)}, against inline`,
+        by,
+        unit: 'ms',
+        ...summarize(times(results)),
+        ...compare(INLINE, times(results), times(inline.results)),
+      },
+    ]
+  })
 }
 
 /** The yardsticks themselves. */
 function readRows(input: Input, contenders: readonly Contender[]): Row[] {
   return [false, true].flatMap((types) => {
     const reads = contenders
-      .filter((contender) => contender.types === types && typeof contender.how === 'number')
+      .filter((contender) => contender.types === types && isKerndex(contender.how))
       .flatMap(({ results }) => results.map(({ readMs }) => readMs))
     if (reads.length === 0) return []
     const what = types ? 'read the files of symbols and types' : 'read the files of symbols'
@@ -83,7 +124,7 @@ function readRows(input: Input, contenders: readonly Contender[]): Row[] {
 
 function importRow(input: Input, contenders: readonly Contender[]): Row {
   const times = contenders.flatMap(({ how, results }) =>
-    typeof how === 'number' ? results.map(({ importMs }) => importMs) : [],
+    isKerndex(how) ? results.map(({ importMs }) => importMs) : [],
   )
   return { suite: 'load', input: input.name, what: 'import', by: 'kerndex', unit: 'ms', ...summarize(times) }
 }

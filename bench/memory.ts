@@ -2,31 +2,30 @@
 
 import type { MemoryResult, MemoryTask } from './cold/memory.ts'
 import { runCold } from './lib/cold.ts'
+import { kerndexWith } from './lib/contestants.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
-import { median, summarize } from './lib/stats.ts'
+import { compare, summarize } from './lib/stats.ts'
 
 const MEGABYTE = 1e6
 
 /** Measures the loads of an input, without types, in `processes` cold processes each. */
-export async function benchMemory(input: Input, processes: number): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const threads of [0, 2]) {
-    const results: MemoryResult[] = []
-    for (let i = 0; i < processes; i++) {
+export async function benchMemory(input: Input, processes: number, pools: readonly number[]): Promise<Row[]> {
+  const contenders = pools.map((threads) => ({ threads, results: [] as MemoryResult[] }))
+  for (let round = 0; round < processes; round++) {
+    for (const { threads, results } of contenders) {
       const task: MemoryTask = { from: input.from, threads, types: false }
       results.push(await runCold<MemoryTask, MemoryResult>('memory', task, ['--expose-gc']))
     }
-    rows.push(...rowsOf(input, threads, results))
   }
-  return rows
+  return contenders.flatMap(({ threads, results }) => rowsOf(input, threads, pools, results))
 }
 
-function rowsOf(input: Input, threads: number, results: readonly MemoryResult[]): Row[] {
-  const by = threads === 0 ? 'kerndex inline' : `kerndex, pool of ${threads}`
+function rowsOf(input: Input, threads: number, pools: readonly number[], results: readonly MemoryResult[]): Row[] {
+  const by = kerndexWith(threads)
   const common = { suite: 'memory', input: input.name, by }
   const size: Row[] =
-    threads > 0
+    threads !== pools[0]
       ? []
       : [
           {
@@ -47,8 +46,11 @@ function rowsOf(input: Input, threads: number, results: readonly MemoryResult[])
     what,
     unit: 'MB',
     ...summarize(results.map((result) => bytes(result) / MEGABYTE)),
-    yardstick: 'the finished table',
-    ratio: median(results.map((result) => bytes(result) / result.tableBytes)),
+    ...compare(
+      'the finished table',
+      results.map(bytes),
+      results.map(({ tableBytes }) => tableBytes),
+    ),
   })
   return [
     ...size,

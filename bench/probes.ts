@@ -4,7 +4,7 @@ import type { ProbesResult, ProbesTask } from './cold/probes.ts'
 import { runCold } from './lib/cold.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
-import { median, summarize } from './lib/stats.ts'
+import { compare, summarize } from './lib/stats.ts'
 
 /** All of vmlinux by its types, and a glob over every function of the kernel and its modules. */
 const SPECS = ['fentry:vmlinux:*', 'kprobe:nf_*']
@@ -25,8 +25,11 @@ export async function benchProbes(input: Input, processes: number): Promise<Row[
       unit: 'ms',
       ...summarize(results.map(msOf)),
       ...(by.startsWith('kerndex') && {
-        yardstick: 'names only',
-        ratio: median(results.map((result) => msOf(result) / result.plainMs)),
+        ...compare(
+          'names only',
+          results.map(msOf),
+          results.map(({ plainMs }) => plainMs),
+        ),
         note: `${results[0]?.found ?? 0} functions judged`,
       }),
     })

@@ -2,10 +2,9 @@
 
 import type { RefreshResult, RefreshTask } from './cold/refresh.ts'
 import { runCold } from './lib/cold.ts'
-import { yardstickOf } from './lib/contest.ts'
+import { rowsOf } from './lib/contest.ts'
 import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
-import { median, summarize } from './lib/stats.ts'
 
 /** Measures an input's refreshes in one process, `rounds` times by turns with the plain read. */
 export async function benchRefresh(input: Input, rounds: number): Promise<Row[]> {
@@ -16,20 +15,6 @@ export async function benchRefresh(input: Input, rounds: number): Promise<Row[]>
     rounds,
   })
   if (changes > 0 && input.from !== undefined) throw new Error(`${input.name} changed while it was measured`)
-  return turns.map((turn) => {
-    const standard = yardstickOf(turn, turns)
-    return {
-      suite: 'refresh',
-      input: input.name,
-      what: turn.what,
-      by: turn.by,
-      unit: 'ms',
-      ...summarize(turn.times),
-      ...(standard !== undefined && {
-        yardstick: 'plain read',
-        ratio: median(turn.times.map((ms, round) => ms / standard.times[round]!)),
-      }),
-      ...(changes > 0 && { note: `${changes} changes were found` }),
-    }
-  })
+  const rows = rowsOf('refresh', input.name, turns, 'ms')
+  return changes === 0 ? rows : rows.map((row) => ({ ...row, note: `${changes} changes were found` }))
 }

@@ -1,98 +1,159 @@
-// The command behind `npm run bench`: chooses suites and inputs, prints a table as each is done, writes JSON if asked.
+// The command behind `npm run bench`: chooses suites and inputs, measures, and hands the rows to every output asked for.
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { packageUrl } from '../src/core/place.ts'
+import { benchBulk } from './bulk.ts'
 import { benchEvents } from './events.ts'
+import { checkBars, formatVerdicts, isFailure, readBars } from './lib/bars.ts'
 import { type Input, withInputs } from './lib/inputs.ts'
-import { formatRows, machine, type Report, type Row } from './lib/report.ts'
-import { benchLoad } from './load.ts'
-import { benchLookup } from './lookup.ts'
+import { loadWarning, spreadWarnings } from './lib/noise.ts'
+import { HELP, type Options, readOptions } from './lib/options.ts'
+import { checkLibraries, pageOf } from './lib/page.ts'
+import { type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
+import { formatMarkdown, formatRows } from './lib/table.ts'
+import { toolVersions } from './lib/tools.ts'
+import { benchLoad, everybody } from './load.ts'
+import { benchLookups } from './lookups.ts'
 import { benchMemory } from './memory.ts'
+import { benchNames } from './names.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
+import { benchScale, SCALE } from './scale.ts'
 import { benchSnapshot } from './snapshot.ts'
+import { benchTools } from './tools.ts'
+import { benchTypes } from './types.ts'
 
-/** The package's folder; this file runs compiled, in dist/bench. */
-const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
+const options = optionsOrEnd()
+const { processes, rounds, seed, threads, questions } = options
+const ask = { rounds, seed, questions }
+const leftOut: LeftOut[] = []
 
-const HELP = `Usage: npm run bench -- [options] [suite …]
-
-Measures kerndex on this machine. Suites: events, load, lookup, memory, probes, refresh, snapshot
-(default: all).
-
-  --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':')
-  --input NAMES     only these inputs, by the names of their directories; 'live' is the running kernel
-  --processes N     cold processes for each figure of start-up and memory (default 15)
-  --rounds N        rounds for each figure of lookups and refreshes (default 15)
-  --seed N          seed of the random addresses and names (default 1)
-  --json FILE       write the rows, the machine and the versions as JSON
-`
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    data: { type: 'string', multiple: true },
-    input: { type: 'string', multiple: true },
-    processes: { type: 'string', default: '15' },
-    rounds: { type: 'string', default: '15' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'string' },
-    help: { type: 'boolean' },
-  },
-})
-
-const count = (option: 'processes' | 'rounds' | 'seed'): number => {
-  const value = Number(values[option])
-  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${option} must be a whole number from 1 on`)
-  return value
+function optionsOrEnd(): Options {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n(--help shows what is possible)\n`)
+    process.exit(2)
+  }
 }
-const processes = count('processes')
-const rounds = count('rounds')
-const seed = count('seed')
 
+/** The suites that measure each input. Another one is another line here. */
 const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
-  events: (input) => benchEvents(input, processes, seed),
-  load: (input) => benchLoad(input, processes),
-  lookup: (input) => benchLookup(input, rounds, seed),
-  memory: (input) => benchMemory(input, processes),
+  load: (input) => benchLoad(input, processes, everybody(threads)),
+  lookups: (input) => benchLookups(input, ask),
+  names: (input) => benchNames(input, ask, threads),
+  bulk: (input) => benchBulk(input, ask, threads),
+  types: (input) => benchTypes(input, processes, rounds, seed, threads),
+  memory: (input) => benchMemory(input, processes, threads),
   probes: (input) => benchProbes(input, processes),
   refresh: (input) => benchRefresh(input, rounds),
   snapshot: (input) => benchSnapshot(input, processes),
+  events: (input) => benchEvents(input, processes, seed),
+  tools: async (input) => benchTools(input, processes, (one) => leaveOut(one)),
+}
+
+function leaveOut(one: LeftOut): void {
+  leftOut.push(one)
+  process.stderr.write(`left out: ${[one.suite, one.input, one.what].filter(Boolean).join(': ')}: ${one.why}\n`)
+}
+
+function warn(text: string): void {
+  process.stderr.write(`warning: ${text}\n`)
+}
+
+/** Rows as they come: a table, or with `--rows` a JSON object a line. */
+function show(rows: readonly Row[]): void {
+  if (options.markdown || rows.length === 0) return
+  process.stdout.write(options.rows ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : `${formatRows(rows)}\n`)
+}
+
+/** Runs what was asked for. */
+async function measure(): Promise<Report> {
+  const suites = options.suites.length > 0 ? options.suites : Object.keys(SUITES)
+  const unknown = suites.find((suite) => suite !== SCALE && !(suite in SUITES))
+  if (unknown !== undefined) {
+    throw new RangeError(`no suite is called ${unknown}; there are ${[...Object.keys(SUITES), SCALE].join(', ')}`)
+  }
+  const date = new Date().toISOString()
+  const host = machine()
+  const busy = loadWarning(host)
+  if (busy !== undefined) warn(busy)
+  const rows: Row[] = []
+  const measured: Input[] = []
+  const add = (some: readonly Row[]) => {
+    show(some)
+    rows.push(...some)
+  }
+  if (suites.some((suite) => suite !== SCALE)) {
+    const skip = (input: string, why: string) => leaveOut({ suite: '', input, what: '', why })
+    // An installed package has no captures.
+    const shipped = [fileURLToPath(packageUrl('fixtures'))].filter((folder) => existsSync(folder))
+    const captures = options.data.length > 0 ? options.data : shipped
+    await withInputs(captures, options.inputs, skip, async (inputs) => {
+      measured.push(...inputs)
+      for (const suite of suites) {
+        for (const input of inputs) {
+          try {
+            add((await SUITES[suite]?.(input)) ?? [])
+          } catch (error) {
+            // What was measured before is not lost, and the run does not end as if all were well.
+            leaveOut({
+              suite,
+              input: input.name,
+              what: '',
+              why: error instanceof Error ? error.message : String(error),
+            })
+            process.exitCode = 3
+          }
+        }
+      }
+    })
+  }
+  // It takes long, and runs only when it is named.
+  if (suites.includes(SCALE)) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
+  if (rows.length === 0) throw new Error('nothing was measured')
+  const spread = spreadWarnings(rows)
+  for (const text of spread) warn(text)
+  const { version } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')) as { version: string } // This package's own.
+  return {
+    schema: SCHEMA,
+    date,
+    kerndex: version,
+    machine: host,
+    tools: toolVersions(),
+    settings: { suites, inputs: options.inputs, processes, rounds, seed, threads, questions },
+    inputs: measured.map(({ name, symbols, btf }) => ({ name, symbols, typeFiles: btf.length })),
+    rows,
+    leftOut,
+    warnings: [...(busy === undefined ? [] : [busy]), ...spread],
+  }
 }
 
 async function main(): Promise<void> {
-  if (values.help === true) {
-    process.stdout.write(HELP)
-    return
+  // Read first: a mistake in one of them should not show after minutes of measuring.
+  const bars = options.check.flatMap((file) => readBars(readFileSync(file, 'utf8'), file))
+  const reportIn = (file: string) => readReport(readFileSync(file, 'utf8'), file)
+  if (options.html !== undefined) checkLibraries()
+  const earlier = options.against === undefined ? undefined : reportIn(options.against)
+  const report = options.read === undefined ? await measure() : reportIn(options.read)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
+  if (options.html !== undefined) writeFileSync(options.html, pageOf(report, earlier))
+  if (options.markdown) process.stdout.write(formatMarkdown(report))
+  if (bars.length > 0) {
+    const verdicts = checkBars(report, bars)
+    process.stderr.write(formatVerdicts(verdicts))
+    if (verdicts.some(isFailure)) process.exitCode = 1
   }
-  const suites = positionals.length > 0 ? positionals : Object.keys(SUITES)
-  const unknown = suites.find((suite) => !(suite in SUITES))
-  if (unknown !== undefined) throw new RangeError(`no suite is called ${unknown}\n\n${HELP}`)
-  const named = values.data ?? process.env.KERNDEX_DATA?.split(':') ?? []
-  const rows: Row[] = []
-  const host = machine()
-  const date = new Date().toISOString()
-  const skip = (name: string, why: string) => process.stderr.write(`left out: ${name}: ${why}\n`)
-  await withInputs(
-    named.length > 0 ? named : [join(PACKAGE, 'fixtures')],
-    (values.input ?? []).flatMap((names) => names.split(',')),
-    skip,
-    async (inputs) => {
-      for (const suite of suites) {
-        for (const input of inputs) {
-          const measured = (await SUITES[suite]?.(input)) ?? []
-          process.stdout.write(`${formatRows(measured)}\n`)
-          rows.push(...measured)
-        }
-      }
-    },
-  )
-  if (values.json === undefined) return
-  const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string } // This package's own.
-  const report: Report = { schema: 1, date, kerndex: version, machine: host, seed, rows }
-  writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
 }
 
-await main()
+if (options.help) {
+  process.stdout.write(HELP)
+} else {
+  try {
+    await main()
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = error instanceof RangeError ? 2 : 3
+  }
+}

@@ -1,6 +1,7 @@
 // A cold process that reads a kernel's files plainly, loads them once, and tells how long each took.
 
 import { answer, coldTask } from '../lib/cold.ts'
+import { type Threads, threadsOption } from '../lib/contestants.ts'
 import { plainRead } from '../lib/plain-read.ts'
 
 export interface ColdLoad {
@@ -11,8 +12,8 @@ export interface ColdLoad {
   /** Whether the plain read comes before the load or after it. */
   readonly readFirst: boolean
   readonly types: boolean
-  /** kerndex with so many threads, or a baseline's name. */
-  readonly by: number | string
+  /** kerndex with so many threads or as many as it takes by itself (`default`), or a baseline's name. */
+  readonly by: Threads | string
 }
 
 export interface ColdLoadResult {
@@ -42,19 +43,26 @@ function timedRead(): number {
   return performance.now() - start
 }
 
-async function kerndex(threads: number): Promise<Omit<ColdLoadResult, 'readMs'>> {
+async function kerndex(threads: Threads): Promise<Omit<ColdLoadResult, 'readMs'>> {
   const start = performance.now()
   const { openKernel } = await import('../../src/index.ts')
   const importMs = performance.now() - start
-  const { result, ...times } = await timed(() => openKernel({ from: task.from, threads, types: task.types }))
+  const { result, ...times } = await timed(() =>
+    openKernel({ from: task.from, types: task.types, ...threadsOption(threads) }),
+  )
   await result.close()
   return { importMs, ...times, symbols: result.symbols.size }
 }
 
 async function baseline(name: string): Promise<Omit<ColdLoadResult, 'readMs'>> {
   const start = performance.now()
-  const { BASELINES } = await import('../lib/baselines.ts')
+  const { BASELINES, MessageWorker, ONE_WORKER } = await import('../lib/baselines.ts')
   const importMs = performance.now() - start
+  if (name === ONE_WORKER) {
+    const { result, ...times } = await timed(() => MessageWorker.start(task.kallsyms))
+    await result.worker.close()
+    return { importMs, ...times, symbols: result.symbols }
+  }
   const load = BASELINES[name]
   if (load === undefined) throw new RangeError(`no baseline is called ${name}`)
   const { result, ...times } = await timed(() => load(task.kallsyms))
@@ -62,5 +70,5 @@ async function baseline(name: string): Promise<Omit<ColdLoadResult, 'readMs'>> {
 }
 
 const before = task.readFirst ? timedRead() : undefined
-const load = typeof task.by === 'number' ? await kerndex(task.by) : await baseline(task.by)
+const load = typeof task.by === 'number' || task.by === 'default' ? await kerndex(task.by) : await baseline(task.by)
 answer<ColdLoadResult>({ ...load, readMs: before ?? timedRead() })

@@ -19,7 +19,7 @@ export interface RefreshResult {
   readonly changes: number
 }
 
-const YARDSTICK = 'plain read loop'
+const YARDSTICK = 'plain read'
 
 const task = coldTask<RefreshTask>()
 const { from, types } = task

@@ -1,9 +1,12 @@
-// What a reader of the documentation would write: every symbol by name in a Map and by address in a sorted array. Each loader
-// does the same named work as kerndex without types: all fields of all lines, findable by name and by containing address.
+// What a reader of the documentation would write: every symbol by name in a Map and by address in a sorted array, on this
+// thread or in one worker that is sent messages. Each loader does the same named work as kerndex without types: all fields of
+// all lines, findable by name and by containing address.
 
 import { createReadStream, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { Worker } from 'node:worker_threads'
 import split2 from 'split2'
+import { benchUrl } from '../../src/core/place.ts'
 
 export interface PlainSymbol {
   readonly name: string
@@ -19,6 +22,9 @@ export interface PlainTable {
   readonly starts: BigUint64Array
 }
 
+/** The fastest of the loaders. */
+export const SPLIT = "split('\\n') + Map"
+
 /** The loaders by the name their rows carry. */
 export const BASELINES: Readonly<Record<string, (path: string) => Promise<PlainTable>>> = {
   'readline + Map': async (path) => {
@@ -31,11 +37,62 @@ export const BASELINES: Readonly<Record<string, (path: string) => Promise<PlainT
     for await (const line of createReadStream(path).pipe(split2())) addLine(symbols, line)
     return tableOf(symbols)
   },
-  "split('\\n') + Map": async (path) => {
+  [SPLIT]: async (path) => {
     const symbols: PlainSymbol[] = []
     for (const line of readFileSync(path, 'latin1').split('\n')) addLine(symbols, line)
     return tableOf(symbols)
   },
+}
+
+/** The name of the worker below in the column `by`. */
+export const ONE_WORKER = 'one worker with messages'
+
+/** One worker that holds the table of a file, asked by messages; answers come in the order of the questions. */
+export class MessageWorker {
+  readonly #worker: Worker
+  readonly #waiting: { resolve(answer: WorkerAnswer): void; reject(error: unknown): void }[] = []
+
+  private constructor(path: string) {
+    this.#worker = new Worker(benchUrl('lib/baseline-worker'), { workerData: path })
+    this.#worker.on('message', (answer: WorkerAnswer) => this.#waiting.shift()?.resolve(answer))
+    this.#worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.splice(0)) reject(error)
+    })
+  }
+
+  /** Starts the worker and waits until it has loaded the file; gives the symbols it found. */
+  static async start(path: string): Promise<{ worker: MessageWorker; symbols: number }> {
+    const worker = new MessageWorker(path)
+    const ready = await worker.#next()
+    return { worker, symbols: ready.counts?.[0] ?? 0 }
+  }
+
+  /** The symbols that contain addresses: places in the sorted table and offsets. The addresses are copied, as messages are. */
+  find(addresses: BigUint64Array): Promise<WorkerAnswer> {
+    this.#worker.postMessage(addresses)
+    return this.#next()
+  }
+
+  /** How many symbols names have. */
+  named(names: readonly string[]): Promise<WorkerAnswer> {
+    this.#worker.postMessage(names)
+    return this.#next()
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #next(): Promise<WorkerAnswer> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+}
+
+/** What the worker answers: `ids` and `offsets` to addresses, `counts` to names and, once, of its symbols. */
+export interface WorkerAnswer {
+  readonly ids?: Uint32Array
+  readonly offsets?: Uint32Array
+  readonly counts?: Uint32Array
 }
 
 function addLine(symbols: PlainSymbol[], line: string): void {

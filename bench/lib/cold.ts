@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { benchUrl } from '../../src/core/place.ts'
 
 const run = promisify(execFile)
 
@@ -18,7 +19,7 @@ export async function runCold<Task, Result>(
   task: Task,
   nodeFlags: readonly string[] = [],
 ): Promise<Result> {
-  const entry = fileURLToPath(new URL(`../cold/${name}.js`, import.meta.url))
+  const entry = fileURLToPath(benchUrl(`cold/${name}`))
   // In a file, because the names of a few thousand files are more than an argument may hold.
   const folder = mkdtempSync(join(tmpdir(), 'kerndex-cold-'))
   const path = join(folder, 'task.json')

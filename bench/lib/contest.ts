@@ -1,6 +1,8 @@
 // Lets several ways to do the same work take turns inside one process, each turn timed by tinybench.
 
 import { Bench } from 'tinybench'
+import type { Row } from './report.ts'
+import { compare, summarize } from './stats.ts'
 
 /** One way to do some work. */
 export interface Contender {
@@ -13,6 +15,7 @@ export interface Contender {
   before?(): void
   /** The `by` of the contender, of the same `what`, that this one is compared with. */
   readonly yardstick?: string
+  readonly note?: string
 }
 
 /** A contender's times. */
@@ -21,6 +24,7 @@ export interface Turns {
   readonly by: string
   readonly count: number
   readonly yardstick: string | undefined
+  readonly note: string | undefined
   /** Milliseconds a run, one figure a round. */
   readonly times: readonly number[]
 }
@@ -28,32 +32,58 @@ export interface Turns {
 /** Timed runs a turn consists of; their median counts. */
 const RUNS_A_TURN = 3
 
-/** Runs every contender once a round. A round before the first is not counted: it gets the code compiled. */
+/**
+ * Runs every contender once a round, another one first each time. A round before the first is not counted: it gets the code
+ * compiled.
+ */
 export async function contest(contenders: readonly Contender[], rounds: number): Promise<Turns[]> {
   const times: number[][] = contenders.map(() => [])
   for (let round = -1; round < rounds; round++) {
     const bench = new Bench({ iterations: RUNS_A_TURN, time: 0, warmup: false, throws: true })
-    contenders.forEach(({ run, before }, index) => {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const index = (turn + Math.max(0, round)) % contenders.length
+      const { run, before } = contenders[index]!
       // Every run is awaited: for the runs of milliseconds measured here a turn of the queue is nothing.
       bench.add(String(index), run, { async: true, ...(before !== undefined && { beforeEach: () => before() }) })
-    })
+    }
     await bench.run()
     if (round < 0) continue
-    bench.tasks.forEach(({ result }, index) => {
+    for (const { name, result } of bench.tasks) {
       if (result.state !== 'completed') throw new Error(`a measurement ended as ${result.state}`)
-      times[index]?.push(result.latency.p50)
-    })
+      times[Number(name)]?.push(result.latency.p50)
+    }
   }
-  return contenders.map(({ what, by, count, yardstick }, index) => ({
+  return contenders.map(({ what, by, count, yardstick, note }, index) => ({
     what,
     by,
     count,
     yardstick,
+    note,
     times: times[index] ?? [],
   }))
 }
 
-/** The yardstick of a contender: the one of the same work that it is to be compared with. */
-export function yardstickOf(one: Turns, all: readonly Turns[]): Turns | undefined {
-  return all.find(({ what, by }) => what === one.what && by === one.yardstick)
+/**
+ * The rows of a contest: rates of what was counted, in millions a second, or the milliseconds or nanoseconds of one.
+ * @throws Error if a contender names a yardstick that took no part
+ */
+export function rowsOf(suite: string, input: string, turns: readonly Turns[], unit: 'M/s' | 'ms' | 'ns'): Row[] {
+  const figuresOf = ({ count, times }: Turns) =>
+    times.map((ms) => (unit === 'M/s' ? count / ms / 1000 : unit === 'ns' ? (ms * 1e6) / count : ms))
+  return turns.map((one) => {
+    const standard = turns.find(({ what, by }) => what === one.what && by === one.yardstick)
+    if (one.yardstick !== undefined && standard === undefined) {
+      throw new Error(`${one.by} is compared with ${one.yardstick}, which did not do ${one.what}`)
+    }
+    return {
+      suite,
+      input,
+      what: one.what,
+      by: one.by,
+      unit,
+      ...summarize(figuresOf(one)),
+      ...(standard !== undefined && compare(standard.by, figuresOf(one), figuresOf(standard))),
+      ...(one.note !== undefined && { note: one.note }),
+    }
+  })
 }

@@ -24,6 +24,11 @@ export function filesOf(input: Input, types: boolean): string[] {
   return [input.kallsyms, ...(types ? input.btf : []), ...input.facts]
 }
 
+/** The file with vmlinux's types, if the input has one. */
+export function vmlinuxOf({ btf }: Input): string | undefined {
+  return btf.find((file) => basename(file) === 'vmlinux')
+}
+
 const FACTS = ['modules', 'notes', 'version', 'boot_id']
 const LIVE_FACTS = ['/proc/modules', '/sys/kernel/notes', '/proc/sys/kernel/random/boot_id']
 

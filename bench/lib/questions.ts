@@ -1,6 +1,7 @@
 // Seeded questions for a symbol table, whose answers are known or checked before anything is timed.
 
 import { NO_SYMBOL, type SymbolTable } from '../../src/index.ts'
+import { type PlainTable, plainFind } from './baselines.ts'
 import type { Random } from './random.ts'
 
 /** Answers compared one by one before timing. */
@@ -48,6 +49,25 @@ export function checkAddresses(table: SymbolTable, addresses: BigUint64Array): v
     const right = match === undefined ? ids[i] === NO_SYMBOL : match.symbol.id === ids[i] && match.offset === offsets[i]
     if (!right) throw new Error(`findMany and at disagree about ${address.toString(16)}`)
   })
+}
+
+/** Addresses, of a million, about which a plain search may be wrong: it knows no bounds and no overlaps. */
+const PLAIN_ERRORS = 50_000
+
+/**
+ * Compares the plain search with kerndex about addresses, and says in words how many it answers otherwise.
+ * @throws Error if those are more than its ignorance of overlapping and ended symbols explains
+ */
+export function checkPlain(table: SymbolTable, plain: PlainTable, addresses: BigUint64Array): string {
+  const { ids } = table.findMany(addresses)
+  let others = 0
+  addresses.forEach((address, i) => {
+    if (plain.starts[plainFind(plain.starts, address)] !== table.addressOf(ids[i]!)) others++
+  })
+  if (others * 1_000_000 > PLAIN_ERRORS * addresses.length) {
+    throw new Error(`the plain search answers ${others} of ${addresses.length} addresses otherwise`)
+  }
+  return others === 0 ? 'same answers' : `other answers for ${others} of ${addresses.length}: no bounds, no overlaps`
 }
 
 /** Names as bytes, one behind the other, from which fresh strings can be made. */

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { packageUrl } from '../core/place.ts'
 import { addAddressCommand } from './address.ts'
+import { addBenchCommand } from './bench.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCacheCommand } from './cache.ts'
 import { addCaptureCommand } from './capture.ts'
@@ -22,7 +23,7 @@ import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
 
 /** The package's own description. */
-const manifest: { version: string } = JSON.parse(readFileSync(packageUrl(), 'utf8'))
+const manifest: { version: string } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8'))
 
 const program = new Command('kerndex')
   .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
@@ -54,6 +55,7 @@ addEventsCommand(program)
 addCaptureCommand(program)
 addSnapshotCommand(program)
 addCacheCommand(program)
+addBenchCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

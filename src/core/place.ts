@@ -1,4 +1,4 @@
-// Where the package's other files are, from wherever this one runs: TypeScript, compiled, or bundled into the shipped package.
+// Where the package's other files are, from wherever this one runs: TypeScript, compiled by tsc, or bundled for the package.
 
 /** Set by the bundler. */
 declare const KERNDEX_BUNDLED: true | undefined
@@ -6,13 +6,28 @@ declare const KERNDEX_BUNDLED: true | undefined
 const bundled = typeof KERNDEX_BUNDLED !== 'undefined'
 const here = import.meta.url
 
-/** The entry point of a kind of thread; threads always run compiled files. */
-export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
-  if (bundled) return new URL(`./${name}.cjs`, here)
-  return new URL(here.endsWith('.ts') ? `../../dist/workers/${name}.js` : `../../workers/${name}.js`, here)
+/** A file that tsc has compiled, by its path without ending, or the same in the package, where it may have another name. */
+function compiled(path: string, inPackage: string): URL {
+  if (bundled) return new URL(`./${inPackage}`, here)
+  return new URL(here.endsWith('.ts') ? `../../dist/${path}.js` : `../../${path}.js`, here)
 }
 
-/** The package's `package.json`. */
-export function packageUrl(): URL {
-  return new URL(bundled || here.endsWith('.ts') ? '../../package.json' : '../../../package.json', here)
+/** The entry point of a kind of thread. */
+export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
+  return compiled(`workers/${name}`, `${name}.cjs`)
+}
+
+/** The command. */
+export function commandUrl(): URL {
+  return compiled('src/cli/main', 'cli.js')
+}
+
+/** A file of the harness, such as `run` or `cold/load`. */
+export function benchUrl(path: string): URL {
+  return compiled(`bench/${path}`, `bench/${path}.js`)
+}
+
+/** A file that the package or its folder holds as it is. */
+export function packageUrl(path: string): URL {
+  return new URL(`${bundled || here.endsWith('.ts') ? '../..' : '../../..'}/${path}`, here)
 }

@@ -6,12 +6,11 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BASELINES, plainFind, plainFindMany } from '../../bench/lib/baselines.ts'
-import { contest, yardstickOf } from '../../bench/lib/contest.ts'
+import { contest, rowsOf } from '../../bench/lib/contest.ts'
 import { plainRead } from '../../bench/lib/plain-read.ts'
 import { freshStrings, listNames } from '../../bench/lib/questions.ts'
 import { seededRandom } from '../../bench/lib/random.ts'
-import { formatRows, type Row } from '../../bench/lib/report.ts'
-import { summarize } from '../../bench/lib/stats.ts'
+import { compare, summarize } from '../../bench/lib/stats.ts'
 
 const TEXT = `ffffffff81000000 T _stext
 ffffffff81000000 T _text
@@ -103,30 +102,31 @@ test('a contest gives every contender one time a round, prepares each run, and k
   expect(turns.map(({ times }) => times.length)).toEqual([2, 2, 2])
   expect(prepared).toBe(runs)
   expect(runs).toBe(9)
-  expect(yardstickOf(turns[2]!, turns)).toBe(turns[1])
-  expect(yardstickOf(turns[0]!, turns)).toBeUndefined()
+  const rows = rowsOf('suite', 'input', turns, 'ms')
+  expect(rows.map(({ what, by, yardstick }) => [what, by, yardstick])).toEqual([
+    ['work', 'plain', undefined],
+    ['other work', 'plain', undefined],
+    ['other work', 'clever', 'plain'],
+  ])
 })
 
-test('rows are printed with their figures, spread, ratio and note', () => {
-  const row: Row = {
-    suite: 'load',
-    input: 'live',
-    what: 'load',
-    by: 'kerndex',
-    unit: 'ms',
-    n: 3,
-    median: 1234.5,
-    low: 0.01234,
-    high: 56.78,
-    min: 0.012,
-    max: 60,
-    ratio: 1.234,
-    yardstick: 'plain read',
-    note: 'noted',
-  }
-  expect(formatRows([row]).split('\n').slice(0, 3)).toEqual([
-    'load: live',
-    '  what  by       median   quartiles      best    ratio              note',
-    '  load  kerndex  1235 ms  0.0123 – 56.8  0.0120  1.23 × plain read  noted',
-  ])
+test('rows of a contest are rates, milliseconds or nanoseconds, and ratios of the same round', () => {
+  const turns = [
+    { what: 'w', by: 'plain', count: 1000, yardstick: undefined, note: undefined, times: [1, 4] },
+    { what: 'w', by: 'clever', count: 4000, yardstick: 'plain', note: 'noted', times: [2, 2] },
+  ]
+  const [plain, clever] = rowsOf('s', 'i', turns, 'M/s')
+  expect(plain).toMatchObject({ unit: 'M/s', max: 1, min: 0.25, n: 2 })
+  // 2 M/s in both rounds against 1 and 0.25.
+  expect(clever).toMatchObject({ median: 2, ratio: 5, yardstick: 'plain', note: 'noted' })
+  expect(rowsOf('s', 'i', turns, 'ns')[1]).toMatchObject({ median: 500 })
+  expect(rowsOf('s', 'i', turns, 'ms')[1]).toMatchObject({ median: 2, ratio: 1.25 })
+  expect(() => rowsOf('s', 'i', turns.slice(1), 'ms')).toThrow('compared with plain')
+})
+
+test('a comparison pairs measurements in the order they were made', () => {
+  // Whoever divides the medians gets 1; the pairs say 2.
+  expect(compare('yard', [1, 2, 30], [0.5, 1, 15])).toEqual({ yardstick: 'yard', ratio: 2, ratioLow: 2, ratioHigh: 2 })
+  expect(compare('yard', [1, 2, 3], [3, 2, 1])).toMatchObject({ ratio: 1, ratioHigh: 2 })
+  expect(() => compare('yard', [1], [1, 2])).toThrow(RangeError)
 })

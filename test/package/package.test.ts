@@ -75,9 +75,10 @@ describe('the packed package, installed in an empty project', () => {
   it('holds what is needed and nothing else', async () => {
     const top = (await readdir(installed)).sort()
     expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
-    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['src', 'workers'])
+    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['lib', 'src'])
     const files = await readdir(installed, { recursive: true })
     expect(files.filter((file) => /\.(gz|br|test\.js|tsbuildinfo)$/.test(file))).toEqual([])
+    expect(files.filter((file) => /bench.*\.d\.ts$/.test(file) && !/cli/.test(file))).toEqual([])
   })
 
   it('has types that a strict consumer can use, and code that loads with its worker threads', async () => {
@@ -153,8 +154,22 @@ describe('the packed package, installed in an empty project', () => {
     expect(JSON.parse(stdout)).toMatchObject({ query: 'vfs_read', symbols: [{ name: 'vfs_read', owner: 'vmlinux' }] })
   })
 
+  it('has the harness, which measures, and says what a page needs', async () => {
+    const command = join(installed, manifest.bin.kerndex!)
+    const bench = (...args: string[]) =>
+      run(process.execPath, [command, 'bench', 'probes', '--from', CAPTURE, '--processes', '1', ...args], {
+        cwd: project,
+      })
+    const { stdout } = await bench('--json')
+    expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({ suite: 'probes', input: 'debian-6.1-amd64', n: 1 })
+    await expect(bench('--html', 'run.html')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('npm install @observablehq/plot'),
+    })
+  })
+
   it('gives its inner files to nobody', async () => {
-    const script = `import('kerndex/dist/src/kernel.js').then(() => console.log('open'), (error) => console.log(error.code))`
+    const script = `import('kerndex/dist/lib/reader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
     const { stdout } = await run(process.execPath, ['-e', script], { cwd: project })
     expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })

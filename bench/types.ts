@@ -1,0 +1,89 @@
+// Types: cold processes that read and index them, against a plain read; and lookups and printing once they are there.
+
+import type { ColdTypes, ColdTypesResult } from './cold/types.ts'
+import type { WarmTypes } from './cold/warm-types.ts'
+import { runCold } from './lib/cold.ts'
+import { rowsOf, type Turns } from './lib/contest.ts'
+import { kerndexWith } from './lib/contestants.ts'
+import { type Input, vmlinuxOf } from './lib/inputs.ts'
+import type { Row } from './lib/report.ts'
+import { compare, summarize } from './lib/stats.ts'
+
+interface Contender {
+  readonly what: string
+  readonly by: string
+  readonly task: Omit<ColdTypes, 'readFirst'>
+  readonly results: ColdTypesResult[]
+}
+
+/** Measures an input's types; nothing if it has none. */
+export async function benchTypes(
+  input: Input,
+  processes: number,
+  rounds: number,
+  seed: number,
+  pools: readonly number[],
+): Promise<Row[]> {
+  const vmlinux = vmlinuxOf(input)
+  if (vmlinux === undefined) return []
+  const { from, btf } = input
+  const cold = (what: string, files: readonly string[], threads: number): Contender => ({
+    what,
+    by: kerndexWith(threads),
+    task: { from, files, threads, vmlinuxOnly: files.length === 1 },
+    results: [],
+  })
+  const contenders = [cold('vmlinux ready, one name found, cold', [vmlinux], 0)]
+  if (btf.length > 1) {
+    const what = 'vmlinux and all modules ready, one name found, cold'
+    contenders.push(...pools.map((threads) => cold(what, btf, threads)))
+  }
+  for (let round = 0; round < processes; round++) {
+    for (const { task, results } of contenders) {
+      results.push(await runCold<ColdTypes, ColdTypesResult>('types', { ...task, readFirst: round % 2 === 0 }))
+    }
+  }
+  const rows = contenders.map(({ what, by, results }): Row => {
+    const loads = results.map(({ loadMs }) => loadMs)
+    const reads = results.map(({ readMs }) => readMs)
+    const { absent = 0, files = 0 } = results[0] ?? {}
+    return {
+      suite: 'types',
+      input: input.name,
+      what,
+      by,
+      unit: 'ms',
+      ...summarize(loads),
+      ...compare('plain read', loads, reads),
+      note: `${files} ${files === 1 ? 'file' : 'files'}${absent > 0 ? `, ${absent} of them could not be used` : ''}`,
+    }
+  })
+  const { lookups, works, bytesPerType, types } = await runCold<WarmTypes, WarmResult>('warm-types', {
+    from,
+    vmlinux,
+    rounds,
+    seed,
+  })
+  return [
+    ...rows,
+    ...rowsOf('types', input.name, works, 'ms'),
+    ...rowsOf('types', input.name, lookups, 'ns'),
+    {
+      suite: 'types',
+      input: input.name,
+      what: 'memory beside the blobs, a type',
+      by: 'kerndex',
+      unit: 'bytes',
+      ...summarize([bytesPerType]),
+      note: `${types} types`,
+    },
+  ]
+}
+
+/** What the warm process answers. */
+export interface WarmResult {
+  readonly lookups: readonly Turns[]
+  readonly works: readonly Turns[]
+  readonly bytesPerType: number
+  readonly types: number
+}
