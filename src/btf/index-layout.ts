@@ -8,16 +8,48 @@ import { KIND_COUNT } from './format.ts'
  * - `head`: see HEAD_*; one per index.
  * - `sets`: ROW_WORDS words per set, see ROW_*.
  * - `offsets`: per type, the word offset of its record from the start of its blob; sets follow each other.
- * - `buckets`: 2^bucketBits + 1 starts into `entries`, by the upper bits of a name's hash.
- * - `entries`: per named type its ordinal (position in `offsets`) in the low bits and, above, as many low bits of its
- *   name's hash as fit, so that most misses never touch the blob. Ascending ordinals within a bucket.
+ * - `buckets`: 2^bucketBits + 1 starts into `entries`, by the upper bits of a name's hash, and in the bits that starts
+ *   leave a filter (`filterBit`): most names that are not there are recognised without a look at any entry.
+ * - `entries`: two words per named type. The first has its ordinal (position in `offsets`) in the low bits and, above, as
+ *   many low bits of its name's hash as fit, so that most misses never touch the blob; the second is its place (`placeOf`),
+ *   so that a hit touches nothing of the blob but the name. Ascending ordinals within a bucket.
+ *
+ * A lookup costs the memory it touches that no cache holds: a bucket has several entries so that the buckets of a whole
+ * kernel stay in cache, and all entries of one bucket lie next to each other.
  */
 export const INDEX_LAYOUT: Layout<'head' | 'sets' | 'offsets' | 'buckets' | 'entries'> = {
   what: 'type index',
   magic: 0x4b545849,
-  version: 1,
+  version: 2,
   sections: ['head', 'sets', 'offsets', 'buckets', 'entries'],
 }
+
+/** Names of one bucket, to a factor of the square root of two. */
+const BUCKET_NAMES = 3
+/** Number of upper hash bits that choose the bucket, for that many names. */
+export const bucketBits = (names: number): number =>
+  names <= BUCKET_NAMES ? 0 : Math.round(Math.log2(names / BUCKET_NAMES))
+
+/** Low bits of a bucket that hold its start, in an index of that many entries. The others are its filter. */
+export const startBits = (entries: number): number => 32 - Math.clz32(entries)
+
+/** The bit of a bucket's filter, of `width` bits, that says that a name of that hash may be there; 0 without a filter. */
+export function filterBit(hash: number, width: number): number {
+  return width === 0 ? 0 : 1 << (31 - (((hash & 0xffff) * width) >>> 16))
+}
+
+/** Words of an entry. */
+export const ENTRY_WORDS = 2
+const PLACE_NAME_BITS = 24
+/** A place whose name offset has more bits than the kernel allows: kind and name have to be read from the type's record. */
+export const PLACE_FAR = -1
+
+/** Kind and name offset of a type in one word: what an entry tells of a type without a look at its record. */
+export function placeOf(kind: number, nameOffset: number): number {
+  return nameOffset >>> PLACE_NAME_BITS === 0 ? (kind << PLACE_NAME_BITS) | nameOffset : PLACE_FAR
+}
+export const placeKind = (place: number): number => place >>> PLACE_NAME_BITS
+export const placeName = (place: number): number => place & ((1 << PLACE_NAME_BITS) - 1)
 
 export const HEAD_SET_COUNT = 0
 export const HEAD_TYPE_COUNT = 1

@@ -4,6 +4,8 @@ import { allocateSections } from '../core/sections.ts'
 import { KIND_COUNT } from './format.ts'
 import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
 import {
+  bucketBits,
+  ENTRY_WORDS,
   FLAG_FOREIGN,
   FLAG_SORTED,
   HEAD_BUCKET_BITS,
@@ -28,6 +30,7 @@ import {
   ROW_TYPES_START,
   ROW_WORDS,
 } from './index-layout.ts'
+import { writeNames } from './name-index-write.ts'
 import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
 
 /**
@@ -83,7 +86,7 @@ const STEP_BLOBS = 64
  * @throws BadFormatError or UnsupportedError if the header is not that of BTF.
  */
 export function readShape(blob: Uint8Array<SharedArrayBuffer>, base: BaseShape = NO_BASE): BaseShape {
-  const normal = normalizeBlob(blob, readHeader(blob, base.typeCount > 1))
+  const normal = normalizeBlob(blob, readHeader(blob, base.stringBytes > 0))
   const { typesStart, typesBytes, stringsStart, stringsBytes } = normal.header
   const bytes = normal.blob
   const layout = readLayout(bytes, normal.header) ?? base.layout
@@ -135,7 +138,7 @@ export function* indexTypesSteps(
   let room = 0
   for (const { name, bytes } of blobs) {
     try {
-      const normal = normalizeBlob(bytes, readHeader(bytes, base.typeCount > 1))
+      const normal = normalizeBlob(bytes, readHeader(bytes, base.stringBytes > 0))
       opened.push({ name, ...normal })
       room += mostTypes(normal.header.typesBytes)
     } catch (error) {
@@ -146,8 +149,9 @@ export function* indexTypesSteps(
 
   const offsets = new Uint32Array(room)
   const hashes = new Int32Array(room)
+  const places = new Int32Array(room)
   const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, { offsets, hashes })
+  walk.open(base, { offsets, hashes, places })
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
@@ -176,22 +180,21 @@ export function* indexTypesSteps(
   // A single set that is sorted needs no index of its own: its names are found by binary search.
   const sorted = sets.length === 1 && sets[0]!.walk.sorted
   const entryCount = sorted ? 0 : named
-  const bucketBits = entryCount < 2 ? 0 : 31 - Math.clz32(entryCount)
-  const ordinalBits = 32 - Math.clz32(Math.max(count - 1, 1))
+  const bits = { bucket: bucketBits(entryCount), ordinal: 32 - Math.clz32(Math.max(count - 1, 1)) }
   const { buffer, sections } = allocateSections(INDEX_LAYOUT, {
     head: HEAD_WORDS * 4,
     sets: sets.length * ROW_WORDS * 4,
     offsets: count * 4,
-    buckets: sorted ? 0 : ((1 << bucketBits) + 1) * 4,
-    entries: entryCount * 4,
+    buckets: sorted ? 0 : ((1 << bits.bucket) + 1) * 4,
+    entries: entryCount * ENTRY_WORDS * 4,
   })
   const view = (section: { offset: number; length: number }): Uint32Array =>
     new Uint32Array(buffer, section.offset, section.length / 4)
   const head = view(sections.head)
   head[HEAD_SET_COUNT] = sets.length
   head[HEAD_TYPE_COUNT] = count
-  head[HEAD_BUCKET_BITS] = bucketBits
-  head[HEAD_ORDINAL_BITS] = ordinalBits
+  head[HEAD_BUCKET_BITS] = bits.bucket
+  head[HEAD_ORDINAL_BITS] = bits.ordinal
   head[HEAD_SORTED] = sorted ? 1 : 0
   yield
   view(sections.offsets).set(offsets.subarray(0, count))
@@ -211,8 +214,10 @@ export function* indexTypesSteps(
     if (i % STEP_BLOBS === STEP_BLOBS - 1) yield
   }
   if (!sorted) {
-    const bits = { bucket: bucketBits, ordinal: ordinalBits }
-    yield* fillNames(hashes, count, bits, view(sections.buckets), view(sections.entries))
+    const signed = ({ offset, length }: { offset: number; length: number }) =>
+      new Int32Array(buffer, offset, length / 4)
+    const names = { hashes, places, count }
+    yield* writeNames(names, bits, signed(sections.buckets), signed(sections.entries), STEP_WORDS)
   }
   return { records, failures }
 }
@@ -233,74 +238,6 @@ function writeRow(row: Uint32Array, set: IndexedBlob, base: BaseShape): void {
   row[ROW_LAYOUT_BYTES] = header.layoutBytes
   row.set(walk.kindCounts, ROW_KIND_COUNTS)
   if (walk.kindCounts.length !== KIND_COUNT + 1) throw new LimitError('type index: the row has no room for its kinds')
-}
-
-/** Writes the compressed rows of the name index: count per bucket, running sums, then the entries in order. */
-function* fillNames(
-  hashes: Int32Array,
-  count: number,
-  bits: { readonly bucket: number; readonly ordinal: number },
-  buckets: Uint32Array,
-  entries: Uint32Array,
-): Generator<void, void, void> {
-  // `x >>> 32` would shift by nothing: then there is one bucket, and a mask makes its number 0.
-  const shift = 32 - bits.bucket
-  const mask = bits.bucket === 0 ? 0 : -1
-  for (let from = 0; from < count; from += STEP_WORDS) {
-    countNames(hashes, from, Math.min(from + STEP_WORDS, count), shift, mask, buckets)
-    yield
-  }
-  sumCounts(buckets)
-  yield
-  // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
-  for (let to = count; to > 0; to -= STEP_WORDS) {
-    placeNames(hashes, Math.max(to - STEP_WORDS, 0), to, shift, mask, bits.ordinal, buckets, entries)
-    yield
-  }
-}
-
-function countNames(
-  hashes: Int32Array,
-  from: number,
-  to: number,
-  shift: number,
-  mask: number,
-  buckets: Uint32Array,
-): void {
-  for (let i = from; i < to; i++) {
-    const hash = hashes[i]!
-    if (hash !== 0) buckets[(hash >>> shift) & mask]!++
-  }
-}
-
-/** Turns counts into ends; the last word, one past all buckets, becomes the number of entries. */
-function sumCounts(buckets: Uint32Array): void {
-  let sum = 0
-  for (let i = 0; i < buckets.length; i++) {
-    sum += buckets[i]!
-    buckets[i] = sum
-  }
-}
-
-function placeNames(
-  hashes: Int32Array,
-  from: number,
-  to: number,
-  shift: number,
-  mask: number,
-  ordinalBits: number,
-  buckets: Uint32Array,
-  entries: Uint32Array,
-): void {
-  const tagged = ordinalBits < 32 ? -1 : 0
-  for (let i = to - 1; i >= from; i--) {
-    const hash = hashes[i]!
-    if (hash === 0) continue
-    const bucket = (hash >>> shift) & mask
-    const slot = buckets[bucket]! - 1
-    buckets[bucket] = slot
-    entries[slot] = ((hash << ordinalBits) & tagged) | i
-  }
 }
 
 /** A failure as a typed error that names the blob. */

@@ -1,6 +1,8 @@
 // Reads a type index: which types, of all the sets it spans, have a given name. One view per index and thread.
 import { readSections } from '../core/sections.ts'
 import {
+  ENTRY_WORDS,
+  filterBit,
   HEAD_BUCKET_BITS,
   HEAD_ORDINAL_BITS,
   HEAD_SET_COUNT,
@@ -8,6 +10,7 @@ import {
   INDEX_LAYOUT,
   ROW_FIRST_ORDINAL,
   ROW_WORDS,
+  startBits,
 } from './index-layout.ts'
 
 /** The table from ordinals to sets has an entry for so many ordinals: two modules or so. */
@@ -20,8 +23,10 @@ export class IndexView {
   readonly setCount: number
   /** Names are found by binary search in the only set. */
   readonly sorted: boolean
-  readonly #buckets: Uint32Array
-  readonly #entries: Uint32Array
+  readonly #buckets: Int32Array
+  readonly #entries: Int32Array
+  readonly #startMask: number
+  readonly #filterWidth: number
   readonly #shift: number
   readonly #ordinalBits: number
   readonly #rowsOffset: number
@@ -35,11 +40,16 @@ export class IndexView {
     const sections = readSections(INDEX_LAYOUT, buffer)
     const view = (section: { offset: number; length: number }): Uint32Array =>
       new Uint32Array(buffer, section.offset, section.length >>> 2)
+    const signed = (section: { offset: number; length: number }): Int32Array =>
+      new Int32Array(buffer, section.offset, section.length >>> 2)
     const head = view(sections.head)
     this.rows = view(sections.sets)
     this.offsets = view(sections.offsets)
-    this.#buckets = view(sections.buckets)
-    this.#entries = view(sections.entries)
+    this.#buckets = signed(sections.buckets)
+    this.#entries = signed(sections.entries)
+    const starts = startBits(this.#entries.length / ENTRY_WORDS)
+    this.#startMask = starts < 32 ? (1 << starts) - 1 : -1
+    this.#filterWidth = 32 - starts
     this.setCount = head[HEAD_SET_COUNT]!
     this.sorted = head[HEAD_SORTED] === 1
     this.#shift = 32 - head[HEAD_BUCKET_BITS]!
@@ -78,24 +88,29 @@ export class IndexView {
   }
 
   /**
-   * Writes into `into`, from its start, the ordinals of all types whose name has that hash (and of a few others: compare
-   * the names), in ascending order: by set, then by id. Returns how many there are; always 0 for a sorted index. What
-   * stands behind them in `into` is left: truncating an array costs more than the whole lookup.
+   * Writes into `into`, from its start, the ordinal and the place of each type whose name has that hash (and of a few
+   * others: compare the names), in ascending order: by set, then by id. Returns how many numbers these are; always 0 for a
+   * sorted index. What stands behind them in `into` is left: truncating an array costs more than the whole lookup.
    */
   candidates(hash: number, into: number[]): number {
     if (this.sorted) return 0
     const shift = this.#shift
     const bucket = shift === 32 ? 0 : hash >>> shift
-    const end = this.#buckets[bucket + 1]!
+    const first = this.#buckets[bucket]!
+    const bit = filterBit(hash, this.#filterWidth)
+    if ((first & bit) !== bit) return 0
+    const end = this.#buckets[bucket + 1]! & this.#startMask
     const ordinalBits = this.#ordinalBits
     const entries = this.#entries
     // With 32 bits for the ordinal there is no room for a tag, and every entry of the bucket is a candidate.
     const tag = ordinalBits === 32 ? 0 : (hash << ordinalBits) >>> ordinalBits
     const mask = ordinalBits === 32 ? -1 : (1 << ordinalBits) - 1
     let count = 0
-    for (let i = this.#buckets[bucket]!; i < end; i++) {
-      const entry = entries[i]!
-      if (ordinalBits === 32 || entry >>> ordinalBits === tag) into[count++] = (entry & mask) >>> 0
+    for (let i = first & this.#startMask; i < end; i++) {
+      const entry = entries[ENTRY_WORDS * i]!
+      if (ordinalBits < 32 && entry >>> ordinalBits !== tag) continue
+      into[count++] = (entry & mask) >>> 0
+      into[count++] = entries[ENTRY_WORDS * i + 1]!
     }
     return count
   }

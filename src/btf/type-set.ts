@@ -17,6 +17,7 @@ import {
   kindNumber,
 } from './format.ts'
 import {
+  ENTRY_WORDS,
   FLAG_FOREIGN,
   FLAG_SORTED,
   ROW_FIRST_ID,
@@ -75,12 +76,12 @@ export class TypeSet {
   readonly bytes: Buffer<SharedArrayBuffer>
   /** Name offsets below this belong to the base. */
   readonly stringBase: number
+  /** Adding this to an own name offset gives a position in `bytes`. */
+  readonly strings: number
   readonly #index: IndexView
   readonly #row: number
   readonly #firstOrdinal: number
   readonly #firstWord: number
-  /** Adding this to an own name offset gives a position in `bytes`. */
-  readonly #strings: number
 
   /** @throws BadFormatError if the base is not the one the record was indexed for, or the record is damaged. */
   constructor(record: TypeSetRecord, base?: TypeSet) {
@@ -107,7 +108,7 @@ export class TypeSet {
     this.#row = row
     this.#firstOrdinal = rows[row + ROW_FIRST_ORDINAL]!
     this.#firstWord = record.blobOffset >>> 2
-    this.#strings = record.blobOffset + rows[row + ROW_STRINGS_START]! - this.stringBase
+    this.strings = record.blobOffset + rows[row + ROW_STRINGS_START]! - this.stringBase
     const below = base ? { ids: base.endId, strings: base.stringEnd } : { ids: 1, strings: 0 }
     if (below.ids !== this.firstId || below.strings !== this.stringBase) {
       throw new BadFormatError(
@@ -183,7 +184,7 @@ export class TypeSet {
     let set: TypeSet = this
     while (offset < set.stringBase && set.base) set = set.base
     if (offset >= set.stringEnd) return { bytes: NO_NAME, start: 0 }
-    return { bytes: set.bytes, start: set.#strings + offset }
+    return { bytes: set.bytes, start: set.strings + offset }
   }
 
   /** The name at an offset of the strings; empty for offset 0. */
@@ -200,14 +201,13 @@ export class TypeSet {
 
   /** Whether an own type's name equals a byte string (see `byteString`). */
   nameEquals(id: number, name: string): boolean {
-    return this.nameEqualsAt(this.position(id), name)
+    return this.nameAtEquals(this.words[this.position(id)]!, name)
   }
 
-  /** The same for the own type whose record is at a position of `words`. */
-  nameEqualsAt(at: number, name: string): boolean {
-    const offset = this.words[at]!
+  /** Whether the name at an offset of the strings equals a byte string. */
+  nameAtEquals(offset: number, name: string): boolean {
     // Most names are the set's own: no need to ask for the place then.
-    if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.#strings + offset, name)
+    if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.strings + offset, name)
     const place = this.locateName(offset)
     return equalsBytes(place.bytes, place.start, name)
   }
@@ -241,11 +241,11 @@ export class TypeSet {
   }
 
   #lookUp(query: string): number[] {
-    const ordinals: number[] = []
-    const count = this.#index.candidates(hashByteString(query), ordinals)
+    const hits: number[] = []
+    const count = this.#index.candidates(hashByteString(query), hits)
     const ids: number[] = []
-    for (let i = 0; i < count; i++) {
-      const own = ordinals[i]! - this.#firstOrdinal
+    for (let i = 0; i < count; i += ENTRY_WORDS) {
+      const own = hits[i]! - this.#firstOrdinal
       if (own >= 0 && own < this.size && this.nameEquals(this.firstId + own, query)) ids.push(this.firstId + own)
     }
     return ids

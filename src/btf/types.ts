@@ -2,12 +2,13 @@
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
 import { essentialName } from './core-spec.ts'
-import { infoKind, KIND_COUNT, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
+import { infoKind, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './member-path.ts'
-import { type IndexView, viewIndex } from './name-index.ts'
+import { viewIndex } from './name-index.ts'
 import { byteString, hashByteString } from './names.ts'
+import { FOUND_NUMBERS, SetGroup } from './set-group.ts'
 import { decodeType, skipModifiers, type Type } from './type.ts'
 import { TypeSet } from './type-set.ts'
 
@@ -35,26 +36,21 @@ export interface LazyModules {
   load(names: readonly string[]): readonly TypeSetRecord[]
 }
 
-/** Sets whose names one index covers. */
-interface Group {
-  readonly view: IndexView
-  /** By number of the set in the index: its number in the collection, -1 if it is not part of it. */
-  readonly sets: Int32Array
-}
-
 /**
  * The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load
  * order). Opening a collection of thousands of sets costs about a microsecond each: sets are attached when needed.
  */
 export class Types {
   readonly #records: TypeSetRecord[] = []
+  readonly #names: string[] = []
   readonly #sets: (TypeSet | undefined)[] = []
   /** Why a set cannot be used, such as a wrong base; found when it is first attached. */
   readonly #failures = new Map<string, KerndexError>()
   readonly #byName = new Map<string, number>()
-  readonly #groups: Group[] = []
-  readonly #groupOf = new Map<SharedArrayBuffer, Group>()
-  readonly #hits: number[] = []
+  readonly #groups: SetGroup[] = []
+  readonly #groupOf = new Map<SharedArrayBuffer, SetGroup>()
+  /** What the lookup under way has found; kept, because a new one each time would cost as much as the lookup. */
+  readonly #found: number[] = []
   readonly #lazy: LazyModules | undefined
   readonly #pending: Set<string>
 
@@ -126,32 +122,19 @@ export class Types {
     if (query === undefined || query === '') return []
     if (this.#pending.size > 0) this.#loadPending()
     const wanted = kind === undefined ? undefined : kindNumber(kind)
-    const found: TypeCandidate[] = []
-    const ranks: number[] = []
     const hash = hashByteString(query)
-    const hits = this.#hits
-    for (const { view, sets } of this.#groups) {
-      let count = view.candidates(hash, hits)
-      if (view.sorted) {
-        const set = sets[0]! < 0 ? undefined : this.#attach(sets[0]!)
-        if (set) for (const id of set.idsInOrder(query)) hits[count++] = id - set.firstId
-      }
-      for (let i = 0; i < count; i++) {
-        const ordinal = hits[i]!
-        const number = view.setOf(ordinal)
-        const rank = sets[number]!
-        const set = rank < 0 ? undefined : (this.#sets[rank] ?? this.#attach(rank))
-        if (!set) continue
-        const id = set.firstId + ordinal - view.firstOrdinal(number)
-        const at = set.position(id)
-        if (!set.nameEqualsAt(at, query)) continue
-        const kindFound = infoKind(set.words[at + 1]!)
-        if (wanted !== undefined && (wanted < 0 ? kindFound < KIND_COUNT : kindFound !== wanted)) continue
-        found.push({ module: set.name, id, kind: kindName(kindFound), name })
-        ranks.push(rank)
-      }
-    }
-    return found.length > 1 ? inOrder(found, ranks) : found
+    const numbers = this.#found
+    let end = 0
+    for (const group of this.#groups) end = group.find(query, hash, wanted, numbers, end)
+    // An array that grows would set memory aside for many: most names have one type.
+    if (end === 0) return []
+    if (end === FOUND_NUMBERS) return [this.#candidate(numbers, 0, name)]
+    return Array.from(inOrder(numbers, end), (at) => this.#candidate(numbers, at, name))
+  }
+
+  /** The answer that stands at a position of what was found. */
+  #candidate(found: readonly number[], at: number, name: string): TypeCandidate {
+    return { module: this.#names[found[at]!]!, id: found[at + 1]!, kind: kindName(found[at + 2]!), name }
   }
 
   /**
@@ -276,15 +259,15 @@ export class Types {
     if (this.#byName.has(record.name)) throw new BadFormatError(`two type sets are named ${record.name}`)
     const rank = this.#records.length
     this.#records.push(record)
+    this.#names.push(record.name)
     this.#byName.set(record.name, rank)
     let group = this.#groupOf.get(record.index)
     if (!group) {
-      const view = viewIndex(record.index)
-      group = { view, sets: new Int32Array(view.setCount).fill(-1) }
+      group = new SetGroup(viewIndex(record.index), (each) => this.#attach(each))
       this.#groupOf.set(record.index, group)
       this.#groups.push(group)
     }
-    group.sets[group.view.setAt(record.indexOffset)] = rank
+    group.add(record.indexOffset, rank)
   }
 
   #loadPending(): void {
@@ -351,13 +334,10 @@ const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
   enum: new Set(['ENUM', 'ENUM64']),
 }
 
-/** Candidates by rank of their set, then id. Each index gives its own in order; most often that is all there is to do. */
-function inOrder(found: TypeCandidate[], ranks: readonly number[]): TypeCandidate[] {
-  let sorted = true
-  for (let i = 1; i < ranks.length && sorted; i++) sorted = ranks[i - 1]! <= ranks[i]!
-  if (sorted) return found
-  const order = found.map((_, i) => i).sort((a, b) => ranks[a]! - ranks[b]! || found[a]!.id - found[b]!.id)
-  return order.map((i) => found[i]!)
+/** Positions of what was found, by rank, then id. Each index gives its own in order; most often that is all there is to do. */
+function inOrder(found: readonly number[], end: number): number[] {
+  const positions = Array.from({ length: end / FOUND_NUMBERS }, (_, i) => i * FOUND_NUMBERS)
+  return positions.sort((a, b) => found[a]! - found[b]! || found[a + 1]! - found[b + 1]!)
 }
 
 function candidate(set: TypeSet, id: number, name: string): TypeCandidate {

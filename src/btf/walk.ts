@@ -23,6 +23,7 @@ import {
   typeWords,
 } from './format.ts'
 import type { BtfHeader } from './header.ts'
+import { placeOf } from './index-layout.ts'
 import { compareNames, hashBytes } from './names.ts'
 import { referencedTypes, referenceName } from './references.ts'
 
@@ -53,6 +54,8 @@ export interface WalkOutput {
   readonly offsets: Uint32Array
   /** Hash of each type's name; 0 for an anonymous type. */
   readonly hashes: Int32Array
+  /** See `placeOf`; nothing that means anything for an anonymous type. */
+  readonly places: Int32Array
 }
 
 /** What a finished walk found. */
@@ -129,7 +132,8 @@ export function countTypes(words: Int32Array, start: number, end: number, layout
   return count
 }
 
-const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: new Int32Array(0) }
+const NO_WORDS = new Int32Array(0)
+const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: NO_WORDS, places: NO_WORDS }
 const NO_BYTES = new Uint8Array(0)
 
 /**
@@ -142,7 +146,7 @@ export class Walk {
   #output: WalkOutput = NO_OUTPUT
   readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
   /** Signed: see `hashBytes`. Names, ids and lengths of sound blobs are below 2^31; others are caught as unsigned. */
-  #words: Int32Array = NO_OUTPUT.hashes
+  #words: Int32Array = NO_WORDS
   #bytes: Uint8Array = NO_BYTES
   #layout: KindLayout | undefined
   #nameLimit = 0
@@ -177,7 +181,7 @@ export class Walk {
   /** Lets go of the batch's memory. */
   close(): void {
     this.open(NO_BASE, NO_OUTPUT)
-    this.#words = NO_OUTPUT.hashes
+    this.#words = NO_WORDS
     this.#bytes = NO_BYTES
     this.#previousBytes = NO_BYTES
   }
@@ -282,19 +286,21 @@ export class Walk {
   #hash(first: number): void {
     const words = this.#words
     const bytes = this.#bytes
-    const { offsets, hashes } = this.#output
+    const { offsets, hashes, places } = this.#output
     const stringBase = this.#base.stringBytes
     const ownStrings = this.#ownStrings
     const end = this.#from + this.#count
     let named = this.#named
     for (let slot = this.#from + first; slot < end; slot++) {
-      const name = words[offsets[slot]!]!
+      const at = offsets[slot]!
+      const name = words[at]!
       if (name === 0) {
         hashes[slot] = 0
         if (named > 0) this.#sorted = false
         continue
       }
       named++
+      places[slot] = placeOf((words[at + 1]! >>> 24) & 0x7f, name)
       if (name >= stringBase) {
         hashes[slot] = hashBytes(bytes, ownStrings + name)
         if (this.#sorted) this.#checkOrder(bytes, ownStrings + name)

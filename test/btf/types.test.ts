@@ -1,5 +1,7 @@
 // Lookups by name: all candidates in the kernel's order, by kind, by module, in sorted and unsorted sets.
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { kindNumber } from '../../src/btf/format.ts'
 import { indexTypes, readShape } from '../../src/btf/index-types.ts'
 import { hashByteString, hashBytes } from '../../src/btf/names.ts'
 import { Types } from '../../src/btf/types.ts'
@@ -142,4 +144,58 @@ test('very long names are told apart', () => {
   const set = oneSet('x', builder.build())
   expect(set.idsNamed(`${'x'.repeat(500)}a`)).toEqual([a])
   expect(set.idsNamed(`${'x'.repeat(500)}b`)).toEqual([b])
+})
+
+test('names beyond the 16 MiB that the kernel allows are found too', () => {
+  const builder = new BtfBuilder()
+  const int = builder.int('int', 4)
+  const struct = builder.struct('near', 4, [])
+  builder.name('x'.repeat(2 ** 24))
+  const far = builder.typedef('far', int)
+  const module = builder.split()
+  const own = module.typedef('own', struct)
+  const again = module.raw('far', 4, 0, false, 4)
+  const base = indexTypes([{ name: 'vmlinux', bytes: builder.build() }]).records
+  const split = indexTypes([{ name: 'm', bytes: module.build() }], readShape(builder.build())).records
+  const types = new Types([...base, ...split])
+  expect(types.find('far')).toEqual([
+    { module: 'vmlinux', id: far, kind: 'TYPEDEF', name: 'far' },
+    { module: 'm', id: again, kind: 'STRUCT', name: 'far' },
+  ])
+  expect(types.find('far', { kind: 'STRUCT' })).toMatchObject([{ id: again }])
+  expect(types.find('own')).toMatchObject([{ module: 'm', id: own, kind: 'TYPEDEF' }])
+  expect(types.find('near')).toMatchObject([{ id: struct }])
+  expect(types.find('fa')).toEqual([])
+})
+
+test('any names in any number of sets are found as a plain list finds them', () => {
+  const KINDS = ['STRUCT', 'UNION', 'TYPEDEF', 'FWD'] as const
+  const name = fc.oneof(fc.constantFrom('a', 'b', 'ab', 'list_head', ''), fc.string({ maxLength: 6 }))
+  const type = fc.record({ name: name.map((text) => text.replaceAll('\0', '')), kind: fc.nat(KINDS.length - 1) })
+  const sets = fc.array(fc.array(type, { maxLength: 40 }), { minLength: 1, maxLength: 6 })
+  fc.assert(
+    fc.property(sets, fc.array(name), fc.boolean(), (specs, others, together) => {
+      const base = new BtfBuilder()
+      const builders = specs.map((_, i) => (i === 0 ? base : base.split()))
+      const plain = specs.flatMap((spec, i) =>
+        spec.map((each) => {
+          const kind = KINDS[each.kind]!
+          const bytes = Buffer.from(each.name).toString('latin1')
+          const id = builders[i]!.raw(bytes, kindNumber(kind), 0, false, 0)
+          return { module: i === 0 ? 'vmlinux' : `m${i}`, id, kind, name: each.name }
+        }),
+      )
+      const blobs = builders.map((each, i) => ({ name: i === 0 ? 'vmlinux' : `m${i}`, bytes: each.build() }))
+      const shape = readShape(blobs[0]!.bytes)
+      const batches = together ? [blobs.slice(1)] : blobs.slice(1).map((each) => [each])
+      const indexed = [indexTypes(blobs.slice(0, 1)), ...batches.map((batch) => indexTypes(batch, shape))]
+      expect(indexed.flatMap(({ failures }) => failures)).toEqual([])
+      const types = new Types(indexed.flatMap(({ records }) => records))
+      for (const wanted of new Set([...plain.map((each) => each.name), ...others])) {
+        const expected = plain.filter((each) => each.name === wanted && wanted !== '')
+        expect(types.find(wanted)).toEqual(expected)
+        expect(types.find(wanted, { kind: 'UNION' })).toEqual(expected.filter(({ kind }) => kind === 'UNION'))
+      }
+    }),
+  )
 })
