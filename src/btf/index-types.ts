@@ -31,7 +31,7 @@ import {
   ROW_WORDS,
 } from './index-layout.ts'
 import { writeNames } from './name-index-write.ts'
-import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
+import { countTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
 
 /**
  * All that a split set needs to know of the sets below it, as sums over all of them: how many ids they use (void
@@ -135,23 +135,20 @@ export function* indexTypesSteps(
 ): Generator<void, IndexedTypes, void> {
   const failures: IndexFailure[] = []
   const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader }[] = []
-  let room = 0
+  let typesBytes = 0
   for (const { name, bytes } of blobs) {
     try {
       const normal = normalizeBlob(bytes, readHeader(bytes, base.stringBytes > 0))
-      opened.push({ name, ...normal })
-      room += mostTypes(normal.header.typesBytes)
+      opened.push({ name, blob: normal.blob, header: normal.header })
+      typesBytes += normal.header.typesBytes
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
     if ((opened.length + failures.length) % STEP_BLOBS === 0) yield
   }
 
-  const offsets = new Uint32Array(room)
-  const hashes = new Int32Array(room)
-  const places = new Int32Array(room)
   const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, { offsets, hashes, places })
+  walk.open(base, typesBytes)
   const sets: IndexedBlob[] = []
   let count = 0
   let named = 0
@@ -174,7 +171,7 @@ export function* indexTypesSteps(
       failures.push({ name, error: placed(name, error) })
     }
   }
-  walk.close()
+  const { offsets, hashes, places } = walk.close()
   idleWalks.push(walk)
 
   // A single set that is sorted needs no index of its own: its names are found by binary search.
