@@ -2,11 +2,11 @@
 // handles what is sound and says nothing of what is not: the plain walk does that.
 
 import { openWasm, type WasmMemory } from '../core/wasm-memory.ts'
-import { ELEMENT_WORDS, FIXED_WORDS, KIND_COUNT } from './format.ts'
+import { ELEMENT_WORDS, FIXED_WORDS, KIND_COUNT, TYPE_WORDS } from './format.ts'
 import type { BtfHeader } from './header.ts'
 import { ENTRY_WORDS, startBits } from './index-layout.ts'
 import type { IndexBits } from './name-index-write.ts'
-import { ELEMENT_REF, HAS_REF, mostTypes, type WalkOutput, type WalkResult } from './walk.ts'
+import { ELEMENT_REF, HAS_REF, type WalkOutput, type WalkResult } from './walk.ts'
 import { WALK_WASM } from './walk-wasm.ts'
 
 /** The functions of the module, by the types that assembly/walk.ts gives them. */
@@ -74,7 +74,8 @@ export class CompiledWalk {
     const { typesStart, typesBytes, stringsStart, stringsBytes, layoutBytes } = header
     const sound = this.#memory.has(blob) && blob.byteOffset % 4 === 0 && typesStart % 4 === 0 && typesBytes % 4 === 0
     if (!sound || layoutBytes > 0) return undefined
-    const room = mostTypes(typesBytes)
+    // For as many types as there can be: what is not used of it takes address space only.
+    const room = Math.floor(typesBytes / (TYPE_WORDS * 4))
     const output = { offsets: this.#words(room), hashes: this.#signed(room), places: this.#signed(room) }
     const kindCounts = this.#words(KIND_COUNT + 1)
     const state = this.#words(STATE.words)

@@ -32,7 +32,7 @@ import {
   ROW_WORDS,
 } from './index-layout.ts'
 import { writeNames } from './name-index-write.ts'
-import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
+import { countTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
 
 /**
  * All that a split set needs to know of the sets below it, as sums over all of them: how many ids they use (void
@@ -140,12 +140,12 @@ export function* indexTypesSteps(
 ): Generator<void, IndexedTypes, void> {
   const failures: IndexFailure[] = []
   const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader }[] = []
-  let room = 0
+  let typesBytes = 0
   for (const { name, bytes } of blobs) {
     try {
       const normal = normalizeBlob(bytes, readHeader(bytes, base.stringBytes > 0))
-      opened.push({ name, ...normal })
-      room += mostTypes(normal.header.typesBytes)
+      opened.push({ name, blob: normal.blob, header: normal.header })
+      typesBytes += normal.header.typesBytes
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
@@ -154,17 +154,12 @@ export function* indexTypesSteps(
 
   const only = opened.length === 1 && base === NO_BASE ? opened[0] : undefined
   const found = only && compiled && (yield* compiled.walk(only.blob, only.header))
-  const output = found?.output ?? {
-    offsets: new Uint32Array(room),
-    hashes: new Int32Array(room),
-    places: new Int32Array(room),
-  }
   const sets: IndexedBlob[] = found && only ? [{ ...only, walk: found.result, firstOrdinal: 0 }] : []
   let count = found?.result.count ?? 0
   let named = found?.result.named ?? 0
   let pending = 0
   const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, output)
+  walk.open(base, found ? 0 : typesBytes)
   for (const { name, blob, header } of found ? [] : opened) {
     try {
       walk.begin(blob, header, readLayout(blob, header), count)
@@ -183,8 +178,9 @@ export function* indexTypesSteps(
       failures.push({ name, error: placed(name, error) })
     }
   }
-  walk.close()
+  const plain = walk.close()
   idleWalks.push(walk)
+  const output = found?.output ?? plain
 
   // A single set that is sorted needs no index of its own: its names are found by binary search.
   const sorted = sets.length === 1 && sets[0]!.walk.sorted

@@ -48,7 +48,7 @@ export interface WalkBase {
 /** The base of a set that is split on nothing. */
 export const NO_BASE: WalkBase = { typeCount: 1, stringBytes: 0, strings: [] }
 
-/** Where a walk puts what it finds, one entry a type from `from` on. The caller provides room for every type. */
+/** What a walk finds, one entry a type; the arrays may be longer. */
 export interface WalkOutput {
   /** Position of each type in words from the start of its blob. */
   readonly offsets: Uint32Array
@@ -107,9 +107,21 @@ HAS_REF[KIND_DATASEC] = 0
 const ENOUGH_NAMES = 32
 const NAMED_ELEMENTS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FUNC_PROTO])
 
-/** Upper bound of the number of types in a section of that many bytes. */
-export function mostTypes(typesBytes: number): number {
-  return Math.floor(typesBytes / (TYPE_WORDS * 4))
+/** Bytes that a type takes at least, and less than it takes on average in any kernel (27 in one with all its modules). */
+const LEAST_TYPE_BYTES = TYPE_WORDS * 4
+const TYPICAL_TYPE_BYTES = 24
+
+function newOutput(types: number): WalkOutput {
+  return { offsets: new Uint32Array(types), hashes: new Int32Array(types), places: new Int32Array(types) }
+}
+
+/** The same with room for more types. */
+function widened({ offsets, hashes, places }: WalkOutput, types: number): WalkOutput {
+  const output = newOutput(types)
+  output.offsets.set(offsets)
+  output.hashes.set(hashes)
+  output.places.set(places)
+  return output
 }
 
 /** Counts the types of a section by their sizes alone; what follows them is not looked at. */
@@ -166,10 +178,11 @@ export class Walk {
   #previousBytes: Uint8Array = this.#bytes
   #previousStart = -1
 
-  /** Turns to a batch of blobs on one base. */
-  open(base: WalkBase, output: WalkOutput): void {
+  /** Turns to a batch of blobs on one base, whose type sections have so many bytes in all. */
+  open(base: WalkBase, typesBytes: number): void {
     this.#base = base
-    this.#output = output
+    // Room for the most types there could be would be twice too much, and make the garbage collector nervous.
+    this.#output = newOutput(Math.ceil(typesBytes / TYPICAL_TYPE_BYTES))
     let first = 0
     this.#baseStrings = base.strings.map((range) => {
       const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
@@ -178,12 +191,14 @@ export class Walk {
     })
   }
 
-  /** Lets go of the batch's memory. */
-  close(): void {
-    this.open(NO_BASE, NO_OUTPUT)
+  /** Gives what was found of the whole batch, and lets go of its memory. */
+  close(): WalkOutput {
+    const output = this.#output
+    this.open(NO_BASE, 0)
     this.#words = NO_WORDS
     this.#bytes = NO_BYTES
     this.#previousBytes = NO_BYTES
+    return output
   }
 
   /**
@@ -221,7 +236,11 @@ export class Walk {
    */
   step(budget: number): boolean {
     const before = this.#count
-    this.#locate(Math.min(this.#end, this.#at + budget))
+    const stop = Math.min(this.#end, this.#at + budget)
+    const most = this.#from + before + Math.ceil(((stop - this.#at) * 4) / LEAST_TYPE_BYTES)
+    const room = this.#output.offsets.length
+    if (most > room) this.#output = widened(this.#output, Math.max(most, room + (room >>> 1)))
+    this.#locate(stop)
     this.#check(before)
     this.#hash(before)
     return this.#at >= this.#end

@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => rm(project, { recursive: true, force: true }))
 
 const consumer = `
-import { attachKernel, type Handle, KerndexError, NO_SYMBOL, openKernel, type SymbolMatch } from 'kerndex'
+import { attachKernel, type Handle, KerndexError, NO_SYMBOL, openKernel, openTypes, type SymbolMatch } from 'kerndex'
 
 const kernel = await openKernel({ from: process.argv[2], threads: 2 })
 const [vfsRead] = kernel.symbols.named('vfs_read')
@@ -66,7 +66,7 @@ console.log(JSON.stringify({
   code,
   attached: attachKernel(handle).symbols.size,
   types: kernel.types.find('task_struct', { kind: 'STRUCT' }).length,
-  workers: new Set(kernel.timing.spans.map(({ thread }) => thread)).size > 1,
+  workers: (await openTypes({ from: process.argv[2], threads: 2 })).opened,
 }))
 await kernel.close()
 `
@@ -113,7 +113,7 @@ describe('the packed package, installed in an empty project', () => {
       code: 'NOT_READABLE',
       attached: 96_457,
       types: 1,
-      workers: true,
+      workers: ['vmlinux'],
     })
   })
 
