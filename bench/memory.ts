@@ -45,10 +45,11 @@ function rowsOf(input: Input, threads: number, pools: readonly number[], results
     ...common,
     what,
     unit: 'MB',
-    ...summarize(results.map((result) => bytes(result) / MEGABYTE)),
+    // What is resident can shrink by pages that the system takes back meanwhile.
+    ...summarize(results.map((result) => Math.max(0, bytes(result)) / MEGABYTE)),
     ...compare(
       'the finished table',
-      results.map(bytes),
+      results.map((result) => Math.max(0, bytes(result))),
       results.map(({ tableBytes }) => tableBytes),
     ),
   })

@@ -359,7 +359,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
       if (loader === undefined) {
-        loaderThreads = types === 'lazy' || (await isSmall(source)) ? 0 : threads
+        loaderThreads = types !== true || (await isSmall(source)) ? 0 : threads
         if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
       }
       return loadKernel(source, generation, {

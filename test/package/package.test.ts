@@ -66,7 +66,7 @@ console.log(JSON.stringify({
   code,
   attached: attachKernel(handle).symbols.size,
   types: kernel.types.find('task_struct', { kind: 'STRUCT' }).length,
-  workers: (await openTypes({ from: process.argv[2], threads: 2 })).opened,
+  workers: (await openTypes({ from: process.argv[2], threads: 2 })).opened[0],
 }))
 await kernel.close()
 `
@@ -113,7 +113,7 @@ describe('the packed package, installed in an empty project', () => {
       code: 'NOT_READABLE',
       attached: 96_457,
       types: 1,
-      workers: ['vmlinux'],
+      workers: 'vmlinux',
     })
   })
 
