@@ -15,7 +15,8 @@ const common = {
 // Names stay readable in stack traces; only comments and blanks go.
 const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 
-const entries = { index: 'dist/src/index.js', cli: 'dist/src/cli/main.js' }
+const entries = { cli: 'dist/src/cli/main.js' }
+for (const name of ['index', 'btf', 'events']) entries[name] = `dist/src/${name}.js`
 for (const name of ['run', 'lib/baseline-worker', 'page/charts']) entries[`bench/${name}`] = `dist/bench/${name}.js`
 for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith('.js'))) {
   entries[`bench/cold/${name.slice(0, -3)}`] = `dist/bench/cold/${name}`

@@ -1,18 +1,10 @@
-// The public names of kerndex.
+// The public names of kerndex: kernels, their symbols, types and probes. What only some programs need, and every other would wait
+// for, has entry points of its own: btf.ts and events.ts.
 
-export { type CDumpOptions, dumpC } from './btf/c-dump.ts'
-export { dumpModulesC } from './btf/c-dump-modules.ts'
-export { type CheckBase, type CheckError, type CheckResult, checkBtf } from './btf/check.ts'
-export { type CheckedRelocation, checkObject } from './btf/check-object.ts'
-export { type Relocation, type RelocationResult, type RelocationStatus, Relocator } from './btf/core-relocate.ts'
-export type { RelocationKind } from './btf/core-spec.ts'
-export { type DetailChange, type DiffOptions, diffTypes, type TypeChange } from './btf/diff.ts'
 export type { KindName } from './btf/format.ts'
 export { type FunctionParam, KernelFunction } from './btf/functions.ts'
 export { type LaidOutMember, type Layout, layoutOf } from './btf/layout.ts'
 export type { MemberPlace } from './btf/member-path.ts'
-export { printLayout } from './btf/print-layout.ts'
-export { dumpRaw } from './btf/raw.ts'
 export { alignOf, pointerSize, sizeOf } from './btf/sizes.ts'
 export * from './btf/type.ts'
 export { TypeSet } from './btf/type-set.ts'
@@ -20,19 +12,6 @@ export { type FindOptions, type LazyModules, type TypeCandidate, Types } from '.
 export { formatAddress, parseAddress } from './core/address.ts'
 export { decodeName, encodeName } from './core/bytes.ts'
 export * from './core/errors.ts'
-export { DEFAULT_WAIT, Enricher, type EnrichOptions } from './events/enrich.ts'
-export type { EventType, Lifecycle, TraceEvent } from './events/event.ts'
-export type { Folding } from './events/fold.ts'
-export type { InputFormat } from './events/format.ts'
-export { detectFormat, INPUT_FORMATS, inputFormat } from './events/formats.ts'
-export { readEvents } from './events/live.ts'
-export { diffLines } from './events/output/diff.ts'
-export { flameGraphHtml } from './events/output/flamegraph.ts'
-export { foldedLines } from './events/output/folded.ts'
-export { speedscopeJson } from './events/output/speedscope.ts'
-export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
-export type { BadInputLine, EventPart, StretchAnswer } from './events/stretch.ts'
-export type { WaitLimits } from './events/wait.ts'
 export {
   attachKernel,
   Kernel,
@@ -78,32 +57,10 @@ export type { AttachMethod, AttachRecipe } from './probes/recipe.ts'
 export { type AskedKind, type ProbeKind, type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
 export type { Trust } from './probes/suffix.ts'
 export type { ProbeTarget, TargetArgument } from './probes/target.ts'
-export {
-  type CacheOptions,
-  DEFAULT_CAPACITY,
-  type EntryView,
-  ProcessCache,
-} from './processes/cache.ts'
-export { type CounterFamily, ProcessCounters } from './processes/counters.ts'
-export { type ProcessSnapshot, processJson } from './processes/process.ts'
-export { type RunningProcess, scanProc, seedCache } from './processes/scan.ts'
-export { treeLines } from './processes/tree.ts'
 export type { BulkOptions } from './query/pool.ts'
 export { Reader } from './reader.ts'
 export type { ModuleInfo } from './sources/facts.ts'
 export type { Absence } from './sources/source.ts'
-export { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from './stacks/boot.ts'
-export {
-  type Frame,
-  type FrameReason,
-  frameInWords,
-  type LookupMode,
-  type RawFrame,
-  rawFrame,
-  type StackShape,
-} from './stacks/frame.ts'
-export { Profile } from './stacks/profile.ts'
-export { type StackOptions, StackResolver } from './stacks/resolve.ts'
 export type { DamagedEntry } from './symbols/elf.ts'
 export type { ElfTable } from './symbols/elf-entries.ts'
 export type { DamageReason, LeftOutReason } from './symbols/elf-rules.ts'

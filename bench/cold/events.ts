@@ -3,7 +3,8 @@
 
 import { createReadStream } from 'node:fs'
 import split2 from 'split2'
-import { Enricher, type Kernel, openKernel, ProcessCache, Profile, runStream } from '../../src/index.ts'
+import { Enricher, ProcessCache, Profile, runStream } from '../../src/events.ts'
+import { type Kernel, openKernel } from '../../src/index.ts'
 import { type PlainSymbol, type PlainTable, plainFind, tableOf } from '../lib/baselines.ts'
 import { answer, coldTask } from '../lib/cold.ts'
 

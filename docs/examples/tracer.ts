@@ -18,15 +18,8 @@ import {
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { learnFrom, place } from '../../src/events/life.ts'
-import {
-  inputFormat,
-  openKernel,
-  ProcessCache,
-  readEvents,
-  StackResolver,
-  scanProc,
-  seedCache,
-} from '../../src/index.ts'
+import { inputFormat, ProcessCache, readEvents, StackResolver, scanProc, seedCache } from '../../src/events.ts'
+import { openKernel } from '../../src/index.ts'
 import { foldedName, Profile } from '../../src/stacks/profile.ts'
 
 const begun = performance.now()

@@ -1,6 +1,5 @@
 // Writes the raw capture of a host: its files as they are, in a directory or an archive, for use elsewhere.
 
-import { randomBytes } from 'node:crypto'
 import { createWriteStream, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -65,7 +64,7 @@ export async function writeCapture(path: string, options: CaptureOptions = {}): 
   let gathered = await gather(source, options)
   for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)
   const { files, absences, unsettled } = gathered
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`
   try {
     if (isArchive(path)) await writeArchive(temporary, files)
     else await writeDirectory(temporary, files)

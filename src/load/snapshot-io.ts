@@ -1,7 +1,6 @@
 // Snapshot files on disk: read part by part into shared memory, and written so that a reader sees the old file or the new
 // one, never a piece of either.
 
-import { randomBytes } from 'node:crypto'
 import { close, closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -172,7 +171,7 @@ export interface WriteOptions {
 }
 
 /** The name of a file that is being written, beside the one it will replace. */
-export const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/
+export const TEMPORARY = /\.[0-9a-f-]{36}\.tmp$/
 
 /**
  * Writes a snapshot to a file that only its owner may read: to a new file beside it, flushed to the disk, then renamed.
@@ -191,7 +190,7 @@ export async function writeSnapshot(
     step = encoding.next()
   }
   const pieces = step.value
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`
   let file: FileHandle | undefined
   try {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants

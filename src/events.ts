@@ -1,0 +1,37 @@
+// The public names of `kerndex/events`: stacks, streams of events, and processes.
+
+export { DEFAULT_WAIT, Enricher, type EnrichOptions } from './events/enrich.ts'
+export type { EventType, Lifecycle, TraceEvent } from './events/event.ts'
+export type { Folding } from './events/fold.ts'
+export type { InputFormat } from './events/format.ts'
+export { detectFormat, INPUT_FORMATS, inputFormat } from './events/formats.ts'
+export { readEvents } from './events/live.ts'
+export { diffLines } from './events/output/diff.ts'
+export { flameGraphHtml } from './events/output/flamegraph.ts'
+export { foldedLines } from './events/output/folded.ts'
+export { speedscopeJson } from './events/output/speedscope.ts'
+export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
+export type { BadInputLine, EventPart, StretchAnswer } from './events/stretch.ts'
+export type { WaitLimits } from './events/wait.ts'
+export {
+  type CacheOptions,
+  DEFAULT_CAPACITY,
+  type EntryView,
+  ProcessCache,
+} from './processes/cache.ts'
+export { type CounterFamily, ProcessCounters } from './processes/counters.ts'
+export { type ProcessSnapshot, processJson } from './processes/process.ts'
+export { type RunningProcess, scanProc, seedCache } from './processes/scan.ts'
+export { treeLines } from './processes/tree.ts'
+export { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from './stacks/boot.ts'
+export {
+  type Frame,
+  type FrameReason,
+  frameInWords,
+  type LookupMode,
+  type RawFrame,
+  rawFrame,
+  type StackShape,
+} from './stacks/frame.ts'
+export { Profile } from './stacks/profile.ts'
+export { type StackOptions, StackResolver } from './stacks/resolve.ts'
