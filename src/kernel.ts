@@ -352,7 +352,8 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
   const types = options.types ?? true
-  const ahead = threads === 0 ? undefined : workerUrl('reader')
+  // A thread that reads ahead costs as much as it saves, unless there is more to do meanwhile than the symbols.
+  const ahead = threads === 0 || types === false ? undefined : workerUrl('reader')
   let loader: LoaderThreads | undefined
   let loaderThreads = 0
   const loading = (source: Source): Load => {
@@ -364,7 +365,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
       }
       return loadKernel(source, generation, {
         threads: loader,
-        ahead,
+        ahead: generation === 1 ? ahead : undefined,
         types,
         probes: options.probes,
         keep,

@@ -24,8 +24,6 @@ const TYPICAL_LINE = 45
 const MOST_EXPECTED = 1 << 21
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
-/** Lines parsed between two looks at the clock. */
-const LINES_A_SLICE = 1024
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
 const MOST_WAITING = 2
 
@@ -259,7 +257,7 @@ class Pipeline {
     }
     let start = timeline.elapsed
     for (let position = 0; position < chunk.end; ) {
-      position = this.#parser.parse(chunk.text, position, chunk.end, LINES_A_SLICE)
+      position = this.#parser.parse(chunk.text, position, chunk.end, this.#workspace.slice)
       if (!pacer.due) continue
       timeline.record('parse', 'kallsyms', start)
       await pacer.pause()

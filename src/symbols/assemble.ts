@@ -32,20 +32,18 @@ export interface Gathered extends TableColumns {
   readonly badCount: number
 }
 
-/** Symbols worked on between two yields. */
-const SLICE = 2_048
 /** Entries a bucket of the name index holds on average. */
 const BUCKET_LOAD = 8
 
 /** Makes the table's buffer. */
 export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void, SharedArrayBuffer, void> {
   const { workspace, count, high, low, kind, name, owner, heap, owners: ownerNames, markers } = gathered
-  const { loops } = workspace
+  const { loops, slice } = workspace
   const { extents, ranges = [] } = facts
   const order = yield* orderByAddress(workspace, high, low, count)
   const survey = beginSurvey(workspace, count)
-  for (let from = 0; from < count; from += SLICE) {
-    loops.surveyIds(high, low, owner, order, from, Math.min(count, from + SLICE), survey)
+  for (let from = 0; from < count; from += slice) {
+    loops.surveyIds(high, low, owner, order, from, Math.min(count, from + slice), survey)
     yield
   }
   const { groups, chunks, runs } = surveyed(survey)
@@ -66,8 +64,8 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
     entries: words(workspace, count),
   }
   draft.regions.set(regions)
-  for (let from = 0; from < count; from += SLICE) {
-    loops.placeColumns(kind, name, order, draft, from, Math.min(count, from + SLICE))
+  for (let from = 0; from < count; from += slice) {
+    loops.placeColumns(kind, name, order, draft, from, Math.min(count, from + slice))
     yield
   }
   if (extents === undefined) yield* flagSpecial(workspace, draft, groups, runs)
@@ -269,22 +267,22 @@ function* indexNames(
   bucketBits: number,
   idBits: number,
 ): Generator<void, void, void> {
-  const { loops } = workspace
+  const { loops, slice } = workspace
   const indexing = {
     ids: words(workspace, count),
     hashes: words(workspace, count),
     shift: 32 - bucketBits,
     fingerprintMask: idBits === 32 ? 0 : 0xffffffff << idBits,
   }
-  for (let from = 0; from < count; from += SLICE) {
-    loops.countNames(name, rootHash, order, indexing, buckets, from, Math.min(count, from + SLICE))
+  for (let from = 0; from < count; from += slice) {
+    loops.countNames(name, rootHash, order, indexing, buckets, from, Math.min(count, from + slice))
     yield
   }
   const next = words(workspace, buckets.length)
   loops.sumCounts(buckets, next)
   yield
-  for (let from = 0; from < count; from += SLICE) {
-    loops.enterNames(entries, next, indexing, from, Math.min(count, from + SLICE))
+  for (let from = 0; from < count; from += slice) {
+    loops.enterNames(entries, next, indexing, from, Math.min(count, from + slice))
     yield
   }
 }

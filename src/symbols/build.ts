@@ -55,9 +55,6 @@ interface Segment {
   readonly leftOut: LeftOut
 }
 
-/** Symbols worked on between two yields: about a millisecond even before the code is compiled. */
-const SLICE = 2_048
-
 /**
  * Gathers parsed chunks in the order of the text. `append` has to be called chunk by chunk in that order; `finish` makes
  * the table. Both are generators that yield between bounded pieces of work, so that a caller can keep its event loop alive.
@@ -104,7 +101,7 @@ export class TableBuilder {
     this.#seenAddress = words(workspace, 1)
     this.#markerHashes = words(workspace, 256)
     this.#markerHashes.set(MARKER_HASHES)
-    this.#found = words(workspace, SLICE)
+    this.#found = words(workspace, workspace.slice)
     this.#numbers = halfWords(workspace, 64)
   }
 
@@ -132,13 +129,14 @@ export class TableBuilder {
     const kept = owners.map((name) => name === core || this.#keep.owners?.has(name) !== false)
     const numbers = owners.map((name, i) => (kept[i] === true ? this.#ownerNumber(name) : -1))
     const leftOut = { data: 0, owners: 0 }
+    const { slice } = this.#workspace
     const keepsAll = this.#keep.data === undefined && this.#keep.owners === undefined
     this.#roots.reserve(chunk.count, text.length)
     if (numbers.length > this.#numbers.length) this.#numbers = halfWords(this.#workspace, numbers.length * 2)
     this.#numbers.set(numbers)
-    for (let at = 0; at < chunk.count; at += SLICE) {
+    for (let at = 0; at < chunk.count; at += slice) {
       if (at > 0) yield
-      const end = Math.min(chunk.count, at + SLICE)
+      const end = Math.min(chunk.count, at + slice)
       if (keepsAll) this.#appendAll(chunk, text, at, end)
       else this.#appendKept(chunk, text, numbers, at, end, leftOut)
       this.#checkHeap()
@@ -165,10 +163,11 @@ export class TableBuilder {
     const heap = this.#workspace.reach('heap', earlier.#roots.bytes.subarray(0, earlier.#roots.length))
     const names = this.#workspace.reach('names', bytesOf(name.subarray(0, earlier.#count)))
     const references = new Uint32Array(names.buffer, names.byteOffset, earlier.#count)
+    const { slice } = this.#workspace
     this.#roots.reserve(count, heap.length)
-    for (let at = known.from; at < known.to; at += SLICE) {
+    for (let at = known.from; at < known.to; at += slice) {
       if (at > known.from) yield
-      const end = Math.min(known.to, at + SLICE)
+      const end = Math.min(known.to, at + slice)
       const target = from + at - known.from
       this.#workspace.loops.adopt(heap, references, at, end, target, to, this.#roots)
       for (let i = at; i < end; i++) to.owner[target + i - at] = numbers[owner[i]!]!

@@ -39,6 +39,7 @@ export type SymbolLoops = Readonly<typeof plainLoops>
 export function plainWorkspace(): Workspace {
   return {
     loops: plainLoops,
+    slice: 2_048,
     allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
     reach: (_use, bytes) => bytes,
   }

@@ -29,6 +29,8 @@ export const ROOTS = {
   words: 6,
 } as const
 
+/** More than a root takes on average, so that the heap need not move; memory that is not used costs nothing. */
+const BYTES_A_ROOT = 24
 /** Room behind the heap's end, so that names can be written there in whole words. */
 const SLACK = 16
 
@@ -48,7 +50,7 @@ export class RootHeap {
     this.state = words(workspace, ROOTS.words)
     this.state[ROOTS.mask] = slots - 1
     this.#slots = words(workspace, 2 * slots)
-    this.bytes = workspace.allocate(Math.max(4096, expected * 14))
+    this.bytes = workspace.allocate(Math.max(4096, expected * BYTES_A_ROOT))
     this.#place()
   }
 

@@ -34,6 +34,7 @@ export function newWorkspace(): Workspace {
 
 class WasmWorkspace implements Workspace {
   readonly loops: SymbolLoops
+  readonly slice = 16_384
   readonly #memory: WasmMemory
   readonly #copies = new Map<string, Uint8Array>()
 

@@ -6,6 +6,8 @@ import type { SymbolLoops } from './loops.ts'
 /** Memory and loops that belong together. What is allocated lives as long as the workspace. */
 export interface Workspace {
   readonly loops: SymbolLoops
+  /** Symbols to work on between two yields: about a millisecond even before the code is compiled. */
+  readonly slice: number
   /** Fresh memory, all zeros, on a boundary of 16 bytes. */
   allocate(bytes: number): Uint8Array<SharedArrayBuffer>
   /**
