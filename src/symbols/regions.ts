@@ -119,14 +119,10 @@ function* trustedRanges(
   if (ranges.size === 0) return ranges
   const inside = new Uint32Array(input.owners.length)
   const outside = new Uint32Array(input.owners.length)
-  for (let i = 0; i < input.order.length; i++) {
-    const range = ranges.get(input.owner[i]!)
-    // Per-cpu offsets and freed __init symbols lie outside of any module's range.
-    if (range === undefined || input.high[i] === 0) continue
-    const low = input.low[i]!
-    if (input.high[i] === range.high && low >= range.start && low < range.end) inside[range.owner]!++
-    else outside[range.owner]!++
-    if (i % SLICE === 0) yield
+  const byOwner = input.owners.map((_, number) => ranges.get(number))
+  for (let from = 0; from < input.order.length; from += SLICE) {
+    countInside(input, byOwner, from, Math.min(input.order.length, from + SLICE), inside, outside)
+    yield
   }
   for (const number of [...ranges.keys()]) if (outside[number]! * 4 > inside[number]!) ranges.delete(number)
   const ascending = [...ranges.values()].sort((a, b) => a.high - b.high || a.start - b.start)
@@ -137,6 +133,26 @@ function* trustedRanges(
     ranges.delete(next.owner)
   })
   return ranges
+}
+
+/** Counts, by owner, the symbols at file positions [from, to) that lie in their owner's known range, and those that do not. */
+function countInside(
+  { high, low, owner }: RegionInput,
+  ranges: readonly ((Region & { readonly high: number }) | undefined)[],
+  from: number,
+  to: number,
+  inside: Uint32Array,
+  outside: Uint32Array,
+): void {
+  for (let i = from; i < to; i++) {
+    const number = owner[i]!
+    // Per-cpu offsets and freed __init symbols lie outside of any module's range.
+    if (number === CORE || high[i] === 0) continue
+    const range = ranges[number]
+    if (range === undefined) continue
+    if (high[i] === range.high && low[i]! >= range.start && low[i]! < range.end) inside[number]!++
+    else outside[number]!++
+  }
 }
 
 /** The regions among the ids [first, last), whose addresses share their upper half. */
@@ -195,7 +211,8 @@ function* claimPages(
   const { low, kind, owner, order, owners, runs } = input
   const regions: Region[] = []
   const builtin = owners.map((name) => name.startsWith(BUILTIN))
-  const tally = new Map<number, number>()
+  const tally = new Float64Array(owners.length)
+  const voters: number[] = []
   let f = 0
   let id = first
   let run = 0
@@ -212,7 +229,8 @@ function* claimPages(
       pause = id + SLICE
     }
     const start = pageStart(low[order[id]!]!)
-    tally.clear()
+    for (const voter of voters) tally[voter] = 0
+    voters.length = 0
     let winner = -1
     let ownedByKernel = false
     for (; id < last; id++) {
@@ -220,13 +238,14 @@ function* claimPages(
       if (low[position]! >= start + PAGE) break
       if ((kind[position]! & LABEL) !== 0) continue
       const number = owner[position]!
-      const votes = (tally.get(number) ?? 0) + 1
-      tally.set(number, votes)
-      if (winner < 0 || votes > tally.get(winner)!) winner = number
+      if (tally[number] === 0) voters.push(number)
+      const votes = tally[number]! + 1
+      tally[number] = votes
+      if (winner < 0 || votes > tally[winner]!) winner = number
       if (builtin[number] === true) {
         winner = number
         ownedByKernel = true
-        tally.set(number, Number.POSITIVE_INFINITY)
+        tally[number] = Number.POSITIVE_INFINITY
       }
     }
     if (winner < 0) continue
