@@ -12,8 +12,8 @@ const common = {
   ],
   transform: { define: { KERNDEX_BUNDLED: 'true' } },
 }
-// Names stay readable in stack traces; only comments and blanks go.
-const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
+// Names and lines stay, because errors show them; comments go.
+const written = { minify: false, comments: false }
 
 const entries = { cli: 'dist/src/cli/main.js' }
 for (const name of ['index', 'btf', 'events']) entries[name] = `dist/src/${name}.js`
@@ -39,7 +39,7 @@ export default [
   {
     ...common,
     input: entries,
-    output: { dir: 'dist/lib', format: 'esm', chunkFileNames: 'chunk-[hash].js', minify, cleanDir: true },
+    output: { dir: 'dist/lib', format: 'esm', chunkFileNames: 'chunk-[hash].js', ...written, cleanDir: true },
   },
   ...['loader', 'query', 'events', 'reader'].map(thread),
 ]
