@@ -17,6 +17,7 @@ import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { Threads } from './load/threads.ts'
 import type { Span } from './load/timeline.ts'
+import { FEW_BLOBS } from './load/types.ts'
 import type { Probes } from './probes/probes.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
@@ -431,12 +432,9 @@ export function attachKernel(handle: Handle): Reader {
   return new Reader(handle)
 }
 
-/** Blobs that one thread has indexed before a pool of them has started. */
-const FEW_BLOBS = 16
-
 /**
  * Whether a load is done sooner without threads. A cold pool costs as much processor time as a whole kernel's symbols and
- * vmlinux's types, because every thread compiles the same code; it pays where there are many module blobs.
+ * types, because every thread compiles the same code; it pays where there are very many module blobs.
  */
 async function isSmall(source: Source): Promise<boolean> {
   const files = await source.btfFiles()

@@ -1,7 +1,7 @@
 // BTF blobs → a type index in shared memory. Pure: a loader thread calls it for vmlinux alone, or for a batch of modules.
 import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
-import type { CompiledWalk } from './compiled-walk.ts'
+import { CompiledNames, type CompiledWalk } from './compiled-walk.ts'
 import { KIND_COUNT } from './format.ts'
 import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
 import {
@@ -32,7 +32,7 @@ import {
   ROW_WORDS,
 } from './index-layout.ts'
 import { writeNames } from './name-index-write.ts'
-import { countTypes, NO_BASE, Walk, type WalkBase, type WalkResult } from './walk.ts'
+import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkOutput, type WalkResult } from './walk.ts'
 
 /**
  * All that a split set needs to know of the sets below it, as sums over all of them: how many ids they use (void
@@ -46,6 +46,16 @@ export interface NamedBlob {
   /** `vmlinux`, or the module's name. */
   readonly name: string
   readonly bytes: Uint8Array<SharedArrayBuffer>
+  /** What a compiled walk over it has found already. */
+  readonly walked?: Walked | undefined
+}
+
+/** What was found of a sound blob, from a position of an output on. */
+export interface Walked {
+  readonly header: BtfHeader
+  readonly result: WalkResult
+  readonly output: WalkOutput
+  readonly from: number
 }
 
 /**
@@ -101,6 +111,22 @@ export function readShape(blob: Uint8Array<SharedArrayBuffer>, base: BaseShape =
   }
 }
 
+/** The shape that sets split on this one need, which is split on nothing: what `readShape` gives, without a walk. */
+export function shapeOfSet({ blob, blobOffset, blobLength, index, indexOffset }: TypeSetRecord): BaseShape {
+  const row = new Uint32Array(index, indexOffset, ROW_WORDS)
+  const length = row[ROW_STRINGS_BYTES]!
+  const layout = readLayout(new Uint8Array(blob, blobOffset, blobLength), {
+    layoutStart: row[ROW_LAYOUT_START]!,
+    layoutBytes: row[ROW_LAYOUT_BYTES]!,
+  })
+  return {
+    typeCount: 1 + row[ROW_TYPE_COUNT]!,
+    stringBytes: length,
+    strings: [{ buffer: blob, offset: blobOffset + row[ROW_STRINGS_START]!, length }],
+    ...(layout && { layout }),
+  }
+}
+
 /**
  * Indexes blobs that are all split on the same base, or on nothing. A blob that is damaged ends up in `failures`; the
  * others are not affected. The name index spans all sets of one call, so few large batches answer faster than many
@@ -130,8 +156,8 @@ interface IndexedBlob {
 }
 
 /**
- * The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. A single
- * blob on no base that lies in the memory of a compiled walk is indexed by it.
+ * The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. Blobs that
+ * lie in the memory of a compiled walk are indexed by it.
  */
 export function* indexTypesSteps(
   blobs: readonly NamedBlob[],
@@ -139,9 +165,14 @@ export function* indexTypesSteps(
   compiled?: CompiledWalk,
 ): Generator<void, IndexedTypes, void> {
   const failures: IndexFailure[] = []
-  const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader }[] = []
+  const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader; walked?: Walked }[] = []
   let typesBytes = 0
-  for (const { name, bytes } of blobs) {
+  for (const { name, bytes, walked } of blobs) {
+    if (walked !== undefined) {
+      opened.push({ name, blob: bytes, header: walked.header, walked })
+      typesBytes += walked.header.typesBytes
+      continue
+    }
     try {
       const normal = normalizeBlob(bytes, readHeader(bytes, base.stringBytes > 0))
       opened.push({ name, blob: normal.blob, header: normal.header })
@@ -152,35 +183,50 @@ export function* indexTypesSteps(
     if ((opened.length + failures.length) % STEP_BLOBS === 0) yield
   }
 
-  const only = opened.length === 1 && base === NO_BASE ? opened[0] : undefined
-  const found = only && compiled && (yield* compiled.walk(only.blob, only.header))
-  const sets: IndexedBlob[] = found && only ? [{ ...only, walk: found.result, firstOrdinal: 0 }] : []
-  let count = found?.result.count ?? 0
-  let named = found?.result.named ?? 0
+  const sets: IndexedBlob[] = []
+  let count = 0
+  let named = 0
   let pending = 0
+  const names = compiled && opened.length > 0 ? CompiledNames.open(mostTypes(typesBytes)) : undefined
+  const batch = names && compiled?.batch(base, names.output)
   const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, found ? 0 : typesBytes)
-  for (const { name, blob, header } of found ? [] : opened) {
+  walk.open(base, typesBytes, names?.output)
+  for (const { name, blob, header, walked } of opened) {
     try {
-      walk.begin(blob, header, readLayout(blob, header), count)
-      while (!walk.step(STEP_WORDS)) yield
-      // Small blobs share a step.
-      pending += Math.min(header.typesBytes / 4, STEP_WORDS) + STEP_WORDS / STEP_BLOBS
-      if (pending >= STEP_WORDS) {
-        pending = 0
-        yield
+      let result: WalkResult | undefined
+      if (walked !== undefined) {
+        result = walked.result
+        batch?.flush(count)
+        walk.take(walked.output, walked.from, count, result.count)
+        batch?.resume(count + result.count)
+      } else if (batch?.begin(blob, header, count)) {
+        let left = batch.step()
+        for (; left > 0; left = batch.step()) yield
+        if (left === 0) result = batch.result()
       }
-      const result = walk.result()
+      if (result === undefined) {
+        batch?.flush(count)
+        walk.begin(blob, header, readLayout(blob, header), count)
+        while (!walk.step(STEP_WORDS)) yield
+        result = walk.result()
+        batch?.resume(count + result.count)
+      }
       sets.push({ name, blob, header, walk: result, firstOrdinal: count })
       count += result.count
       named += result.named
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
+    // Small blobs share a step.
+    pending += Math.min(header.typesBytes / 4, STEP_WORDS) + STEP_WORDS / STEP_BLOBS
+    if (pending >= STEP_WORDS) {
+      pending = 0
+      yield
+    }
   }
-  const plain = walk.close()
+  batch?.flush(count)
+  const output = walk.close()
   idleWalks.push(walk)
-  const output = found?.output ?? plain
 
   // A single set that is sorted needs no index of its own: its names are found by binary search.
   const sorted = sets.length === 1 && sets[0]!.walk.sorted
@@ -222,7 +268,7 @@ export function* indexTypesSteps(
     const signed = ({ offset, length }: { offset: number; length: number }) =>
       new Int32Array(buffer, offset, length / 4)
     const [buckets, entries] = [signed(sections.buckets), signed(sections.entries)]
-    if (found && compiled) yield* compiled.writeNames(output, count, bits, buckets, entries)
+    if (names) yield* names.writeNames(count, bits, buckets, entries)
     else yield* writeNames({ ...output, count }, bits, buckets, entries, STEP_WORDS)
   }
   return { records, failures }

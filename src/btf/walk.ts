@@ -104,7 +104,7 @@ for (const kind of [0, KIND_INT, KIND_ARRAY, KIND_STRUCT, KIND_UNION, KIND_ENUM,
 HAS_REF[KIND_DATASEC] = 0
 
 /** So many names taken from a base tell for certain whether it is the right one. */
-const ENOUGH_NAMES = 32
+export const ENOUGH_NAMES = 32
 const NAMED_ELEMENTS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FUNC_PROTO])
 
 /** Bytes that a type takes at least, and less than it takes on average in any kernel (27 in one with all its modules). */
@@ -123,6 +123,9 @@ function widened({ offsets, hashes, places }: WalkOutput, types: number): WalkOu
   output.places.set(places)
   return output
 }
+
+/** The most types that there can be in sections of so many bytes in all. */
+export const mostTypes = (bytes: number): number => Math.floor(bytes / LEAST_TYPE_BYTES) + 1
 
 /** Counts the types of a section by their sizes alone; what follows them is not looked at. */
 export function countTypes(words: Int32Array, start: number, end: number, layout: KindLayout | undefined): number {
@@ -178,11 +181,11 @@ export class Walk {
   #previousBytes: Uint8Array = this.#bytes
   #previousStart = -1
 
-  /** Turns to a batch of blobs on one base, whose type sections have so many bytes in all. */
-  open(base: WalkBase, typesBytes: number): void {
+  /** Turns to a batch of blobs on one base, whose type sections have so many bytes in all. `output`: where to write. */
+  open(base: WalkBase, typesBytes: number, output?: WalkOutput): void {
     this.#base = base
     // Room for the most types there could be would be twice too much, and make the garbage collector nervous.
-    this.#output = newOutput(Math.ceil(typesBytes / TYPICAL_TYPE_BYTES))
+    this.#output = output ?? newOutput(Math.ceil(typesBytes / TYPICAL_TYPE_BYTES))
     let first = 0
     this.#baseStrings = base.strings.map((range) => {
       const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
@@ -326,6 +329,15 @@ export class Walk {
       } else hashes[slot] = this.#hashBaseName(name)
     }
     this.#named = named
+  }
+
+  /** Takes over what another walk found of `count` types, from one position of its output to one of this. */
+  take({ offsets, hashes, places }: WalkOutput, from: number, to: number, count: number): void {
+    const room = this.#output.offsets.length
+    if (to + count > room) this.#output = widened(this.#output, Math.max(to + count, room + (room >>> 1)))
+    this.#output.offsets.set(offsets.subarray(from, from + count), to)
+    this.#output.hashes.set(hashes.subarray(from, from + count), to)
+    this.#output.places.set(places.subarray(from, from + count), to)
   }
 
   /** What the walk found. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong. */

@@ -11,6 +11,7 @@ import { HOST_FILES, type HostFile, hostOf } from './host.ts'
 import { Pacer } from './pacer.ts'
 import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
 import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
+import type { LoaderTask } from './tasks.ts'
 import { Timeline } from './timeline.ts'
 import { type LoadedTypes, loadTypes, NO_TYPES } from './types.ts'
 
@@ -127,7 +128,9 @@ async function gatherTypes(
     ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
   )
   const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
-  const sets = await loadTypes(now, { threads, pacer, timeline }, earlier?.types ?? knownTypes)
+  // One thread is left to the symbols, which would wait for it otherwise.
+  const spare = threads && { count: threads.count - 1, run: (task: LoaderTask) => threads.run(task) }
+  const sets = await loadTypes(now, { threads: spare, pacer, timeline }, earlier?.types ?? knownTypes)
   return { sets, later: wanted.filter((file) => !now.includes(file)) }
 }
 

@@ -15,7 +15,7 @@ import { isSnapshotFile, readSnapshotTypes } from './snapshot-source.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import { Threads } from './threads.ts'
 import { Timeline } from './timeline.ts'
-import { loadTypes } from './types.ts'
+import { FEW_BLOBS, loadTypes } from './types.ts'
 
 export interface OpenTypesOptions {
   /**
@@ -25,7 +25,7 @@ export interface OpenTypesOptions {
   readonly from?: string | undefined
   /** Only these modules, with vmlinux; undefined: all. */
   readonly modules?: readonly string[] | undefined
-  /** Loader threads; 0, the default, does everything on the calling thread. */
+  /** The most loader threads that may be started; there are none where the calling thread alone is done sooner. Default 0. */
   readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -57,7 +57,10 @@ export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedT
     }
   }
   const files = wanted ? listed.filter(({ module }) => wanted.has(module)) : listed
-  const pool = threads === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
+  const pool =
+    threads === 0 || files.length <= FEW_BLOBS
+      ? undefined
+      : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
   try {
     const load = { threads: pool, pacer: new Pacer(signal), timeline: new Timeline() }
     const { records, absences } = await loadTypes(files, load)
@@ -67,7 +70,8 @@ export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedT
     }
     return { types: new Types(records), absences, opened: files.map(({ module }) => module) }
   } finally {
-    await pool?.close()
+    // Nobody has to wait until threads have ended.
+    pool?.close().catch(() => {})
   }
 }
 

@@ -1,7 +1,7 @@
 // A snapshot: one generation of a kernel's symbols and types with what is known of the host, complete and immutable; and
 // its handle, which any thread can attach.
 
-import { type BaseShape, indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts'
+import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { type LazyModules, Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
@@ -109,7 +109,7 @@ export class Snapshot {
     return {
       available: [...files.keys()],
       load(names) {
-        shape ??= readShape(new Uint8Array(vmlinux.blob, vmlinux.blobOffset, vmlinux.blobLength))
+        shape ??= shapeOfSet(vmlinux)
         const blobs = names.flatMap((name) => {
           const file = files.get(name)
           const bytes = file && readBlobNow(file)

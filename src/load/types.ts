@@ -1,24 +1,31 @@
 // BTF blobs from a source to indexed type sets: vmlinux first, because all others are split on it, then the modules side
 // by side. p-limit bounds how many files are open at once.
 
-import pLimit from 'p-limit'
 import { CompiledWalk } from '../btf/compiled-walk.ts'
-import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
+import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { type Arena, arenaFor, btfIdentity, readBtf } from '../sources/blob.ts'
+import { type Arena, arenaFor, type Blob, btfIdentity, MANY_FILES, readBtf, readBtfAtOnce } from '../sources/blob.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
+import { blobsOf, FileCounter } from './shared-files.ts'
 import type { LoaderThreads } from './symbols.ts'
-import type { IndexedSets, LoaderResult, LoaderTask, TypeFailure } from './tasks.ts'
+import type { IndexedSets, LoaderResult, TypeFailure } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Files open at the same time on the calling thread. */
 const MOST_OPEN = 8
-/** Batches of modules for each thread: some slack so that one slow batch does not hold up the rest. */
-const BATCHES_A_THREAD = 2
+
+/** Threads that help with modules. */
+export type TypeThreads = Pick<LoaderThreads, 'count' | 'run'>
+
+/**
+ * Blobs that the calling thread alone has done sooner than with a pool. Starting one costs as much processor time as thousands
+ * of modules: with 4,024, two cores were ready an eighth later with a pool than without, for a fifth more processor time.
+ */
+export const FEW_BLOBS = 8192
 
 export interface TypeLoad {
-  readonly threads: LoaderThreads | undefined
+  readonly threads: TypeThreads | undefined
   readonly pacer: Pacer
   readonly timeline: Timeline
 }
@@ -56,12 +63,10 @@ export async function loadTypes(
   let sets: IndexedSets
   if (knownBase === undefined) {
     known.clear()
-    sets = await (load.threads === undefined
-      ? loadAllHere(base, modules, load)
-      : loadAllInPool(base, modules, load, load.threads))
+    sets = await loadAll(base, modules, load)
   } else {
     const fresh = modules.filter(({ module }) => !known.has(module))
-    sets = await loadModules(fresh, knownBase, load)
+    sets = await loadModules(fresh, shapeOfSet(knownBase), load)
   }
   const order = new Map(files.map(({ module }, position) => [module, position]))
   const position = (name: string) => order.get(name) ?? 0
@@ -78,15 +83,6 @@ export async function loadTypes(
 
 const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
 
-/** Loads modules beside a vmlinux that is loaded already. */
-async function loadModules(modules: readonly BtfFile[], base: TypeSetRecord, load: TypeLoad): Promise<IndexedSets> {
-  if (modules.length === 0) return NOTHING
-  const shape = readShape(new Uint8Array(base.blob, base.blobOffset, base.blobLength))
-  return load.threads === undefined
-    ? loadModulesHere(modules, shape, load)
-    : loadModulesInPool(modules, shape, load, load.threads, [])
-}
-
 /** The sets of an earlier load whose files have not been replaced since. */
 async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promise<Map<string, TypeSetRecord>> {
   const known = new Map<string, TypeSetRecord>()
@@ -101,59 +97,14 @@ async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promi
   return known
 }
 
-async function loadAllInPool(
-  base: BtfFile,
-  modules: readonly BtfFile[],
-  load: TypeLoad,
-  threads: LoaderThreads,
-): Promise<IndexedSets> {
-  const { timeline } = load
-  let result: LoaderResult
-  try {
-    result = await threads.run({ do: 'base', file: base })
-  } catch (error) {
-    return { records: [], identities: [], failures: [failureOf(base.module, error)] }
-  }
-  if (result.did !== 'base') throw new TypeError('a loader thread answered another task')
-  timeline.adopt(result.spans)
-  const { blob, shape, identity } = result
-  const index: LoaderTask = { do: 'index', blobs: [blob], base: undefined }
-  const sets = await loadModulesInPool(modules, shape, load, threads, [index])
-  return { ...sets, identities: [[base.module, identity], ...sets.identities] }
-}
-
-/** Reads and indexes modules in batches, beside other tasks of the pool. */
-async function loadModulesInPool(
-  modules: readonly BtfFile[],
-  shape: BaseShape,
-  { timeline }: TypeLoad,
-  threads: LoaderThreads,
-  beside: readonly LoaderTask[],
-): Promise<IndexedSets> {
-  const limit = pLimit(threads.count)
-  const batchSize = Math.max(1, Math.ceil(modules.length / (threads.count * BATCHES_A_THREAD)))
-  const tasks = [...beside]
-  for (let at = 0; at < modules.length; at += batchSize) {
-    tasks.push({ do: 'types', files: modules.slice(at, at + batchSize), base: shape })
-  }
-  const results = await Promise.all(tasks.map((task) => limit(() => threads.run(task))))
-  for (const { spans } of results) timeline.adopt(spans)
-  const sets = results.flatMap((result) => (result.did === 'index' ? [result.sets] : []))
-  return {
-    records: sets.flatMap(({ records }) => records),
-    identities: sets.flatMap(({ identities }) => identities),
-    failures: sets.flatMap(({ failures }) => failures),
-  }
-}
-
-async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
+async function loadAll(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
   const compiled = CompiledWalk.open()
   const read = await readHere([base], load, compiled)
   const blob = read.blobs[0]
   if (blob === undefined) return { records: [], identities: [], failures: read.failures }
   const first = await indexHere(base.module, [blob], undefined, load, compiled)
-  // What modules have to know of vmlinux takes a walk over its types, which nobody needs where there are none.
-  const rest = first.records.length === 0 ? NOTHING : await loadModules(modules, first.records[0]!, load)
+  const record = first.records[0]
+  const rest = record === undefined ? NOTHING : await loadModules(modules, shapeOfSet(record), load, compiled)
   return {
     records: [...first.records, ...rest.records],
     identities: [...read.identities, ...rest.identities],
@@ -161,40 +112,136 @@ async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: Typ
   }
 }
 
-async function loadModulesHere(modules: readonly BtfFile[], shape: BaseShape, load: TypeLoad): Promise<IndexedSets> {
-  const { blobs, identities, failures } = await readHere(modules, load)
+async function loadModules(
+  modules: readonly BtfFile[],
+  shape: BaseShape,
+  load: TypeLoad,
+  compiled = modules.length < MANY_FILES ? undefined : CompiledWalk.open(),
+): Promise<IndexedSets> {
+  if (modules.length === 0) return NOTHING
+  const { blobs, identities, failures } = await readHere(modules, load, compiled, shape)
   if (blobs.length === 0) return { records: [], identities, failures }
-  const sets = await indexHere(`${blobs.length} modules`, blobs, shape, load)
+  const sets = await indexHere(`${blobs.length} modules`, blobs, shape, load, compiled)
   return { records: sets.records, identities, failures: [...failures, ...sets.failures] }
 }
 
-/** Reads blobs on the calling thread, a few files at a time. */
+/** Threads that take files from the same counter as the calling thread. */
+class Helpers {
+  readonly counter: FileCounter
+  readonly #answers: Promise<LoaderResult>[]
+  readonly #files: number
+
+  /** Asks them to help; threads that are still starting may come too late, and nobody waits for those. */
+  constructor(files: readonly BtfFile[], base: BaseShape | undefined, threads: TypeThreads | undefined) {
+    const count = base === undefined ? 0 : (threads?.count ?? 0)
+    this.counter = FileCounter.forHelpers(count)
+    this.#files = files.length
+    const paths = count === 0 ? [] : files.map(({ path }) => path)
+    this.#answers = Array.from({ length: count }, (_, helper) =>
+      threads!.run({ do: 'help', paths, base: base!, counter: this.counter.words, helper }),
+    )
+    for (const answer of this.#answers) answer.catch(() => {})
+  }
+
+  /** Lets them end. */
+  end(): void {
+    this.counter.end(this.#files)
+  }
+
+  /** What those did who have begun. @throws WorkerFailedError */
+  async answers(): Promise<LoaderResult[]> {
+    return Promise.all(this.#answers.filter((_, helper) => this.counter.hasBegun(helper)))
+  }
+}
+
+/** A blob that was read, and perhaps walked over. */
+interface Found {
+  readonly blob: NamedBlob
+  readonly identity: string
+}
+
+/**
+ * Reads blobs: at once where that takes no time, together with the threads there are, then the others, a few at a time. What a
+ * thread has read it has walked over too.
+ */
 async function readHere(
   files: readonly BtfFile[],
-  { pacer, timeline }: TypeLoad,
+  { pacer, timeline, threads }: TypeLoad,
   arena: Arena = arenaFor(files.length),
+  base?: BaseShape,
 ) {
-  const limit = pLimit(MOST_OPEN)
+  const found: (Found | undefined)[] = new Array(files.length)
   const failures: TypeFailure[] = []
-  const identities: [string, string][] = []
+  const failed = new Set<number>()
+  const put = (i: number, { bytes, identity }: Blob) => {
+    found[i] = { blob: { name: files[i]!.module, bytes }, identity }
+  }
+  const fail = (i: number, error: unknown) => {
+    failures.push(failureOf(files[i]!.module, error))
+    failed.add(i)
+  }
+  if (arena !== undefined) {
+    // Bytes that are in memory already need no reading.
+    const shared = files[0]?.bytes === undefined
+    const helpers = new Helpers(files, base, shared ? threads : undefined)
+    try {
+      let start = timeline.elapsed
+      let read = 0
+      const record = () => {
+        if (read > 0) timeline.record('read', `${read} modules`, start)
+        read = 0
+      }
+      const next = () => helpers.counter.take(files.length)
+      for (let { from, to } = next(); from < to; { from, to } = next()) {
+        for (let i = from; i < to; i++) {
+          try {
+            const blob = readBtfAtOnce(files[i]!, arena)
+            if (blob !== undefined) put(i, blob)
+            read++
+          } catch (error) {
+            fail(i, error)
+          }
+          if (!pacer.due) continue
+          record()
+          await pacer.pause()
+          start = timeline.elapsed
+        }
+      }
+      record()
+      for (const answer of await helpers.answers()) {
+        timeline.adopt(answer.spans)
+        if (answer.did !== 'help' || answer.helped === undefined) continue
+        for (const { file, identity, blob } of blobsOf(answer.helped, (i) => files[i]!.module)) {
+          found[file] = { blob, identity }
+          if (pacer.due) await pacer.pause()
+        }
+      }
+    } finally {
+      helpers.end()
+    }
+  }
   const breathe = async () => {
     if (pacer.due) await pacer.pause()
   }
-  const read = async (file: BtfFile): Promise<NamedBlob[]> => {
-    const { module } = file
+  const readSlowly = async (i: number): Promise<void> => {
     const start = timeline.elapsed
     try {
-      const { bytes, identity } = await readBtf(file, breathe, arena)
-      timeline.record('read', module, start)
-      identities.push([module, identity])
-      return [{ name: module, bytes }]
+      put(i, await readBtf(files[i]!, breathe, arena))
+      timeline.record('read', files[i]!.module, start)
     } catch (error) {
-      failures.push(failureOf(module, error))
-      return []
+      fail(i, error)
     }
   }
-  const blobs = (await Promise.all(files.map((file) => limit(() => read(file))))).flat()
-  return { blobs, identities, failures }
+  const slow = [...files.keys()].filter((i) => found[i] === undefined && !failed.has(i))
+  if (slow.length > 0) {
+    // Loaded only here: plain files are read at once, and a program that imports kerndex would wait for it.
+    const { default: pLimit } = await import('p-limit')
+    const limit = pLimit(MOST_OPEN)
+    await Promise.all(slow.map((i) => limit(readSlowly, i)))
+  }
+  const present = found.filter((each) => each !== undefined)
+  const identities = present.map(({ blob, identity }) => [blob.name, identity] as const)
+  return { blobs: present.map(({ blob }) => blob), identities, failures }
 }
 
 async function indexHere(

@@ -1,8 +1,8 @@
 // A whole file in shared memory: how BTF blobs are read.
 
-import { statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
-import { identityOf, openReader } from './reader.ts'
+import { identityOf, openReader, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
 
 /** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
@@ -50,6 +50,37 @@ export class BlobArena implements Room {
 /** The blob of a listed file: the bytes that came with it, or those at its path. @throws as `readBlob` */
 export async function readBtf(file: BtfFile, breathe?: () => Promise<void>, arena?: Arena): Promise<Blob> {
   return file.bytes === undefined ? readBlob(file.path, breathe, arena) : { bytes: file.bytes, identity: file.path }
+}
+
+/** The largest file that is read at once: a fraction of a millisecond. */
+const LARGEST_AT_ONCE = 1 << 20
+
+/**
+ * The same at once, for thousands of small files: nothing is waited for or made but the blob. undefined for what is read in
+ * pieces, with `readBtf`: packed and large files, and those whose size nobody tells or that grow meanwhile.
+ * @throws NoPermissionError, NotReadableError
+ */
+export function readBtfAtOnce({ path, bytes: known }: BtfFile, room: Room): Blob | undefined {
+  if (known !== undefined) return { bytes: known, identity: path }
+  if (path.endsWith('.gz')) return undefined
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, 'r')
+    const stat = fstatSync(descriptor)
+    const { size } = stat
+    if (size === 0 || size > LARGEST_AT_ONCE || !stat.isFile()) return undefined
+    // A byte more than there should be: a read that stops before it has come to the end.
+    const bytes = room.take(size + 1)
+    let length = 0
+    for (let got = -1; got !== 0 && length < size; length += got) {
+      got = readSync(descriptor, bytes, length, size + 1 - length, null)
+    }
+    return length > size ? undefined : { bytes: bytes.subarray(0, length), identity: identityOf(stat) }
+  } catch (error) {
+    throw readFailure(path, error)
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
 }
 
 /** The identity that `readBtf` would give now; undefined where there is no such file any more. */
@@ -100,7 +131,7 @@ export async function readBlob(path: string, breathe?: () => Promise<void>, aren
 }
 
 /** Files from which on an arena pays: a refresh that finds one new module should not set a piece aside for it. */
-const MANY_FILES = 16
+export const MANY_FILES = 16
 
 /** An arena for that many files; `undefined` for few, which get buffers of their own. */
 export function arenaFor(files: number): BlobArena | undefined {

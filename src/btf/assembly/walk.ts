@@ -1,6 +1,6 @@
-// The structural pass over the types of a set that is split on nothing, and the writing of its name index, once more in
-// AssemblyScript: see ../walk.ts and ../name-index-write.ts for what each does. The pass only says whether all is well; where it
-// is not, the plain one goes over the blob again and says what is wrong. Arguments are byte addresses in the one memory.
+// The structural pass over the types of a set, and the writing of a name index, once more in AssemblyScript: see ../walk.ts and
+// ../name-index-write.ts for what each does. The pass only says whether all is well; where it is not, the plain one goes over the
+// blob again and says what is wrong. Arguments are byte addresses in the one memory.
 
 const TYPE_WORDS: u32 = 3
 const KIND_COUNT: u32 = 20
@@ -36,30 +36,49 @@ function compareNames(a: usize, b: usize): i32 {
   return <i32>load<u8>(a + i) - <i32>load<u8>(b + i)
 }
 
-/**
- * Walks over the types from word `state.at` of the blob to `stop` or a little beyond, of a section that ends at `end`; 0 if
- * anything is wrong. `strings` is the address of the string section, `limit` its length. `state`: at, count, highest id referred
- * to, named, 1 while sorted, address of the name before (0: none).
- */
-export function walk(
-  kinds: usize,
-  blob: usize,
-  stop: u32,
-  end: u32,
-  strings: usize,
-  limit: u32,
-  offsets: usize,
-  hashes: usize,
-  places: usize,
-  kindCounts: usize,
-  state: usize,
-): u32 {
-  let at = load<u32>(state)
-  let count = load<u32>(state, 4)
-  let highest = load<u32>(state, 8)
-  let named = load<u32>(state, 12)
-  let sorted = load<u32>(state, 16)
-  let previous = <usize>load<u32>(state, 20)
+// A blob under way, in words: where it lies (of its strings, less the base's length, so that adding a name's offset gives the
+// name), its limits, what is written, and how far the walk is. compiled-walk.ts fills it in.
+const BLOB: usize = 0
+const STRINGS: usize = 4
+const BASE_BYTES: usize = 8
+const BASE_STRINGS: usize = 12
+const NAME_LIMIT: usize = 16
+const END: usize = 20
+const OFFSETS: usize = 24
+const HASHES: usize = 28
+const PLACES: usize = 32
+const KIND_COUNTS: usize = 36
+const AT: usize = 40
+const SLOT: usize = 44
+const HIGHEST: usize = 48
+const NAMED: usize = 52
+const SORTED: usize = 56
+/** Address of the name before; 0: none. */
+const PREVIOUS: usize = 60
+/** Names taken from the base, and how many of them begin inside one of its strings. */
+const BASE_NAMES: usize = 64
+const INSIDE: usize = 68
+
+/** Walks over the types of a blob from where it is to word `stop` or a little beyond; 0 if anything is wrong. */
+export function walk(kinds: usize, blobState: usize, stop: u32): u32 {
+  const blob = <usize>load<u32>(blobState, BLOB)
+  const strings = <usize>load<u32>(blobState, STRINGS)
+  const baseBytes = load<u32>(blobState, BASE_BYTES)
+  const baseStrings = <usize>load<u32>(blobState, BASE_STRINGS)
+  const limit = load<u32>(blobState, NAME_LIMIT)
+  const end = load<u32>(blobState, END)
+  const offsets = <usize>load<u32>(blobState, OFFSETS)
+  const hashes = <usize>load<u32>(blobState, HASHES)
+  const places = <usize>load<u32>(blobState, PLACES)
+  const kindCounts = <usize>load<u32>(blobState, KIND_COUNTS)
+  let at = load<u32>(blobState, AT)
+  let slot = load<u32>(blobState, SLOT)
+  let highest = load<u32>(blobState, HIGHEST)
+  let named = load<u32>(blobState, NAMED)
+  let sorted = load<u32>(blobState, SORTED)
+  let previous = <usize>load<u32>(blobState, PREVIOUS)
+  let baseNames = load<u32>(blobState, BASE_NAMES)
+  let inside = load<u32>(blobState, INSIDE)
   while (at < stop) {
     if (at + TYPE_WORDS > end) return 0
     const record = blob + ((<usize>at) << 2)
@@ -71,7 +90,7 @@ export function walk(
     const stride = <u32>load<u8>(kinds + ELEMENT_WORDS + kind)
     const length = TYPE_WORDS + <u32>load<u8>(kinds + FIXED_WORDS + kind) + vlen * stride
     if (length > end - at) return 0
-    store<u32>(offsets + (count << 2), at)
+    store<u32>(offsets + (slot << 2), at)
     store<u32>(kindCounts + (kind << 2), load<u32>(kindCounts + (kind << 2)) + 1)
     if (stride > 0) {
       const last = record + ((TYPE_WORDS + vlen * stride) << 2)
@@ -90,27 +109,67 @@ export function walk(
     } else if (kind === KIND_ARRAY) highest = max(highest, max(load<u32>(record, 12), load<u32>(record, 16)))
     if (load<u8>(kinds + HAS_REF + kind) === 1) highest = max(highest, load<u32>(record, 8))
     if (name === 0) {
-      store<u32>(hashes + (count << 2), 0)
+      store<u32>(hashes + (slot << 2), 0)
       if (named > 0) sorted = 0
     } else {
       named++
-      store<u32>(places + (count << 2), name >> 24 === 0 ? (kind << 24) | name : 0xffffffff)
-      store<u32>(hashes + (count << 2), hashName(strings + name))
+      let text = strings + name
+      if (name < baseBytes) {
+        text = baseStrings + name
+        baseNames++
+        if (load<u8>(text - 1) !== 0) inside++
+      }
+      store<u32>(places + (slot << 2), name >> 24 === 0 ? (kind << 24) | name : 0xffffffff)
+      store<u32>(hashes + (slot << 2), hashName(text))
       if (sorted === 1) {
-        if (previous !== 0 && compareNames(previous, strings + name) > 0) sorted = 0
-        previous = strings + name
+        if (previous !== 0 && compareNames(previous, text) > 0) sorted = 0
+        previous = text
       }
     }
-    count++
+    slot++
     at += length
   }
-  store<u32>(state, at)
-  store<u32>(state, count, 4)
-  store<u32>(state, highest, 8)
-  store<u32>(state, named, 12)
-  store<u32>(state, sorted, 16)
-  store<u32>(state, <u32>previous, 20)
+  store<u32>(blobState, at, AT)
+  store<u32>(blobState, slot, SLOT)
+  store<u32>(blobState, highest, HIGHEST)
+  store<u32>(blobState, named, NAMED)
+  store<u32>(blobState, sorted, SORTED)
+  store<u32>(blobState, <u32>previous, PREVIOUS)
+  store<u32>(blobState, baseNames, BASE_NAMES)
+  store<u32>(blobState, inside, INSIDE)
   return 1
+}
+
+/**
+ * Where fewer than `enough` types of a sound blob have their name from the base: looks at the names of members, parameters and
+ * enumerators as well, from word `from` on.
+ */
+export function elementNames(kinds: usize, blobState: usize, from: u32, enough: u32): void {
+  const blob = <usize>load<u32>(blobState, BLOB)
+  const baseBytes = load<u32>(blobState, BASE_BYTES)
+  const baseStrings = <usize>load<u32>(blobState, BASE_STRINGS)
+  const end = load<u32>(blobState, END)
+  let baseNames = load<u32>(blobState, BASE_NAMES)
+  let inside = load<u32>(blobState, INSIDE)
+  for (let at = from; at < end && baseNames < enough; ) {
+    const record = blob + ((<usize>at) << 2)
+    const info = load<u32>(record, 4)
+    const kind = (info >> 24) & 0x7f
+    const stride = <u32>load<u8>(kinds + ELEMENT_WORDS + kind)
+    const elements = (info & 0xffffff) * stride
+    if (kind !== KIND_DATASEC) {
+      const last = record + ((TYPE_WORDS + elements) << 2)
+      for (let element = record + (TYPE_WORDS << 2); element < last; element += stride << 2) {
+        const name = load<u32>(element)
+        if (name === 0 || name >= baseBytes) continue
+        baseNames++
+        if (load<u8>(baseStrings + name - 1) !== 0) inside++
+      }
+    }
+    at += TYPE_WORDS + <u32>load<u8>(kinds + FIXED_WORDS + kind) + elements
+  }
+  store<u32>(blobState, baseNames, BASE_NAMES)
+  store<u32>(blobState, inside, INSIDE)
 }
 
 export function countNames(hashes: usize, from: u32, to: u32, shift: u32, mask: u32, buckets: usize): void {
