@@ -7,6 +7,7 @@ import type { TypeSetRecord } from '../btf/index-types.ts'
 import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { KernelLoad } from './cached.ts'
+import { type TypesLater, typesLaterInFile } from './pending-types.ts'
 import type { Handle, HostFacts, Snapshot } from './snapshot.ts'
 import { factsOf, SNAPSHOT_LAYOUT } from './snapshot-file.ts'
 import { SnapshotReader } from './snapshot-io.ts'
@@ -31,15 +32,21 @@ export async function isSnapshotFile(path: string): Promise<boolean> {
 }
 
 /**
- * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read.
+ * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read; those that come
+ * `later` are the load's rest.
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
  */
-export async function readSnapshotFile(path: string, generation: number, types = true): Promise<KernelLoad> {
+export async function readSnapshotFile(
+  path: string,
+  generation: number,
+  types: boolean | 'later' = true,
+): Promise<KernelLoad> {
   const timeline = new Timeline()
   const reader = new SnapshotReader(path)
+  let rest: TypesLater | undefined
   try {
     const { meta } = reader.plan
-    const { parts, types: records } = await reader.read({ symbols: true, groups: () => types, facts: true })
+    const { parts, types: records } = await reader.read({ symbols: true, groups: () => types === true, facts: true })
     const handle: Handle = {
       kerndex: 1,
       generation,
@@ -50,9 +57,10 @@ export async function readSnapshotFile(path: string, generation: number, types =
       later: { facts: factsOf(reader.plan, parts.facts!), types: [] }, // Asked for.
     }
     timeline.record('read', 'snapshot', 0)
-    return { handle, memory: undefined, timeline }
+    if (types === 'later' && meta.groups.length > 0) rest = typesLaterInFile(reader)
+    return { handle, memory: undefined, timeline, rest }
   } finally {
-    reader.close()
+    if (rest === undefined) reader.close()
   }
 }
 

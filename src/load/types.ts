@@ -5,7 +5,7 @@ import pLimit from 'p-limit'
 import { CompiledWalk } from '../btf/compiled-walk.ts'
 import { type BaseShape, indexTypesSteps, type NamedBlob, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { type Arena, arenaFor, btfIdentity, readBtf } from '../sources/blob.ts'
+import { type Arena, arenaFor, btfIdentity, readBtf, readBtfNow } from '../sources/blob.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderThreads } from './symbols.ts'
@@ -47,11 +47,8 @@ export async function loadTypes(
 ): Promise<LoadedTypes> {
   const [base, ...modules] = files
   if (base === undefined) return NO_TYPES
-  if (base.module !== 'vmlinux') {
-    const reason = 'not there, and module BTF means nothing without it'
-    return { ...NO_TYPES, absences: [{ what: 'btf/vmlinux', reason }] }
-  }
-  const known = await unchanged(files, earlier)
+  if (base.module !== 'vmlinux') return NO_BASE
+  const known = unchanged(files, earlier)
   const knownBase = known.get(base.module)
   let sets: IndexedSets
   if (knownBase === undefined) {
@@ -63,6 +60,65 @@ export async function loadTypes(
     const fresh = modules.filter(({ module }) => !known.has(module))
     sets = await loadModules(fresh, knownBase, load)
   }
+  return inOrder(files, known, earlier, sets)
+}
+
+/** What there is without vmlinux. */
+const NO_BASE: LoadedTypes = {
+  ...NO_TYPES,
+  absences: [{ what: 'btf/vmlinux', reason: 'not there, and module BTF means nothing without it' }],
+}
+
+/**
+ * The same at once, on the calling thread, for a lookup that cannot wait.
+ * @throws nothing that `loadTypes` would make an absence
+ */
+export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = NO_TYPES): LoadedTypes {
+  const [base, ...modules] = files
+  if (base === undefined) return NO_TYPES
+  if (base.module !== 'vmlinux') return NO_BASE
+  const known = unchanged(files, earlier)
+  let knownBase = known.get(base.module)
+  let first = NOTHING
+  if (knownBase === undefined) {
+    known.clear()
+    first = readAndIndex([base], undefined, CompiledWalk.open())
+    knownBase = first.records[0]
+  }
+  const fresh = modules.filter(({ module }) => !known.has(module))
+  const rest = knownBase === undefined || fresh.length === 0 ? NOTHING : readAndIndex(fresh, shapeOf(knownBase))
+  return inOrder(files, known, earlier, joined([first, rest]))
+}
+
+function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, compiled?: CompiledWalk): IndexedSets {
+  const arena = compiled ?? arenaFor(files.length)
+  const blobs: NamedBlob[] = []
+  const identities: [string, string][] = []
+  const failures: TypeFailure[] = []
+  for (const file of files) {
+    const { module } = file
+    try {
+      const { bytes, identity } = readBtfNow(file, arena)
+      blobs.push({ name: module, bytes })
+      identities.push([module, identity])
+    } catch (error) {
+      failures.push(failureOf(module, error))
+    }
+  }
+  const steps = indexTypesSteps(blobs, shape, compiled)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  failures.push(...step.value.failures.map(({ name, error }) => failureOf(name, error)))
+  return { records: step.value.records, identities, failures }
+}
+
+/** The sets that were taken over and those that were loaded, in the order of the files. */
+function inOrder(
+  files: readonly BtfFile[],
+  known: ReadonlyMap<string, TypeSetRecord>,
+  earlier: LoadedTypes,
+  sets: IndexedSets,
+): LoadedTypes {
   const order = new Map(files.map(({ module }, position) => [module, position]))
   const position = (name: string) => order.get(name) ?? 0
   const identities = new Map(sets.identities)
@@ -76,19 +132,32 @@ export async function loadTypes(
   }
 }
 
+/** What modules have to know of vmlinux. */
+function shapeOf({ blob, blobOffset, blobLength }: TypeSetRecord): BaseShape {
+  return readShape(new Uint8Array(blob, blobOffset, blobLength))
+}
+
+function joined(all: readonly IndexedSets[]): IndexedSets {
+  return {
+    records: all.flatMap(({ records }) => records),
+    identities: all.flatMap(({ identities }) => identities),
+    failures: all.flatMap(({ failures }) => failures),
+  }
+}
+
 const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
 
 /** Loads modules beside a vmlinux that is loaded already. */
 async function loadModules(modules: readonly BtfFile[], base: TypeSetRecord, load: TypeLoad): Promise<IndexedSets> {
   if (modules.length === 0) return NOTHING
-  const shape = readShape(new Uint8Array(base.blob, base.blobOffset, base.blobLength))
+  const shape = shapeOf(base)
   return load.threads === undefined
     ? loadModulesHere(modules, shape, load)
     : loadModulesInPool(modules, shape, load, load.threads, [])
 }
 
 /** The sets of an earlier load whose files have not been replaced since. */
-async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promise<Map<string, TypeSetRecord>> {
+function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Map<string, TypeSetRecord> {
   const known = new Map<string, TypeSetRecord>()
   if (earlier.records.length === 0) return known
   const records = new Map(earlier.records.map((record) => [record.name, record]))
@@ -138,12 +207,7 @@ async function loadModulesInPool(
   }
   const results = await Promise.all(tasks.map((task) => limit(() => threads.run(task))))
   for (const { spans } of results) timeline.adopt(spans)
-  const sets = results.flatMap((result) => (result.did === 'index' ? [result.sets] : []))
-  return {
-    records: sets.flatMap(({ records }) => records),
-    identities: sets.flatMap(({ identities }) => identities),
-    failures: sets.flatMap(({ failures }) => failures),
-  }
+  return joined(results.flatMap((result) => (result.did === 'index' ? [result.sets] : [])))
 }
 
 async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
@@ -154,11 +218,7 @@ async function loadAllHere(base: BtfFile, modules: readonly BtfFile[], load: Typ
   const first = await indexHere(base.module, [blob], undefined, load, compiled)
   // What modules have to know of vmlinux takes a walk over its types, which nobody needs where there are none.
   const rest = first.records.length === 0 ? NOTHING : await loadModules(modules, first.records[0]!, load)
-  return {
-    records: [...first.records, ...rest.records],
-    identities: [...read.identities, ...rest.identities],
-    failures: [...first.failures, ...rest.failures],
-  }
+  return joined([{ ...first, identities: read.identities }, rest])
 }
 
 async function loadModulesHere(modules: readonly BtfFile[], shape: BaseShape, load: TypeLoad): Promise<IndexedSets> {
