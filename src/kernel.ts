@@ -467,7 +467,7 @@ async function openingOf(
 ): Promise<Opening> {
   const { from, cache = false, types = true, probes } = options
   const symbolsFirst = isSymbolsFirst(options)
-  if (from !== undefined && (await isSnapshotFile(from))) {
+  if (from !== undefined && isSnapshotFile(from)) {
     if (all) return snapshotOpening(from, types !== false && symbolsFirst ? 'later' : types !== false)
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))

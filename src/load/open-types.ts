@@ -44,7 +44,7 @@ export interface OpenedTypes {
  */
 export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
   const { from, modules, threads = 0, signal } = options
-  if (from !== undefined && (await isSnapshotFile(from))) return openSnapshotTypes(from, modules)
+  if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
   const source = await openSource(from)

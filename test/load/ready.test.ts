@@ -109,8 +109,8 @@ test.each(ways)('%s: a lookup that comes too early loads the types itself', asyn
   await kernel.ready('types')
   // What was being loaded meanwhile is not put in its place.
   expect(kernel.types).toBe(types)
-  expect(kernel.handle().types).toEqual(types.records)
   expect(await kernel.refresh()).toMatchObject({ changed: false, generation: 1 })
+  expect(kernel.handle().types[0]).toBe(types.records[0])
 })
 
 test.each(ways)('%s: an early handle answers the same in another thread', async (_, options) => {
