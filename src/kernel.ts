@@ -153,19 +153,19 @@ export class Kernel {
     this.#loader = loader
     this.#query = query
     if (this.#pending !== undefined) {
-      const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
-      this.#typesLoading = this.#loadTypes(this.#pending, loaded.timeline, AbortSignal.any(ends))
+      this.#typesLoading = this.#loadTypes(this.#pending, loaded.timeline, signal)
       // Whoever asks for the types is told of their failure; so is the channel.
       this.#typesLoading.catch(() => {})
     }
   }
 
   /** Loads the types behind the symbols. */
-  async #loadTypes(pending: PendingTypes, timeline: Timeline, signal: AbortSignal): Promise<void> {
+  async #loadTypes(pending: PendingTypes, timeline: Timeline, signal: AbortSignal | undefined): Promise<void> {
     try {
       // Whoever opened the kernel goes first.
       await turn()
-      const types = await pending.load(signal)
+      const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
+      const types = await pending.load(AbortSignal.any(ends))
       if (this.#memory !== undefined) this.#memory = { ...this.#memory, types }
       this.#timing = { ...this.#timing, typesMs: timeline.elapsed, spans: timeline.spans }
       if (arrived.hasSubscribers) arrived.publish({ part: 'types', generation: 1 })

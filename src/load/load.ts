@@ -131,7 +131,11 @@ export function restOf(
 ): TypesLater {
   return {
     place: { files },
-    load: (signal) => loadTypes(files, { threads, pacer: new Pacer(signal), timeline }, known),
+    async load(signal) {
+      const pacer = new Pacer(signal)
+      pacer.check()
+      return loadTypes(files, { threads, pacer, timeline }, known)
+    },
     now: () => loadTypesNow(files, known),
   }
 }

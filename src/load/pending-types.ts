@@ -27,7 +27,8 @@ export interface TypesLater {
 /** One snapshot's types while they may be missing. */
 export class PendingTypes {
   readonly #later: TypesLater
-  readonly #settled = new AbortController()
+  /** Stops what loads in slices. */
+  #stop: AbortController | undefined
   #loaded: LoadedTypes | undefined
 
   constructor(later: TypesLater) {
@@ -50,8 +51,11 @@ export class PendingTypes {
 
   /** Loads the types in slices. @throws as the loader, unless they have been loaded at once meanwhile */
   async load(signal: AbortSignal): Promise<LoadedTypes> {
+    this.#stop = new AbortController()
+    // The loader still has to let go of what it holds.
+    if (this.#loaded !== undefined) this.#stop.abort()
     try {
-      const loaded = await this.#later.load(AbortSignal.any([signal, this.#settled.signal]))
+      const loaded = await this.#later.load(AbortSignal.any([signal, this.#stop.signal]))
       return this.#loaded ?? this.#settle(loaded)
     } catch (error) {
       if (this.#loaded !== undefined) return this.#loaded
@@ -61,7 +65,7 @@ export class PendingTypes {
 
   #settle(loaded: LoadedTypes): LoadedTypes {
     this.#loaded = loaded
-    this.#settled.abort()
+    this.#stop?.abort()
     this.#later.loaded?.(loaded)
     return loaded
   }

@@ -1,11 +1,11 @@
 // Symbols before types: what is there at once, what waits for the rest, what a lookup does that comes too early, here and in
 // another thread, and what refreshes, ends and failures make of a load that is under way.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { copyFile, mkdir, mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, open, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import {
   attachKernel,
   type Kernel,
@@ -238,6 +238,23 @@ test('damage of a snapshot file is found before anything is said of its types', 
   await expect(kernel.ready('types')).rejects.toMatchObject({ code: 'BAD_FORMAT', place: { path: damaged } })
   expect(() => kernel.types).toThrow(/damaged/)
   expect(() => attachKernel(handle).types).toThrow(/damaged/)
+})
+
+test('a snapshot file is let go of when its types are there, whoever read them', async () => {
+  const held = async () => {
+    const links = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    )
+    return links.filter((path) => path === file).length
+  }
+  for (const settle of [() => {}, (kernel: Kernel) => kernel.types, (kernel: Kernel) => kernel.close()]) {
+    const kernel = await early({ from: file })
+    expect(await held()).toBe(1)
+    await settle(kernel)
+    await kernel.refresh().catch(() => {})
+    // The descriptor is closed on another thread.
+    await vi.waitFor(async () => expect(await held()).toBe(0))
+  }
 })
 
 test('a snapshot file that is replaced is read as it was, or not at all', async () => {
