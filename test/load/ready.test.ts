@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { copyFile, mkdir, mkdtemp, open, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import {
@@ -111,6 +112,17 @@ test.each(ways)('%s: a lookup that comes too early loads the types itself', asyn
   expect(kernel.types).toBe(types)
   expect(await kernel.refresh()).toMatchObject({ changed: false, generation: 1 })
   expect(kernel.handle().types[0]).toBe(types.records[0])
+})
+
+test('a lookup amid the load: its types stay, whatever the load comes to', async () => {
+  const kernel = await early({ from: file })
+  // The load began in this turn, and takes several.
+  await setImmediate()
+  expect(isPending(kernel)).toBe(true)
+  const { types } = kernel
+  await kernel.refresh()
+  expect(kernel.handle().types[0]).toBe(types.records[0])
+  expect(answers(kernel)).toBe(expected)
 })
 
 test.each(ways)('%s: an early handle answers the same in another thread', async (_, options) => {
