@@ -31,7 +31,7 @@ const thread = (name) => ({
     entryFileNames: '[name].cjs',
     codeSplitting: false,
     exports: 'named',
-    minify,
+    ...written,
   },
 })
 

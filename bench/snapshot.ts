@@ -15,6 +15,7 @@ interface Contender {
   readonly by: string
   readonly how: ColdOpen['how']
   readonly types: boolean
+  readonly symbolsFirst: boolean
   readonly results: ColdOpenResult[]
 }
 
@@ -29,46 +30,55 @@ export async function benchSnapshot(input: Input, processes: number): Promise<Ro
     // What came since the cache was written would have the checked way load everything.
     if (input.from === undefined)
       await (await openKernel({ threads: 0, cache: { directory: cache, wait: true } })).close()
-    const kinds = input.btf.length > 0 ? [false, true] : [false]
-    const contenders: Contender[] = kinds.flatMap((types) => [
-      { by: 'snapshot file', how: 'file' as const, types, results: [] },
+    const first = [{ types: true, symbolsFirst: true }]
+    const kinds = [false, true].map((types) => ({ types, symbolsFirst: false }))
+    const wanted = input.btf.length > 0 ? [...kinds, ...first] : kinds.slice(0, 1)
+    const contenders: Contender[] = wanted.flatMap((kind) => [
+      { by: 'snapshot file', how: 'file' as const, ...kind, results: [] },
       ...(input.from === undefined
         ? [
-            { by: 'cache, provisional', how: 'cache' as const, types, results: [] },
-            { by: 'cache, checked', how: 'cache, checked' as const, types, results: [] },
+            { by: 'cache, provisional', how: 'cache' as const, ...kind, results: [] },
+            ...(kind.symbolsFirst
+              ? []
+              : [{ by: 'cache, checked', how: 'cache, checked' as const, ...kind, results: [] }]),
           ]
         : []),
     ])
     for (let round = 0; round < processes; round++) {
-      for (const { how, types, results } of contenders) {
+      for (const { how, types, symbolsFirst, results } of contenders) {
         const task: ColdOpen = {
           path: how === 'file' ? file : cache,
           how,
           types,
+          symbolsFirst,
           files: filesOf(input, types),
           readFirst: round % 2 === 0,
         }
         results.push(await runCold<ColdOpen, ColdOpenResult>('snapshot', task))
       }
     }
-    return contenders.map((contender) => rowOf(input, contender))
+    return contenders.flatMap((contender) => rowsOf(input, contender))
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-function rowOf(input: Input, { by, types, results }: Contender): Row {
+function rowsOf(input: Input, { by, types, symbolsFirst, results }: Contender): Row[] {
   if (results.some(({ fromFile }) => !fromFile)) throw new Error(`${by}: some processes did not open the file`)
   const reads = results.map(({ readMs }) => readMs)
-  return {
+  const row = (what: string, times: readonly number[]): Row => ({
     suite: 'snapshot',
     input: input.name,
-    what: types ? 'open symbols and types, cold' : 'open symbols, cold',
+    what,
     by,
     unit: 'ms',
-    ...summarize(results.map(({ openMs }) => openMs)),
+    ...summarize([...times]),
     yardstick: 'plain read',
-    ratio: median(results.map(({ openMs, readMs }) => openMs / readMs)),
+    ratio: median(times.map((ms, i) => ms / reads[i]!)),
     note: `plain read ${median(reads).toFixed(1)} ms`,
-  }
+  })
+  const opens = results.map(({ openMs }) => openMs)
+  if (!symbolsFirst) return [row(types ? 'open symbols and types, cold' : 'open symbols, cold', opens)]
+  const arrivals = results.flatMap(({ typesMs }) => (typesMs === undefined ? [] : [typesMs]))
+  return [row('open symbols with types behind them, cold', opens), row('the types behind the symbols, cold', arrivals)]
 }

@@ -16,6 +16,7 @@ export {
   attachKernel,
   Kernel,
   type KernelCacheOptions,
+  type KernelPart,
   type OpenOptions,
   openKernel,
   type Refreshed,

@@ -2,22 +2,23 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { availableParallelism } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
-import { ClosedError, UsageError } from './core/errors.ts'
+import { AbortedError, ClosedError, UsageError } from './core/errors.ts'
 import { workerUrl } from './core/place.ts'
 import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { CacheReport, KernelLoad, Load } from './load/cached.ts'
 import { Change } from './load/changes.ts'
 import { type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
 import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
+import { PendingTypes } from './load/pending-types.ts'
 import type { Handle, HostFacts, SkippedLines } from './load/snapshot.ts'
 import { isSnapshotFile, readSnapshotFile, snapshotSource } from './load/snapshot-source.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { Threads } from './load/threads.ts'
-import type { Span } from './load/timeline.ts'
-import { FEW_BLOBS } from './load/types.ts'
+import type { Span, Timeline } from './load/timeline.ts'
+import { poolPays } from './load/types.ts'
 import type { Probes } from './probes/probes.ts'
 import { type BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
@@ -51,8 +52,14 @@ export interface OpenOptions {
   readonly modules?: readonly string[] | undefined
   /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
   readonly types?: boolean | 'lazy' | undefined
+  /**
+   * What to wait for: everything (the default), or the symbols only. Types are then loaded behind them, `kernel.ready`
+   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile.
+   */
+  readonly ready?: 'all' | 'symbols' | undefined
   /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
   readonly probes?: boolean | undefined
+  /** Ends the load, also what of it goes on behind the symbols. */
   readonly signal?: AbortSignal | undefined
   /** Called while the symbols are read. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
@@ -83,11 +90,17 @@ export interface Refreshed {
   readonly timing: Timing
 }
 
+/** The parts of a kernel that can be waited for. */
+export type KernelPart = 'symbols' | 'types'
+
 /** The shortest interval of a watch: a refresh reads the whole symbol file, which costs the kernel tens of milliseconds. */
 const SHORTEST_INTERVAL_MS = 10
 
 /** Every published change is announced here, and every refresh that failed. */
 const published = channel('kerndex:refresh')
+
+/** Types that came behind the symbols are announced here, and why they did not. */
+const arrived = channel('kerndex:ready')
 
 /** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
 const MOST_THREADS = 256
@@ -96,8 +109,10 @@ const MOST_DEFAULT_THREADS = 4
 
 /** How a load went. */
 export interface Timing {
-  /** Milliseconds from the call to the finished snapshot. */
+  /** Milliseconds from the call to the finished snapshot, or to what of it `ready` asked to wait for. */
   readonly readyMs: number
+  /** Milliseconds from the call to the types, where they came behind the symbols and are there. */
+  readonly typesMs?: number | undefined
   /** Loader threads that there could be; `spans` tells what they did. */
   readonly threads: number
   /** What was done when, on which thread. */
@@ -106,9 +121,11 @@ export interface Timing {
 
 /** An opened kernel. Close it, or let `await using` do so, to end its threads. */
 export class Kernel {
-  /** How the first load went. */
-  readonly timing: Timing
+  #timing: Timing
   #snapshot: Reader
+  /** What waits for the current snapshot's types; undefined where they came with it. */
+  #typesLoading: Promise<void> | undefined
+  #pending: PendingTypes | undefined
   #memory: LoadMemory | undefined
   #provisional: boolean
   #verified: Promise<Refreshed> | undefined
@@ -126,14 +143,54 @@ export class Kernel {
     timing: Timing,
     loader: () => LoaderThreads | undefined,
     query: QueryPool,
+    signal?: AbortSignal,
   ) {
     this.#opening = opening
-    this.#snapshot = new Reader(loaded.handle)
+    this.#pending = loaded.rest && new PendingTypes(loaded.rest)
+    this.#snapshot = new Reader(loaded.handle, this.#pending)
     this.#memory = loaded.memory
     this.#provisional = loaded.provisional === true
-    this.timing = timing
+    this.#timing = timing
     this.#loader = loader
     this.#query = query
+    if (this.#pending !== undefined) {
+      this.#typesLoading = this.#loadTypes(this.#pending, loaded.timeline, signal)
+      // Whoever asks for the types is told of their failure; so is the channel.
+      this.#typesLoading.catch(() => {})
+    }
+  }
+
+  /** Loads the types behind the symbols. */
+  async #loadTypes(pending: PendingTypes, timeline: Timeline, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      // Whoever opened the kernel goes first.
+      await turn()
+      const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
+      const types = await pending.load(AbortSignal.any(ends))
+      if (this.#memory !== undefined) this.#memory = { ...this.#memory, types }
+      this.#timing = { ...this.#timing, typesMs: timeline.elapsed, spans: timeline.spans }
+      if (arrived.hasSubscribers) arrived.publish({ part: 'types', generation: 1 })
+    } catch (error) {
+      const closed = this.#closing.signal.aborted
+      if (arrived.hasSubscribers && !closed) arrived.publish({ part: 'types', generation: 1, error })
+      throw closed ? new ClosedError('this kernel was closed before its types were there', { cause: error }) : error
+    }
+  }
+
+  /**
+   * Waits for a part of the current snapshot, or without one for all of it: at once, unless it was opened with `ready`.
+   * Without waiting, a lookup that needs types loads them itself.
+   * @throws what loading that part throws; AbortedError if the signal aborts the waiting; ClosedError
+   */
+  async ready(part?: KernelPart, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#checkOpen()
+    if (part === 'symbols' || this.#pending === undefined || this.#pending.loaded !== undefined) return
+    await until(this.#typesLoading, options.signal)
+  }
+
+  /** How the first load went. */
+  get timing(): Timing {
+    return this.#timing
   }
 
   /** The number of the current snapshot. */
@@ -255,6 +312,9 @@ export class Kernel {
   async #refresh(): Promise<Refreshed> {
     this.#checkOpen()
     try {
+      // One load after the other; what is missing after a failure is loaded by this one.
+      await this.#typesLoading?.catch(() => {})
+      this.#checkOpen()
       const before = this.#snapshot
       const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory)
       this.#checkOpen()
@@ -265,6 +325,7 @@ export class Kernel {
       this.#verified ??= Promise.resolve(verified)
       if (!verified.changed) return verified
       this.#snapshot = new Reader(handle)
+      this.#pending = undefined
       const change = new Change(before, this.#snapshot)
       if (published.hasSubscribers) published.publish({ change })
       for (const listener of [...this.#listeners]) listener(change)
@@ -314,7 +375,8 @@ export class Kernel {
   /** Ends the threads and every watch, and waits for a cache file that is being written. Snapshots and readers stay usable. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.all([this.#opening.close(), this.#loader()?.close(), this.#query.close()])
+    await Promise.all([this.#loader()?.close(), this.#query.close(), this.#typesLoading?.catch(() => {})])
+    await this.#opening.close()
   }
 
   #checkOpen(): void {
@@ -353,8 +415,9 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
   const types = options.types ?? true
+  const symbolsFirst = isSymbolsFirst(options)
   // A thread that reads ahead costs as much as it saves, unless there is more to do meanwhile than the symbols.
-  const ahead = threads === 0 || types === false ? undefined : workerUrl('reader')
+  const ahead = threads === 0 || types === false || symbolsFirst ? undefined : workerUrl('reader')
   let loader: LoaderThreads | undefined
   let loaderThreads = 0
   const loading = (source: Source): Load => {
@@ -373,6 +436,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
         modules,
         ...first,
         ...more,
+        symbolsFirst: symbolsFirst && generation === 1,
       })
     }
   }
@@ -381,7 +445,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
     const loaded = await opening.first()
     const allowed = options.threads ?? loaderThreads
     const timing = { readyMs: loaded.timeline.elapsed, threads: allowed, spans: loaded.timeline.spans }
-    const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads))
+    const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()
     if (loaded.provisional === true) {
       const check = kernel.verified()
@@ -399,19 +463,43 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
 /** How the options have a kernel opened. */
 async function openingOf(
   machine: Machine,
-  { from, cache = false, types = true, probes }: OpenOptions,
+  options: OpenOptions,
   all: boolean,
   loading: (source: Source) => Load,
 ): Promise<Opening> {
-  if (from !== undefined && (await isSnapshotFile(from))) {
-    if (all) return snapshotOpening(from, types !== false)
+  const { from, cache = false, types = true, probes } = options
+  const symbolsFirst = isSymbolsFirst(options)
+  if (from !== undefined && isSnapshotFile(from)) {
+    if (all) return snapshotOpening(from, types !== false && symbolsFirst ? 'later' : types !== false)
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }
   const source = from === undefined ? machine.live() : await openSource(from)
   const load = loading(source)
   if (cache === false || source.kind !== 'live' || !all) return plainOpening(load)
-  return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes }, load)
+  return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes, symbolsFirst }, load)
+}
+
+/** @throws UsageError */
+function isSymbolsFirst({ ready = 'all' }: OpenOptions): boolean {
+  if (ready !== 'all' && ready !== 'symbols') throw new UsageError(`ready must be 'all' or 'symbols', not ${ready}`)
+  return ready === 'symbols'
+}
+
+/** What a promise gives, unless the signal aborts first. @throws AbortedError */
+async function until(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new AbortedError('the waiting was aborted', { cause: signal.reason }))
+  })
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /** What the options leave in the table. @throws UsageError */
@@ -438,7 +526,7 @@ export function attachKernel(handle: Handle): Reader {
  */
 async function isSmall(source: Source): Promise<boolean> {
   const files = await source.btfFiles()
-  return isAbsence(files) || files.length <= FEW_BLOBS
+  return isAbsence(files) || !poolPays(files.length)
 }
 
 function defaultThreads(): number {

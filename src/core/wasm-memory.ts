@@ -14,7 +14,7 @@ const OVERREAD = 64
 const modules = new Map<string, WebAssembly.Module | null>()
 
 /** A module, compiled once a thread; null where this engine has no threads or vectors in WebAssembly. */
-export function compiledModule(base64: string): WebAssembly.Module | null {
+function compiledModule(base64: string): WebAssembly.Module | null {
   let module = modules.get(base64)
   if (module === undefined) {
     try {
@@ -29,11 +29,10 @@ export function compiledModule(base64: string): WebAssembly.Module | null {
 
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
 export function openWasm(base64: string): { memory: WasmMemory; exports: object } | undefined {
-  const module = compiledModule(base64)
-  if (module === null) return undefined
+  if (compiledModule(base64) === null) return undefined
   try {
     const memory = new WasmMemory()
-    return { memory, exports: memory.run(module) }
+    return { memory, exports: memory.run(base64) }
   } catch (error) {
     // No address space for a memory of this kind, as under a limit of it.
     if (error instanceof RangeError) return undefined
@@ -48,8 +47,10 @@ export class WasmMemory {
   readonly #buffers = new WeakSet<ArrayBufferLike>([this.#memory.buffer])
   #used = ALIGNMENT
 
-  /** The functions of a module, whose only import is a memory. */
-  run(module: WebAssembly.Module): object {
+  /** The functions of a module, whose only import is a memory. @throws TypeError where this engine cannot run it */
+  run(base64: string): object {
+    const module = compiledModule(base64)
+    if (module === null) throw new TypeError('no module that this engine can run')
     return new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports
   }
 

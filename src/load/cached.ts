@@ -3,13 +3,14 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
-import { NotReadableError } from '../core/errors.ts'
+import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
 import type { CacheKey, SnapshotCache } from './cache.ts'
 import { hostNow, sameModules } from './host.ts'
-import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, sameSets } from './load.ts'
+import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, restOf, sameSets } from './load.ts'
 import { Pacer } from './pacer.ts'
+import { allAbsences, type TypesLater, typesLaterInFile } from './pending-types.ts'
 import type { Handle, HostFacts } from './snapshot.ts'
 import { cachedContent, digestsOf } from './snapshot-content.ts'
 import { identitiesOf } from './snapshot-file.ts'
@@ -45,7 +46,8 @@ export type Load = (generation: number, more: Pick<LoadOptions, 'earlier' | 'kno
 /** What a snapshot that came from a file is checked by. */
 interface FromFile {
   readonly handle: Handle
-  readonly types: LoadedTypes
+  /** Those that have been loaded; undefined if the file's turned out to be damaged. */
+  types: LoadedTypes | undefined
   readonly files: readonly BtfFile[]
   readonly text: TextDigests
 }
@@ -55,14 +57,19 @@ export class CachedKernel {
   readonly reports: CacheReport[] = []
   readonly #source: Source
   readonly #cache: SnapshotCache
-  readonly #options: Pick<LoadOptions, 'types' | 'probes'>
+  readonly #options: Pick<LoadOptions, 'types' | 'probes' | 'symbolsFirst'>
   readonly #load: Load
   readonly #closing = new AbortController()
   #fromFile: FromFile | undefined
   #writing: Promise<void> = Promise.resolve()
 
   /** `load` loads the source with the caller's options and a few more. */
-  constructor(source: Source, cache: SnapshotCache, options: Pick<LoadOptions, 'types' | 'probes'>, load: Load) {
+  constructor(
+    source: Source,
+    cache: SnapshotCache,
+    options: Pick<LoadOptions, 'types' | 'probes' | 'symbolsFirst'>,
+    load: Load,
+  ) {
     this.#source = source
     this.#cache = cache
     this.#options = options
@@ -93,8 +100,12 @@ export class CachedKernel {
       }
     }
     const loaded = await this.#load(1, { knownTypes })
-    this.#store(loaded)
-    return loaded
+    const { rest } = loaded
+    if (rest === undefined) {
+      this.#store(loaded)
+      return loaded
+    }
+    return { ...loaded, rest: { ...rest, loaded: (types) => this.#store(withTypes(loaded, types)) } }
   }
 
   /** A later load: the check of a snapshot that came from a file, or a load beside an earlier one. @throws as `loadKernel` */
@@ -127,7 +138,9 @@ export class CachedKernel {
     const start = timeline.elapsed
     const { meta } = reader.plan
     const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
-    const finish = reader.begin({ symbols: true, groups: (i) => groups[i] === true, facts: false })
+    const later = options.symbolsFirst === true && groups.includes(true)
+    const finish = reader.begin({ symbols: true, groups: (i) => !later && groups[i] === true, facts: false })
+    let rest: TypesLater | undefined
     try {
       const same =
         meta.host.buildId === key.buildId &&
@@ -155,14 +168,66 @@ export class CachedKernel {
         later: { facts, types: wanted.later },
       }
       const identities = this.#identities(reader, wanted.files)
-      this.#fromFile = { handle, types: { records, identities, absences: [] }, files: wanted.files, text: meta.text }
+      const loaded = { records, identities, absences: [] }
+      const file: FromFile = { handle, types: loaded, files: wanted.files, text: meta.text }
+      this.#fromFile = file
       timeline.record('read', 'snapshot', start)
       cache.touch(reader)
       this.#report({ did: 'opened', path: reader.path })
-      return { handle, memory: undefined, timeline, provisional: true }
+      if (later) rest = this.#typesLater(reader, file, loaded, wanted.now, timeline)
+      return { handle, memory: undefined, timeline, provisional: true, rest }
     } finally {
       await finish().catch(() => {})
-      reader.close()
+      if (rest === undefined) reader.close()
+    }
+  }
+
+  /** The types of a file that was opened for its symbols; those of the kernel itself if the file's are damaged. */
+  #typesLater(
+    reader: SnapshotReader,
+    file: FromFile,
+    { identities }: LoadedTypes,
+    names: ReadonlySet<string>,
+    timeline: Timeline,
+  ): TypesLater {
+    const inFile = typesLaterInFile(reader)
+    const files = file.files.filter(({ module }) => names.has(module))
+    const live = restOf(files, undefined, timeline)
+    const wanted = ({ records }: LoadedTypes): LoadedTypes => {
+      return { records: records.filter(({ name }) => names.has(name)), identities, absences: [] }
+    }
+    let isDamaged = false
+    const damaged = (error: unknown) => {
+      if (!(error instanceof KerndexError) || error.code === 'ABORTED') throw error
+      if (!isDamaged) this.#report({ did: 'ignored', path: reader.path, error })
+      isDamaged = true
+    }
+    file.types = undefined
+    return {
+      // Whatever becomes of the file, other threads find them there.
+      place: live.place,
+      async load(signal) {
+        const start = timeline.elapsed
+        try {
+          const loaded = wanted(await inFile.load(signal))
+          timeline.record('read', 'snapshot', start)
+          return loaded
+        } catch (error) {
+          damaged(error)
+          return live.load(signal)
+        }
+      },
+      now() {
+        try {
+          return wanted(inFile.now())
+        } catch (error) {
+          damaged(error)
+          return live.now()
+        }
+      },
+      loaded(types) {
+        if (!isDamaged) file.types = types
+      },
     }
   }
 
@@ -246,6 +311,7 @@ export class CachedKernel {
 
   /** Whether the kernel still is what the file said. */
   async #isCurrent({ handle, types, files, text }: FromFile, timeline: Timeline): Promise<boolean> {
+    if (types === undefined) return false
     const host = hostNow(this.#source)
     if (!sameModules(host.modules, handle.host.modules)) return false
     const names = (listed: readonly BtfFile[]) => listed.map(({ module }) => module).join()
@@ -263,6 +329,8 @@ export class CachedKernel {
 
   /** Begins to write a load to the cache; nobody waits for it but `close`. */
   #store({ handle, memory }: Loaded): void {
+    // Types may be loaded later than that, by a lookup in a snapshot that is still held.
+    if (this.#closing.signal.aborted) return
     const cache = this.#cache
     const key = keyOf(handle.host)
     if (key === undefined) return
@@ -283,12 +351,21 @@ function keyOf({ buildId, bootId }: HostFacts): CacheKey | undefined {
   return buildId === undefined || bootId === undefined ? undefined : { buildId, bootId }
 }
 
+/** A load whose types came later, as one that waited for them. */
+function withTypes(loaded: Loaded, types: LoadedTypes): Loaded {
+  const { host } = loaded.handle
+  const absences = allAbsences(host.absences, types.absences)
+  const handle = { ...loaded.handle, types: types.records, host: { ...host, absences } }
+  return { ...loaded, handle, memory: { ...loaded.memory, types }, rest: undefined }
+}
+
 /** Whether a load found nothing but what the file had. */
-function isSame({ handle }: FromFile, loaded: Loaded): boolean {
+function isSame({ handle, types }: FromFile, loaded: Loaded): boolean {
+  if (types === undefined) return false
   const before = Buffer.from(handle.symbols)
   return (
     before.equals(Buffer.from(loaded.handle.symbols)) &&
     sameModules(handle.host.modules, loaded.handle.host.modules) &&
-    sameSets({ ...NO_TYPES, records: handle.types }, { ...NO_TYPES, records: loaded.handle.types })
+    sameSets(types, { ...NO_TYPES, records: loaded.handle.types })
   )
 }

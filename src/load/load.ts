@@ -4,16 +4,16 @@
 import { BadFormatError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
-import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { HOST_FILES, type HostFile, hostOf } from './host.ts'
 import { Pacer } from './pacer.ts'
+import type { TypesLater } from './pending-types.ts'
 import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
 import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
-import type { LoaderTask } from './tasks.ts'
 import { Timeline } from './timeline.ts'
-import { type LoadedTypes, loadTypes, NO_TYPES } from './types.ts'
+import { type LoadedTypes, loadTypes, loadTypesNow, NO_TYPES, type TypeThreads } from './types.ts'
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly ahead?: URL | undefined
   /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
   readonly types?: boolean | 'lazy'
+  /** Be done with the symbols: the types that are to be loaded now are left for `Loaded.rest`. Default false. */
+  readonly symbolsFirst?: boolean | undefined
   /** Load what the planner of probes needs as well, so that its first plan has nothing to read. */
   readonly probes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -58,6 +60,8 @@ export interface Loaded {
   readonly handle: Handle
   readonly memory: LoadMemory
   readonly timeline: Timeline
+  /** The types that the handle lacks, and that `memory` has to be given; undefined where it lacks none. */
+  readonly rest?: TypesLater | undefined
 }
 
 /**
@@ -84,10 +88,15 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
-  const types = gatherTypes(source, facts, options, pacer, timeline)
+  const known = earlier?.types ?? options.knownTypes
+  const types = listTypes(source, facts, options).then(async ({ now, later, absences }) => {
+    const first = options.symbolsFirst === true
+    const sets = first ? NO_TYPES : await loadTypes(now, { threads: spareOf(threads), pacer, timeline }, known)
+    return { sets, later, absences: [...absences, ...sets.absences], pending: first ? now : [] }
+  })
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts])
-  const [{ table, memory }, { sets, later }, host] = await Promise.all([symbols, types, facts])
+  const [{ table, memory }, { sets, later, absences, pending }, host] = await Promise.all([symbols, types, facts])
   // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
   if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
     throw new BadFormatError(
@@ -102,36 +111,55 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     generation,
     symbols: table?.buffer ?? earlier!.handle.symbols,
     types: sets.records,
-    host: { ...host, absences: [...host.absences, ...sets.absences] },
+    host: { ...host, absences: [...host.absences, ...absences] },
     skipped:
       table === undefined
         ? earlier!.handle.skipped
         : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
     later: { facts: await probeFacts(source, options.probes === true), types: later },
   }
-  return { handle, memory: { text: memory, types: sets, handle }, timeline }
+  const rest = pending.length === 0 ? undefined : restOf(pending, threads, timeline, known)
+  return { handle, memory: { text: memory, types: sets, handle }, timeline, rest }
 }
 
-/** The sets that are loaded now, and the files that are left for later. */
-async function gatherTypes(
+/** The threads that types may have: one is left to the symbols, which would wait for it otherwise. */
+function spareOf(threads: LoaderThreads | undefined): TypeThreads | undefined {
+  return threads && { count: threads.count - 1, run: (task) => threads.run(task) }
+}
+
+/** How files are loaded later, with the threads of a load. */
+export function restOf(
+  files: readonly BtfFile[],
+  threads: LoaderThreads | undefined,
+  timeline: Timeline,
+  known?: LoadedTypes,
+): TypesLater {
+  return {
+    place: { files },
+    async load(signal) {
+      const pacer = new Pacer(signal)
+      pacer.check()
+      return loadTypes(files, { threads, pacer, timeline }, known)
+    },
+    now: () => loadTypesNow(files, known),
+  }
+}
+
+/** The type files that are loaded now, those that are left until somebody asks, and why there are none. */
+async function listTypes(
   source: Source,
   facts: Promise<HostFacts>,
-  { threads, modules, earlier, knownTypes, types = true }: LoadOptions,
-  pacer: Pacer,
-  timeline: Timeline,
-): Promise<{ sets: LoadedTypes; later: readonly BtfFile[] }> {
-  if (types === false) return { sets: NO_TYPES, later: [] }
+  { modules, types = true }: LoadOptions,
+): Promise<{ now: readonly BtfFile[]; later: readonly BtfFile[]; absences: readonly Absence[] }> {
+  if (types === false) return { now: [], later: [], absences: [] }
   const files = await source.btfFiles()
-  if (isAbsence(files)) return { sets: { ...NO_TYPES, absences: [files] }, later: [] }
+  if (isAbsence(files)) return { now: [], later: [], absences: [files] }
   const { modules: loaded = [] } = await facts
   const wanted = inLoadOrder(files, loaded).filter(
     ({ module }) => module === 'vmlinux' || modules?.has(module) !== false,
   )
   const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
-  // One thread is left to the symbols, which would wait for it otherwise.
-  const spare = threads && { count: threads.count - 1, run: (task: LoaderTask) => threads.run(task) }
-  const sets = await loadTypes(now, { threads: spare, pacer, timeline }, earlier?.types ?? knownTypes)
-  return { sets, later: wanted.filter((file) => !now.includes(file)) }
+  return { now, later: wanted.filter((file) => !now.includes(file)), absences: [] }
 }
 
 /** The files that plans of probes are made from: in shared memory, or where to find them. */

@@ -15,7 +15,7 @@ import { isSnapshotFile, readSnapshotTypes } from './snapshot-source.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import { Threads } from './threads.ts'
 import { Timeline } from './timeline.ts'
-import { FEW_BLOBS, loadTypes } from './types.ts'
+import { loadTypes, poolPays } from './types.ts'
 
 export interface OpenTypesOptions {
   /**
@@ -44,7 +44,7 @@ export interface OpenedTypes {
  */
 export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
   const { from, modules, threads = 0, signal } = options
-  if (from !== undefined && (await isSnapshotFile(from))) return openSnapshotTypes(from, modules)
+  if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
   const source = await openSource(from)
@@ -58,7 +58,7 @@ export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedT
   }
   const files = wanted ? listed.filter(({ module }) => wanted.has(module)) : listed
   const pool =
-    threads === 0 || files.length <= FEW_BLOBS
+    threads === 0 || !poolPays(files.length)
       ? undefined
       : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
   try {

@@ -38,7 +38,7 @@ export async function cachedOpening(
   source: Source,
   user: CacheUser,
   cache: SnapshotCacheOptions,
-  options: Pick<LoadOptions, 'types' | 'probes'>,
+  options: Pick<LoadOptions, 'types' | 'probes' | 'symbolsFirst'>,
   load: Load,
 ): Promise<Opening> {
   let files: SnapshotCache
@@ -51,8 +51,10 @@ export async function cachedOpening(
   return new CachedKernel(source, files, options, load)
 }
 
-/** Opens a snapshot file; later loads read it again if it is another file by then. */
-export function snapshotOpening(path: string, types: boolean): Opening {
+/**
+ * Opens a snapshot file; later loads read it again if it is another file by then. Types may come `later`, the first time.
+ */
+export function snapshotOpening(path: string, types: boolean | 'later'): Opening {
   let known: { readonly handle: Handle; readonly identity: string | undefined } | undefined
   const identity = () => {
     const now = statSync(path, { throwIfNoEntry: false })
@@ -63,7 +65,7 @@ export function snapshotOpening(path: string, types: boolean): Opening {
     if (known !== undefined && before !== undefined && before === known.identity) {
       return { handle: known.handle, memory: undefined, timeline: new Timeline() }
     }
-    const loaded = await readSnapshotFile(path, generation, types)
+    const loaded = await readSnapshotFile(path, generation, generation > 1 ? types !== false : types)
     known = { handle: loaded.handle, identity: before }
     return loaded
   }

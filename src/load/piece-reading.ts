@@ -1,5 +1,5 @@
-// Pieces of a file into memory on two threads, each with its checksum: most of a read is the first touch of its memory, which
-// two cores do in half the time.
+// Pieces of a file into memory, each with its checksum. Who can wait has two threads read: most of a read is the first touch of
+// its memory, which two cores do in half the time.
 
 import { read, readSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -68,6 +68,14 @@ export class PieceReading {
       // Nothing may go on behind a failure: the file is about to be closed.
       await this.#other
     }
+  }
+}
+
+/** Reads pieces on the calling thread alone. @throws BadFormatError, NotReadableError */
+export function readPiecesNow(descriptor: number, pieces: readonly Piece[]): void {
+  for (const piece of pieces) {
+    fill(descriptor, piece.bytes, piece.position)
+    check(piece)
   }
 }
 

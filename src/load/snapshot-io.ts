@@ -8,9 +8,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
-import { readFailure } from '../sources/reader.ts'
+import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
-import { fill, type Piece, PieceReading } from './piece-reading.ts'
+import { fill, type Piece, PieceReading, readPiecesNow } from './piece-reading.ts'
 import {
   decodeHeader,
   encodeSnapshot,
@@ -101,12 +101,42 @@ export class SnapshotReader {
     return this.begin(wanted)()
   }
 
+  /** `read` for who cannot wait: everything on this thread. @throws as `read` */
+  readNow(wanted: Wanted): ReadParts {
+    const { parts, pieces } = this.#room(wanted)
+    try {
+      readPiecesNow(this.#descriptor, pieces)
+      return this.#checked(parts)
+    } catch (error) {
+      throw placed(this.path, error)
+    }
+  }
+
   /**
    * Begins to read on another thread, and gives the function that does the rest. Most of a read is the first touch of its
    * memory, which two cores do in half the time; the caller may do something else before. The function has to be called.
    * @throws as `read`, when the function is called
    */
   begin(wanted: Wanted): () => Promise<ReadParts> {
+    const { parts, pieces } = this.#room(wanted)
+    const reading = new PieceReading(this.#descriptor, pieces)
+    const finish = async () => {
+      try {
+        await reading.finish()
+        return this.#checked(parts)
+      } catch (error) {
+        throw placed(this.path, error)
+      }
+    }
+    let finished: Promise<ReadParts> | undefined
+    return () => {
+      finished ??= finish()
+      return finished
+    }
+  }
+
+  /** Memory for the parts that are wanted, and the pieces it is filled with, in the order in which they lie in the file. */
+  #room(wanted: Wanted): { parts: SnapshotParts; pieces: readonly Piece[] } {
     const { symbols, groups, facts } = this.plan
     const pieces: Piece[] = []
     const add = (part: Part): SharedArrayBuffer => {
@@ -118,27 +148,29 @@ export class SnapshotReader {
       })
       return buffer
     }
-    // In the order in which they lie in the file.
     const table = wanted.symbols ? add(symbols) : undefined
     const sets = groups.map(({ index, blobs }, i) =>
       wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
     )
-    const parts: SnapshotParts = { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }
-    const reading = new PieceReading(this.#descriptor, pieces)
-    const finish = async () => {
-      try {
-        await reading.finish()
-        if (table !== undefined && !this.#trusted) checkSymbolTable(table)
-        return { parts, types: typeRecords(this.plan, sets, this.#trusted) }
-      } catch (error) {
-        throw placed(this.path, error)
-      }
-    }
-    let finished: Promise<ReadParts> | undefined
-    return () => {
-      finished ??= finish()
-      return finished
-    }
+    return { parts: { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }, pieces }
+  }
+
+  /** What was read, once it is known to be sound. */
+  #checked(parts: SnapshotParts): ReadParts {
+    if (parts.symbols !== undefined && !this.#trusted) checkSymbolTable(parts.symbols)
+    return { parts, types: typeRecords(this.plan, parts.groups, this.#trusted) }
+  }
+
+  /** @throws NotReadableError if the file is not the one that had this identity (see ByteReader) */
+  checkIdentity(identity: string): void {
+    if (identityOf(this.stat) === identity) return
+    const { path } = this
+    throw new NotReadableError(`${path} was replaced before its types were read; open it anew`, { path })
+  }
+
+  /** Whether nothing more can be read. */
+  get closed(): boolean {
+    return this.#closed
   }
 
   close(): void {

@@ -1,45 +1,52 @@
 // A snapshot file as what commands and the library open: at once where everything in it is wanted, and as a source of
 // text where only some symbols are.
 
-import { readSync } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { KernelLoad } from './cached.ts'
+import { type TypesLater, typesLaterInFile } from './pending-types.ts'
 import type { Handle, HostFacts, Snapshot } from './snapshot.ts'
 import { factsOf, SNAPSHOT_LAYOUT } from './snapshot-file.ts'
 import { SnapshotReader } from './snapshot-io.ts'
 import { Timeline } from './timeline.ts'
 
-/** Whether a path is a file that begins as a snapshot file does, in either byte order. */
-export async function isSnapshotFile(path: string): Promise<boolean> {
+/** Whether a path is a file that begins as a snapshot file does, in either byte order. Waits for the system. */
+export function isSnapshotFile(path: string): boolean {
   // A pipe is not even opened: whoever writes to it would see it closed again.
-  const isFile = await stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
-  const file = isFile ? await open(path).catch(() => undefined) : undefined
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+  let descriptor: number
   try {
-    if (file === undefined) return false
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch {
+    return false
+  }
+  try {
     const words = Buffer.alloc(4)
-    readSync(file.fd, words, 0, 4, 0)
+    readSync(descriptor, words, 0, 4, 0)
     return words.readUInt32LE(0) === SNAPSHOT_LAYOUT.magic || words.readUInt32BE(0) === SNAPSHOT_LAYOUT.magic
   } finally {
-    await file?.close()
+    closeSync(descriptor)
   }
 }
 
 /**
- * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read.
+ * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read; those that come
+ * `later` are the load's rest.
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
  */
-export async function readSnapshotFile(path: string, generation: number, types = true): Promise<KernelLoad> {
+export async function readSnapshotFile(
+  path: string,
+  generation: number,
+  types: boolean | 'later' = true,
+): Promise<KernelLoad> {
   const timeline = new Timeline()
   const reader = new SnapshotReader(path)
+  let rest: TypesLater | undefined
   try {
     const { meta } = reader.plan
-    const { parts, types: records } = await reader.read({ symbols: true, groups: () => types, facts: true })
+    const { parts, types: records } = await reader.read({ symbols: true, groups: () => types === true, facts: true })
     const handle: Handle = {
       kerndex: 1,
       generation,
@@ -50,9 +57,10 @@ export async function readSnapshotFile(path: string, generation: number, types =
       later: { facts: factsOf(reader.plan, parts.facts!), types: [] }, // Asked for.
     }
     timeline.record('read', 'snapshot', 0)
-    return { handle, memory: undefined, timeline }
+    if (types === 'later' && meta.groups.length > 0) rest = typesLaterInFile(reader)
+    return { handle, memory: undefined, timeline, rest }
   } finally {
-    reader.close()
+    if (rest === undefined) reader.close()
   }
 }
 

@@ -10,6 +10,7 @@ import type { Absence, BtfFile, FactFile } from '../sources/source.ts'
 import type { LeftOut } from '../symbols/build.ts'
 import type { BadLine } from '../symbols/parse.ts'
 import { SymbolTable } from '../symbols/table.ts'
+import { allAbsences, type PendingTypes, pendingElsewhere, type TypesPlace } from './pending-types.ts'
 
 /** What is known of the host beside symbols and types. */
 export interface HostFacts {
@@ -43,6 +44,8 @@ export interface ReadLater {
   readonly facts: Readonly<Partial<Record<FactFile, FactRecord>>>
   /** Type blobs of modules that were left for later. */
   readonly types: readonly BtfFile[]
+  /** Where the types are that no lookup of types can do without, while they are still being loaded. */
+  readonly pending?: TypesPlace | undefined
 }
 
 /** The structured-cloneable reference to a snapshot. Post it to any thread and attach it there; nothing is copied. */
@@ -56,35 +59,49 @@ export interface Handle {
   readonly later: ReadLater
 }
 
-/** One generation of a kernel, as readers of any thread see it. Lookups are synchronous and wait for nothing. */
+/**
+ * One generation of a kernel, as readers of any thread see it. Lookups are synchronous and wait for nothing, with one
+ * exception: the first lookup of types that are still being loaded loads them itself.
+ */
 export class Snapshot {
   readonly generation: number
   readonly symbols: SymbolTable
-  readonly host: HostFacts
   readonly skipped: SkippedLines
+  readonly #host: HostFacts
   readonly #records: readonly TypeSetRecord[]
   readonly #later: ReadLater
+  readonly #pending: PendingTypes | undefined
   readonly #facts = new Map<FactFile, Uint8Array | Absence>()
   #types: Types | undefined
 
   /**
-   * Attaches a handle.
+   * Attaches a handle. `pending` are its types where the thread that opened the kernel is loading them.
    * @throws UsageError if it is none; BadFormatError, UnsupportedError if its buffers are not of this version's layout
    */
-  constructor(handle: Handle) {
+  constructor(handle: Handle, pending?: PendingTypes) {
     if (handle?.kerndex !== 1) throw new UsageError('not a handle: pass what kernel.handle() gave, whole')
     this.generation = handle.generation
     this.symbols = new SymbolTable(handle.symbols)
-    this.host = handle.host
     this.skipped = handle.skipped
+    this.#host = handle.host
     this.#records = handle.types
     this.#later = handle.later
+    this.#pending = pending ?? (handle.later.pending && pendingElsewhere(handle.later.pending))
   }
 
   /** The types of vmlinux and its modules; those that were left for later are read when they are asked for. */
   get types(): Types {
-    this.#types ??= new Types(this.#records, this.#lazyModules())
+    if (this.#types === undefined) {
+      const records = this.#pending?.now().records ?? this.#records
+      this.#types = new Types(records, this.#lazyModules(records))
+    }
     return this.#types
+  }
+
+  /** What is known of the host; which types are missing, once the others are there. */
+  get host(): HostFacts {
+    const missing = this.#pending?.loaded?.absences ?? []
+    return missing.length === 0 ? this.#host : { ...this.#host, absences: allAbsences(this.#host.absences, missing) }
   }
 
   /**
@@ -101,9 +118,8 @@ export class Snapshot {
     return fact
   }
 
-  #lazyModules(): LazyModules | undefined {
+  #lazyModules([vmlinux]: readonly TypeSetRecord[]): LazyModules | undefined {
     const files = new Map(this.#later.types.map((file) => [file.module, file]))
-    const [vmlinux] = this.#records
     if (files.size === 0 || vmlinux === undefined) return undefined
     let shape: BaseShape | undefined
     return {
@@ -122,14 +138,17 @@ export class Snapshot {
 
   /** The reference to hand to another thread. */
   handle(): Handle {
+    const { facts, types } = this.#later
+    const loaded = this.#pending?.loaded
+    const isPending = this.#pending !== undefined && loaded === undefined
     return {
       kerndex: 1,
       generation: this.generation,
       symbols: this.symbols.buffer,
-      types: this.#records,
+      types: loaded?.records ?? this.#records,
       host: this.host,
       skipped: this.skipped,
-      later: this.#later,
+      later: isPending ? { facts, types, pending: this.#pending.place } : { facts, types },
     }
   }
 }

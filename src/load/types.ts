@@ -1,10 +1,20 @@
 // BTF blobs from a source to indexed type sets: vmlinux first, because all others are split on it, then the modules side
 // by side. p-limit bounds how many files are open at once.
 
+import { availableParallelism } from 'node:os'
 import { CompiledWalk } from '../btf/compiled-walk.ts'
 import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
-import { type Arena, arenaFor, type Blob, btfIdentity, MANY_FILES, readBtf, readBtfAtOnce } from '../sources/blob.ts'
+import {
+  type Arena,
+  arenaFor,
+  type Blob,
+  btfIdentity,
+  MANY_FILES,
+  readBtf,
+  readBtfAtOnce,
+  readBtfNow,
+} from '../sources/blob.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import type { Pacer } from './pacer.ts'
 import { blobsOf, FileCounter } from './shared-files.ts'
@@ -19,10 +29,13 @@ const MOST_OPEN = 8
 export type TypeThreads = Pick<LoaderThreads, 'count' | 'run'>
 
 /**
- * Blobs that the calling thread alone has done sooner than with a pool. Starting one costs as much processor time as thousands
- * of modules: with 4,024, two cores were ready an eighth later with a pool than without, for a fifth more processor time.
+ * Whether a pool has that many blobs ready sooner than the calling thread alone. To start one costs as much processor time as
+ * thousands of modules: with 4,024, two cores were ready an eighth later with a pool than without, for a fifth more
+ * processor time. Where its threads have cores of their own, starting takes as long as a thousand modules do.
  */
-export const FEW_BLOBS = 8192
+export function poolPays(blobs: number): boolean {
+  return blobs > (availableParallelism() > 2 ? 1024 : 8192)
+}
 
 export interface TypeLoad {
   readonly threads: TypeThreads | undefined
@@ -54,11 +67,8 @@ export async function loadTypes(
 ): Promise<LoadedTypes> {
   const [base, ...modules] = files
   if (base === undefined) return NO_TYPES
-  if (base.module !== 'vmlinux') {
-    const reason = 'not there, and module BTF means nothing without it'
-    return { ...NO_TYPES, absences: [{ what: 'btf/vmlinux', reason }] }
-  }
-  const known = await unchanged(files, earlier)
+  if (base.module !== 'vmlinux') return NO_BASE
+  const known = unchanged(files, earlier)
   const knownBase = known.get(base.module)
   let sets: IndexedSets
   if (knownBase === undefined) {
@@ -68,6 +78,65 @@ export async function loadTypes(
     const fresh = modules.filter(({ module }) => !known.has(module))
     sets = await loadModules(fresh, shapeOfSet(knownBase), load)
   }
+  return inOrder(files, known, earlier, sets)
+}
+
+/** What there is without vmlinux. */
+const NO_BASE: LoadedTypes = {
+  ...NO_TYPES,
+  absences: [{ what: 'btf/vmlinux', reason: 'not there, and module BTF means nothing without it' }],
+}
+
+/**
+ * The same at once, on the calling thread, for a lookup that cannot wait.
+ * @throws nothing that `loadTypes` would make an absence
+ */
+export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = NO_TYPES): LoadedTypes {
+  const [base, ...modules] = files
+  if (base === undefined) return NO_TYPES
+  if (base.module !== 'vmlinux') return NO_BASE
+  const known = unchanged(files, earlier)
+  let knownBase = known.get(base.module)
+  let first = NOTHING
+  if (knownBase === undefined) {
+    known.clear()
+    first = readAndIndex([base], undefined, CompiledWalk.open())
+    knownBase = first.records[0]
+  }
+  const fresh = modules.filter(({ module }) => !known.has(module))
+  const rest = knownBase === undefined || fresh.length === 0 ? NOTHING : readAndIndex(fresh, shapeOfSet(knownBase))
+  return inOrder(files, known, earlier, joined([first, rest]))
+}
+
+function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, compiled?: CompiledWalk): IndexedSets {
+  const arena = compiled ?? arenaFor(files.length)
+  const blobs: NamedBlob[] = []
+  const identities: [string, string][] = []
+  const failures: TypeFailure[] = []
+  for (const file of files) {
+    const { module } = file
+    try {
+      const { bytes, identity } = readBtfNow(file, arena)
+      blobs.push({ name: module, bytes })
+      identities.push([module, identity])
+    } catch (error) {
+      failures.push(failureOf(module, error))
+    }
+  }
+  const steps = indexTypesSteps(blobs, shape, compiled)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  failures.push(...step.value.failures.map(({ name, error }) => failureOf(name, error)))
+  return { records: step.value.records, identities, failures }
+}
+
+/** The sets that were taken over and those that were loaded, in the order of the files. */
+function inOrder(
+  files: readonly BtfFile[],
+  known: ReadonlyMap<string, TypeSetRecord>,
+  earlier: LoadedTypes,
+  sets: IndexedSets,
+): LoadedTypes {
   const order = new Map(files.map(({ module }, position) => [module, position]))
   const position = (name: string) => order.get(name) ?? 0
   const identities = new Map(sets.identities)
@@ -81,10 +150,18 @@ export async function loadTypes(
   }
 }
 
+function joined(all: readonly IndexedSets[]): IndexedSets {
+  return {
+    records: all.flatMap(({ records }) => records),
+    identities: all.flatMap(({ identities }) => identities),
+    failures: all.flatMap(({ failures }) => failures),
+  }
+}
+
 const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
 
 /** The sets of an earlier load whose files have not been replaced since. */
-async function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Promise<Map<string, TypeSetRecord>> {
+function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Map<string, TypeSetRecord> {
   const known = new Map<string, TypeSetRecord>()
   if (earlier.records.length === 0) return known
   const records = new Map(earlier.records.map((record) => [record.name, record]))
@@ -105,11 +182,7 @@ async function loadAll(base: BtfFile, modules: readonly BtfFile[], load: TypeLoa
   const first = await indexHere(base.module, [blob], undefined, load, compiled)
   const record = first.records[0]
   const rest = record === undefined ? NOTHING : await loadModules(modules, shapeOfSet(record), load, compiled)
-  return {
-    records: [...first.records, ...rest.records],
-    identities: [...read.identities, ...rest.identities],
-    failures: [...first.failures, ...rest.failures],
-  }
+  return joined([{ ...first, identities: read.identities }, rest])
 }
 
 async function loadModules(

@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
-import { identityOf, openReader, readFailure } from './reader.ts'
+import { type ByteReader, identityOf, openReader, openReaderNow, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
 
 /** A file's bytes, and what tells whether it is still the same file (see ByteReader). */
@@ -90,6 +90,20 @@ export function btfIdentity({ path, bytes }: BtfFile): string | undefined {
   return now && identityOf(now)
 }
 
+/** `readBtf` for who cannot wait. @throws as `readBlob` */
+export function readBtfNow({ path, bytes }: BtfFile, arena?: Arena): Blob {
+  if (bytes !== undefined) return { bytes, identity: path }
+  const reader = openReaderNow(path, LARGEST + 1)
+  try {
+    const steps = fillBlob(path, reader, arena)
+    let step = steps.next()
+    while (step.done !== true) step = steps.next(reader.read(step.value))
+    return step.value
+  } finally {
+    reader.close()
+  }
+}
+
 /**
  * Reads a file, plain or `.gz`, into a SharedArrayBuffer of its exact size, or into an arena. `breathe` is awaited
  * between reads, so that a caller can bound how long its thread is held.
@@ -98,36 +112,50 @@ export function btfIdentity({ path, bytes }: BtfFile): string | undefined {
 export async function readBlob(path: string, breathe?: () => Promise<void>, arena?: Arena): Promise<Blob> {
   const reader = openReader(path)
   try {
-    const room = Math.min(reader.sizeHint || LEAST_ROOM, LARGEST)
-    let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
-    let length = 0
-    // From Buffer's pool: thousands of pages of their own would cost more than the reads.
-    const probe = Buffer.allocUnsafe(2048)
-    for (;;) {
-      // A full buffer is probably the whole file; a small probe finds out without growing it.
-      const full = length === bytes.length
-      const got = reader.read(full ? probe : bytes.subarray(length))
+    const steps = fillBlob(path, reader, arena)
+    let step = steps.next()
+    while (step.done !== true) {
+      const got = reader.read(step.value)
       const count = typeof got === 'number' ? got : await got
-      if (count === 0) break
-      if (full) {
-        if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
-        const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
-        wider.set(bytes)
-        wider.set(probe.subarray(0, count), length)
-        bytes = wider
-      }
-      length += count
-      if (breathe !== undefined) await breathe()
+      if (count > 0 && breathe !== undefined) await breathe()
+      step = steps.next(count)
     }
-    const { identity } = reader
-    if (arena) return { bytes: bytes.subarray(0, length), identity }
-    if (length === bytes.length) return { bytes, identity }
-    const exact = new Uint8Array(new SharedArrayBuffer(length))
-    exact.set(bytes.subarray(0, length))
-    return { bytes: exact, identity }
+    return step.value
   } finally {
     reader.close()
   }
+}
+
+/** Gives the room for each read, takes how many bytes came of it, and ends with the blob. */
+function* fillBlob(
+  path: string,
+  { sizeHint, identity }: ByteReader,
+  arena: Arena,
+): Generator<Uint8Array<SharedArrayBuffer> | Buffer, Blob, number> {
+  const room = Math.min(sizeHint || LEAST_ROOM, LARGEST)
+  let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
+  let length = 0
+  // From Buffer's pool: thousands of pages of their own would cost more than the reads.
+  const probe = Buffer.allocUnsafe(2048)
+  for (;;) {
+    // A full buffer is probably the whole file; a small probe finds out without growing it.
+    const full = length === bytes.length
+    const count = yield full ? probe : bytes.subarray(length)
+    if (count === 0) break
+    if (full) {
+      if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
+      const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
+      wider.set(bytes)
+      wider.set(probe.subarray(0, count), length)
+      bytes = wider
+    }
+    length += count
+  }
+  if (arena) return { bytes: bytes.subarray(0, length), identity }
+  if (length === bytes.length) return { bytes, identity }
+  const exact = new Uint8Array(new SharedArrayBuffer(length))
+  exact.set(bytes.subarray(0, length))
+  return { bytes: exact, identity }
 }
 
 /** Files from which on an arena pays: a refresh that finds one new module should not set a piece aside for it. */

@@ -1,8 +1,8 @@
 // Files as streams of bytes: plain ones with synchronous reads of bounded length, `.gz` ones unpacked on zlib's threads.
 
-import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
+import { createGunzip, gunzipSync } from 'node:zlib'
 import { NoPermissionError, NotReadableError } from '../core/errors.ts'
 import { readAhead } from './read-ahead.ts'
 
@@ -51,6 +51,26 @@ export function identityOf(stat: { readonly ino: number; readonly size: number; 
  * @throws NoPermissionError, NotReadableError
  */
 export function openReader(path: string, ahead?: URL): ByteReader {
+  return opened(path, (descriptor, stat) => {
+    if (path.endsWith('.gz')) return gzipReader(path, descriptor, stat)
+    const reader = plainReader(path, descriptor, stat)
+    return ahead === undefined ? reader : readAhead(path, descriptor, reader, ahead)
+  })
+}
+
+/** A reader that never has to be waited for: the thread is held instead. */
+export interface ReaderNow extends ByteReader {
+  read(target: Uint8Array): number
+}
+
+/** `openReader` for who cannot wait; a packed file is unpacked here, to at most `most` bytes. @throws as `openReader` */
+export function openReaderNow(path: string, most: number): ReaderNow {
+  return opened(path, (descriptor, stat) => {
+    return path.endsWith('.gz') ? unpackedReader(path, descriptor, stat, most) : plainReader(path, descriptor, stat)
+  })
+}
+
+function opened<T>(path: string, use: (descriptor: number, stat: Stats) => T): T {
   let descriptor: number
   try {
     descriptor = openSync(path, 'r')
@@ -60,9 +80,7 @@ export function openReader(path: string, ahead?: URL): ByteReader {
   try {
     const stat = fstatSync(descriptor)
     if (stat.isDirectory()) throw new NotReadableError(`${path} is a directory, not a file`, { path })
-    if (path.endsWith('.gz')) return gzipReader(path, descriptor, stat)
-    const reader = plainReader(path, descriptor, stat)
-    return ahead === undefined ? reader : readAhead(path, descriptor, reader, ahead)
+    return use(descriptor, stat)
   } catch (error) {
     closeSync(descriptor)
     throw error
@@ -72,7 +90,7 @@ export function openReader(path: string, ahead?: URL): ByteReader {
 /** Bytes for which a file that gives a page at a time is read on: half a millisecond's worth of kallsyms. */
 const AT_ONCE = 64 * 1024
 
-function plainReader(path: string, descriptor: number, stat: Stats): ByteReader {
+function plainReader(path: string, descriptor: number, stat: Stats): ReaderNow {
   let open = true
   return {
     sizeHint: stat.size,
@@ -116,7 +134,7 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
           if (done === true) return 0
           rest = value
         } catch (error) {
-          throw new NotReadableError(`${path} cannot be unpacked: ${String(error)}`, { path }, { cause: error })
+          throw unpackFailure(path, error)
         }
       }
       const count = Math.min(rest.length, target.length)
@@ -129,4 +147,32 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
       file.destroy()
     },
   }
+}
+
+function unpackedReader(path: string, descriptor: number, stat: Stats, most: number): ReaderNow {
+  let rest: Uint8Array
+  try {
+    rest = gunzipSync(readFileSync(descriptor), { maxOutputLength: most })
+  } catch (error) {
+    throw unpackFailure(path, error)
+  }
+  let open = true
+  return {
+    sizeHint: rest.length,
+    identity: identityOf(stat),
+    read(target) {
+      const count = Math.min(rest.length, target.length)
+      target.set(rest.subarray(0, count))
+      rest = rest.subarray(count)
+      return count
+    },
+    close() {
+      if (open) closeSync(descriptor)
+      open = false
+    },
+  }
+}
+
+function unpackFailure(path: string, cause: unknown): NotReadableError {
+  return new NotReadableError(`${path} cannot be unpacked: ${String(cause)}`, { path }, { cause })
 }

@@ -1,6 +1,7 @@
 // Runs the compiled command as people do: a process of its own, with pipes.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 
 export const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
@@ -32,6 +33,18 @@ export function kerndex(args: readonly string[], { stdin, during }: RunOptions =
     if (stdin !== undefined || during === undefined) child.stdin.end(stdin ?? '')
     during?.(child)
   })
+}
+
+const SEVERAL = fileURLToPath(new URL('several.mjs', import.meta.url))
+
+/** Runs several command lines without input, one after the other in one process; what came of each. */
+export async function kerndexes(lines: readonly (readonly string[])[]): Promise<Outcome[]> {
+  const args = [SEVERAL, pathToFileURL(MAIN).href, JSON.stringify(lines)]
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: { ...process.env, NO_COLOR: '1' },
+    maxBuffer: 1 << 28,
+  })
+  return JSON.parse(stdout) as Outcome[] // What several.mjs prints.
 }
 
 /** The objects of NDJSON output. Addresses are strings in it, so nothing is lost. */

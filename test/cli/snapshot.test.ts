@@ -1,10 +1,10 @@
 // The commands that keep and move what was loaded: snapshot, capture, cache, and --from with what they write.
-import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CAPTURE, fixturePath } from '../fixtures.ts'
-import { kerndex, type Outcome, objects } from './run.ts'
+import { kerndex, kerndexes, type Outcome, objects } from './run.ts'
 
 let folder: string
 let snapshot: string
@@ -16,8 +16,11 @@ beforeAll(async () => {
   process.env.XDG_CACHE_HOME = join(folder, 'xdg')
   snapshot = join(folder, 'host.kerndex')
   capture = join(folder, 'host.tar.gz')
-  expect((await kerndex(['snapshot', 'save', snapshot, '--from', CAPTURE])).code).toBe(0)
-  expect((await kerndex(['capture', capture, '--from', CAPTURE])).code).toBe(0)
+  const made = await kerndexes([
+    ['snapshot', 'save', snapshot, '--from', CAPTURE],
+    ['capture', capture, '--from', CAPTURE],
+  ])
+  expect(made.map(({ code }) => code)).toEqual([0, 0])
 })
 afterAll(async () => {
   delete process.env.XDG_CACHE_HOME
@@ -25,95 +28,123 @@ afterAll(async () => {
 })
 
 describe('every command takes --from with a snapshot file and with an archive', () => {
-  const questions: readonly (readonly string[])[] = [
-    ['address', 'ffffffff8ab669e4', '--json'],
-    ['symbol', 'vfs_*', '--json'],
-    ['symbol', '*', '--format', 'kallsyms'],
-    ['type', 'task_struct.mm.pgd', 'list_head', '--json'],
-    ['function', 'vfs_read', '--json'],
-    ['probe', 'plan', 'kprobe:vfs_read', 'fentry:9p:v9fs_*', '--json'],
-    ['btf', 'dump', '--root', 'list_head', '--format', 'c'],
-  ]
-  it.each(questions)('%s %s %s %s', async (...args) => {
-    const outcomes = await Promise.all([CAPTURE, snapshot, capture].map((from) => kerndex([...args, '--from', from])))
-    const [expected, ...others] = outcomes as [Outcome, ...Outcome[]]
-    expect(expected.stdout).not.toBe('')
-    for (const { code, stdout } of others) {
-      expect({ code, stdout }).toEqual({ code: expected.code, stdout: expected.stdout })
+  it('and answers the same', async () => {
+    const stacks = join(folder, 'stacks.txt')
+    await writeFile(stacks, 'cat-1  [000] .....  1.0: kprobe: ip=ffffffff8ab669e4\nffffffff8ab669e4\n')
+    const questions: readonly (readonly string[])[] = [
+      ['address', 'ffffffff8ab669e4', '--json'],
+      ['symbol', 'vfs_*', '--json'],
+      ['symbol', '*', '--format', 'kallsyms'],
+      ['type', 'task_struct.mm.pgd', 'list_head', '--json'],
+      ['function', 'vfs_read', '--json'],
+      ['probe', 'plan', 'kprobe:vfs_read', 'fentry:9p:v9fs_*', '--json'],
+      ['btf', 'dump', '--root', 'list_head', '--format', 'c'],
+      ['resolve', stacks, '--threads', '0'],
+      ['events', stacks, '--threads', '0'],
+    ]
+    const from = [CAPTURE, snapshot, capture]
+    const outcomes = await kerndexes(from.flatMap((path) => questions.map((question) => [...question, '--from', path])))
+    const codes: (number | null)[] = []
+    for (const [i, question] of questions.entries()) {
+      const [expected, ...others] = from.map((_, n) => outcomes[n * questions.length + i]!) as [Outcome, ...Outcome[]]
+      codes.push(expected.code)
+      expect(expected.stdout, question.join(' ')).not.toBe('')
+      for (const { code, stdout } of others) {
+        expect({ code, stdout }, question.join(' ')).toEqual({ code: expected.code, stdout: expected.stdout })
+      }
     }
+    // A plan that has a reason against something, and stacks with lines that are none, end in 1.
+    expect(codes).toEqual([0, 0, 0, 0, 0, 1, 0, 1, 1])
   })
 
-  it('status, resolve and events', async () => {
-    const status = async (from: string) => objects((await kerndex(['status', '--json', '--from', from])).stdout)[0]
-    const { symbols, types, release, buildId } = (await status(CAPTURE)) as Record<string, unknown>
-    for (const from of [snapshot, capture])
-      expect(await status(from)).toMatchObject({ symbols, types, release, buildId })
-    for (const command of ['resolve', 'events']) {
-      const stdin = 'cat-1  [000] .....  1.0: kprobe: ip=ffffffff8ab669e4\nffffffff8ab669e4\n'
-      const expected = await kerndex([command, '--from', CAPTURE], { stdin })
-      expect(await kerndex([command, '--from', snapshot], { stdin })).toEqual(expected)
-    }
+  it('status', async () => {
+    const from = [CAPTURE, snapshot, capture]
+    const outcomes = await kerndexes(from.map((path) => ['status', '--json', '--threads', '0', '--from', path]))
+    const [expected, ...others] = outcomes.map(({ stdout }) => objects(stdout)[0] as Record<string, unknown>)
+    const { symbols, types, release, buildId } = expected!
+    for (const other of others) expect(other).toMatchObject({ symbols, types, release, buildId })
+    expect(others).toHaveLength(2)
+  })
+
+  it('from a process of its own', async () => {
+    const { code, stdout } = await kerndex(['address', 'ffffffff8ab669e4', '--from', snapshot])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('+0x')])
   })
 })
 
 describe('kerndex snapshot', () => {
   it('tells what is in a file', async () => {
-    const { stdout } = await kerndex(['snapshot', 'info', snapshot, '--json'])
+    const [json, words] = await kerndexes([
+      ['snapshot', 'info', snapshot, '--json'],
+      ['snapshot', 'info', snapshot],
+    ])
     const { size } = await stat(snapshot)
-    expect(objects(stdout)).toMatchObject([{ path: snapshot, bytes: size, release: '6.1.0-56-amd64', source: CAPTURE }])
-    expect((await kerndex(['snapshot', 'info', snapshot])).stdout).toMatch(/release +6\.1\.0-56-amd64/)
+    expect(objects(json!.stdout)).toMatchObject([
+      { path: snapshot, bytes: size, release: '6.1.0-56-amd64', source: CAPTURE },
+    ])
+    expect(words!.stdout).toMatch(/release +6\.1\.0-56-amd64/)
   })
 
   it('verifies: the same, different, damaged', async () => {
-    const same = await kerndex(['snapshot', 'verify', snapshot, '--from', CAPTURE])
-    expect([same.code, same.stdout]).toEqual([0, `${snapshot} is whole and says what ${CAPTURE} says\n`])
-    const other = await kerndex(['snapshot', 'verify', snapshot, '--from', fixturePath('edge/edge.kallsyms'), '--json'])
-    expect(other.code).toBe(1)
-    expect(objects(other.stdout)).toMatchObject([
-      { same: false, host: [{ what: 'release', before: '6.1.0-56-amd64' }, { what: 'buildId' }] },
-    ])
     const cut = join(folder, 'cut.kerndex')
     await copyFile(snapshot, cut)
     await truncate(cut, 100_000)
-    for (const command of ['verify', 'info']) {
-      const damaged = await kerndex(['snapshot', command, cut, ...(command === 'verify' ? ['--from', CAPTURE] : [])])
-      expect([damaged.code, damaged.stdout]).toEqual([3, ''])
-      expect(damaged.stderr).toMatch(/BAD_FORMAT/)
+    const [same, other, ...damaged] = await kerndexes([
+      ['snapshot', 'verify', snapshot, '--from', CAPTURE],
+      ['snapshot', 'verify', snapshot, '--from', fixturePath('edge/edge.kallsyms'), '--json'],
+      ['snapshot', 'verify', cut, '--from', CAPTURE],
+      ['snapshot', 'info', cut],
+    ])
+    expect([same!.code, same!.stdout]).toEqual([0, `${snapshot} is whole and says what ${CAPTURE} says\n`])
+    expect(other!.code).toBe(1)
+    expect(objects(other!.stdout)).toMatchObject([
+      { same: false, host: [{ what: 'release', before: '6.1.0-56-amd64' }, { what: 'buildId' }] },
+    ])
+    for (const { code, stdout, stderr } of damaged) {
+      expect([code, stdout, stderr]).toEqual([3, '', expect.stringMatching(/BAD_FORMAT/)])
     }
+    expect(damaged).toHaveLength(2)
   })
 
   it('does not write over a file without --force', async () => {
     const before = await readFile(snapshot)
-    const refused = await kerndex(['snapshot', 'save', snapshot, '--from', fixturePath('edge/edge.kallsyms')])
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--force/)])
+    const [refused] = await kerndexes([['snapshot', 'save', snapshot, '--from', fixturePath('edge/edge.kallsyms')]])
+    expect([refused!.code, refused!.stderr]).toEqual([2, expect.stringMatching(/--force/)])
     expect((await readFile(snapshot)).equals(before)).toBe(true)
-    expect((await kerndex(['snapshot', 'save', snapshot, '--force', '--from', CAPTURE])).code).toBe(0)
+    const [forced] = await kerndexes([['snapshot', 'save', snapshot, '--force', '--from', CAPTURE]])
+    expect(forced!.code).toBe(0)
   })
 })
 
 describe('kerndex capture', () => {
   it('says what it wrote and what was missing, and does not write over anything without --force', async () => {
-    const again = await kerndex(['capture', capture, '--from', CAPTURE])
-    expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/--force/)])
-    const forced = await kerndex(['capture', capture, '--from', CAPTURE, '--force', '--json'])
-    expect(forced.code).toBe(0)
-    expect(objects(forced.stdout)).toContainEqual({
+    const [again, forced, nowhere] = await kerndexes([
+      ['capture', capture, '--from', CAPTURE],
+      ['capture', capture, '--from', CAPTURE, '--force', '--json'],
+      ['capture', join(folder, 'x'), '--from', join(folder, 'nowhere')],
+    ])
+    expect([again!.code, again!.stderr]).toEqual([2, expect.stringMatching(/--force/)])
+    expect(forced!.code).toBe(0)
+    expect(objects(forced!.stdout)).toContainEqual({
       name: 'version',
       bytes: (await stat(join(CAPTURE, 'version'))).size,
     })
-    expect(forced.stderr).toMatch(/available_filter_functions: not there/)
-    expect((await kerndex(['capture', join(folder, 'x'), '--from', join(folder, 'nowhere')])).code).toBe(3)
+    expect(forced!.stderr).toMatch(/available_filter_functions: not there/)
+    expect(nowhere!.code).toBe(3)
   })
 })
 
 describe('kerndex cache', () => {
   it('lists nothing where there is nothing, and is not filled by commands unasked', async () => {
-    const { code, stdout } = await kerndex(['cache', 'list'])
-    expect([code, stdout]).toEqual([0, `nothing in ${join(folder, 'xdg', 'kerndex')}\n`])
-    await kerndex(['symbol', 'vfs_read'])
-    await kerndex(['symbol', 'vfs_read', '--from', CAPTURE, '--cache'])
+    const [empty, ...others] = await kerndexes([
+      ['cache', 'list'],
+      ['symbol', 'vfs_read'],
+      ['symbol', 'vfs_read', '--from', CAPTURE, '--cache'],
+      ['cache', 'clear', '--json'],
+    ])
+    expect([empty!.code, empty!.stdout]).toEqual([0, `nothing in ${join(folder, 'xdg', 'kerndex')}\n`])
+    expect(others[2]!.stdout).toBe('')
     await expect(readdir(join(folder, 'xdg'))).rejects.toThrow()
-    expect((await kerndex(['cache', 'clear', '--json'])).stdout).toBe('')
   })
 
   it('is left, used and cleared where the running kernel can be read', async () => {
@@ -129,18 +160,23 @@ describe('kerndex cache', () => {
     expect(objects((await kerndex(['cache', 'list', '--json'])).stdout)).toEqual([])
   })
 
-  it.each([
-    ['snapshot'],
-    ['snapshot', 'save'],
-    ['snapshot', 'info'],
-    ['snapshot', 'verify'],
-    ['capture'],
-    ['cache', 'list'],
-    ['cache', 'clear'],
-  ])('and its neighbours explain themselves: %s %s', async (...command) => {
-    const { code, stdout } = await kerndex([...command, '--help'])
-    expect(code).toBe(0)
-    if (command.length > 1 || command[0] === 'capture') expect(stdout).toMatch(/Exit codes:[\s\S]*Examples:\n {2}\$/)
-    expect((await kerndex([...command, '--no-such-option'])).code).toBe(2)
+  it('and its neighbours explain themselves', async () => {
+    const commands = [
+      ['snapshot'],
+      ['snapshot', 'save'],
+      ['snapshot', 'info'],
+      ['snapshot', 'verify'],
+      ['capture'],
+      ['cache', 'list'],
+      ['cache', 'clear'],
+    ]
+    const helps = await kerndexes(commands.map((command) => [...command, '--help']))
+    const wrongs = await kerndexes(commands.map((command) => [...command, '--no-such-option']))
+    for (const [i, command] of commands.entries()) {
+      const { code, stdout } = helps[i]!
+      expect(code, command.join(' ')).toBe(0)
+      if (command.length > 1 || command[0] === 'capture') expect(stdout).toMatch(/Exit codes:[\s\S]*Examples:\n {2}\$/)
+      expect(wrongs[i]!.code, command.join(' ')).toBe(2)
+    }
   })
 })

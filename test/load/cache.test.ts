@@ -513,8 +513,8 @@ describe('the room that the cache takes', () => {
 
   it('does not grow by what crashed processes leave, nor are files of others touched', async () => {
     await settled()
-    const stale = `${file()}.0123456789abcdef.tmp`
-    const young = `${file()}.fedcba9876543210.tmp`
+    const stale = `${file()}.01234567-89ab-4def-8123-456789abcdef.tmp`
+    const young = `${file()}.fedcba98-7654-4210-8fed-cba987654321.tmp`
     await writeFile(stale, 'x')
     await utimes(stale, 1e9, 1e9)
     await writeFile(young, 'x')

@@ -1,0 +1,121 @@
+// Types that come after the symbols: loaded in slices by whoever opened the kernel, or at once by a thread that cannot wait.
+// Whoever is done first decides; there is one outcome.
+
+import { resolve } from 'node:path'
+import { AbortedError } from '../core/errors.ts'
+import { identityOf } from '../sources/reader.ts'
+import type { Absence, BtfFile } from '../sources/source.ts'
+import { SnapshotReader } from './snapshot-io.ts'
+import { type LoadedTypes, loadTypesNow, NO_TYPES } from './types.ts'
+
+/** Where types are that have not been loaded: what another thread has to know of them. */
+export type TypesPlace =
+  | { readonly files: readonly BtfFile[] }
+  | { readonly snapshot: string; readonly identity: string }
+
+/** How types are loaded that were put off. */
+export interface TypesLater {
+  readonly place: TypesPlace
+  /** In slices, beside everything else. */
+  load(signal: AbortSignal): Promise<LoadedTypes>
+  /** At once, on this thread. */
+  now(): LoadedTypes
+  /** Called once, with what was loaded either way. */
+  readonly loaded?: ((types: LoadedTypes) => void) | undefined
+}
+
+/** One snapshot's types while they may be missing. */
+export class PendingTypes {
+  readonly #later: TypesLater
+  /** Stops what loads in slices. */
+  #stop: AbortController | undefined
+  #loaded: LoadedTypes | undefined
+
+  constructor(later: TypesLater) {
+    this.#later = later
+  }
+
+  get place(): TypesPlace {
+    return this.#later.place
+  }
+
+  /** The types, if they are there. */
+  get loaded(): LoadedTypes | undefined {
+    return this.#loaded
+  }
+
+  /** The types, loaded now if they are not there; what loads them in slices stops. @throws as the loader */
+  now(): LoadedTypes {
+    return this.#loaded ?? this.#settle(this.#later.now())
+  }
+
+  /** Loads the types in slices. @throws as the loader, unless they have been loaded at once meanwhile */
+  async load(signal: AbortSignal): Promise<LoadedTypes> {
+    this.#stop = new AbortController()
+    // The loader still has to let go of what it holds.
+    if (this.#loaded !== undefined) this.#stop.abort()
+    try {
+      const loaded = await this.#later.load(AbortSignal.any([signal, this.#stop.signal]))
+      return this.#loaded ?? this.#settle(loaded)
+    } catch (error) {
+      if (this.#loaded !== undefined) return this.#loaded
+      throw error
+    }
+  }
+
+  #settle(loaded: LoadedTypes): LoadedTypes {
+    this.#loaded = loaded
+    this.#stop?.abort()
+    this.#later.loaded?.(loaded)
+    return loaded
+  }
+}
+
+/** Types that another thread put off, and that only a lookup in this one will load. */
+export function pendingElsewhere(place: TypesPlace): PendingTypes {
+  const now = () => ('files' in place ? loadTypesNow(place.files) : typesOfFile(place.snapshot, place.identity))
+  return new PendingTypes({ place, now, load: async () => now() })
+}
+
+/**
+ * How the types of a snapshot file are loaded later. The open file is read, whatever becomes of its name; it is closed
+ * when they have been loaded in slices.
+ */
+export function typesLaterInFile(reader: SnapshotReader): TypesLater {
+  const path = resolve(reader.path)
+  const identity = identityOf(reader.stat)
+  return {
+    place: { snapshot: path, identity },
+    now: () => (reader.closed ? typesOfFile(path, identity) : inFile(reader.readNow(ONLY_TYPES).types)),
+    async load(signal) {
+      try {
+        if (signal.aborted) throw new AbortedError('the load was aborted', { cause: signal.reason })
+        return inFile((await reader.read(ONLY_TYPES)).types)
+      } finally {
+        reader.close()
+      }
+    },
+  }
+}
+
+const ONLY_TYPES = { symbols: false, groups: () => true, facts: false }
+
+const inFile = (records: LoadedTypes['records']): LoadedTypes => ({ ...NO_TYPES, records })
+
+/** @throws NotReadableError, BadFormatError, UnsupportedError; also if it is another file by now */
+function typesOfFile(path: string, identity: string): LoadedTypes {
+  const reader = new SnapshotReader(path)
+  try {
+    reader.checkIdentity(identity)
+    return inFile(reader.readNow(ONLY_TYPES).types)
+  } finally {
+    reader.close()
+  }
+}
+
+/** What is missing of a host and its types, each thing once. */
+export function allAbsences(host: readonly Absence[], types: readonly Absence[]): readonly Absence[] {
+  const known = new Set(host.map(({ what }) => what))
+  const others = types.filter(({ what }) => !known.has(what))
+  return others.length === 0 ? host : [...host, ...others]
+}
