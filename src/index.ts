@@ -30,8 +30,9 @@ export { diffLines } from './events/output/diff.ts'
 export { flameGraphHtml } from './events/output/flamegraph.ts'
 export { foldedLines } from './events/output/folded.ts'
 export { speedscopeJson } from './events/output/speedscope.ts'
+export type { EventParts } from './events/parts.ts'
 export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
-export type { BadInputLine, EventPart, StretchAnswer } from './events/stretch.ts'
+export type { BadInputLine, StretchAnswer } from './events/stretch.ts'
 export type { WaitLimits } from './events/wait.ts'
 export {
   attachKernel,

@@ -38,9 +38,9 @@ async function enrich(
   let written = ''
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
   for (const { parts } of await run(bytes, snapshot, 'parts', options)) {
-    for (const part of parts ?? []) written += enricher.push(part)
+    if (parts !== undefined) written += Buffer.from(enricher.push(parts)).toString()
   }
-  written += enricher.end()
+  written += Buffer.from(enricher.end()).toString()
   const events: Enriched[] = written
     .trim()
     .split('\n')

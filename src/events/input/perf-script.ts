@@ -4,7 +4,16 @@
 
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type EventType, type Lifecycle, type TraceEvent, traceEvent } from '../event.ts'
-import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
+import {
+  asText,
+  countLines,
+  type Decoder,
+  hexAddress,
+  type InputFormat,
+  type LineStack,
+  nanoseconds,
+  type Sink,
+} from '../format.ts'
 import { schedEvent } from './sched.ts'
 
 /**
@@ -34,6 +43,9 @@ const SYMBOL = /^(.*?)(?:\+0x([0-9a-f]+))?(?: \((.*)\))?$/
 const KERNEL = /^\[(?:kernel\.kallsyms|guest\.kernel\.kallsyms|kernel|kernel\.vmlinux)\]/
 const USER = /^(?:\/|\[(?:vdso|vdso32|vsyscall|heap|stack|unknown)|\/\/anon|anon_inode:|memfd:|inlined)/
 
+const TAB = 9
+const SPACE = 32
+
 export const perfScript: InputFormat = {
   name: 'perf-script',
   what: 'perf script text, with any of -F comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso, and task events',
@@ -48,6 +60,7 @@ export const perfScript: InputFormat = {
   // A blank line ends a record, so that the next one may begin with it.
   startsRecord: (line) => line === '' || (!/^[\t#]/.test(line) && HEADER.test(line)),
   frameLine: readFrame,
+  stackMark: TAB,
   decoder: (sink) => new PerfScript(sink),
 }
 
@@ -68,6 +81,9 @@ class PerfScript implements Decoder {
   #atStart = true
   #frames: RawFrame[] = []
   #lines: number[] = []
+  /** All frames at once, and the number of the first one's line. */
+  #stack: LineStack | undefined
+  #stackLine = 0
 
   constructor(sink: Sink) {
     this.#sink = sink
@@ -78,9 +94,26 @@ class PerfScript implements Decoder {
       this.#sink.bad(number, 'a frame without the header of its sample')
       return true
     }
+    this.#unstack()
     this.#frames.push(frame)
     this.#lines.push(number)
     return true
+  }
+
+  stack(stack: LineStack, number: number): boolean {
+    if (this.#header === undefined || this.#frames.length > 0 || this.#stack !== undefined) return false
+    this.#stack = stack
+    this.#stackLine = number
+    return true
+  }
+
+  /** Frames that came at once were not all. */
+  #unstack(): void {
+    const stack = this.#stack
+    if (stack === undefined) return
+    this.#stack = undefined
+    this.#frames.push(...stack.frames)
+    for (let i = 0; i < stack.frames.length; i++) this.#lines.push(this.#stackLine + i)
   }
 
   line(text: string, number: number): void {
@@ -116,16 +149,20 @@ class PerfScript implements Decoder {
     this.#perhaps = undefined
     const header = this.#header
     if (header === undefined) return
-    this.#sink.event(this.#frames.length === 0 ? header : { ...header, frames: this.#frames, frameLines: this.#lines })
     this.#header = undefined
+    const stack = this.#stack
+    if (stack !== undefined) {
+      this.#stack = undefined
+      this.#sink.event({ ...header, frames: stack.frames, frameLines: [] }, stack)
+      return
+    }
+    this.#sink.event(this.#frames.length === 0 ? header : { ...header, frames: this.#frames, frameLines: this.#lines })
     this.#frames = []
     this.#lines = []
   }
 }
 
 const TAB_FRAME = /^\t *[0-9a-f]{3,16}(?: \S.*)?$/
-const TAB = 9
-const SPACE = 32
 
 function decodeHeader(text: string, line: number): TraceEvent | undefined {
   const found = HEADER.exec(text)
