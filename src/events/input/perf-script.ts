@@ -84,6 +84,8 @@ class PerfScript implements Decoder {
   /** All frames at once, and the number of the first one's line. */
   #stack: LineStack | undefined
   #stackLine = 0
+  /** What headers say behind the time, by that text. For one stretch, which bounds it. */
+  readonly #kinds = new Map<string, Kind>()
 
   constructor(sink: Sink) {
     this.#sink = sink
@@ -125,7 +127,7 @@ class PerfScript implements Decoder {
     // The header of perf's file, before all samples.
     if (text.startsWith('#')) return
     this.end()
-    this.#header = decodeHeader(text, number)
+    this.#header = decodeHeader(text, number, this.#kinds)
     if (this.#header === undefined) this.#perhaps = { text, line: number }
   }
 
@@ -164,20 +166,26 @@ class PerfScript implements Decoder {
 
 const TAB_FRAME = /^\t *[0-9a-f]{3,16}(?: \S.*)?$/
 
-function decodeHeader(text: string, line: number): TraceEvent | undefined {
+function decodeHeader(text: string, line: number, kinds: Map<string, Kind>): TraceEvent | undefined {
   const found = HEADER.exec(text)
   if (found === null) return undefined
   const [, comm = '', first, second, cpu, seconds = '0', fraction = '0', rest = ''] = found
-  const tid = Number(second)
   const common = {
     line,
     pid: first === undefined ? undefined : Number(first),
-    tid,
+    tid: Number(second),
     cpu: cpu === undefined ? undefined : Number(cpu),
     ts: nanoseconds(seconds, fraction),
     comm: asText(comm),
   }
-  return rest.startsWith('PERF_RECORD_') ? taskEvent(rest, common) : eventOf(rest, common, text.length)
+  if (rest.startsWith('PERF_RECORD_')) return taskEvent(rest, common)
+  let kind = kinds.get(rest)
+  if (kind === undefined) {
+    kind = kindOf(rest)
+    // Events without payload are all of a few kinds.
+    if (kind.payload === '') kinds.set(rest, kind)
+  }
+  return eventOf(kind, common, text.length)
 }
 
 /** The parts of a header without a time. */
@@ -200,29 +208,61 @@ function timelessHeader(parts: Partial<Record<string, string>>, line: number): T
     ts: undefined,
     comm: asText(comm),
   }
-  return eventOf(rest, common, 0)
+  return eventOf(kindOf(rest), common, 0)
 }
 
-/** The event that a header names, if it names one. `end` is where the line ends. */
-function eventOf(rest: string, common: Common, end: number): TraceEvent {
+/** What a header says behind its time: one object for all events that say the same. */
+interface Kind {
+  readonly type: EventType
+  readonly name: string | undefined
+  readonly weight: bigint
+  readonly payload: string
+}
+
+function kindOf(rest: string): Kind {
   const [, period, name, payload = ''] = EVENT.exec(rest) ?? []
-  const sched = name === undefined ? undefined : schedEvent(name, payload)
-  if (sched !== undefined) {
-    const pid = sched.pid ?? common.pid
-    return traceEvent({ ...common, type: sched.type, name, pid, tid: sched.tid, life: sched.life })
-  }
   let type: EventType = 'sample'
   if (name?.startsWith('probe:')) type = 'kprobe'
   else if (name?.startsWith('probe_')) type = 'uprobe'
   else if (name !== undefined && TRACEPOINT.test(name)) type = 'tracepoint'
-  const weight = period === undefined ? 1n : BigInt(period)
-  // Without call chains the sampled PC stands behind the event's name.
-  const pc = type === 'sample' && /^[0-9a-f]{3,16}(?: |$)/.test(payload) ? decodeFrame(` ${payload}`) : undefined
-  if (pc !== undefined) {
-    const frame = rawFrame({ ...pc, column: end - payload.length })
-    return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [common.line] })
+  return { type, name, weight: period === undefined ? 1n : BigInt(period), payload }
+}
+
+/** The event that a header names, if it names one. `end` is where the line ends. */
+function eventOf({ type, name, weight, payload }: Kind, common: Common, end: number): TraceEvent {
+  const { line, pid, tid, cpu, ts, comm } = common
+  if (payload !== '') {
+    const sched = name === undefined ? undefined : schedEvent(name, payload)
+    if (sched !== undefined) {
+      return traceEvent({ ...common, type: sched.type, name, pid: sched.pid ?? pid, tid: sched.tid, life: sched.life })
+    }
+    // Without call chains the sampled PC stands behind the event's name.
+    const pc = type === 'sample' && /^[0-9a-f]{3,16}(?: |$)/.test(payload) ? decodeFrame(` ${payload}`) : undefined
+    if (pc !== undefined) {
+      const frame = rawFrame({ ...pc, column: end - payload.length })
+      return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [line] })
+    }
+    return traceEvent({ ...common, type, name, weight, fields: [['payload', asText(payload)]] })
   }
-  return traceEvent({ ...common, type, name, weight, fields: payload === '' ? [] : [['payload', asText(payload)]] })
+  // All that a sample has, written out, as most of a recording is samples.
+  return {
+    type,
+    strange: false,
+    name,
+    pid,
+    tid,
+    ts,
+    cpu,
+    comm,
+    weight,
+    frames: [],
+    frameLines: [],
+    shape: 'pc-first',
+    line,
+    life: undefined,
+    fields: [],
+    record: undefined,
+  }
 }
 
 type Common = Pick<TraceEvent, 'line' | 'pid' | 'tid' | 'cpu' | 'ts' | 'comm'>
