@@ -9,7 +9,7 @@ import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'
 import { type Folding, StackFolder } from './fold.ts'
-import { detached, FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
+import { FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { LineMemo } from './line-memo.ts'
 import { ByteWriter } from './output/byte-writer.ts'
@@ -115,8 +115,7 @@ export class StretchWorker {
     if (bulk !== undefined) return bulk
     this.#stretch++
     const whole = format.decodeWhole
-    const text =
-      whole === undefined ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') : ''
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, whole === undefined ? bytes.byteLength : 0)
     const counts = { lines: 0, events: 0, frames: 0, unresolved: 0, userFrames: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
@@ -127,8 +126,8 @@ export class StretchWorker {
     let at: { readonly stack: Known; readonly start: number; readonly end: number } | undefined
     const lineAt = (line: number) => {
       const start = starts[line] ?? 0
-      const end = text.indexOf('\n', start)
-      return text.slice(start, end < 0 ? text.length : end)
+      const end = text.indexOf(NEWLINE, start)
+      return text.toString('latin1', start, end < 0 ? text.length : end)
     }
     const sink: Sink = {
       event: (event, stack) => {
@@ -163,7 +162,7 @@ export class StretchWorker {
     let oneByOne = false
     for (let start = 0; start < text.length; ) {
       if (stackMark !== undefined) {
-        if (text.charCodeAt(start) !== stackMark) oneByOne = false
+        if (text[start] !== stackMark) oneByOne = false
         else if (!oneByOne) {
           const run = this.#stacks?.run(start)
           const stack = run && (this.#stacks?.known() ?? (run.again ? this.#learn(run, text) : undefined))
@@ -177,13 +176,13 @@ export class StretchWorker {
           oneByOne = true
         }
       }
-      let end = text.indexOf('\n', start)
+      let end = text[start] === NEWLINE ? start : text.indexOf(NEWLINE, start)
       if (end < 0) end = text.length
       starts.push(start)
-      const stop = end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
+      const stop = end > start && text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
       const number = counts.lines++
       const frame = frameLine && this.#frame(frameLine, text, start, stop)
-      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.slice(start, stop), number)
+      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.toString('latin1', start, stop), number)
       start = end + 1
     }
     decoder.end()
@@ -194,10 +193,10 @@ export class StretchWorker {
     return { bytes: parts === undefined && written.length > 0 ? written : undefined, profile, parts, bad, ...counts }
   }
   /** The frame that a line is, if it is one. */
-  #frame(read: FrameReader, text: string, start: number, end: number): RawFrame | undefined {
+  #frame(read: FrameReader, text: Buffer, start: number, end: number): RawFrame | undefined {
     const known = this.#lines.find(start, end)
     if (known !== undefined) return known
-    const decoded = read(detached(text.slice(start, end)))
+    const decoded = read(text.toString('latin1', start, end))
     if (decoded === undefined) return undefined
     const frame = rawFrame(decoded)
     this.#lines.add(frame)
@@ -205,13 +204,13 @@ export class StretchWorker {
   }
 
   /** Remembers a stack; undefined if one of its lines is no frame. */
-  #learn(run: Run, text: string): Known | undefined {
+  #learn(run: Run, text: Buffer): Known | undefined {
     const { frameLine } = inputFormat(this.#plan.input)
     const frames: RawFrame[] = []
     const starts: number[] = []
     for (let start = run.start; start < run.end; ) {
-      const end = text.indexOf('\n', start)
-      const stop = text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
+      const end = text.indexOf(NEWLINE, start)
+      const stop = text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
       const frame = frameLine && this.#frame(frameLine, text, start, stop)
       if (frame === undefined) return undefined
       frames.push(frame)
@@ -331,6 +330,7 @@ export class StretchWorker {
 
 const NO_FRAMES: readonly Frame[] = []
 const NO_BYTES: Uint8Array = new Uint8Array(0)
+const NEWLINE = 10
 const CARRIAGE_RETURN = 13
 
 interface FrameCounts {
