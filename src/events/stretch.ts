@@ -182,7 +182,8 @@ export class StretchWorker {
       const stop = end > start && text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
       const number = counts.lines++
       const frame = frameLine && this.#frame(frameLine, text, start, stop)
-      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.toString('latin1', start, stop), number)
+      if (frame === undefined || decoder.frame?.(frame, number) !== true)
+        decoder.line(text.toString('latin1', start, stop), number)
       start = end + 1
     }
     decoder.end()
