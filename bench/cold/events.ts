@@ -36,11 +36,9 @@ async function stream(kernel: Kernel, threads: number): Promise<number> {
   for await (const made of runStream(bytes, kernel.snapshot(), product, { threads, input })) {
     length += made.bytes?.length ?? 0
     if (made.profile !== undefined) profile.merge(made.profile)
-    let written = ''
-    for (const event of made.parts ?? []) written += enricher.push(event)
-    if (written !== '') length += Buffer.from(written).length
+    if (made.parts !== undefined) length += enricher.push(made.parts).length
   }
-  return length + Buffer.from(enricher.end()).length + profile.weights.size
+  return length + enricher.end().length + profile.weights.size
 }
 
 /** What is known of an address. */

@@ -118,16 +118,14 @@ async function runInput({ kernel, input, options, product, letters, counts, cach
     output: inWords ? 'compact' : 'ndjson',
     ancestors: options.ancestors ?? false,
   })
-  const give = async (text: string) => {
-    if (text !== '' && options.output !== 'tree') await product.write(text)
+  const give = async (bytes: Uint8Array) => {
+    if (bytes.length > 0 && options.output !== 'tree') await product.write(bytes)
   }
   try {
     const read = streamOptions(kernel, options)
     for await (const answer of runStream(input.bytes, kernel.snapshot(), inWords ? 'compact-parts' : 'parts', read)) {
       counts.add(answer)
-      let text = ''
-      for (const part of answer.parts ?? []) text += enricher.push(part)
-      await give(text)
+      if (answer.parts !== undefined) await give(enricher.push(answer.parts))
       if (letters !== undefined && answer.bad.length > 0) await letters.write(deadLetters(input, answer))
       progress.update(answer, input, counts.events)
     }

@@ -4,9 +4,10 @@
 import type { ProcessCache } from '../processes/cache.ts'
 import { processJson } from '../processes/process.ts'
 import { type Ancestry, ancestorsOf, learnFrom, type Placed, place } from './life.ts'
+import { ByteWriter } from './output/byte-writer.ts'
 import { compactHead } from './output/compact.ts'
 import { correctedMembers, leadMembers } from './output/event-json.ts'
-import type { EventPart } from './stretch.ts'
+import { type EventPart, type EventParts, partAt } from './parts.ts'
 import { OrderedWait, type WaitLimits } from './wait.ts'
 
 /** Nanoseconds of event time, as tetragon waits between its tries; and a bound on memory. */
@@ -21,6 +22,13 @@ export interface EnrichOptions {
   readonly ancestors?: boolean
 }
 
+/** What is written of an event before and behind its stack. */
+interface Written {
+  readonly part: EventPart
+  readonly before: string
+  readonly behind: string
+}
+
 interface Waiting {
   readonly part: EventPart
   /** Nothing was known of its process when it came. */
@@ -31,7 +39,8 @@ interface Waiting {
 export class Enricher {
   readonly #cache: ProcessCache
   readonly #evidence = new Map<number, number>()
-  readonly #wait: OrderedWait<Waiting, string>
+  readonly #wait: OrderedWait<Waiting, Written>
+  readonly #out = new ByteWriter()
 
   constructor(cache: ProcessCache, options: EnrichOptions) {
     this.#cache = cache
@@ -40,29 +49,41 @@ export class Enricher {
       if (late) cache.counters.late++
       if (unknown) cache.counters.retries.process_info++
       const placed = place(part, cache, this.#evidence)
-      if (output === 'compact') return inWords(part, placed)
-      return asJson(part, placed, generation, options.ancestors === true ? this.#above(placed) : undefined)
+      if (output === 'compact') return { part, before: inWords(part, placed), behind: '' }
+      const above = options.ancestors === true ? this.#above(placed) : undefined
+      return { part, before: beforeStack(part, placed, above), behind: behindStack(placed, generation, above) }
     })
   }
 
-  /** Takes the next event of the input; returns what is ready to be written. */
-  push(part: EventPart): string {
-    learnFrom(part, this.#evidence)
-    const { pid, tid, type } = part
-    const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
-    const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
-    if (unknown) this.#cache.counters.waiting.process_info++
-    return this.#given(this.#wait.push({ part, unknown }, part.ts))
+  /** Takes the next events of the input; returns the bytes that are ready to be written. */
+  push(parts: EventParts): Uint8Array {
+    const { length } = parts.type
+    for (let i = 0; i < length; i++) {
+      const part = partAt(parts, i)
+      learnFrom(part, this.#evidence)
+      const { pid, tid, type } = part
+      const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
+      const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
+      if (unknown) this.#cache.counters.waiting.process_info++
+      this.#write(this.#wait.push({ part, unknown }, part.ts))
+    }
+    return this.#out.take()
   }
 
   /** The input is at its end. */
-  end(): string {
-    return this.#given(this.#wait.end())
+  end(): Uint8Array {
+    this.#write(this.#wait.end())
+    return this.#out.take()
   }
 
-  #given(lines: readonly string[]): string {
+  #write(events: readonly Written[]): void {
     this.#cache.counters.waitingNow = this.#wait.held
-    return lines.length === 1 ? (lines[0] ?? '') : lines.join('')
+    const out = this.#out
+    for (const { part, before, behind } of events) {
+      out.text(before)
+      if (part.stackEnd > part.stackStart) out.copy(part.stacks, part.stackStart, part.stackEnd)
+      out.text(behind)
+    }
   }
 
   /** What is above the parent, for an event that has a process. */
@@ -73,7 +94,7 @@ export class Enricher {
   }
 }
 
-function asJson(part: EventPart, placed: Placed, generation: number, above: Ancestry | undefined): string {
+function beforeStack(part: EventPart, placed: Placed, above: Ancestry | undefined): string {
   const { type, pid, tid } = placed
   let text = '{'
   if (!part.isRecord) text += leadMembers(type, pid, tid) + part.members
@@ -81,16 +102,18 @@ function asJson(part: EventPart, placed: Placed, generation: number, above: Ance
   else text += correctedMembers(part.members, type, pid, tid)
   text += `,"process":${placed.process === undefined ? 'null' : processJson(placed.process)}`
   text += `,"parent":${placed.parent === undefined ? 'null' : processJson(placed.parent)}`
-  if (above !== undefined) text += `,"ancestors":[${above.ancestors.map(processJson).join(',')}]`
-  if (part.stack !== '') text += `,${part.stack}`
-  text += `,"generation":${generation}`
-  const incomplete = above?.whole === false ? [...placed.incomplete, 'ancestors'] : placed.incomplete
-  if (incomplete.length > 0) text += `,"incomplete":${JSON.stringify(incomplete)}`
-  if (placed.warnings.length > 0) text += `,"warnings":${JSON.stringify(placed.warnings)}`
+  return above === undefined ? text : `${text},"ancestors":[${above.ancestors.map(processJson).join(',')}]`
+}
+
+function behindStack({ incomplete, warnings }: Placed, generation: number, above: Ancestry | undefined): string {
+  let text = `,"generation":${generation}`
+  const missing = above?.whole === false ? [...incomplete, 'ancestors'] : incomplete
+  if (missing.length > 0) text += `,"incomplete":${JSON.stringify(missing)}`
+  if (warnings.length > 0) text += `,"warnings":${JSON.stringify(warnings)}`
   return `${text}}\n`
 }
 
 function inWords(part: EventPart, { type, pid, tid, process, warnings }: Placed): string {
-  const words = warnings.length > 0 ? `${part.words} (${warnings.join(', ')})` : part.words
-  return `${compactHead(type, part.ts, process?.comm ?? part.comm, pid, tid, words)}\n${part.stackWords}`
+  const words = warnings.length > 0 ? `${part.members} (${warnings.join(', ')})` : part.members
+  return `${compactHead(type, part.ts, process?.comm ?? part.comm, pid, tid, words)}\n`
 }

@@ -4,6 +4,7 @@
 import type { Frame } from '../stacks/frame.ts'
 import { foldedName } from '../stacks/profile.ts'
 import type { TraceEvent } from './event.ts'
+import type { LineStack } from './format.ts'
 
 /** How stacks are folded. */
 export interface Folding {
@@ -28,6 +29,8 @@ class Node {
   /** The child that was met last: idle machines do one thing over and over. */
   #frame: Frame | undefined
   #child: Node | undefined
+  /** Of a root: where whole stacks end that were met before. Weak, as who remembers the stacks also forgets them. */
+  readonly whole = new WeakMap<LineStack, Node>()
 
   constructor(text: string) {
     this.text = text
@@ -60,11 +63,29 @@ export class StackFolder {
     this.#folding = folding
   }
 
-  /** Adds an event's stack, innermost frame first. */
-  add(event: TraceEvent, frames: readonly Frame[]): void {
+  /** Adds an event's stack, innermost frame first. `stack` stands for the same frames each time, if it is given. */
+  add(event: TraceEvent, frames: readonly Frame[], stack?: LineStack): void {
     if (frames.length === 0) return
-    const { kernelMark, weight } = this.#folding
-    let node = this.#root(event)
+    const root = this.#root(event)
+    let node = stack && root.whole.get(stack)
+    if (node === undefined) {
+      node = this.#leaf(root, frames)
+      if (stack !== undefined) {
+        root.whole.set(stack, node)
+        this.#nodes++
+      }
+    }
+    if (!node.met) {
+      node.met = true
+      this.#met.push(node)
+    }
+    node.weight += this.#folding.weight === 'events' ? 1n : event.weight
+  }
+
+  /** The node of a stack below a root, made as far as it was not met before. */
+  #leaf(root: Node, frames: readonly Frame[]): Node {
+    const { kernelMark } = this.#folding
+    let node = root
     for (let i = frames.length - 1; i >= 0; i--) {
       const frame = frames[i]!
       let child = node.childOf(frame)
@@ -76,11 +97,7 @@ export class StackFolder {
       }
       node = child
     }
-    if (!node.met) {
-      node.met = true
-      this.#met.push(node)
-    }
-    node.weight += weight === 'events' ? 1n : event.weight
+    return node
   }
 
   /** The stacks since the last call and what they weigh; the next stretch begins at nothing. */

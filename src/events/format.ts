@@ -7,9 +7,15 @@ import type { TraceEvent } from './event.ts'
 
 /** Takes what a decoder finds. */
 export interface Sink {
-  event(event: TraceEvent): void
+  /** `stack` is what the event's frames were given as, where they were given as a whole; they then have no `frameLines`. */
+  event(event: TraceEvent, stack?: LineStack): void
   /** A line that is none of the format's; `line` counts from 0 in the stretch. */
   bad(line: number, reason: string): void
+}
+
+/** The frames of lines that follow each other, one a line. */
+export interface LineStack {
+  readonly frames: readonly RawFrame[]
 }
 
 /** Decodes a stretch of lines that begins where a record may begin. */
@@ -18,6 +24,8 @@ export interface Decoder {
   line(text: string, number: number): void
   /** Takes a line that `frameLine` has read, or says false where no frame may stand: then `line` gets its text. */
   frame?(frame: RawFrame, number: number): boolean
+  /** Takes several such lines at once, of which the first has this number, or says false: then they come one by one. */
+  stack?(stack: LineStack, number: number): boolean
   /** No more lines: what is open is complete. */
   end(): void
 }
@@ -35,6 +43,8 @@ export interface InputFormat {
   readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
   /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */
   readonly frameLine?: (text: string) => Partial<RawFrame> | undefined
+  /** The byte that the lines of a stack begin with, and no line around it: they can be taken as a whole by `Decoder.stack`. */
+  readonly stackMark?: number
   readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
   /** Decodes a stream that is one record and has no lines. */
   readonly decodeWhole?: (bytes: Uint8Array, sink: Sink) => void

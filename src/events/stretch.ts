@@ -3,19 +3,22 @@
 
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
-import { type Frame, type LookupMode, rawFrame } from '../stacks/frame.ts'
+import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
 import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
-import { type Lifecycle, type TraceEvent, traceEvent } from './event.ts'
+import { type TraceEvent, traceEvent } from './event.ts'
 import { type Folding, StackFolder } from './fold.ts'
-import { detached, FrameMemo } from './format.ts'
+import { FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { LineMemo } from './line-memo.ts'
-import { compactEvent, compactStack, whatHappened } from './output/compact.ts'
-import { bareMembers, decodedMembers, eventMembers, timeMember } from './output/event-json.ts'
+import { ByteWriter } from './output/byte-writer.ts'
+import { compactLine, compactStack } from './output/compact.ts'
+import { bareMembers, eventMembers } from './output/event-json.ts'
 import { stackMembers } from './output/frame-json.ts'
 import { TextRewriter } from './output/text.ts'
+import { addPart, type EventParts, noParts } from './parts.ts'
+import { type KnownStack, type Run, StackMemo } from './stack-memo.ts'
 
 /** What to make of the stretches of one stream. The same for all of them. */
 export interface StretchPlan {
@@ -37,25 +40,6 @@ export interface StretchPlan {
   readonly passthrough: boolean
 }
 
-/** An event as one thread hands it to another: what its process is looked up by, and the JSON that is ready. */
-export interface EventPart {
-  readonly type: TraceEvent['type']
-  readonly pid: number | undefined
-  readonly tid: number | undefined
-  readonly ts: bigint | undefined
-  readonly comm: string | undefined
-  readonly life: Lifecycle | undefined
-  /** A record's members as they are sent on; of other events the members behind type, pid and tid. */
-  readonly members: string
-  readonly isRecord: boolean
-  /** The members of its stack, or '' where it has none. */
-  readonly stack: string
-  /** What happened and its stack, in words; '' where JSON is wanted. */
-  readonly words: string
-  readonly stackWords: string
-  readonly line: number
-}
-
 /** A line that could not be decoded; `line` counts from 0 in the stretch. */
 export interface BadInputLine {
   readonly line: number
@@ -68,7 +52,7 @@ export interface BadInputLine {
 export interface StretchAnswer {
   readonly bytes: Uint8Array | undefined
   readonly profile: readonly (readonly [string, bigint])[] | undefined
-  readonly parts: readonly EventPart[] | undefined
+  readonly parts: EventParts | undefined
   readonly bad: readonly BadInputLine[]
   /** Lines in the stretch; a last one without a line end counts. */
   readonly lines: number
@@ -84,6 +68,21 @@ export interface StretchAnswer {
   readonly remembered: number
 }
 
+/** What the present stream makes of a stack that was met before. */
+interface Made extends Readonly<FrameCounts> {
+  readonly stack: LineStack
+  /** Its frames, looked up; none where only text is wanted. */
+  readonly resolved: readonly Frame[]
+  /** The stack as it is written: its lines with words in them, the members of JSON, or lines in words. */
+  readonly bytes: Uint8Array
+  /** The last stretch that handed these bytes on, and where in its `stacks`. */
+  stretch: number
+  start: number
+}
+
+type Known = KnownStack<Made>
+type FrameReader = NonNullable<InputFormat['frameLine']>
+
 /** Works on stretches of one stream. Keeps caches from one to the next, and nothing else. */
 export class StretchWorker {
   readonly #plan: StretchPlan
@@ -91,53 +90,47 @@ export class StretchWorker {
   readonly #addresses: AddressWriter
   readonly #memo = new FrameMemo()
   readonly #lines = new LineMemo()
+  readonly #stacks: StackMemo<Made> | undefined
   readonly #folder: StackFolder
+  readonly #out = new ByteWriter()
+  #stretch = 0
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
     this.#folder = new StackFolder(plan.folding)
     this.#addresses = new AddressWriter(symbols)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
+    const { stackMark } = inputFormat(plan.input)
+    if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
   }
 
   /** @throws UsageError if the format cannot be made into the product */
   run(bytes: Uint8Array): StretchAnswer {
-    const { product, strict, passthrough } = this.#plan
+    const { product, strict } = this.#plan
     const format = inputFormat(this.#plan.input)
     if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
     const bulk = this.#bulk(bytes)
     if (bulk !== undefined) return bulk
+    this.#stretch++
     const whole = format.decodeWhole
-    const text =
-      whole === undefined ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') : ''
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, whole === undefined ? bytes.byteLength : 0)
     const counts = { lines: 0, events: 0, frames: 0, unresolved: 0, userFrames: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
-    const rewriter = product === 'text' ? new TextRewriter(text, starts) : undefined
-    const folding = product === 'profile'
-    const inWords = product === 'compact-parts'
-    const parts: EventPart[] | undefined = product === 'parts' || inWords ? [] : undefined
-    let written = ''
+    const rewriter = product === 'text' ? new TextRewriter(bytes, starts, this.#out) : undefined
+    const parts = product === 'parts' || product === 'compact-parts' ? noParts() : undefined
+    const write = rewriter === undefined ? this.#writer(counts, parts ?? noParts()) : undefined
+    /** The whole stack that the decoder was given last, and where it stands. */
+    let at: { readonly stack: Known; readonly start: number; readonly end: number } | undefined
     const lineAt = (line: number) => {
       const start = starts[line] ?? 0
-      const end = text.indexOf('\n', start)
-      return text.slice(start, end < 0 ? text.length : end)
+      const end = text.indexOf(NEWLINE, start)
+      return text.toString('latin1', start, end < 0 ? text.length : end)
     }
-    const count = (frame: Frame) => {
-      counts.frames++
-      if (isUser(frame)) counts.userFrames++
-      else if (frame.reason !== undefined) counts.unresolved++
-    }
-    const resolve = (event: TraceEvent): Frame[] => {
-      if (event.frames.length === 0) return NO_FRAMES
-      const frames = this.#resolver.resolve(event.frames, event.shape)
-      for (const frame of frames) count(frame)
-      return frames
-    }
-    const sink = {
-      event: (event: TraceEvent) => {
+    const sink: Sink = {
+      event: (event, stack) => {
         if (event.strange) {
           counts.strange++
           if (strict) {
@@ -146,18 +139,15 @@ export class StretchWorker {
           }
         }
         counts.events++
-        if (rewriter !== undefined) {
+        const made = stack !== undefined && stack === at?.stack ? this.#madeOf(at.stack, event.shape) : undefined
+        if (made !== undefined) addCounts(counts, made)
+        if (rewriter === undefined) write?.(event, made)
+        else if (made !== undefined) rewriter.put(at?.start ?? 0, at?.end ?? 0, made.bytes)
+        else
           this.#resolver.each(event.frames, event.shape, (frame, index) => {
-            count(frame)
+            count(counts, frame)
             rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
           })
-          return
-        }
-        const frames = resolve(event)
-        if (folding) this.#folder.add(event, frames)
-        else if (parts !== undefined) parts.push(asPart(event, frames, inWords, passthrough))
-        else if (product === 'compact') written += compactEvent(event, frames)
-        else written += `${asLine(event, frames, this.#plan)}\n`
       },
       bad: (line: number, reason: string) => {
         bad.push({ line, reason, text: lineAt(line) })
@@ -165,30 +155,146 @@ export class StretchWorker {
     }
     whole?.(bytes, sink)
     const decoder = format.decoder(sink, this.#memo)
-    const { frameLine } = format
-    const known = this.#lines
-    known.over(bytes)
+    const { frameLine, stackMark } = format
+    this.#lines.over(bytes)
+    this.#stacks?.over(bytes)
+    /** Whether the lines of a stack that was looked for as a whole, and not found, come one by one. */
+    let oneByOne = false
     for (let start = 0; start < text.length; ) {
-      let end = text.indexOf('\n', start)
-      if (end < 0) end = text.length
-      starts.push(start)
-      const stop = end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end
-      const number = counts.lines++
-      let frame = frameLine && known.find(start, stop)
-      if (frameLine !== undefined && frame === undefined) {
-        const decoded = frameLine(detached(text.slice(start, stop)))
-        if (decoded !== undefined) {
-          frame = rawFrame(decoded)
-          known.add(frame)
+      if (stackMark !== undefined) {
+        if (text[start] !== stackMark) oneByOne = false
+        else if (!oneByOne) {
+          const run = this.#stacks?.run(start)
+          const stack = run && (this.#stacks?.known() ?? (run.again ? this.#learn(run, text) : undefined))
+          if (run !== undefined && stack !== undefined && decoder.stack?.(stack, counts.lines) === true) {
+            at = { stack, start, end: run.end }
+            for (const from of stack.starts) starts.push(start + from)
+            counts.lines += run.lines
+            start = run.end
+            continue
+          }
+          oneByOne = true
         }
       }
-      if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(text.slice(start, stop), number)
+      let end = text[start] === NEWLINE ? start : text.indexOf(NEWLINE, start)
+      if (end < 0) end = text.length
+      starts.push(start)
+      const stop = end > start && text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
+      const number = counts.lines++
+      const frame = frameLine && this.#frame(frameLine, text, start, stop)
+      if (frame === undefined || decoder.frame?.(frame, number) !== true)
+        decoder.line(text.toString('latin1', start, stop), number)
       start = end + 1
     }
     decoder.end()
-    counts.remembered = this.#memo.size + known.size
-    const bytesOut = rewriter?.finish() ?? (written === '' ? undefined : Buffer.from(written, 'utf8'))
-    return { bytes: bytesOut, profile: folding ? this.#folder.take() : undefined, parts, bad, ...counts }
+    counts.remembered = this.#memo.size + this.#lines.size
+    const written = rewriter?.finish() ?? this.#out.take()
+    if (parts !== undefined) parts.stacks = written
+    const profile = product === 'profile' ? this.#folder.take() : undefined
+    return { bytes: parts === undefined && written.length > 0 ? written : undefined, profile, parts, bad, ...counts }
+  }
+  /** The frame that a line is, if it is one. */
+  #frame(read: FrameReader, text: Buffer, start: number, end: number): RawFrame | undefined {
+    const known = this.#lines.find(start, end)
+    if (known !== undefined) return known
+    const decoded = read(text.toString('latin1', start, end))
+    if (decoded === undefined) return undefined
+    const frame = rawFrame(decoded)
+    this.#lines.add(frame)
+    return frame
+  }
+
+  /** Remembers a stack; undefined if one of its lines is no frame. */
+  #learn(run: Run, text: Buffer): Known | undefined {
+    const { frameLine } = inputFormat(this.#plan.input)
+    const frames: RawFrame[] = []
+    const starts: number[] = []
+    for (let start = run.start; start < run.end; ) {
+      const end = text.indexOf(NEWLINE, start)
+      const stop = text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
+      const frame = frameLine && this.#frame(frameLine, text, start, stop)
+      if (frame === undefined) return undefined
+      frames.push(frame)
+      starts.push(start - run.start)
+      start = end + 1
+    }
+    return this.#stacks?.add(frames, starts)
+  }
+
+  /** What is made of a known stack. Stacks that can be known are all of one shape. */
+  #madeOf(stack: Known, shape: StackShape): Made {
+    if (stack.made !== undefined) return stack.made
+    const counts = { frames: 0, unresolved: 0, userFrames: 0 }
+    const { product } = this.#plan
+    let frames: readonly Frame[] = NO_FRAMES
+    let bytes = NO_BYTES
+    if (product === 'text') {
+      const rewriter = new TextRewriter(stack.bytes, stack.starts, new ByteWriter())
+      this.#resolver.each(stack.frames, shape, (frame, index) => {
+        count(counts, frame)
+        rewriter.replace(index, stack.frames[index]!, frame)
+      })
+      bytes = rewriter.finish()
+    } else {
+      frames = this.#resolver.resolve(stack.frames, shape)
+      for (const frame of frames) count(counts, frame)
+      bytes = Buffer.from(this.#stackText(frames), 'utf8')
+    }
+    stack.made = { ...counts, stack, resolved: frames, bytes, stretch: 0, start: 0 }
+    return stack.made
+  }
+
+  /** A stack as the product holds it. */
+  #stackText(frames: readonly Frame[]): string {
+    const { product } = this.#plan
+    if (product === 'profile' || frames.length === 0) return ''
+    return product === 'compact' || product === 'compact-parts' ? compactStack(frames) : `,${stackMembers(frames)}`
+  }
+
+  /** Takes events and their stacks for any product but text. */
+  #writer(counts: FrameCounts, parts: EventParts): (event: TraceEvent, made: Made | undefined) => void {
+    const { product, passthrough, generation } = this.#plan
+    const out = this.#out
+    const how = { inWords: product === 'compact-parts', passthrough }
+    const resolve = ({ frames, shape }: TraceEvent): readonly Frame[] => {
+      if (frames.length === 0) return NO_FRAMES
+      const resolved = this.#resolver.resolve(frames, shape)
+      for (const frame of resolved) count(counts, frame)
+      return resolved
+    }
+    const writeStack = (event: TraceEvent, made: Made | undefined) => {
+      if (made !== undefined) out.copy(made.bytes, 0, made.bytes.length)
+      else out.text(this.#stackText(resolve(event)))
+    }
+    switch (product) {
+      case 'profile':
+        return (event, made) => this.#folder.add(event, made?.resolved ?? resolve(event), made?.stack)
+      case 'compact':
+        return (event, made) => {
+          out.text(compactLine(event))
+          writeStack(event, made)
+        }
+      case 'ndjson':
+        return (event, made) => {
+          out.text(`{${passthrough ? eventMembers(event) : bareMembers(event)}`)
+          writeStack(event, made)
+          out.text(`,"generation":${generation}}\n`)
+        }
+      default:
+        return (event, made) => {
+          if (made?.stretch === this.#stretch) {
+            addPart(parts, event, how, made.start, made.start + made.bytes.length)
+            return
+          }
+          const start = out.length
+          writeStack(event, made)
+          if (made !== undefined) {
+            made.stretch = this.#stretch
+            made.start = start
+          }
+          addPart(parts, event, how, start, out.length)
+        }
+    }
   }
 
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
@@ -223,25 +329,30 @@ export class StretchWorker {
   }
 }
 
-const NO_FRAMES: Frame[] = []
+const NO_FRAMES: readonly Frame[] = []
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+const NEWLINE = 10
 const CARRIAGE_RETURN = 13
 
-function isUser({ user, reason }: Frame): boolean {
-  return user || reason === 'not_kernel'
+interface FrameCounts {
+  frames: number
+  unresolved: number
+  userFrames: number
+}
+
+function count(counts: FrameCounts, { user, reason }: Frame): void {
+  counts.frames++
+  if (user || reason === 'not_kernel') counts.userFrames++
+  else if (reason !== undefined) counts.unresolved++
+}
+
+function addCounts(counts: FrameCounts, more: Readonly<FrameCounts>): void {
+  counts.frames += more.frames
+  counts.unresolved += more.unresolved
+  counts.userFrames += more.userFrames
 }
 
 function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation }: StretchPlan): string {
   const stack = frames.length === 0 ? '' : `,${stackMembers(frames)}`
   return `{${passthrough ? eventMembers(event) : bareMembers(event)}${stack},"generation":${generation}}`
-}
-
-function asPart(event: TraceEvent, frames: readonly Frame[], inWords: boolean, passthrough: boolean): EventPart {
-  const { type, pid, tid, ts, comm, life, line } = event
-  const record = passthrough ? event.record : undefined
-  const common = { type, pid, tid, ts, comm, life, line, isRecord: record !== undefined }
-  if (inWords) {
-    return { ...common, members: '', stack: '', words: whatHappened(event), stackWords: compactStack(frames) }
-  }
-  const members = record !== undefined ? eventMembers(event) : passthrough ? decodedMembers(event) : timeMember(event)
-  return { ...common, members, stack: frames.length === 0 ? '' : stackMembers(frames), words: '', stackWords: '' }
 }

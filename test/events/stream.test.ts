@@ -27,9 +27,9 @@ describe('the bytes that come out', () => {
   it('are the same for any number of threads, over several stretches', async () => {
     const text = sample(DEBIAN, 'perf-script.txt')
     expect(text.length).toBeGreaterThan(10 * STRETCH_BYTES)
-    for (const product of ['text', 'ndjson'] as const) {
+    for (const product of ['text', 'ndjson', 'compact'] as const) {
       const inline = await output(text, debian, product)
-      for (const threads of [1, 3]) {
+      for (const threads of [1, 2, 3]) {
         expect((await output(text, debian, product, { threads })).equals(inline), `${product} ${threads}`).toBe(true)
       }
     }

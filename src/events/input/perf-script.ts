@@ -4,7 +4,16 @@
 
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type EventType, type Lifecycle, type TraceEvent, traceEvent } from '../event.ts'
-import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
+import {
+  asText,
+  countLines,
+  type Decoder,
+  hexAddress,
+  type InputFormat,
+  type LineStack,
+  nanoseconds,
+  type Sink,
+} from '../format.ts'
 import { schedEvent } from './sched.ts'
 
 /**
@@ -34,6 +43,9 @@ const SYMBOL = /^(.*?)(?:\+0x([0-9a-f]+))?(?: \((.*)\))?$/
 const KERNEL = /^\[(?:kernel\.kallsyms|guest\.kernel\.kallsyms|kernel|kernel\.vmlinux)\]/
 const USER = /^(?:\/|\[(?:vdso|vdso32|vsyscall|heap|stack|unknown)|\/\/anon|anon_inode:|memfd:|inlined)/
 
+const TAB = 9
+const SPACE = 32
+
 export const perfScript: InputFormat = {
   name: 'perf-script',
   what: 'perf script text, with any of -F comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso, and task events',
@@ -48,6 +60,7 @@ export const perfScript: InputFormat = {
   // A blank line ends a record, so that the next one may begin with it.
   startsRecord: (line) => line === '' || (!/^[\t#]/.test(line) && HEADER.test(line)),
   frameLine: readFrame,
+  stackMark: TAB,
   decoder: (sink) => new PerfScript(sink),
 }
 
@@ -68,6 +81,11 @@ class PerfScript implements Decoder {
   #atStart = true
   #frames: RawFrame[] = []
   #lines: number[] = []
+  /** All frames at once, and the number of the first one's line. */
+  #stack: LineStack | undefined
+  #stackLine = 0
+  /** What headers say behind the time, by that text. For one stretch, which bounds it. */
+  readonly #kinds = new Map<string, Kind>()
 
   constructor(sink: Sink) {
     this.#sink = sink
@@ -78,9 +96,26 @@ class PerfScript implements Decoder {
       this.#sink.bad(number, 'a frame without the header of its sample')
       return true
     }
+    this.#unstack()
     this.#frames.push(frame)
     this.#lines.push(number)
     return true
+  }
+
+  stack(stack: LineStack, number: number): boolean {
+    if (this.#header === undefined || this.#frames.length > 0 || this.#stack !== undefined) return false
+    this.#stack = stack
+    this.#stackLine = number
+    return true
+  }
+
+  /** Frames that came at once were not all. */
+  #unstack(): void {
+    const stack = this.#stack
+    if (stack === undefined) return
+    this.#stack = undefined
+    this.#frames.push(...stack.frames)
+    for (let i = 0; i < stack.frames.length; i++) this.#lines.push(this.#stackLine + i)
   }
 
   line(text: string, number: number): void {
@@ -92,7 +127,7 @@ class PerfScript implements Decoder {
     // The header of perf's file, before all samples.
     if (text.startsWith('#')) return
     this.end()
-    this.#header = decodeHeader(text, number)
+    this.#header = decodeHeader(text, number, this.#kinds)
     if (this.#header === undefined) this.#perhaps = { text, line: number }
   }
 
@@ -116,31 +151,41 @@ class PerfScript implements Decoder {
     this.#perhaps = undefined
     const header = this.#header
     if (header === undefined) return
-    this.#sink.event(this.#frames.length === 0 ? header : { ...header, frames: this.#frames, frameLines: this.#lines })
     this.#header = undefined
+    const stack = this.#stack
+    if (stack !== undefined) {
+      this.#stack = undefined
+      this.#sink.event({ ...header, frames: stack.frames, frameLines: [] }, stack)
+      return
+    }
+    this.#sink.event(this.#frames.length === 0 ? header : { ...header, frames: this.#frames, frameLines: this.#lines })
     this.#frames = []
     this.#lines = []
   }
 }
 
 const TAB_FRAME = /^\t *[0-9a-f]{3,16}(?: \S.*)?$/
-const TAB = 9
-const SPACE = 32
 
-function decodeHeader(text: string, line: number): TraceEvent | undefined {
+function decodeHeader(text: string, line: number, kinds: Map<string, Kind>): TraceEvent | undefined {
   const found = HEADER.exec(text)
   if (found === null) return undefined
   const [, comm = '', first, second, cpu, seconds = '0', fraction = '0', rest = ''] = found
-  const tid = Number(second)
   const common = {
     line,
     pid: first === undefined ? undefined : Number(first),
-    tid,
+    tid: Number(second),
     cpu: cpu === undefined ? undefined : Number(cpu),
     ts: nanoseconds(seconds, fraction),
     comm: asText(comm),
   }
-  return rest.startsWith('PERF_RECORD_') ? taskEvent(rest, common) : eventOf(rest, common, text.length)
+  if (rest.startsWith('PERF_RECORD_')) return taskEvent(rest, common)
+  let kind = kinds.get(rest)
+  if (kind === undefined) {
+    kind = kindOf(rest)
+    // Events without payload are all of a few kinds.
+    if (kind.payload === '') kinds.set(rest, kind)
+  }
+  return eventOf(kind, common, text.length)
 }
 
 /** The parts of a header without a time. */
@@ -163,29 +208,61 @@ function timelessHeader(parts: Partial<Record<string, string>>, line: number): T
     ts: undefined,
     comm: asText(comm),
   }
-  return eventOf(rest, common, 0)
+  return eventOf(kindOf(rest), common, 0)
 }
 
-/** The event that a header names, if it names one. `end` is where the line ends. */
-function eventOf(rest: string, common: Common, end: number): TraceEvent {
+/** What a header says behind its time: one object for all events that say the same. */
+interface Kind {
+  readonly type: EventType
+  readonly name: string | undefined
+  readonly weight: bigint
+  readonly payload: string
+}
+
+function kindOf(rest: string): Kind {
   const [, period, name, payload = ''] = EVENT.exec(rest) ?? []
-  const sched = name === undefined ? undefined : schedEvent(name, payload)
-  if (sched !== undefined) {
-    const pid = sched.pid ?? common.pid
-    return traceEvent({ ...common, type: sched.type, name, pid, tid: sched.tid, life: sched.life })
-  }
   let type: EventType = 'sample'
   if (name?.startsWith('probe:')) type = 'kprobe'
   else if (name?.startsWith('probe_')) type = 'uprobe'
   else if (name !== undefined && TRACEPOINT.test(name)) type = 'tracepoint'
-  const weight = period === undefined ? 1n : BigInt(period)
-  // Without call chains the sampled PC stands behind the event's name.
-  const pc = type === 'sample' && /^[0-9a-f]{3,16}(?: |$)/.test(payload) ? decodeFrame(` ${payload}`) : undefined
-  if (pc !== undefined) {
-    const frame = rawFrame({ ...pc, column: end - payload.length })
-    return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [common.line] })
+  return { type, name, weight: period === undefined ? 1n : BigInt(period), payload }
+}
+
+/** The event that a header names, if it names one. `end` is where the line ends. */
+function eventOf({ type, name, weight, payload }: Kind, common: Common, end: number): TraceEvent {
+  const { line, pid, tid, cpu, ts, comm } = common
+  if (payload !== '') {
+    const sched = name === undefined ? undefined : schedEvent(name, payload)
+    if (sched !== undefined) {
+      return traceEvent({ ...common, type: sched.type, name, pid: sched.pid ?? pid, tid: sched.tid, life: sched.life })
+    }
+    // Without call chains the sampled PC stands behind the event's name.
+    const pc = type === 'sample' && /^[0-9a-f]{3,16}(?: |$)/.test(payload) ? decodeFrame(` ${payload}`) : undefined
+    if (pc !== undefined) {
+      const frame = rawFrame({ ...pc, column: end - payload.length })
+      return traceEvent({ ...common, type, name, weight, frames: [frame], frameLines: [line] })
+    }
+    return traceEvent({ ...common, type, name, weight, fields: [['payload', asText(payload)]] })
   }
-  return traceEvent({ ...common, type, name, weight, fields: payload === '' ? [] : [['payload', asText(payload)]] })
+  // All that a sample has, written out, as most of a recording is samples.
+  return {
+    type,
+    strange: false,
+    name,
+    pid,
+    tid,
+    ts,
+    cpu,
+    comm,
+    weight,
+    frames: [],
+    frameLines: [],
+    shape: 'pc-first',
+    line,
+    life: undefined,
+    fields: [],
+    record: undefined,
+  }
 }
 
 type Common = Pick<TraceEvent, 'line' | 'pid' | 'tid' | 'cpu' | 'ts' | 'comm'>

@@ -4,10 +4,10 @@ import { formatAddress } from '../../core/address.ts'
 import { type Frame, frameInWords } from '../../stacks/frame.ts'
 import type { TraceEvent } from '../event.ts'
 
-/** An event and its stack: time, kind, process, what happened, then one line a frame. */
-export function compactEvent(event: TraceEvent, frames: readonly Frame[]): string {
+/** An event without its stack: time, kind, process, what happened. */
+export function compactLine(event: TraceEvent): string {
   const { ts, comm, life } = event
-  return `${compactHead(event.type, ts, comm ?? life?.comm, event.pid, event.tid, whatHappened(event))}\n${compactStack(frames)}`
+  return `${compactHead(event.type, ts, comm ?? life?.comm, event.pid, event.tid, whatHappened(event))}\n`
 }
 
 export function compactHead(
@@ -31,6 +31,7 @@ export function whatHappened({ name, life, fields }: Pick<TraceEvent, 'name' | '
   return [name, ...fields.map(([, value]) => value)].filter((word) => word !== undefined).join(' ')
 }
 
+/** A stack, one line a frame. */
 export function compactStack(frames: readonly Frame[]): string {
   let text = ''
   for (const frame of frames) {
