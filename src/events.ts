@@ -2,7 +2,7 @@
 
 export { DEFAULT_WAIT, Enricher, type EnrichOptions } from './events/enrich.ts'
 export type { EventType, Lifecycle, TraceEvent } from './events/event.ts'
-export type { Folding, Folding } from './events/fold.ts'
+export type { Folding } from './events/fold.ts'
 export type { InputFormat } from './events/format.ts'
 export { detectFormat, INPUT_FORMATS, inputFormat } from './events/formats.ts'
 export { readEvents } from './events/live.ts'
@@ -12,7 +12,7 @@ export { foldedLines } from './events/output/folded.ts'
 export { speedscopeJson } from './events/output/speedscope.ts'
 export type { EventParts } from './events/parts.ts'
 export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
-export type { BadInputLine, EventPart, StretchAnswer } from './events/stretch.ts'
+export type { BadInputLine, StretchAnswer } from './events/stretch.ts'
 export type { WaitLimits } from './events/wait.ts'
 export {
   type CacheOptions,
