@@ -12,17 +12,7 @@ export { type FindOptions, type LazyModules, type TypeCandidate, Types } from '.
 export { formatAddress, parseAddress } from './core/address.ts'
 export { decodeName, encodeName } from './core/bytes.ts'
 export * from './core/errors.ts'
-export {
-  attachKernel,
-  Kernel,
-  type KernelCacheOptions,
-  type KernelPart,
-  type OpenOptions,
-  openKernel,
-  type Refreshed,
-  type Timing,
-  type WatchOptions,
-} from './kernel.ts'
+export { Kernel, type KernelPart, type Refreshed, type Timing, type WatchOptions } from './kernel.ts'
 export { type CacheEntry, openCache, type SnapshotCache, type SnapshotCacheOptions } from './load/cache.ts'
 export type { CacheReport } from './load/cached.ts'
 export { type CaptureOptions, type CaptureSummary, writeCapture } from './load/capture.ts'
@@ -40,6 +30,7 @@ export {
 export { type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
+export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
 export type { Architecture } from './probes/conventions.ts'
 export type { Candidate } from './probes/describe.ts'

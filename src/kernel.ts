@@ -1,75 +1,22 @@
 // The object that users hold: a kernel that was opened, its current snapshot and its threads.
 
 import { channel } from 'node:diagnostics_channel'
-import { availableParallelism } from 'node:os'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { AbortedError, ClosedError, UsageError } from './core/errors.ts'
-import { workerUrl } from './core/place.ts'
-import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
-import type { CacheReport, KernelLoad, Load } from './load/cached.ts'
+import type { CacheReport, KernelLoad } from './load/cached.ts'
 import { Change } from './load/changes.ts'
-import { type LoadMemory, type LoadProgress, loadKernel } from './load/load.ts'
-import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
+import type { LoadMemory } from './load/load.ts'
+import type { Opening } from './load/opening.ts'
 import { PendingTypes } from './load/pending-types.ts'
 import type { Handle, HostFacts, SkippedLines } from './load/snapshot.ts'
-import { isSnapshotFile, readSnapshotFile, snapshotSource } from './load/snapshot-source.ts'
 import type { LoaderThreads } from './load/symbols.ts'
-import type { LoaderResult, LoaderTask } from './load/tasks.ts'
-import { Threads } from './load/threads.ts'
 import type { Span, Timeline } from './load/timeline.ts'
-import { poolPays } from './load/types.ts'
 import type { Probes } from './probes/probes.ts'
-import { type BulkOptions, QueryPool } from './query/pool.ts'
+import type { BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
-import { liveSource } from './sources/live.ts'
-import { openSource } from './sources/open.ts'
-import { isAbsence, type Source } from './sources/source.ts'
-import type { Keep } from './symbols/build.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
-
-export interface OpenOptions {
-  /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file. */
-  readonly from?: string | undefined
-  /**
-   * Whether to open the running kernel from a file that an earlier process left, and to leave one for the next. What comes
-   * from a file is provisional until it has been checked: see `kernel.provisional` and `kernel.verified`. The cache is for
-   * loads of all symbols; with the options `symbols` or `modules` it is not used. Default false.
-   */
-  readonly cache?: boolean | KernelCacheOptions | undefined
-  /**
-   * Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores, and for the load
-   * none where the input is so small that threads would start too late to help.
-   */
-  readonly threads?: number | undefined
-  /**
-   * Which symbols to keep: all (the default), or with `{ text: true, data }` everything but data symbols, and of those
-   * (types b, d, r) the named ones only. It holds for every refresh; names cannot be added later.
-   */
-  readonly symbols?: 'all' | { readonly text: true; readonly data: readonly string[] } | undefined
-  /** Symbols and types of these modules and of vmlinux only; default all. */
-  readonly modules?: readonly string[] | undefined
-  /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
-  readonly types?: boolean | 'lazy' | undefined
-  /**
-   * What to wait for: everything (the default), or the symbols only. Types are then loaded behind them, `kernel.ready`
-   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile.
-   */
-  readonly ready?: 'all' | 'symbols' | undefined
-  /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
-  readonly probes?: boolean | undefined
-  /** Ends the load, also what of it goes on behind the symbols. */
-  readonly signal?: AbortSignal | undefined
-  /** Called while the symbols are read. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
-}
-
-/** How `openKernel` uses the cache. */
-export interface KernelCacheOptions extends SnapshotCacheOptions {
-  /** Open only once what came from a file has been checked. Default false. */
-  readonly wait?: boolean | undefined
-}
 
 /** How to watch for changes. */
 export interface WatchOptions {
@@ -101,11 +48,6 @@ const published = channel('kerndex:refresh')
 
 /** Types that came behind the symbols are announced here, and why they did not. */
 const arrived = channel('kerndex:ready')
-
-/** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
-const MOST_THREADS = 256
-/** Most threads that are started unless the caller asks for more. */
-const MOST_DEFAULT_THREADS = 4
 
 /** How a load went. */
 export interface Timing {
@@ -388,104 +330,6 @@ export class Kernel {
   }
 }
 
-/**
- * Loads a kernel's symbols and types.
- * @throws NoPermissionError if the addresses are hidden or the file may not be read; NotReadableError if there is nothing
- * to read; WorkerFailedError, AbortedError, LimitError; UsageError for a wrong option
- */
-export function openKernel(options: OpenOptions = {}): Promise<Kernel> {
-  return openKernelOn(RUNNING, options)
-}
-
-/** What stands for the running kernel, and who uses the cache. */
-export interface Machine {
-  readonly live: () => Source
-  readonly user: CacheUser
-}
-
-const RUNNING: Machine = { live: liveSource, user: thisUser() }
-
-/** The same on another machine than this one; for tests. @throws as `openKernel` */
-export async function openKernelOn(machine: Machine, options: OpenOptions = {}): Promise<Kernel> {
-  const threads = options.threads ?? defaultThreads()
-  if (!Number.isInteger(threads) || threads < 0 || threads > MOST_THREADS) {
-    throw new UsageError(`threads must be a whole number from 0 to ${MOST_THREADS}, not ${threads}`)
-  }
-  const keep = keepOf(options)
-  const modules = options.modules === undefined ? undefined : new Set(options.modules)
-  const all = modules === undefined && keep.data === undefined
-  const types = options.types ?? true
-  const symbolsFirst = isSymbolsFirst(options)
-  // A thread that reads ahead costs as much as it saves, unless there is more to do meanwhile than the symbols.
-  const ahead = threads === 0 || types === false || symbolsFirst ? undefined : workerUrl('reader')
-  let loader: LoaderThreads | undefined
-  let loaderThreads = 0
-  const loading = (source: Source): Load => {
-    return async (generation, more) => {
-      const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
-      if (loader === undefined) {
-        loaderThreads = types !== true || (await isSmall(source)) ? 0 : threads
-        if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
-      }
-      return loadKernel(source, generation, {
-        threads: loader,
-        ahead: generation === 1 ? ahead : undefined,
-        types,
-        probes: options.probes,
-        keep,
-        modules,
-        ...first,
-        ...more,
-        symbolsFirst: symbolsFirst && generation === 1,
-      })
-    }
-  }
-  const opening = await openingOf(machine, options, all, loading)
-  try {
-    const loaded = await opening.first()
-    const allowed = options.threads ?? loaderThreads
-    const timing = { readyMs: loaded.timeline.elapsed, threads: allowed, spans: loaded.timeline.spans }
-    const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
-    if (options.probes === true) kernel.probes.prepare()
-    if (loaded.provisional === true) {
-      const check = kernel.verified()
-      if (typeof options.cache === 'object' && options.cache.wait === true) await check
-      // Whoever asks for the check is told of its failure; so is the channel.
-      else check.catch(() => {})
-    }
-    return kernel
-  } catch (error) {
-    await Promise.all([opening.close(), loader?.close()])
-    throw error
-  }
-}
-
-/** How the options have a kernel opened. */
-async function openingOf(
-  machine: Machine,
-  options: OpenOptions,
-  all: boolean,
-  loading: (source: Source) => Load,
-): Promise<Opening> {
-  const { from, cache = false, types = true, probes } = options
-  const symbolsFirst = isSymbolsFirst(options)
-  if (from !== undefined && isSnapshotFile(from)) {
-    if (all) return snapshotOpening(from, types !== false && symbolsFirst ? 'later' : types !== false)
-    const { handle } = await readSnapshotFile(from, 1, types !== false)
-    return plainOpening(loading(snapshotSource(new Reader(handle))))
-  }
-  const source = from === undefined ? machine.live() : await openSource(from)
-  const load = loading(source)
-  if (cache === false || source.kind !== 'live' || !all) return plainOpening(load)
-  return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes, symbolsFirst }, load)
-}
-
-/** @throws UsageError */
-function isSymbolsFirst({ ready = 'all' }: OpenOptions): boolean {
-  if (ready !== 'all' && ready !== 'symbols') throw new UsageError(`ready must be 'all' or 'symbols', not ${ready}`)
-  return ready === 'symbols'
-}
-
 /** What a promise gives, unless the signal aborts first. @throws AbortedError */
 async function until(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return promise
@@ -500,36 +344,4 @@ async function until(promise: Promise<void> | undefined, signal: AbortSignal | u
   } finally {
     signal.removeEventListener('abort', abort)
   }
-}
-
-/** What the options leave in the table. @throws UsageError */
-function keepOf({ symbols = 'all', modules }: OpenOptions): Keep {
-  const owners = modules && new Set(modules)
-  if (symbols === 'all') return { owners }
-  if (symbols?.text !== true || !Array.isArray(symbols.data)) {
-    throw new UsageError("symbols must be 'all' or { text: true, data: [names of data symbols to keep] }")
-  }
-  return { owners, data: new Set(symbols.data) }
-}
-
-/**
- * Attaches a handle in any thread: a snapshot with the same lookups, at once and without a copy.
- * @throws UsageError, BadFormatError, UnsupportedError if it is no handle of this version
- */
-export function attachKernel(handle: Handle): Reader {
-  return new Reader(handle)
-}
-
-/**
- * Whether a load is done sooner without threads. A cold pool costs as much processor time as a whole kernel's symbols and
- * types, because every thread compiles the same code; it pays where there are very many module blobs.
- */
-async function isSmall(source: Source): Promise<boolean> {
-  const files = await source.btfFiles()
-  return isAbsence(files) || !poolPays(files.length)
-}
-
-function defaultThreads(): number {
-  const cores = availableParallelism()
-  return cores < 2 ? 0 : Math.min(cores, MOST_DEFAULT_THREADS)
 }

@@ -2,7 +2,8 @@
 
 import { SingleBar } from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Kernel, openKernel } from '../kernel.ts'
+import type { Kernel } from '../kernel.ts'
+import { openKernel } from '../open-kernel.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 

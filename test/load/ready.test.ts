@@ -7,16 +7,10 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import {
-  attachKernel,
-  type Kernel,
-  type Machine,
-  type OpenOptions,
-  openKernel,
-  openKernelOn,
-} from '../../src/kernel.ts'
+import type { Kernel } from '../../src/kernel.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import type { Handle, Snapshot } from '../../src/load/snapshot.ts'
+import { attachKernel, type Machine, type OpenOptions, openKernel, openKernelOn } from '../../src/open-kernel.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import { fixture } from '../btf/fixtures.ts'
 

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
-import { openKernel } from '../../src/kernel.ts'
+import { openKernel } from '../../src/open-kernel.ts'
 
 const REFRESHES = 1_000
 const READERS = 3
