@@ -11,7 +11,13 @@ export function readAhead(path: string, descriptor: number, first: ByteReader, w
   const words = new Int32Array(new SharedArrayBuffer(AHEAD.words * 4))
   const ring = new Uint8Array(new SharedArrayBuffer(RING_BYTES))
   const start: AheadStart = { descriptor, words, ring }
-  const thread = new Worker(worker, { workerData: start, stdin: false, stdout: false, stderr: false, env: {} })
+  let thread: Worker
+  try {
+    thread = new Worker(worker, { workerData: start, stdin: false, stdout: false, stderr: false, env: {} })
+  } catch {
+    // No threads are allowed here (Node's permission model), or no more of them: this one reads as it would have without.
+    return first
+  }
   let failure: Error | undefined
   let wake: (() => void) | undefined
   const end = (error: Error) => {
@@ -71,7 +77,8 @@ export function readAhead(path: string, descriptor: number, first: ByteReader, w
     identity: first.identity,
     read(target) {
       const turn = Atomics.load(words, AHEAD.turn)
-      if (turn === TURN.caller) return first.read(target)
+      // A thread that ends before it has taken over leaves the file where it is.
+      if (turn === TURN.caller || (turn === TURN.ready && failure !== undefined)) return first.read(target)
       if (turn === TURN.ready) {
         Atomics.store(words, AHEAD.turn, TURN.thread)
         Atomics.notify(words, AHEAD.turn)

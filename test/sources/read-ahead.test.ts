@@ -104,6 +104,15 @@ describe('a file that is read ahead', () => {
     reader.close()
   })
 
+  it('is read by the caller where no thread is allowed', () => {
+    const descriptor = openSync(path, 'r')
+    const first = slow(descriptor)
+    // The URL of no file: the thread is refused before it is made.
+    const reader = readAhead(path, descriptor, first, new URL('https://example.org/reader.js'))
+    expect(reader).toBe(first)
+    reader.close()
+  })
+
   it('tells why the thread could not read on', async () => {
     const directory = openSync(folder, 'r')
     // The thread reads a folder, which fails; this thread reads the file until then.
