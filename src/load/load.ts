@@ -7,7 +7,7 @@ import { inSharedMemory } from '../sources/later.ts'
 import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
-import { HOST_FILES, type HostFile, hostOf } from './host.ts'
+import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
 import { Pacer } from './pacer.ts'
 import type { TypesLater } from './pending-types.ts'
 import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
@@ -191,6 +191,8 @@ export function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */
 async function gatherFacts(source: Source): Promise<HostFacts> {
+  // The kernel has them ready; a capture's may be packed, or on a slow disk.
+  if (source.kind === 'live') return hostNow(source)
   const read = async (name: HostFile) => [name, await source.fact(name)] as const
   return hostOf(source, Object.fromEntries(await Promise.all(HOST_FILES.map(read))))
 }
