@@ -11,6 +11,7 @@ import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
 import type { Threads } from './threads.ts'
 import type { Timeline } from './timeline.ts'
+import { touched } from './touch.ts'
 
 /** The loader pool. */
 export type LoaderThreads = Threads<LoaderTask, LoaderResult>
@@ -105,8 +106,11 @@ function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFac
 class Pipeline {
   readonly digests: string[] = []
   readonly chunkBytes: number
-  /** Begun when it is certain that something has changed. */
+  /** Begun at once, or when it is certain that something has changed. */
   #builder: TableBuilder | undefined
+  /** When the builder's memory may be written to: to gather chunks, and to make the table. */
+  #gatherable: Promise<void> | undefined
+  #finishable: Promise<void> | undefined
   readonly #reader: ByteReader
   readonly #load: SymbolLoad
   readonly #earlier: TextMemory | undefined
@@ -127,6 +131,7 @@ class Pipeline {
     this.chunkBytes = load.chunkBytes ?? CHUNK_BYTES
     // Chunks can only be recognised where they are cut as before.
     this.#earlier = load.earlier?.chunkBytes === this.chunkBytes ? load.earlier : undefined
+    if (this.#earlier === undefined) this.#builder = this.#begin()
   }
 
   /** Whether every chunk is as it was in the earlier load, and none is missing. */
@@ -136,16 +141,28 @@ class Pipeline {
 
   /** The builder with everything gathered in it. */
   async takeBuilder(): Promise<TableBuilder> {
-    return this.#builder ?? this.#beginBuilder(this.digests.length)
+    const builder = this.#builder ?? (await this.#beginWith(this.digests.length))
+    await this.#finishable
+    return builder
   }
 
-  /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
-  async #beginBuilder(same: number): Promise<TableBuilder> {
+  /** Starts a builder, and has its memory touched while the text is read. */
+  #begin(): TableBuilder {
     const { sizeHint } = this.#reader
     // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
     const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
     const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
     const builder = new TableBuilder(this.#workspace, expected, this.#load.keep)
+    const { gathering, finishing } = builder.fresh
+    this.#gatherable = touched(gathering)
+    this.#finishable = this.#gatherable.then(() => touched(finishing))
+    return builder
+  }
+
+  /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
+  async #beginWith(same: number): Promise<TableBuilder> {
+    const builder = this.#begin()
+    await this.#gatherable
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
       await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
     }
@@ -200,9 +217,9 @@ class Pipeline {
     }
   }
 
-  /** Waits for the threads that still work on a chunk, so that nothing runs on behind a failure. */
+  /** Waits for the threads that still work on a chunk or touch memory, so that nothing runs on behind a failure. */
   async settle(): Promise<void> {
-    await Promise.all(this.#running)
+    await Promise.all([...this.#running, this.#finishable])
   }
 
   #queue(text: Uint8Array<SharedArrayBuffer>, end: number): void {
@@ -277,7 +294,8 @@ class Pipeline {
       if (chunk?.done === undefined) return
       this.#chunks.shift()
       const { digest, parsed } = chunk.done
-      if (parsed !== undefined) this.#builder ??= await this.#beginBuilder(chunk.number)
+      if (parsed !== undefined) this.#builder ??= await this.#beginWith(chunk.number)
+      await this.#gatherable
       this.digests.push(digest)
       if (this.#builder !== undefined) {
         const start = timeline.elapsed

@@ -30,6 +30,43 @@ export interface Gathered extends TableColumns {
   readonly markers: ReadonlyMap<string, MarkerAddress>
   readonly lines: number
   readonly badCount: number
+  /** For at least `count` symbols. */
+  readonly room: Room
+}
+
+/** Memory that assembling works in: columns by id, and by file position for the name index. */
+export interface Room extends Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'entries'> {
+  /** The file position of every id. */
+  readonly order: Uint32Array
+  /** The id of every file position, and the hash of its name. */
+  readonly ids: Uint32Array
+  readonly hashes: Uint32Array
+}
+
+/** Room for `capacity` symbols. It is made ahead of its use, so that its memory can be touched ahead. */
+export function roomFor(workspace: Workspace, capacity: number): Room {
+  return {
+    order: words(workspace, capacity),
+    low: words(workspace, capacity),
+    name: words(workspace, capacity),
+    entries: words(workspace, capacity),
+    ids: words(workspace, capacity),
+    hashes: words(workspace, capacity),
+    kind: workspace.allocate(capacity),
+  }
+}
+
+/** The first `count` of everything. */
+function cut({ order, low, name, entries, ids, hashes, kind }: Room, count: number): Room {
+  return {
+    order: order.subarray(0, count),
+    low: low.subarray(0, count),
+    name: name.subarray(0, count),
+    entries: entries.subarray(0, count),
+    ids: ids.subarray(0, count),
+    hashes: hashes.subarray(0, count),
+    kind: kind.subarray(0, count),
+  }
 }
 
 /** Entries a bucket of the name index holds on average. */
@@ -40,8 +77,9 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   const { workspace, count, high, low, kind, name, owner, heap, owners: ownerNames, markers } = gathered
   const { loops, slice } = workspace
   const { extents, ranges = [] } = facts
-  const order = yield* orderByAddress(workspace, high, low, count)
-  const survey = beginSurvey(workspace, count)
+  const room = cut(gathered.room, count)
+  const order = yield* orderByAddress(workspace, high, low, room.order)
+  const survey = beginSurvey(workspace, room.low)
   for (let from = 0; from < count; from += slice) {
     loops.surveyIds(high, low, owner, order, from, Math.min(count, from + slice), survey)
     yield
@@ -56,12 +94,12 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
   // Columns that the loops write; the finished ones are copied into the table, which holds nothing else.
   const draft: Draft = {
-    low: survey.low,
-    kind: workspace.allocate(count),
-    name: words(workspace, count),
+    low: room.low,
+    kind: room.kind,
+    name: room.name,
     regions: words(workspace, regions.length),
     buckets: words(workspace, 2 ** bucketBits + 1),
-    entries: words(workspace, count),
+    entries: room.entries,
   }
   draft.regions.set(regions)
   for (let from = 0; from < count; from += slice) {
@@ -70,7 +108,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   }
   if (extents === undefined) yield* flagSpecial(workspace, draft, groups, runs)
   yield* markPages(loops, pages, draft.kind)
-  yield* indexNames(gathered, draft, order, bucketBits, idBits)
+  yield* indexNames(gathered, draft, room, bucketBits, idBits)
 
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const { buffer, sections } = allocateSections(
@@ -153,9 +191,10 @@ const GROUP_ENTRY = 3
 /** No chunk has this number. */
 const NO_CHUNK = 0xffff_ffff
 
-function beginSurvey(workspace: Workspace, count: number): Survey {
+function beginSurvey(workspace: Workspace, low: Uint32Array): Survey {
+  const count = low.length
   return {
-    low: words(workspace, count),
+    low,
     // Room for the worst: every address in a group of its own, every owner another than the one before.
     groups: words(workspace, GROUP_ENTRY * count),
     chunks: words(workspace, 2 * count),
@@ -263,14 +302,14 @@ export interface NameIndexing {
 function* indexNames(
   { workspace, count, name, rootHash }: Gathered,
   { buckets, entries }: Draft,
-  order: Uint32Array,
+  { order, ids, hashes }: Room,
   bucketBits: number,
   idBits: number,
 ): Generator<void, void, void> {
   const { loops, slice } = workspace
   const indexing = {
-    ids: words(workspace, count),
-    hashes: words(workspace, count),
+    ids,
+    hashes,
     shift: 32 - bucketBits,
     fingerprintMask: idBits === 32 ? 0 : 0xffffffff << idBits,
   }

@@ -3,15 +3,15 @@
 
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
-import { assemble, type BuildFacts } from './assemble.ts'
-import { bytesOf, type MarkerHashes, type TableColumns } from './gather.ts'
+import { assemble, type BuildFacts, type Room, roomFor } from './assemble.ts'
+import type { MarkerHashes, TableColumns } from './gather.ts'
 import { isData } from './kinds.ts'
 import { ROOT_BITS, ROOT_MASK } from './layout.ts'
 import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
 import { RootHeap } from './roots.ts'
-import { halfWords, type Workspace, words } from './workspace.ts'
+import { bytesOf, halfWords, type Workspace, words } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -64,6 +64,7 @@ export class TableBuilder {
   #capacity: number
   #count = 0
   #columns: TableColumns
+  readonly #room: Room
   readonly #roots: RootHeap
   /** The OR of all halves of addresses, also of symbols left out: zero where every address is. */
   readonly #seenAddress: Uint32Array
@@ -97,12 +98,24 @@ export class TableBuilder {
     for (const name of keep.data ?? []) this.#maybeKept[hashOfName(name) & 0xff] = 1
     this.#capacity = Math.max(1024, expected)
     this.#columns = tableColumns(workspace, this.#capacity)
+    this.#room = roomFor(workspace, this.#capacity)
     this.#roots = new RootHeap(workspace, Math.ceil(this.#capacity * 0.6))
     this.#seenAddress = words(workspace, 1)
     this.#markerHashes = words(workspace, 256)
     this.#markerHashes.set(MARKER_HASHES)
     this.#found = words(workspace, workspace.slice)
     this.#numbers = halfWords(workspace, 64)
+  }
+
+  /**
+   * Memory that is all zeros until the first `append`, and memory that is so until `finish`. Whoever has it touched on another
+   * thread meanwhile spares this one the time.
+   */
+  get fresh(): { readonly gathering: readonly Uint8Array[]; readonly finishing: readonly Uint8Array[] } {
+    return {
+      gathering: [...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory],
+      finishing: Object.values({ ...this.#room }).map(bytesOf),
+    }
   }
 
   /** Symbols gathered so far. */
@@ -321,6 +334,7 @@ export class TableBuilder {
         markers: this.#markers,
         lines: this.#lines,
         badCount: this.#badCount,
+        room: this.#count > this.#room.kind.length ? roomFor(this.#workspace, this.#count) : this.#room,
       },
       facts,
     )

@@ -83,8 +83,3 @@ export function adopt(
     table.name[at] = ((reference >>> ROOT_BITS) << ROOT_BITS) | root
   }
 }
-
-/** The bytes of a column. */
-export function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
-}

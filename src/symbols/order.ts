@@ -6,17 +6,18 @@ import { type Workspace, words } from './workspace.ts'
 const SLICE = 16_384
 
 /**
- * The file positions of `count` symbols in table order: by address, and at equal addresses as in the file. vmlinux
- * arrives sorted, so a sorted beginning is recognised and only the rest is sorted and merged in. A generator: it
+ * Fills `order`, an entry a symbol, with the file positions in table order: by address, and at equal addresses as in the file.
+ * vmlinux arrives sorted, so a sorted beginning is recognised and only the rest is sorted and merged in. A generator: it
  * yields between bounded pieces of work, and returns the order.
  */
 export function* orderByAddress(
   workspace: Workspace,
   high: Uint32Array,
   low: Uint32Array,
-  count: number,
+  order: Uint32Array,
 ): Generator<void, Uint32Array, void> {
   const { loops } = workspace
+  const count = order.length
   let sorted = 0
   while (sorted < count) {
     const end = Math.min(count, sorted + SLICE)
@@ -25,7 +26,6 @@ export function* orderByAddress(
     if (sorted < end) break
   }
   const rest = yield* radixSort(workspace, high, low, sorted, count)
-  const order = words(workspace, count)
   const places = words(workspace, 2)
   for (let from = 0; from < count; from += SLICE) {
     loops.mergeInto(order, from, Math.min(count, from + SLICE), high, low, sorted, rest, places)

@@ -1,7 +1,7 @@
 // The heap of roots while a table is being built: every root is kept once, found again by its hash.
 
 import { LONG_ROOT } from './layout.ts'
-import { type Workspace, words } from './workspace.ts'
+import { bytesOf, type Workspace, words } from './workspace.ts'
 
 /** Where the bytes of the root at `offset` in a heap begin. Two functions, not one object: this is asked for every name. */
 export function rootStart(heap: Uint8Array, offset: number): number {
@@ -61,6 +61,11 @@ export class RootHeap {
   /** Distinct roots so far. */
   get count(): number {
     return this.state[ROOTS.count]!
+  }
+
+  /** The memory of the heap and of what finds roots in it. */
+  get memory(): readonly Uint8Array[] {
+    return [this.bytes, bytesOf(this.#slots)]
   }
 
   /**

@@ -26,3 +26,8 @@ export function halfWords(workspace: Workspace, count: number): Uint16Array<Shar
   const { buffer, byteOffset } = workspace.allocate(count * 2)
   return new Uint16Array(buffer, byteOffset, count)
 }
+
+/** The bytes of an array. */
+export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
