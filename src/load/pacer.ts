@@ -1,6 +1,7 @@
 // Keeps the caller's event loop alive during a load: work goes in short slices, with a turn of the loop between them.
 
 import { AbortedError } from '../core/errors.ts'
+import type { Steps } from '../symbols/workspace.ts'
 
 /** Milliseconds of work after which the loop gets a turn; a single slice may overrun it by about as much again. */
 const SLICE_MS = 4
@@ -39,11 +40,12 @@ export class Pacer {
     if (this.#signal?.aborted === true) throw new AbortedError('the load was aborted', { cause: this.#signal.reason })
   }
 
-  /** Runs work that yields between bounded steps, pausing whenever it is due. */
-  async drive<T>(steps: Generator<void, T, void>): Promise<T> {
+  /** Runs work that goes step by step, pausing whenever it is due. */
+  async drive<T>(steps: Steps<T>): Promise<T> {
     for (;;) {
       const step = steps.next()
       if (step.done === true) return step.value
+      if (step.value !== undefined) await step.value
       if (this.due) await this.pause()
     }
   }

@@ -108,14 +108,11 @@ class Pipeline {
   readonly chunkBytes: number
   /** Begun at once, or when it is certain that something has changed. */
   #builder: TableBuilder | undefined
-  /** When the builder's memory may be written to: to gather chunks, and to make the table. */
-  #gatherable: Promise<void> | undefined
-  #finishable: Promise<void> | undefined
   readonly #reader: ByteReader
   readonly #load: SymbolLoad
   readonly #earlier: TextMemory | undefined
   #queued = 0
-  readonly #workspace = newWorkspace()
+  readonly #workspace = newWorkspace(touched)
   readonly #parser = new ChunkParser(this.#workspace)
   /** All chunks that have not been gathered, in the order of the text. */
   readonly #chunks: Chunk[] = []
@@ -141,28 +138,21 @@ class Pipeline {
 
   /** The builder with everything gathered in it. */
   async takeBuilder(): Promise<TableBuilder> {
-    const builder = this.#builder ?? (await this.#beginWith(this.digests.length))
-    await this.#finishable
-    return builder
+    return this.#builder ?? this.#beginWith(this.digests.length)
   }
 
-  /** Starts a builder, and has its memory touched while the text is read. */
+  /** Starts a builder, whose memory is touched while the text is read. */
   #begin(): TableBuilder {
     const { sizeHint } = this.#reader
     // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
     const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
     const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
-    const builder = new TableBuilder(this.#workspace, expected, this.#load.keep)
-    const { gathering, finishing } = builder.fresh
-    this.#gatherable = touched(gathering)
-    this.#finishable = this.#gatherable.then(() => touched(finishing))
-    return builder
+    return new TableBuilder(this.#workspace, expected, this.#load.keep)
   }
 
   /** Starts a builder with the first `same` stretches, which are as the earlier load left them. */
   async #beginWith(same: number): Promise<TableBuilder> {
     const builder = this.#begin()
-    await this.#gatherable
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
       await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
     }
@@ -217,9 +207,9 @@ class Pipeline {
     }
   }
 
-  /** Waits for the threads that still work on a chunk or touch memory, so that nothing runs on behind a failure. */
+  /** Waits for the threads that still work on a chunk, so that nothing runs on behind a failure. */
   async settle(): Promise<void> {
-    await Promise.all([...this.#running, this.#finishable])
+    await Promise.all(this.#running)
   }
 
   #queue(text: Uint8Array<SharedArrayBuffer>, end: number): void {
@@ -295,7 +285,6 @@ class Pipeline {
       this.#chunks.shift()
       const { digest, parsed } = chunk.done
       if (parsed !== undefined) this.#builder ??= await this.#beginWith(chunk.number)
-      await this.#gatherable
       this.digests.push(digest)
       if (this.#builder !== undefined) {
         const start = timeline.elapsed

@@ -10,7 +10,7 @@ import { fingerprint, nameHash } from './names.ts'
 import { orderByAddress } from './order.ts'
 import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
 import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
-import { halfWords, type Workspace, words } from './workspace.ts'
+import { halfWords, type Steps, type Workspace, words } from './workspace.ts'
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
@@ -73,7 +73,7 @@ function cut({ order, low, name, entries, ids, hashes, kind }: Room, count: numb
 const BUCKET_LOAD = 8
 
 /** Makes the table's buffer. */
-export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void, SharedArrayBuffer, void> {
+export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedArrayBuffer> {
   const { workspace, count, high, low, kind, name, owner, heap, owners: ownerNames, markers } = gathered
   const { loops, slice } = workspace
   const { extents, ranges = [] } = facts
@@ -92,6 +92,23 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   const pages = yield* indexPages(workspace, groups, chunks, survey.low)
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
+  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
+  const { buffer, sections } = allocateSections(
+    SYMBOL_LAYOUT,
+    symbolSectionBytes({
+      symbols: count,
+      pages,
+      heapBytes: heap.length,
+      ownerRuns: runs.start.length,
+      ownerBytes: owners.length,
+      bucketBits,
+      regionWords: regions.length,
+      sized: extents !== undefined,
+      largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
+    }),
+  )
+  // Behind the head, which is written already.
+  const writable = workspace.touch?.([new Uint8Array(buffer, sections[SYMBOL_LAYOUT.sections[0]!].offset)])
   // Columns that the loops write; the finished ones are copied into the table, which holds nothing else.
   const draft: Draft = {
     low: room.low,
@@ -110,21 +127,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Generator<void
   yield* markPages(loops, pages, draft.kind)
   yield* indexNames(gathered, draft, room, bucketBits, idBits)
 
-  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
-  const { buffer, sections } = allocateSections(
-    SYMBOL_LAYOUT,
-    symbolSectionBytes({
-      symbols: count,
-      pages,
-      heapBytes: heap.length,
-      ownerRuns: runs.start.length,
-      ownerBytes: owners.length,
-      bucketBits,
-      regionWords: regions.length,
-      sized: extents !== undefined,
-      largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
-    }),
-  )
+  yield writable
   const table = symbolColumns(buffer, sections)
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)

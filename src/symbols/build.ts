@@ -11,7 +11,7 @@ import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
 import { RootHeap } from './roots.ts'
-import { bytesOf, halfWords, type Workspace, words } from './workspace.ts'
+import { bytesOf, halfWords, type Steps, type Workspace, words } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -57,7 +57,7 @@ interface Segment {
 
 /**
  * Gathers parsed chunks in the order of the text. `append` has to be called chunk by chunk in that order; `finish` makes
- * the table. Both are generators that yield between bounded pieces of work, so that a caller can keep its event loop alive.
+ * the table. Both go step by step, so that a caller can keep its event loop alive.
  */
 export class TableBuilder {
   readonly #workspace: Workspace
@@ -66,6 +66,9 @@ export class TableBuilder {
   #columns: TableColumns
   readonly #room: Room
   readonly #roots: RootHeap
+  /** When memory that was given to be touched may be written to: that of columns and roots, and the room. */
+  readonly #gatherable: Promise<void> | undefined
+  readonly #finishable: Promise<void> | undefined
   /** The OR of all halves of addresses, also of symbols left out: zero where every address is. */
   readonly #seenAddress: Uint32Array
   readonly #markerHashes: MarkerHashes
@@ -100,22 +103,14 @@ export class TableBuilder {
     this.#columns = tableColumns(workspace, this.#capacity)
     this.#room = roomFor(workspace, this.#capacity)
     this.#roots = new RootHeap(workspace, Math.ceil(this.#capacity * 0.6))
+    const room = Object.values({ ...this.#room }).map(bytesOf)
+    this.#gatherable = workspace.touch?.([...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory])
+    this.#finishable = this.#gatherable?.then(() => workspace.touch?.(room))
     this.#seenAddress = words(workspace, 1)
     this.#markerHashes = words(workspace, 256)
     this.#markerHashes.set(MARKER_HASHES)
     this.#found = words(workspace, workspace.slice)
     this.#numbers = halfWords(workspace, 64)
-  }
-
-  /**
-   * Memory that is all zeros until the first `append`, and memory that is so until `finish`. Whoever has it touched on another
-   * thread meanwhile spares this one the time.
-   */
-  get fresh(): { readonly gathering: readonly Uint8Array[]; readonly finishing: readonly Uint8Array[] } {
-    return {
-      gathering: [...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory],
-      finishing: Object.values({ ...this.#room }).map(bytesOf),
-    }
   }
 
   /** Symbols gathered so far. */
@@ -132,7 +127,8 @@ export class TableBuilder {
    * Takes over the next chunk; `source` is what its root positions point into and may be reused afterwards.
    * @throws LimitError if there are more owners, or longer names in all, than a table can number.
    */
-  *append(parsed: ParsedChunk, source: Uint8Array): Generator<void, void, void> {
+  *append(parsed: ParsedChunk, source: Uint8Array): Steps<void> {
+    if (this.#segments.length === 0) yield this.#gatherable
     const chunk = chunkWithin(this.#workspace, parsed)
     const text = this.#workspace.reach('text', source)
     const from = this.#count
@@ -160,7 +156,8 @@ export class TableBuilder {
   }
 
   /** Takes over a stretch of text that an earlier load has gathered and that has not changed, without parsing it. */
-  *appendFrom(earlier: TableBuilder, segment: number): Generator<void, void, void> {
+  *appendFrom(earlier: TableBuilder, segment: number): Steps<void> {
+    if (this.#segments.length === 0) yield this.#gatherable
     const known = earlier.#segments[segment]!
     const from = this.#count
     const count = known.to - known.from
@@ -314,7 +311,8 @@ export class TableBuilder {
    * stretches over from this one.
    * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
    */
-  *finish(facts: BuildFacts = {}): Generator<void, BuiltTable, void> {
+  *finish(facts: BuildFacts = {}): Steps<BuiltTable> {
+    yield this.#finishable
     if (facts.extents === undefined && this.#seen && this.#seenAddress[0] === 0) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +

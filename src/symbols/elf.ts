@@ -10,6 +10,7 @@ import { plainWorkspace } from './loops.ts'
 import { splitName } from './names.ts'
 import { chunkColumns, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import type { MemoryRange } from './regions.ts'
+import type { Steps } from './workspace.ts'
 
 export interface DamagedEntry {
   readonly table: 'symtab' | 'dynsym'
@@ -51,7 +52,7 @@ export function symbolSections(file: ElfFile, table: ElfTable): ElfSection[] {
  * @throws NotFoundError if the file has no such section; BadFormatError if one is damaged as a whole; UnsupportedError if
  * it is compressed; LimitError if names or sections exceed what a table can number; UsageError for another `table`.
  */
-export function* elfTable(file: ElfFile, table: ElfTable): Generator<void, BuiltElf, void> {
+export function* elfTable(file: ElfFile, table: ElfTable): Steps<BuiltElf> {
   const parts = findSymbolSections(file, table).map((sections) => new SymbolEntries(file, sections))
   const total = parts.reduce((sum, { count }) => sum + count, 0)
   const builder = new TableBuilder(plainWorkspace(), total, {}, ABSOLUTE_OWNER)

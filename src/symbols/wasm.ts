@@ -21,25 +21,27 @@ import { type Workspace, words } from './workspace.ts'
 const NEWLINE = 0x0a
 
 /** A workspace with the compiled loops; undefined where they cannot run. */
-export function wasmWorkspace(): Workspace | undefined {
+export function wasmWorkspace(touch?: Workspace['touch']): Workspace | undefined {
   const wasm = openWasm(LOOPS_WASM)
   // What the module exports is known from its source.
-  return wasm && new WasmWorkspace(wasm.memory, wasm.exports as Exports)
+  return wasm && new WasmWorkspace(wasm.memory, wasm.exports as Exports, touch)
 }
 
 /** The fastest workspace there is. */
-export function newWorkspace(): Workspace {
-  return wasmWorkspace() ?? plainWorkspace()
+export function newWorkspace(touch?: Workspace['touch']): Workspace {
+  return wasmWorkspace(touch) ?? { ...plainWorkspace(), touch }
 }
 
 class WasmWorkspace implements Workspace {
   readonly loops: SymbolLoops
   readonly slice = 16_384
+  readonly touch: Workspace['touch']
   readonly #memory: WasmMemory
   readonly #copies = new Map<string, Uint8Array>()
 
-  constructor(memory: WasmMemory, code: Exports) {
+  constructor(memory: WasmMemory, code: Exports, touch: Workspace['touch']) {
     this.#memory = memory
+    this.touch = touch
     const record = words(this, RECORD_WORDS)
     this.loops = wasmLoops(code, this.allocate(TABLE_BYTES), record, this.allocate(DIGEST_BYTES))
   }

@@ -15,7 +15,15 @@ export interface Workspace {
    * for the same `use`.
    */
   reach(use: string, bytes: Uint8Array): Uint8Array
+  /**
+   * Has fresh arrays touched beside this thread, because the first write to each page of memory costs microseconds. Until it
+   * is done nobody may write to them.
+   */
+  readonly touch?: ((fresh: readonly Uint8Array[]) => Promise<void>) | undefined
 }
+
+/** Work that yields between bounded pieces; a promise that it yields has to be fulfilled before it goes on. */
+export type Steps<T> = Generator<Promise<void> | void, T, void>
 
 export function words(workspace: Workspace, count: number): Uint32Array<SharedArrayBuffer> {
   const { buffer, byteOffset } = workspace.allocate(count * 4)

@@ -6,10 +6,10 @@ import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { wasmWorkspace } from '../../src/symbols/wasm.ts'
-import type { Workspace } from '../../src/symbols/workspace.ts'
+import type { Steps, Workspace } from '../../src/symbols/workspace.ts'
 
 /** Runs a generator to its end without looking at the clock. */
-export function finish<T>(steps: Generator<void, T, void>): T {
+export function finish<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value

@@ -10,6 +10,7 @@ import { type BuiltElf, elfTable } from '../../src/symbols/elf.ts'
 import type { ElfTable } from '../../src/symbols/elf-entries.ts'
 import { NO_SYMBOL } from '../../src/symbols/search.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
+import type { Steps } from '../../src/symbols/workspace.ts'
 import {
   ABS,
   ALLOC,
@@ -30,7 +31,7 @@ import {
   XINDEX,
 } from './elf-file.ts'
 
-function run<T>(steps: Generator<void, T, void>): T {
+function run<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value
