@@ -306,8 +306,10 @@ async function readHere(
     }
   }
   const slow = [...files.keys()].filter((i) => found[i] === undefined && !failed.has(i))
-  if (slow.length > 0) {
-    // Loaded only here: plain files are read at once, and a program that imports kerndex would wait for it.
+  if (slow.length <= MOST_OPEN) {
+    await Promise.all(slow.map(readSlowly))
+  } else {
+    // Loaded only here: for vmlinux alone, finding and compiling it would take half as long as the read.
     const { default: pLimit } = await import('p-limit')
     const limit = pLimit(MOST_OPEN)
     await Promise.all(slow.map((i) => limit(readSlowly, i)))
