@@ -7,12 +7,13 @@ import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 
 /** Measures an input's refreshes in one process, `rounds` times by turns with the plain read. */
-export async function benchRefresh(input: Input, rounds: number): Promise<Row[]> {
+export async function benchRefresh(input: Input, rounds: number, threads: readonly number[]): Promise<Row[]> {
   const { turns, changes } = await runCold<RefreshTask, RefreshResult>('refresh', {
     from: input.from,
     files: filesOf(input, false),
-    types: input.btf.length > 0,
+    allFiles: input.btf.length > 0 ? filesOf(input, true) : undefined,
     rounds,
+    threads,
   })
   if (changes > 0 && input.from !== undefined) throw new Error(`${input.name} changed while it was measured`)
   const rows = rowsOf('refresh', input.name, turns, 'ms')

@@ -47,7 +47,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   types: (input) => benchTypes(input, processes, rounds, seed, threads),
   memory: (input) => benchMemory(input, processes, threads),
   probes: (input) => benchProbes(input, processes),
-  refresh: (input) => benchRefresh(input, rounds),
+  refresh: (input) => benchRefresh(input, rounds, threads),
   snapshot: (input) => benchSnapshot(input, processes),
   events: (input) => benchEvents(input, processes, seed),
   tools: async (input) => benchTools(input, processes, (one) => leaveOut(one)),

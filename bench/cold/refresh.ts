@@ -1,16 +1,28 @@
-// A process of its own, warm after its first rounds, that refreshes an opened kernel and loads it anew.
+// A process of its own, warm after its first rounds, that refreshes an opened kernel and loads it anew, inline and with pools
+// that have been started before.
 
+import { workerUrl } from '../../src/core/place.ts'
 import { openKernel } from '../../src/index.ts'
+import { loadKernel } from '../../src/load/load.ts'
+import type { LoaderThreads } from '../../src/load/symbols.ts'
+import type { LoaderResult, LoaderTask } from '../../src/load/tasks.ts'
+import { Threads } from '../../src/load/threads.ts'
+import { liveSource } from '../../src/sources/live.ts'
+import { openSource } from '../../src/sources/open.ts'
 import { answer, coldTask } from '../lib/cold.ts'
 import { type Contender, contest, type Turns } from '../lib/contest.ts'
+import { kerndexWith } from '../lib/contestants.ts'
 import { plainRead } from '../lib/plain-read.ts'
 
 export interface RefreshTask {
   readonly from: string | undefined
   /** What a refresh reads: types are known to be the same by the identity of their files. */
   readonly files: readonly string[]
-  readonly types: boolean
+  /** The same with the files of types; undefined where there are none. */
+  readonly allFiles: readonly string[] | undefined
   readonly rounds: number
+  /** The pools that load anew; 0 is inline. */
+  readonly threads: readonly number[]
 }
 
 export interface RefreshResult {
@@ -22,7 +34,8 @@ export interface RefreshResult {
 const YARDSTICK = 'plain read'
 
 const task = coldTask<RefreshTask>()
-const { from, types } = task
+const { from } = task
+const types = task.allFiles !== undefined
 const inline = await openKernel({ from, types, threads: 0 })
 const pooled = await openKernel({ from, types, threads: 2 })
 let changes = 0
@@ -31,26 +44,38 @@ async function refresh(kernel: typeof inline): Promise<void> {
   if ((await kernel.refresh()).changed) changes++
 }
 
-async function loadAnew(): Promise<void> {
-  await (await openKernel({ from, types: false, threads: 0 })).close()
+const plain = (what: string, files: readonly string[]): Contender => {
+  return { what, by: YARDSTICK, count: 1, run: () => plainRead(files) }
+}
+
+/** Whole loads, which know nothing of those before them. */
+async function loadsAnew(what: string, withTypes: boolean, files: readonly string[]): Promise<Turns[]> {
+  const source = from === undefined ? liveSource() : await openSource(from)
+  const pools: (LoaderThreads | undefined)[] = task.threads.map((count) =>
+    count === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), count),
+  )
+  await Promise.all(pools.map((pool) => pool?.started))
+  const loads = pools.map((threads): Contender => {
+    const run = () => loadKernel(source, 1, { threads, types: withTypes })
+    return { what, by: kerndexWith(threads?.count ?? 0), count: 1, run, yardstick: YARDSTICK }
+  })
+  const turns = await contest([plain(what, files), ...loads], task.rounds)
+  await Promise.all(pools.map((pool) => pool?.close()))
+  return turns
 }
 
 const again = 'refresh, nothing changed'
-const anew = 'load symbols, warm'
-const plain = (what: string): Contender => ({ what, by: YARDSTICK, count: 1, run: () => plainRead(task.files) })
 const turns = [
   ...(await contest(
     [
-      plain(again),
+      plain(again, task.files),
       { what: again, by: 'kerndex inline', count: 1, run: () => refresh(inline), yardstick: YARDSTICK },
       { what: again, by: 'kerndex, pool of 2', count: 1, run: () => refresh(pooled), yardstick: YARDSTICK },
     ],
     task.rounds,
   )),
-  ...(await contest(
-    [plain(anew), { what: anew, by: 'kerndex inline', count: 1, run: loadAnew, yardstick: YARDSTICK }],
-    task.rounds,
-  )),
+  ...(await loadsAnew('load symbols, warm', false, task.files)),
+  ...(task.allFiles === undefined ? [] : await loadsAnew('load symbols and types, warm', true, task.allFiles)),
 ]
 await inline.close()
 await pooled.close()
