@@ -20,7 +20,7 @@ import { KIND_COUNT } from './format.ts'
 export const INDEX_LAYOUT: Layout<'head' | 'sets' | 'offsets' | 'buckets' | 'entries'> = {
   what: 'type index',
   magic: 0x4b545849,
-  version: 2,
+  version: 3,
   sections: ['head', 'sets', 'offsets', 'buckets', 'entries'],
 }
 

@@ -13,21 +13,23 @@ const ELEMENT_WORDS: usize = 32
 const ELEMENT_REF: usize = 64
 const HAS_REF: usize = 96
 
-function finish(hash: u32): u32 {
-  let h = (hash ^ (hash >> 15)) * 0x2c1b3c6d
+function hashName(start: usize): u32 {
+  let h: u32 = 0x811c9dc5
+  for (let i: u32 = 0; i < 128; i += 4) {
+    let word = load<u32>(start + i)
+    // The highest bit of every byte that is zero, and perhaps of some above the first of those.
+    const zeros = (word - 0x01010101) & ~word & 0x80808080
+    // What lies behind a name's end is no part of it.
+    if (zeros !== 0) word &= (zeros & (0 - zeros)) - 1
+    if (word === 0) break
+    h = (h ^ word) * 0x9e3779b1
+    h ^= h >> 15
+    if (zeros !== 0) break
+  }
+  h *= 0x2c1b3c6d
   h = (h ^ (h >> 12)) * 0x297a2d39
   h ^= h >> 15
   return h === 0 ? 1 : h
-}
-
-function hashName(start: usize): u32 {
-  let h: u32 = 0x811c9dc5
-  for (let i: u32 = 0; i < 128; i++) {
-    const byte = <u32>load<u8>(start + i)
-    if (byte === 0) break
-    h = (h ^ byte) * 0x01000193
-  }
-  return finish(h)
 }
 
 function compareNames(a: usize, b: usize): i32 {
