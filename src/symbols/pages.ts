@@ -62,7 +62,8 @@ export function* indexPages(
   low: Uint32Array,
 ): Generator<void, PageIndex, void> {
   const groups = new Uint32Array((pairs.length / 2) * GROUP_WORDS)
-  const directory: number[] = []
+  const directories: Uint16Array[] = []
+  let directoryLength = 0
   let length = 0
   for (const own of populated) length += own.length + 2
   const chunks = words(workspace, length)
@@ -79,13 +80,16 @@ export function* indexPages(
     if (!countable(own, end) || (own.length / 2) * CELL_STRIDE * 2 + 2 * span > MOST_BYTES * (end - first)) continue
     groups[row + GROUP.firstChunk] = firstChunk
     groups[row + GROUP.span] = span
-    groups[row + GROUP.directory] = directory.length
+    groups[row + GROUP.directory] = directoryLength
     groups[row + GROUP.chunks] = used / 2
-    let at = 0
-    for (let chunk = firstChunk; chunk < firstChunk + span; chunk++) {
-      while (own[at]! < chunk) at += 2
-      directory.push(at / 2)
+    const directory = new Uint16Array(span)
+    for (let at = 0, from = 0; from < span; at += 2) {
+      const end = own[at]! - firstChunk + 1
+      directory.fill(at / 2, from, end)
+      from = end
     }
+    directories.push(directory)
+    directoryLength += span
     chunks.set(own, used)
     used += own.length
     chunks[used++] = END_MARK
@@ -96,7 +100,13 @@ export function* indexPages(
     workspace.loops.countCells(low, chunks, from, Math.min(used / 2, from + CHUNKS_A_SLICE), cells)
     yield
   }
-  return { groups, directory: Uint16Array.from(directory), chunks: chunks.subarray(0, used), cells }
+  const directory = new Uint16Array(directoryLength)
+  let at = 0
+  for (const each of directories) {
+    directory.set(each, at)
+    at += each.length
+  }
+  return { groups, directory, chunks: chunks.subarray(0, used), cells }
 }
 
 /** Whether no chunk of a group holds more symbols than its entries can count. */
