@@ -1,6 +1,8 @@
 // The package as it is shipped, made from what `tsc` has compiled: few files instead of three hundred, because a program that
-// imports kerndex waits for every one of them. Threads start soonest from one CommonJS file each.
+// imports kerndex waits for every one of them, and for every kilobyte in them. The library is CommonJS behind the names of its
+// entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each.
 import { readdirSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
@@ -13,33 +15,132 @@ const common = {
   transform: { define: { KERNDEX_BUNDLED: 'true' } },
 }
 // Names and lines stay, because errors show them; comments go.
-const written = { minify: false, comments: false }
+const written = { dir: 'dist/lib', minify: false, comments: false }
+const commonjs = { ...written, format: 'cjs', exports: 'named' }
 
-const entries = { cli: 'dist/src/cli/main.js' }
-for (const name of ['index', 'btf', 'events']) entries[name] = `dist/src/${name}.js`
-for (const name of ['run', 'lib/baseline-worker', 'page/charts']) entries[`bench/${name}`] = `dist/bench/${name}.js`
+const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', cli: 'cli/main.js' }
+
+/** The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`. */
+const PARTS = {
+  events: /^(events|processes|stacks)\//,
+  printing:
+    /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|kinds|print-layout)\./,
+  probes: /^probes\/(?!plan|spec)/,
+  'snapshot-files':
+    /^(load\/(cached|piece-reading|snapshot-.+|text-digests)|btf\/check-index|symbols\/(check-table|print))\./,
+  sources:
+    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
+  'load-types': /^(load\/(shared-files|types)|btf\/(compiled-walk|index-types|name-index-write|walk.*))\./,
+  'load-symbols':
+    /^(core\/wasm-memory|load\/(symbols|touch)|symbols\/(assemble|build|extents|flags|gather|loops.*|order|parse|regions|wasm|workspace))\./,
+  declaring: /^btf\/c-(declare|names)\./,
+  core: /^(btf|core)\//,
+  main: /^(?!cli\/)/,
+}
+
+/** The part that a module goes to. An entry point is a file of its own, and so is the command. */
+function partOf(id) {
+  const path = id.match(/\/dist\/src\/(.*)/)?.[1]
+  if (path === undefined || Object.values(ENTRIES).includes(path)) return null
+  return Object.keys(PARTS).find((part) => PARTS[part].test(path))
+}
+
+/**
+ * Has another file, a module of Node or a dependency read when the first of its names is used: what compilers to CommonJS
+ * call lazy. What a file uses at its top, it still waits for.
+ */
+const whenNeeded = {
+  name: 'when-needed',
+  renderChunk(code) {
+    const names = []
+    const required = /^(?:const|let) (\w+) = (require\("[^"]+"\));\n(?:\1 = (.+)\(\1, 1\);\n)?/gm
+    const lazy = code.replace(required, (_, name, file, interop) => {
+      names.push(name)
+      const value = interop === undefined ? file : `${interop}(${file}, 1)`
+      return `let loaded_${name};\nconst ${name} = () => loaded_${name} ??= ${value};\n`
+    })
+    if (names.length === 0) return null
+    const any = names.join('|')
+    return lazy
+      .replace(new RegExp(`\\bnew (${any})((?:\\.\\w+)+)`, 'g'), 'new ($1()$2)')
+      .replace(new RegExp(`\\b(${any})(?=[.;])`, 'g'), '$1()')
+  },
+}
+
+/** Hands names out as values, not by a function each: nothing changes them once their file has run. */
+const plainExports = {
+  name: 'plain-exports',
+  renderChunk: (code) =>
+    code.replace(
+      /Object\.defineProperty\(exports, "(\w+)", \{\s+enumerable: true,\s+get: function ?\(\) \{\s+return (\w+);\s+\}\s+\}\);/g,
+      'exports.$1 = $2;',
+    ),
+}
+
+/** Writes other letters than ASCII's by number: V8 would keep a whole file at two bytes a letter for one of them. */
+const plainLetters = {
+  name: 'plain-letters',
+  renderChunk: (code) =>
+    code.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`),
+}
+
+/** Makes an entry point, which holds names only, what programs import: a module that takes their values out of the parts. */
+const entryPoints = {
+  name: 'entry-points',
+  renderChunk(code, { isEntry, name }) {
+    if (!isEntry || name === 'cli') return null
+    const names = code.replace(/^Object\.defineProperty\(exports, .*\n/m, '')
+    return `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);
+${names.replace(/^exports\.(\w+) = /gm, 'export const $1 = ')}`
+  },
+}
+
+const library = {
+  ...common,
+  input: Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, `dist/src/${file}`])),
+  preserveEntrySignatures: 'allow-extension',
+  // Modules hold names and do nothing else, and a number of another part is no reason to read that part.
+  treeshake: { moduleSideEffects: false },
+  optimization: { inlineConst: { mode: 'all' } },
+  plugins: [whenNeeded, plainExports, plainLetters, entryPoints],
+  output: {
+    ...commonjs,
+    entryFileNames: ({ name }) => (name === 'cli' ? 'cli.cjs' : '[name].js'),
+    chunkFileNames: 'part-[name].cjs',
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [{ name: partOf, debugName: 'parts' }],
+    },
+    cleanDir: true,
+  },
+}
+
+const bench = {}
+for (const name of ['run', 'lib/baseline-worker', 'page/charts']) bench[`bench/${name}`] = `dist/bench/${name}.js`
 for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith('.js'))) {
-  entries[`bench/cold/${name.slice(0, -3)}`] = `dist/bench/cold/${name}`
+  bench[`bench/cold/${name.slice(0, -3)}`] = `dist/bench/cold/${name}`
+}
+
+/** The harness measures the library as it is shipped. */
+const shippedLibrary = {
+  name: 'shipped-library',
+  resolveId(source) {
+    const name = source.match(/\/src\/(index|btf|events)\.js$/)?.[1]
+    return name && { id: resolve(`dist/lib/${name}.js`), external: 'relative' }
+  },
+}
+
+const harness = {
+  ...common,
+  input: bench,
+  plugins: [shippedLibrary],
+  output: { ...written, format: 'esm', chunkFileNames: 'chunk-[hash].js' },
 }
 
 const thread = (name) => ({
   ...common,
   input: { [name]: `dist/workers/${name}.js` },
-  output: {
-    dir: 'dist/lib',
-    format: 'cjs',
-    entryFileNames: '[name].cjs',
-    codeSplitting: false,
-    exports: 'named',
-    ...written,
-  },
+  output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
 })
 
-export default [
-  {
-    ...common,
-    input: entries,
-    output: { dir: 'dist/lib', format: 'esm', chunkFileNames: 'chunk-[hash].js', ...written, cleanDir: true },
-  },
-  ...['loader', 'query', 'events', 'reader'].map(thread),
-]
+export default [library, harness, ...['loader', 'query', 'events', 'reader'].map(thread)]

@@ -75,7 +75,7 @@ const MOST_DEFAULT_THREADS = 4
  * to read; WorkerFailedError, AbortedError, LimitError; UsageError for a wrong option
  */
 export function openKernel(options: OpenOptions = {}): Promise<Kernel> {
-  return openKernelOn(RUNNING, options)
+  return openKernelOn({ live: liveSource, user: thisUser() }, options)
 }
 
 /** What stands for the running kernel, and who uses the cache. */
@@ -83,8 +83,6 @@ export interface Machine {
   readonly live: () => Source
   readonly user: CacheUser
 }
-
-const RUNNING: Machine = { live: liveSource, user: thisUser() }
 
 /** The same on another machine than this one; for tests. @throws as `openKernel` */
 export async function openKernelOn(machine: Machine, options: OpenOptions = {}): Promise<Kernel> {

@@ -1,7 +1,8 @@
 // Whether two types are compatible (type_exists and its like) or match (type_matches) in the sense of CO-RE.
 
 import { LimitError } from '../core/errors.ts'
-import { enumeratorName, essentialName, intOffset, isEnum, sameKind } from './core-spec.ts'
+import { enumeratorName, intOffset, isEnum, sameKind } from './core-spec.ts'
+import { essentialName } from './flavour.ts'
 import {
   infoFlag,
   KIND_ARRAY,

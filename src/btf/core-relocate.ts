@@ -3,7 +3,6 @@ import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { typesCompatible, typesMatch } from './core-match.ts'
 import {
   describeSpec,
-  essentialName,
   isEnum,
   isEnumKind,
   isFieldKind,
@@ -14,6 +13,7 @@ import {
   type Spec,
   sameKind,
 } from './core-spec.ts'
+import { essentialName } from './flavour.ts'
 import { KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR } from './format.ts'
 import { enum64Value } from './raw.ts'
 import { sizeOf } from './sizes.ts'

@@ -1,6 +1,7 @@
 // What a CO-RE relocation refers to: an access string such as `0:1:2` parsed against the program's own types, and the same
 // access found in a type of the kernel. The rules are libbpf's, whose relo_core.c the kernel shares.
 import { BadFormatError, LimitError } from '../core/errors.ts'
+import { essentialName } from './flavour.ts'
 import {
   KIND_ARRAY,
   KIND_ENUM,
@@ -61,14 +62,6 @@ export interface Spec {
 
 export const isComposite = (kind: number): boolean => kind === KIND_STRUCT || kind === KIND_UNION
 export const isEnum = (kind: number): boolean => kind === KIND_ENUM || kind === KIND_ENUM64
-
-/** A name without its flavour: what follows `___` tells local variants of a type apart. */
-export function essentialName(name: string): string {
-  for (let i = name.length - 5; i >= 0; i--) {
-    if (name[i] !== '_' && name.startsWith('___', i + 1) && name[i + 4] !== '_') return name.slice(0, i + 1)
-  }
-  return name
-}
 
 /** Whether two types are of the same kind as far as relocations are concerned: all enums are. */
 export function sameKind(a: number, b: number): boolean {

@@ -1,7 +1,7 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
-import { essentialName } from './core-spec.ts'
+import { essentialName } from './flavour.ts'
 import { infoKind, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'

@@ -58,11 +58,10 @@ addCacheCommand(program)
 addBenchCommand(program)
 for (const command of program.commands) command.exitOverride()
 
-try {
-  await program.parseAsync()
-} catch (error) {
+/** Settled when the command is done. */
+export const done = program.parseAsync().catch((error: unknown) => {
   process.exitCode = explain(error)
-}
+})
 
 /** Says on stderr what went wrong, unless somebody has already, and gives the exit code. */
 function explain(error: unknown): number {

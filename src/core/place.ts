@@ -19,7 +19,7 @@ export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
 
 /** The command. */
 export function commandUrl(): URL {
-  return compiled('src/cli/main', 'cli.js')
+  return compiled('src/cli/main', 'cli.cjs')
 }
 
 /** A file of the harness, such as `run` or `cold/load`. */

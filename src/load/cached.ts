@@ -9,6 +9,7 @@ import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
 import type { CacheKey, SnapshotCache } from './cache.ts'
 import { hostNow, sameModules } from './host.ts'
 import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, restOf, sameSets } from './load.ts'
+import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
 import { allAbsences, type TypesLater, typesLaterInFile } from './pending-types.ts'
 import type { Handle, HostFacts } from './snapshot.ts'
@@ -18,7 +19,6 @@ import type { SnapshotReader } from './snapshot-io.ts'
 import type { TextDigests } from './snapshot-meta.ts'
 import { isSameText, showsAddresses } from './text-digests.ts'
 import { Timeline } from './timeline.ts'
-import { type LoadedTypes, NO_TYPES } from './types.ts'
 
 /** What became of a use of the cache; every one is published here. */
 const used = channel('kerndex:cache')

@@ -8,12 +8,13 @@ import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type
 import type { Keep } from '../symbols/build.ts'
 import type { MemoryRange } from '../symbols/regions.ts'
 import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
+import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
 import type { TypesLater } from './pending-types.ts'
 import type { FactRecord, Handle, HostFacts, ReadLater } from './snapshot.ts'
 import { type LoaderThreads, loadSymbols, type TextMemory } from './symbols.ts'
 import { Timeline } from './timeline.ts'
-import { type LoadedTypes, loadTypes, loadTypesNow, NO_TYPES, type TypeThreads } from './types.ts'
+import { loadTypes, loadTypesNow, type TypeThreads } from './types.ts'
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -91,7 +92,8 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   const known = earlier?.types ?? options.knownTypes
   const types = listTypes(source, facts, options).then(async ({ now, later, absences }) => {
     const first = options.symbolsFirst === true
-    const sets = first ? NO_TYPES : await loadTypes(now, { threads: spareOf(threads), pacer, timeline }, known)
+    const none = first || now.length === 0
+    const sets = none ? NO_TYPES : await loadTypes(now, { threads: spareOf(threads), pacer, timeline }, known)
     return { sets, later, absences: [...absences, ...sets.absences], pending: first ? now : [] }
   })
   // All are waited for even when one fails, so that nothing is left running or unhandled.

@@ -5,8 +5,9 @@ import { resolve } from 'node:path'
 import { AbortedError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
+import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { SnapshotReader } from './snapshot-io.ts'
-import { type LoadedTypes, loadTypesNow, NO_TYPES } from './types.ts'
+import { loadTypesNow } from './types.ts'
 
 /** Where types are that have not been loaded: what another thread has to know of them. */
 export type TypesPlace =

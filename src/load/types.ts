@@ -15,7 +15,8 @@ import {
   readBtfAtOnce,
   readBtfNow,
 } from '../sources/blob.ts'
-import type { Absence, BtfFile } from '../sources/source.ts'
+import type { BtfFile } from '../sources/source.ts'
+import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import type { Pacer } from './pacer.ts'
 import { blobsOf, FileCounter } from './shared-files.ts'
 import type { LoaderThreads } from './symbols.ts'
@@ -42,17 +43,6 @@ export interface TypeLoad {
   readonly pacer: Pacer
   readonly timeline: Timeline
 }
-
-/** The indexed sets, vmlinux first, and the blobs that could not be read or indexed. */
-export interface LoadedTypes {
-  readonly records: readonly TypeSetRecord[]
-  /** The identities of the files that the sets come from, by module. */
-  readonly identities: ReadonlyMap<string, string>
-  readonly absences: readonly Absence[]
-}
-
-/** No types at all. */
-export const NO_TYPES: LoadedTypes = { records: [], identities: new Map(), absences: [] }
 
 /**
  * Loads and indexes the blobs, of which the first has to be vmlinux. A module's blob that has vanished, may not be read or

@@ -2,7 +2,6 @@
 
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import pLimit from 'p-limit'
 import { decodeName } from '../core/bytes.ts'
 import { NotReadableError } from '../core/errors.ts'
 import type { Birth, Entry, ProcessCache } from './cache.ts'
@@ -27,6 +26,7 @@ export async function scanProc(root = '/proc'): Promise<RunningProcess[]> {
   } catch (cause) {
     throw new NotReadableError(`${root} cannot be read: ${String(cause)}`, { path: root }, { cause })
   }
+  const { default: pLimit } = await import('p-limit')
   const limit = pLimit(OPEN_FILES)
   const pids = names.filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(pids.map((pid) => limit(() => readProcess(join(root, pid)))))

@@ -9,8 +9,6 @@ import { NotReadableError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
 
-const unpack = promisify(gunzip)
-
 const BTF = '/sys/kernel/btf'
 
 /** Where the live host keeps what a capture calls by a short name; the first path that exists counts. */
@@ -58,7 +56,7 @@ export function liveSource(): Source {
       for (const path of PATHS[name]) {
         try {
           const bytes = await readFile(path)
-          return path.endsWith('.gz') ? await unpack(bytes) : bytes
+          return path.endsWith('.gz') ? await promisify(gunzip)(bytes) : bytes
         } catch (error) {
           last = error
         }

@@ -14,7 +14,8 @@ for (const [number, args] of JSON.parse(lines).entries()) {
   }
   process.exitCode = undefined
   process.argv = [process.argv[0], main, ...args]
-  await import(`${main}?${number}`)
+  const { done } = await import(`${main}?${number}`)
+  await done
   const [out, err] = [Buffer.concat(pieces.stdout).toString('latin1'), Buffer.concat(pieces.stderr).toString()]
   outcomes.push({ code: process.exitCode ?? 0, stdout: out, stderr: err })
 }

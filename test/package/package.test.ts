@@ -168,6 +168,51 @@ describe('the packed package, installed in an empty project', () => {
     })
   })
 
+  it('gives the same names as the sources, by entry point, and values behind them', async () => {
+    for (const name of ['index', 'btf', 'events']) {
+      const shipped: Record<string, unknown> = await import(join(installed, 'dist', 'lib', `${name}.js`))
+      const source: Record<string, unknown> = await import(join(root, 'dist', 'src', `${name}.js`))
+      expect(Object.keys(shipped).sort()).toEqual(Object.keys(source).sort())
+      for (const key of Object.keys(shipped)) expect([key, typeof shipped[key]]).toEqual([key, typeof source[key]])
+    }
+  })
+
+  it('has parts that can each be the first to be read', async () => {
+    const lib = join(installed, 'dist', 'lib')
+    const parts = (await readdir(lib)).filter((file) => file.startsWith('part-'))
+    expect(parts.length).toBeGreaterThan(5)
+    for (const part of parts) {
+      const { stderr } = await run(process.execPath, ['-e', `require(${JSON.stringify(join(lib, part))})`])
+      expect([part, stderr]).toEqual([part, ''])
+    }
+  })
+
+  it('reads when it is imported what every program needs, and the rest when that is needed', async () => {
+    const script = `
+      import { createRequire } from 'node:module'
+      import { basename } from 'node:path'
+      import { openKernel } from 'kerndex'
+      const { cache } = createRequire(import.meta.url)
+      const read = () => Object.keys(cache).map((file) => basename(file, '.cjs')).sort()
+      const steps = { import: read(), builtins: process.moduleLoadList.filter((name) => /zlib|stream|worker/.test(name)) }
+      const kernel = await openKernel({ from: process.argv[1], threads: 0, types: false })
+      kernel.symbols.named('vfs_read')
+      steps.open = read()
+      kernel.probes.plan('kprobe:vfs_read')
+      steps.plan = read()
+      console.log(JSON.stringify(steps))`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, CAPTURE], { cwd: project })
+    const steps = JSON.parse(stdout) as Record<'import' | 'builtins' | 'open' | 'plan', string[]>
+    expect(steps.import).toEqual(['part-core', 'part-main'])
+    expect(steps.open).toEqual(expect.arrayContaining(['part-load-symbols', 'part-sources']))
+    expect(steps.open).not.toContain('part-probes')
+    expect(steps.open).not.toContain('part-load-types')
+    expect(steps.plan).toContain('part-probes')
+    const plain = `console.log(JSON.stringify(process.moduleLoadList.filter((name) => /zlib|stream|worker/.test(name))))`
+    const empty = await run(process.execPath, ['--input-type=module', '-e', plain])
+    expect(steps.builtins).toEqual(JSON.parse(empty.stdout))
+  })
+
   it('gives its inner files to nobody', async () => {
     const script = `import('kerndex/dist/lib/reader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
     const { stdout } = await run(process.execPath, ['-e', script], { cwd: project })
