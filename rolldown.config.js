@@ -20,19 +20,18 @@ const commonjs = { ...written, format: 'cjs', exports: 'named' }
 
 const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', cli: 'cli/main.js' }
 
-/** The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`. */
+/**
+ * The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`, which have
+ * what every kernel is opened with: read later, it would take as long, and be waited for.
+ */
 const PARTS = {
   events: /^(events|processes|stacks)\//,
   printing:
     /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|kinds|print-layout)\./,
   probes: /^probes\/(?!plan|spec)/,
-  'snapshot-files':
-    /^(load\/(cached|piece-reading|snapshot-.+|text-digests)|btf\/check-index|symbols\/(check-table|print))\./,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
   'load-types': /^(load\/(shared-files|types)|btf\/(compiled-walk|index-types|name-index-write|walk.*))\./,
-  'load-symbols':
-    /^(core\/wasm-memory|load\/(symbols|touch)|symbols\/(assemble|build|extents|flags|gather|loops.*|order|parse|regions|wasm|workspace))\./,
   declaring: /^btf\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   main: /^(?!cli\/)/,

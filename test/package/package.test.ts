@@ -204,7 +204,7 @@ describe('the packed package, installed in an empty project', () => {
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, CAPTURE], { cwd: project })
     const steps = JSON.parse(stdout) as Record<'import' | 'builtins' | 'open' | 'plan', string[]>
     expect(steps.import).toEqual(['part-core', 'part-main'])
-    expect(steps.open).toEqual(expect.arrayContaining(['part-load-symbols', 'part-sources']))
+    expect(steps.open).toEqual(expect.arrayContaining(['part-sources']))
     expect(steps.open).not.toContain('part-probes')
     expect(steps.open).not.toContain('part-load-types')
     expect(steps.plan).toContain('part-probes')
