@@ -93,22 +93,20 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
-  const { buffer, sections } = allocateSections(
-    SYMBOL_LAYOUT,
-    symbolSectionBytes({
-      symbols: count,
-      pages,
-      heapBytes: heap.length,
-      ownerRuns: runs.start.length,
-      ownerBytes: owners.length,
-      bucketBits,
-      regionWords: regions.length,
-      sized: extents !== undefined,
-      largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
-    }),
-  )
+  const lengths = symbolSectionBytes({
+    symbols: count,
+    pages,
+    heapBytes: heap.length,
+    ownerRuns: runs.start.length,
+    ownerBytes: owners.length,
+    bucketBits,
+    regionWords: regions.length,
+    sized: extents !== undefined,
+    largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
+  })
+  let { buffer, sections } = allocateSections(SYMBOL_LAYOUT, lengths)
   // Behind the head, which is written already.
-  const writable = workspace.touch?.([new Uint8Array(buffer, sections[SYMBOL_LAYOUT.sections[0]!].offset)])
+  const touching = workspace.touch?.([new Uint8Array(buffer, sections[SYMBOL_LAYOUT.sections[0]!].offset)])
   // Columns that the loops write; the finished ones are copied into the table, which holds nothing else.
   const draft: Draft = {
     low: room.low,
@@ -127,7 +125,8 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
   yield* markPages(loops, pages, draft.kind)
   yield* indexNames(gathered, draft, room, bucketBits, idBits)
 
-  yield writable
+  yield touching?.over
+  if (touching?.givenUp === true) ({ buffer, sections } = allocateSections(SYMBOL_LAYOUT, lengths))
   const table = symbolColumns(buffer, sections)
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)

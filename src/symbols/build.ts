@@ -11,7 +11,7 @@ import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
 import { RootHeap } from './roots.ts'
-import { bytesOf, halfWords, type Steps, type Workspace, words } from './workspace.ts'
+import { bytesOf, halfWords, type Steps, type Touching, type Workspace, words } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -64,11 +64,10 @@ export class TableBuilder {
   #capacity: number
   #count = 0
   #columns: TableColumns
-  readonly #room: Room
-  readonly #roots: RootHeap
-  /** When memory that was given to be touched may be written to: that of columns and roots, and the room. */
-  readonly #gatherable: Promise<void> | undefined
-  readonly #finishable: Promise<void> | undefined
+  #roots: RootHeap
+  #room: Room
+  /** Where memory is being touched before it is used: that of columns and roots, then the room. */
+  #touching: Touching | undefined
   /** The OR of all halves of addresses, also of symbols left out: zero where every address is. */
   readonly #seenAddress: Uint32Array
   readonly #markerHashes: MarkerHashes
@@ -102,10 +101,8 @@ export class TableBuilder {
     this.#capacity = Math.max(1024, expected)
     this.#columns = tableColumns(workspace, this.#capacity)
     this.#room = roomFor(workspace, this.#capacity)
-    this.#roots = new RootHeap(workspace, Math.ceil(this.#capacity * 0.6))
-    const room = Object.values({ ...this.#room }).map(bytesOf)
-    this.#gatherable = workspace.touch?.([...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory])
-    this.#finishable = this.#gatherable?.then(() => workspace.touch?.(room))
+    this.#roots = rootHeap(workspace, this.#capacity)
+    this.#touching = workspace.touch?.([...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory])
     this.#seenAddress = words(workspace, 1)
     this.#markerHashes = words(workspace, 256)
     this.#markerHashes.set(MARKER_HASHES)
@@ -128,7 +125,7 @@ export class TableBuilder {
    * @throws LimitError if there are more owners, or longer names in all, than a table can number.
    */
   *append(parsed: ParsedChunk, source: Uint8Array): Steps<void> {
-    if (this.#segments.length === 0) yield this.#gatherable
+    if (this.#segments.length === 0) yield* this.#begin()
     const chunk = chunkWithin(this.#workspace, parsed)
     const text = this.#workspace.reach('text', source)
     const from = this.#count
@@ -157,7 +154,7 @@ export class TableBuilder {
 
   /** Takes over a stretch of text that an earlier load has gathered and that has not changed, without parsing it. */
   *appendFrom(earlier: TableBuilder, segment: number): Steps<void> {
-    if (this.#segments.length === 0) yield this.#gatherable
+    if (this.#segments.length === 0) yield* this.#begin()
     const known = earlier.#segments[segment]!
     const from = this.#count
     const count = known.to - known.from
@@ -192,6 +189,16 @@ export class TableBuilder {
     this.#seen ||= earlier.#seen
     this.#seenAddress[0]! |= earlier.#seenAddress[0]!
     this.#close({ ...known, from, to: this.#count })
+  }
+
+  /** Waits for the memory of columns and roots, and has the room touched while they are filled. */
+  *#begin(): Steps<void> {
+    yield this.#touching?.over
+    if (this.#touching?.givenUp === true) {
+      this.#columns = tableColumns(this.#workspace, this.#capacity)
+      this.#roots = rootHeap(this.#workspace, this.#capacity)
+    }
+    this.#touching = this.#workspace.touch?.(Object.values({ ...this.#room }).map(bytesOf))
   }
 
   /** Ends the stretch that was just gathered. */
@@ -312,7 +319,11 @@ export class TableBuilder {
    * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
    */
   *finish(facts: BuildFacts = {}): Steps<BuiltTable> {
-    yield this.#finishable
+    if (this.#segments.length === 0) yield* this.#begin()
+    yield this.#touching?.over
+    if (this.#touching?.givenUp === true || this.#count > this.#room.kind.length) {
+      this.#room = roomFor(this.#workspace, this.#count)
+    }
     if (facts.extents === undefined && this.#seen && this.#seenAddress[0] === 0) {
       throw new NoPermissionError(
         `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
@@ -332,7 +343,7 @@ export class TableBuilder {
         markers: this.#markers,
         lines: this.#lines,
         badCount: this.#badCount,
-        room: this.#count > this.#room.kind.length ? roomFor(this.#workspace, this.#count) : this.#room,
+        room: this.#room,
       },
       facts,
     )
@@ -365,6 +376,10 @@ function tableColumns(workspace: Workspace, capacity: number): TableColumns {
     owner: halfWords(workspace, capacity),
     kind: workspace.allocate(capacity),
   }
+}
+
+function rootHeap(workspace: Workspace, capacity: number): RootHeap {
+  return new RootHeap(workspace, Math.ceil(capacity * 0.6))
 }
 
 function hashOfName(name: string): number {

@@ -16,10 +16,18 @@ export interface Workspace {
    */
   reach(use: string, bytes: Uint8Array): Uint8Array
   /**
-   * Has fresh arrays touched beside this thread, because the first write to each page of memory costs microseconds. Until it
-   * is done nobody may write to them.
+   * Has fresh arrays touched beside this thread, because the first write to each page of memory costs microseconds; undefined
+   * where that is not worth it.
    */
-  readonly touch?: ((fresh: readonly Uint8Array[]) => Promise<void>) | undefined
+  readonly touch?: ((fresh: readonly Uint8Array[]) => Touching | undefined) | undefined
+}
+
+/** Fresh arrays that are being touched: zeros are written to them. */
+export interface Touching {
+  /** Fulfilled when they may be used, or have been given up. */
+  readonly over: Promise<void>
+  /** Whether they have been given up: zeros may still be written to them at any time. */
+  readonly givenUp: boolean
 }
 
 /** Work that yields between bounded pieces; a promise that it yields has to be fulfilled before it goes on. */
