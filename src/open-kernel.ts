@@ -151,7 +151,7 @@ async function openingOf(
   const { from, cache = false, types = true, probes } = options
   const symbolsFirst = isSymbolsFirst(options)
   if (from !== undefined && isSnapshotFile(from)) {
-    if (all) return snapshotOpening(from, types !== false && symbolsFirst ? 'later' : types !== false)
+    if (all) return snapshotOpening(from, types === false ? false : symbolsFirst ? 'behind' : 'named')
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }

@@ -3,6 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { EarlyTypes } from '../btf/types.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
@@ -138,7 +139,8 @@ export class CachedKernel {
     const start = timeline.elapsed
     const { meta } = reader.plan
     const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
-    const later = options.symbolsFirst === true && groups.includes(true)
+    // The types of a file can be asked for by name before they are read.
+    const later = (options.symbolsFirst === true || options.types !== 'lazy') && groups.includes(true)
     const finish = reader.begin({ symbols: true, groups: (i) => !later && groups[i] === true, facts: false })
     let rest: TypesLater | undefined
     try {
@@ -190,7 +192,8 @@ export class CachedKernel {
     names: ReadonlySet<string>,
     timeline: Timeline,
   ): TypesLater {
-    const inFile = typesLaterInFile(reader)
+    const promised = this.#options.symbolsFirst !== true
+    const inFile = typesLaterInFile(reader, promised, (name) => names.has(name))
     const files = file.files.filter(({ module }) => names.has(module))
     const live = restOf(files, undefined, timeline)
     const wanted = ({ records }: LoadedTypes): LoadedTypes => {
@@ -202,10 +205,23 @@ export class CachedKernel {
       if (!isDamaged) this.#report({ did: 'ignored', path: reader.path, error })
       isDamaged = true
     }
+    const early = <T>(ask: (types: EarlyTypes) => T): T | undefined => {
+      try {
+        return isDamaged || inFile.early === undefined ? undefined : ask(inFile.early)
+      } catch (error) {
+        damaged(error)
+        return undefined
+      }
+    }
     file.types = undefined
     return {
       // Whatever becomes of the file, other threads find them there.
       place: live.place,
+      promised,
+      early: {
+        find: (query, hash) => early((types) => types.find(query, hash)),
+        get: (module, id) => early((types) => types.get(module, id)),
+      },
       async load(signal) {
         const start = timeline.elapsed
         try {
