@@ -4,7 +4,7 @@
 import { resolve } from 'node:path'
 import type { StoredTypes } from '../btf/stored-types.ts'
 import type { EarlyTypes } from '../btf/types.ts'
-import { AbortedError } from '../core/errors.ts'
+import { AbortedError, BadFormatError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import { SnapshotReader } from './snapshot-io.ts'
@@ -105,6 +105,12 @@ export function typesLaterInFile(
   const path = resolve(reader.path)
   const identity = identityOf(reader.stat)
   let known: StoredTypes | undefined
+  // Every question would have the whole file read again.
+  let damage: BadFormatError | undefined
+  const remembered = (error: unknown) => {
+    if (error instanceof BadFormatError) damage = error
+    return error
+  }
   const stored = () => {
     // Its descriptor may be another file's by now.
     if (reader.closed) return undefined
@@ -115,11 +121,20 @@ export function typesLaterInFile(
     promised,
     early: { find: (query, hash) => stored()?.find(query, hash), get: (module, id) => stored()?.get(module, id) },
     place: { snapshot: path, identity },
-    now: () => (reader.closed ? typesOfFile(path, identity) : inFile(reader.readNow(ONLY_TYPES).types)),
+    now() {
+      if (damage !== undefined) throw damage
+      try {
+        return reader.closed ? typesOfFile(path, identity) : inFile(reader.readNow(ONLY_TYPES).types)
+      } catch (error) {
+        throw remembered(error)
+      }
+    },
     async load(signal) {
       try {
         if (signal.aborted) throw new AbortedError('the load was aborted', { cause: signal.reason })
         return inFile((await reader.read(ONLY_TYPES)).types)
+      } catch (error) {
+        throw remembered(error)
       } finally {
         reader.close()
       }

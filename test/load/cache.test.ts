@@ -390,7 +390,7 @@ describe('a file is not opened', () => {
     }
   })
 
-  it('nor are types that are damaged: they are the kernel\'s, and the file is written anew', async () => {
+  it("nor are types that are damaged: they are the kernel's, and the file is written anew", async () => {
     const { kernel: first } = await settled()
     const whole = await readFile(file())
     const { symbolBytes } = snapshotInfo(file())

@@ -298,16 +298,16 @@ describe('damage', () => {
 })
 
 describe('a hostile file with right checksums', () => {
-  /** Asks everything; whatever is answered, it has to end and may only fail as kerndex does. */
-  function askAll(kernel: Kernel): void {
-    const tolerate = (ask: () => unknown) => {
-      try {
-        ask()
-      } catch (error) {
-        if (!(error instanceof KerndexError)) throw error
-      }
+  /** Whatever is answered, it has to end and may only fail as kerndex does. */
+  const tolerate = (ask: () => unknown) => {
+    try {
+      ask()
+    } catch (error) {
+      if (!(error instanceof KerndexError)) throw error
     }
-    const { symbols, types } = kernel
+  }
+
+  function askSymbols({ symbols }: Kernel): void {
     const addresses = BigUint64Array.from([
       0n,
       3n,
@@ -326,8 +326,11 @@ describe('a hostile file with right checksums', () => {
     tolerate(() => [...symbols.matching('*')].map(({ name, size, owner }) => [name, size, owner]))
     tolerate(() => symbols.census())
     tolerate(() => textOf(symbols))
+  }
+
+  function askTypes({ types }: Kernel): void {
     for (const name of ['list_head', 'task_struct', 'int']) tolerate(() => types.find(name))
-    for (let id = 0; id < 300; id++) tolerate(() => types.get(id))
+    for (let id = 1; id < 300; id++) tolerate(() => types.get(id))
     tolerate(() => {
       for (const set of types.sets) {
         for (let id = set.firstId; id < Math.min(set.endId, set.firstId + 300); id++) tolerate(() => types.get(id))
@@ -345,11 +348,12 @@ describe('a hostile file with right checksums', () => {
       return false
     }
     // Before the types are loaded, while they are looked up in the file, and after.
-    askAll(kernel)
+    askSymbols(kernel)
+    askTypes(kernel)
     const loaded = kernel.ready().catch((error: unknown) => expect(error).toBeInstanceOf(KerndexError))
-    askAll(kernel)
+    askTypes(kernel)
     await loaded
-    askAll(kernel)
+    askTypes(kernel)
     await kernel.close()
     return true
   }
@@ -392,7 +396,8 @@ describe('a hostile file with right checksums', () => {
     const kernel = await openBytes(endless)
     const names = Array.from({ length: 2_000 }, (_, i) => `name_${i}`)
     expect(names.flatMap((name) => kernel.symbols.named(name))).toEqual([])
-    askAll(kernel)
+    askSymbols(kernel)
+    askTypes(kernel)
     const late = resealed(small, (copy) => copy.writeUInt32LE(5, section('ownerStart').from))
     await refused(late)
     const again = resealed(small, (copy) => copy.writeUInt32LE(0, section('ownerStart').from + 4))
