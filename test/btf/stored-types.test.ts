@@ -33,7 +33,7 @@ function stored(change: (index: StoredIndex) => StoredIndex = (index) => index) 
   const groups = new Map<SharedArrayBuffer, (typeof records)[number][]>()
   for (const record of records) groups.set(record.index, [...(groups.get(record.index) ?? []), record])
   const memories: ReturnType<typeof storedCopy>[] = []
-  const indexes = [...groups].map(([index, sets]) => {
+  const indexes = [...groups.values()].map((sets) => {
     const own = [...sets].sort((a, b) => a.indexOffset - b.indexOffset)
     const [first] = own
     const bytes = own.reduce((sum, { blobLength }) => sum + Math.ceil(blobLength / 8) * 8, 0)
