@@ -46,7 +46,9 @@ export interface OpenOptions {
   readonly types?: boolean | 'lazy' | undefined
   /**
    * What to wait for: everything (the default), or the symbols only. Types are then loaded behind them, `kernel.ready`
-   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile.
+   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile. From a snapshot file
+   * and the cache everything is waited for in the sense that all of it can be asked: types are found by name and id in the
+   * file, and what more is asked of them is read then, or right behind the opening; a handle always has them.
    */
   readonly ready?: 'all' | 'symbols' | undefined
   /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
