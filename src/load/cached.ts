@@ -46,6 +46,7 @@ export type Load = (generation: number, more: Pick<LoadOptions, 'earlier' | 'kno
 
 /** What a snapshot that came from a file is checked by. */
 interface FromFile {
+  readonly path: string
   readonly handle: Handle
   /** Those that have been loaded; undefined if the file's turned out to be damaged. */
   types: LoadedTypes | undefined
@@ -60,7 +61,7 @@ export class CachedKernel {
   readonly #cache: SnapshotCache
   readonly #options: Pick<LoadOptions, 'types' | 'probes' | 'symbolsFirst'>
   readonly #load: Load
-  readonly #closing = new AbortController()
+  #control: AbortController | undefined
   #fromFile: FromFile | undefined
   #writing: Promise<void> = Promise.resolve()
 
@@ -75,6 +76,12 @@ export class CachedKernel {
     this.#cache = cache
     this.#options = options
     this.#load = load
+  }
+
+  /** Ends the check. Made when there is one: the first of a process takes its time, and opening has none. */
+  get #closing(): AbortController {
+    this.#control ??= new AbortController()
+    return this.#control
   }
 
   #report(report: CacheReport): void {
@@ -115,6 +122,7 @@ export class CachedKernel {
     if (file === undefined) return this.#load(generation, { earlier })
     // Whoever opened the kernel goes first.
     await turn()
+    this.#cache.touch(file.path)
     const timeline = new Timeline()
     if (await this.#isCurrent(file, timeline)) return { handle: file.handle, memory: undefined, timeline }
     const loaded = await this.#load(generation, { knownTypes: file.types, signal: this.#closing.signal })
@@ -171,10 +179,9 @@ export class CachedKernel {
       }
       const identities = this.#identities(reader, wanted.files)
       const loaded = { records, identities, absences: [] }
-      const file: FromFile = { handle, types: loaded, files: wanted.files, text: meta.text }
+      const file: FromFile = { path: reader.path, handle, types: loaded, files: wanted.files, text: meta.text }
       this.#fromFile = file
       timeline.record('read', 'snapshot', start)
-      cache.touch(reader)
       this.#report({ did: 'opened', path: reader.path })
       if (later) rest = this.#typesLater(reader, file, loaded, wanted.now, timeline)
       return { handle, memory: undefined, timeline, provisional: true, rest }

@@ -297,6 +297,34 @@ describe('damage', () => {
   })
 })
 
+describe('a reader of a file', () => {
+  const types = { symbols: false, groups: () => true, facts: false }
+
+  it('gives nobody memory that another thread still writes into, whose content could change behind the check', async () => {
+    const reader = new SnapshotReader(file)
+    const finish = reader.begin(types)
+    const now = reader.readNow(types)
+    const later = await finish()
+    reader.close()
+    expect(now.types.map(({ name }) => name)).toEqual(later.types.map(({ name }) => name))
+    for (const [i, { blob, index }] of now.types.entries()) {
+      expect(later.types[i]!.blob === blob || later.types[i]!.index === index).toBe(false)
+      expect(Buffer.from(later.types[i]!.blob).equals(Buffer.from(blob))).toBe(true)
+    }
+  })
+
+  it('reads what early answers have brought into memory no second time, and into the same memory', () => {
+    const reader = new SnapshotReader(file)
+    const early = reader.stored()
+    expect(early.get('vmlinux', 1)).toEqual(fresh.types.get(1))
+    const { types: records } = reader.readNow(types)
+    reader.close()
+    // Nothing is read from a closed file.
+    expect(early.get('vmlinux', 1_000)).toEqual(fresh.types.get(1_000))
+    expect(Buffer.from(records[0]!.blob).includes('task_struct')).toBe(true)
+  })
+})
+
 describe('a hostile file with right checksums', () => {
   /** Whatever is answered, it has to end and may only fail as kerndex does. */
   const tolerate = (ask: () => unknown) => {
