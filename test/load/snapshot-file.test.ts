@@ -10,12 +10,13 @@ import type { Kernel } from '../../src/kernel.ts'
 import { openTypes } from '../../src/load/open-types.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { SUMMED_BYTES } from '../../src/load/snapshot-file.ts'
-import { SnapshotReader } from '../../src/load/snapshot-io.ts'
+import { SnapshotReader, writeSnapshot } from '../../src/load/snapshot-io.ts'
 import { decodeMeta, encodeMeta } from '../../src/load/snapshot-meta.ts'
 import { openKernel } from '../../src/open-kernel.ts'
 import { SYMBOL_LAYOUT } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
+import { blob, oneRecord } from '../btf/fixtures.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
 
 let folder: string
@@ -477,6 +478,31 @@ describe('a hostile file with right checksums', () => {
     // vlen of the first types: their records would reach far beyond their neighbours.
     for (const info of [0x04ffffff, 0x7f000001]) {
       await refused(resealed(bytes, (copy) => copy.writeUInt32LE(info, blob + 24 + 4)))
+    }
+  })
+
+  it('is checked in every group, also behind one that describes its own kinds', async () => {
+    const reader = new SnapshotReader(smallFile)
+    const { parts } = reader.readNow({ symbols: true, groups: () => true, facts: false })
+    reader.close()
+    const { host, skipped } = reader.plan.meta
+    const path = join(folder, 'layout.kerndex')
+    await writeSnapshot(path, {
+      symbols: parts.symbols!,
+      types: ['layout', 'all-kinds'].map((name) => oneRecord(name, blob(`synthetic/${name}`))),
+      identities: new Map(),
+      host,
+      skipped,
+      text: undefined,
+      facts: {},
+    })
+    const content = await readFile(path)
+    expect((await openTypes({ from: path })).opened).toEqual(['layout', 'all-kinds'])
+    const written = new SnapshotReader(path)
+    written.close()
+    for (const { index } of written.plan.groups) {
+      const offsetsAt = index.offset + content.readUInt32LE(index.offset + (5 + 2 * 2) * 4)
+      await refused(resealed(content, (copy) => copy.writeUInt32LE(copy.readUInt32LE(offsetsAt), offsetsAt + 4)))
     }
   })
 
