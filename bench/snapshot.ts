@@ -15,7 +15,6 @@ interface Contender {
   readonly by: string
   readonly how: ColdOpen['how']
   readonly types: boolean
-  readonly symbolsFirst: boolean
   readonly results: ColdOpenResult[]
 }
 
@@ -30,27 +29,22 @@ export async function benchSnapshot(input: Input, processes: number): Promise<Ro
     // What came since the cache was written would have the checked way load everything.
     if (input.from === undefined)
       await (await openKernel({ threads: 0, cache: { directory: cache, wait: true } })).close()
-    const first = [{ types: true, symbolsFirst: true }]
-    const kinds = [false, true].map((types) => ({ types, symbolsFirst: false }))
-    const wanted = input.btf.length > 0 ? [...kinds, ...first] : kinds.slice(0, 1)
-    const contenders: Contender[] = wanted.flatMap((kind) => [
-      { by: 'snapshot file', how: 'file' as const, ...kind, results: [] },
+    const kinds = input.btf.length > 0 ? [false, true] : [false]
+    const contenders: Contender[] = kinds.flatMap((types) => [
+      { by: 'snapshot file', how: 'file' as const, types, results: [] },
       ...(input.from === undefined
         ? [
-            { by: 'cache, provisional', how: 'cache' as const, ...kind, results: [] },
-            ...(kind.symbolsFirst
-              ? []
-              : [{ by: 'cache, checked', how: 'cache, checked' as const, ...kind, results: [] }]),
+            { by: 'cache, provisional', how: 'cache' as const, types, results: [] },
+            { by: 'cache, checked', how: 'cache, checked' as const, types, results: [] },
           ]
         : []),
     ])
     for (let round = 0; round < processes; round++) {
-      for (const { how, types, symbolsFirst, results } of contenders) {
+      for (const { how, types, results } of contenders) {
         const task: ColdOpen = {
           path: how === 'file' ? file : cache,
           how,
           types,
-          symbolsFirst,
           files: filesOf(input, types),
           readFirst: round % 2 === 0,
         }
@@ -63,7 +57,7 @@ export async function benchSnapshot(input: Input, processes: number): Promise<Ro
   }
 }
 
-function rowsOf(input: Input, { by, types, symbolsFirst, results }: Contender): Row[] {
+function rowsOf(input: Input, { by, how, types, results }: Contender): Row[] {
   if (results.some(({ fromFile }) => !fromFile)) throw new Error(`${by}: some processes did not open the file`)
   const reads = results.map(({ readMs }) => readMs)
   const row = (what: string, times: readonly number[]): Row => ({
@@ -78,7 +72,13 @@ function rowsOf(input: Input, { by, types, symbolsFirst, results }: Contender): 
     note: `plain read ${median(reads).toFixed(1)} ms`,
   })
   const opens = results.map(({ openMs }) => openMs)
-  if (!symbolsFirst) return [row(types ? 'open symbols and types, cold' : 'open symbols, cold', opens)]
-  const arrivals = results.flatMap(({ typesMs }) => (typesMs === undefined ? [] : [typesMs]))
-  return [row('open symbols with types behind them, cold', opens), row('the types behind the symbols, cold', arrivals)]
+  if (how === 'cache, checked' || !types)
+    return [row(types ? 'open symbols and types, cold' : 'open symbols, cold', opens)]
+  const answers = results.map(({ answersMs }) => answersMs)
+  const wholes = results.map(({ wholeMs }) => wholeMs)
+  return [
+    row('open symbols and types, cold', opens),
+    row('open, and find a symbol, an address and a type, cold', answers),
+    row('open, until all types are in memory, cold', wholes),
+  ]
 }

@@ -76,7 +76,8 @@ export class Kernel {
   readonly #loader: () => LoaderThreads | undefined
   readonly #query: QueryPool
   readonly #listeners = new Set<(change: Change) => void>()
-  readonly #closing = new AbortController()
+  #control: AbortController | undefined
+  #closed = false
 
   /** Use `openKernel`. `opening` loads the source anew; `loaded` is what it gave the first time. */
   constructor(
@@ -102,6 +103,12 @@ export class Kernel {
     }
   }
 
+  /** Ends what goes on behind the opening. Made when something does: the first of a process takes its time. */
+  get #closing(): AbortController {
+    this.#control ??= new AbortController()
+    return this.#control
+  }
+
   /** Loads the types behind the symbols. */
   async #loadTypes(pending: PendingTypes, timeline: Timeline, signal: AbortSignal | undefined): Promise<void> {
     try {
@@ -113,7 +120,7 @@ export class Kernel {
       this.#timing = { ...this.#timing, typesMs: timeline.elapsed, spans: timeline.spans }
       if (arrived.hasSubscribers) arrived.publish({ part: 'types', generation: 1 })
     } catch (error) {
-      const closed = this.#closing.signal.aborted
+      const closed = this.#closed
       if (arrived.hasSubscribers && !closed) arrived.publish({ part: 'types', generation: 1, error })
       throw closed ? new ClosedError('this kernel was closed before its types were there', { cause: error }) : error
     }
@@ -274,7 +281,7 @@ export class Kernel {
       return verified
     } catch (error) {
       // A check that ends because the kernel is closed is nobody's failure.
-      if (published.hasSubscribers && !this.#closing.signal.aborted) published.publish({ error })
+      if (published.hasSubscribers && !this.#closed) published.publish({ error })
       throw error
     }
   }
@@ -316,13 +323,14 @@ export class Kernel {
 
   /** Ends the threads and every watch, and waits for a cache file that is being written. Snapshots and readers stay usable. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#closing.abort()
     await Promise.all([this.#loader()?.close(), this.#query.close(), this.#typesLoading?.catch(() => {})])
     await this.#opening.close()
   }
 
   #checkOpen(): void {
-    if (this.#closing.signal.aborted) throw new ClosedError('this kernel was closed; open it anew')
+    if (this.#closed) throw new ClosedError('this kernel was closed; open it anew')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

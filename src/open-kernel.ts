@@ -46,7 +46,9 @@ export interface OpenOptions {
   readonly types?: boolean | 'lazy' | undefined
   /**
    * What to wait for: everything (the default), or the symbols only. Types are then loaded behind them, `kernel.ready`
-   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile.
+   * waits for them, and a lookup that comes too early loads them itself, holding its thread meanwhile. From a snapshot file
+   * and the cache everything is waited for in the sense that all of it can be asked: types are found by name and id in the
+   * file, and what more is asked of them is read then, or right behind the opening; a handle always has them.
    */
   readonly ready?: 'all' | 'symbols' | undefined
   /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
@@ -149,7 +151,7 @@ async function openingOf(
   const { from, cache = false, types = true, probes } = options
   const symbolsFirst = isSymbolsFirst(options)
   if (from !== undefined && isSnapshotFile(from)) {
-    if (all) return snapshotOpening(from, types !== false && symbolsFirst ? 'later' : types !== false)
+    if (all) return snapshotOpening(from, types === false ? false : symbolsFirst ? 'behind' : 'named')
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }

@@ -34,15 +34,11 @@ const MOST = 2 ** 31
 const bad = (what: string) => new BadFormatError(`type index: ${what}`)
 
 /**
- * Checks one index and the sets in it, given in the order of their rows. `layout` is that of the base, for kinds that
- * only it describes; the first set's own is returned for others.
+ * Checks what an index says of itself and of its sets, given in the order of their rows: what a lookup of a name relies on.
+ * Only the head and the rows are looked at, and nothing of the blobs.
  * @throws BadFormatError, UnsupportedError
  */
-export function checkTypeIndex(
-  buffer: SharedArrayBuffer,
-  records: readonly TypeSetRecord[],
-  layout?: KindLayout,
-): KindLayout | undefined {
+export function checkRows(buffer: SharedArrayBuffer, records: readonly TypeSetRecord[]): void {
   const sections = readSections(INDEX_LAYOUT, buffer)
   const view = (section: { offset: number; length: number }) =>
     new Uint32Array(buffer, section.offset, section.length >>> 2)
@@ -64,26 +60,18 @@ export function checkTypeIndex(
     if (bits > 30 || buckets.length !== 2 ** bits + 1) throw bad('it has another number of buckets')
   }
   let ordinal = 0
-  let own: KindLayout | undefined
   for (const [i, record] of records.entries()) {
     const row = rows.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS)
     if (record.indexOffset !== sections.sets.offset + i * ROW_WORDS * 4) throw bad(`set ${record.name} has no such row`)
     if (row[ROW_FIRST_ORDINAL] !== ordinal) throw bad(`set ${record.name} begins at another type`)
-    const described = checkSet(record, row, offsets, layout)
-    own ??= described
+    checkRow(record, row)
     ordinal += row[ROW_TYPE_COUNT]!
   }
   if (ordinal !== types) throw bad(`its sets have ${ordinal} types, not ${types}`)
-  return own
 }
 
-/** Checks that a set's sections lie inside its blob and its types where the index says, and gives its own layout. */
-function checkSet(
-  record: TypeSetRecord,
-  row: Uint32Array,
-  offsets: Uint32Array,
-  baseLayout: KindLayout | undefined,
-): KindLayout | undefined {
+/** Checks that a set's sections lie inside its blob. */
+function checkRow(record: TypeSetRecord, row: Uint32Array): void {
   const wrong = (what: string) => bad(`set ${record.name}: ${what}`)
   const { blob, blobOffset, blobLength } = record
   if (blobOffset % 4 !== 0 || blobOffset + blobLength > blob.byteLength)
@@ -98,20 +86,53 @@ function checkSet(
   if (typesStart % 4 !== 0 || typesBytes % 4 !== 0 || !inside(typesStart, typesBytes)) throw wrong('no such types')
   if (!inside(stringsStart, stringsBytes)) throw wrong('its names lie outside of its blob')
   if (layoutBytes % 4 !== 0 || !inside(layoutStart, layoutBytes)) throw wrong('its layout lies outside of its blob')
-  const bytes = new Uint8Array(blob, blobOffset, blobLength)
-  // The end of the last name is what ends the search for the end of any.
-  if (stringsBytes > 0 ? bytes[stringsStart + stringsBytes - 1] !== 0 : row[ROW_FIRST_ID] === 1) {
-    throw wrong('its names have no end')
-  }
   const count = row[ROW_TYPE_COUNT]!
   if (row[ROW_FIRST_ID]! + count >= MOST || row[ROW_STRING_BASE]! + stringsBytes >= MOST) throw wrong('too many types')
   if (row[ROW_FIRST_ID]! < 1 || row[ROW_NAMED]! > count) throw wrong('its counts disagree')
-  const layout = readLayout(bytes, { layoutStart, layoutBytes })
+}
+
+/**
+ * Checks one index and the sets in it, given in the order of their rows. `layout` is that of the base, for kinds that
+ * only it describes; the first set's own is returned for others.
+ * @throws BadFormatError, UnsupportedError
+ */
+export function checkTypeIndex(
+  buffer: SharedArrayBuffer,
+  records: readonly TypeSetRecord[],
+  layout?: KindLayout,
+): KindLayout | undefined {
+  checkRows(buffer, records)
+  const { offset, length } = readSections(INDEX_LAYOUT, buffer).offsets
+  const offsets = new Uint32Array(buffer, offset, length >>> 2)
+  let own: KindLayout | undefined
+  for (const record of records) {
+    const described = checkSet(record, offsets, layout)
+    own ??= described
+  }
+  return own
+}
+
+/** Checks that a set's names end and its types lie where the index says, and gives its own layout. */
+function checkSet(
+  record: TypeSetRecord,
+  offsets: Uint32Array,
+  baseLayout: KindLayout | undefined,
+): KindLayout | undefined {
+  const wrong = (what: string) => bad(`set ${record.name}: ${what}`)
+  const { blob, blobOffset, blobLength } = record
+  const row = new Uint32Array(record.index, record.indexOffset, ROW_WORDS)
+  const bytes = new Uint8Array(blob, blobOffset, blobLength)
+  // The end of the last name is what ends the search for the end of any.
+  const namesEnd = row[ROW_STRINGS_START]! + row[ROW_STRINGS_BYTES]!
+  if (row[ROW_STRINGS_BYTES]! > 0 ? bytes[namesEnd - 1] !== 0 : row[ROW_FIRST_ID] === 1) {
+    throw wrong('its names have no end')
+  }
+  const layout = readLayout(bytes, { layoutStart: row[ROW_LAYOUT_START]!, layoutBytes: row[ROW_LAYOUT_BYTES]! })
   const words = new Int32Array(blob, blobOffset, blobLength >>> 2)
-  const end = (typesStart + typesBytes) >>> 2
+  const end = (row[ROW_TYPES_START]! + row[ROW_TYPES_BYTES]!) >>> 2
   const first = row[ROW_FIRST_ORDINAL]!
-  if (first + count > offsets.length) throw wrong('no such types')
-  const at = followTypes(words, typesStart >>> 2, end, offsets, first, first + count, layout ?? baseLayout)
+  const last = first + row[ROW_TYPE_COUNT]!
+  const at = followTypes(words, row[ROW_TYPES_START]! >>> 2, end, offsets, first, last, layout ?? baseLayout)
   if (at !== end) throw wrong(`type ${row[ROW_FIRST_ID]!} and those behind it do not lie where the index says`)
   return layout
 }

@@ -57,7 +57,8 @@ export class IndexView {
     this.#rowsOffset = sections.sets.offset
     this.#starts = Uint32Array.from({ length: this.setCount }, (_, i) => this.rows[i * ROW_WORDS + ROW_FIRST_ORDINAL]!)
     this.#coarse = new Uint32Array((this.offsets.length >>> COARSE_BITS) + 1)
-    for (let i = 0, set = 0; i < this.#coarse.length; i++) {
+    // One set is the first for all ordinals.
+    for (let i = 0, set = 0; this.setCount > 1 && i < this.#coarse.length; i++) {
       while (set + 1 < this.setCount && this.#starts[set + 1]! <= i << COARSE_BITS) set++
       this.#coarse[i] = set
     }
@@ -85,6 +86,22 @@ export class IndexView {
     // A set without types has the same first ordinal as the next one, which is the right one.
     while (set + 1 < starts.length && starts[set + 1]! <= ordinal) set++
     return set
+  }
+
+  /** The bytes of the buffer that `candidates` looks at before any entry. */
+  bucketBytes(hash: number): readonly [from: number, to: number] {
+    const bucket = this.#shift === 32 ? 0 : hash >>> this.#shift
+    const from = this.#buckets.byteOffset + bucket * 4
+    return [from, from + 8]
+  }
+
+  /** The bytes of the buffer with the entries that `candidates` looks at; none where the bucket rules the name out. */
+  entryBytes(hash: number): readonly [from: number, to: number] {
+    const bucket = this.#shift === 32 ? 0 : hash >>> this.#shift
+    const bit = filterBit(hash, this.#filterWidth)
+    if ((this.#buckets[bucket]! & bit) !== bit) return [0, 0]
+    const at = (word: number) => this.#entries.byteOffset + (word & this.#startMask) * ENTRY_WORDS * 4
+    return [at(this.#buckets[bucket]!), at(this.#buckets[bucket + 1]!)]
   }
 
   /**

@@ -112,6 +112,7 @@ function put(found: number[], at: number, rank: number, id: number, kind: number
   return at + FOUND_NUMBERS
 }
 
-function isKind(kind: number, wanted: number | undefined): boolean {
+/** Whether a kind's number is the one that is wanted; see `SetGroup.find`. */
+export function isKind(kind: number, wanted: number | undefined): boolean {
   return wanted === undefined || (wanted < 0 ? kind >= KIND_COUNT : kind === wanted)
 }

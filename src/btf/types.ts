@@ -8,7 +8,8 @@ import type { TypeSetRecord } from './index-types.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './member-path.ts'
 import { viewIndex } from './name-index.ts'
 import { byteString, hashByteString } from './names.ts'
-import { FOUND_NUMBERS, SetGroup } from './set-group.ts'
+import { FOUND_NUMBERS, isKind, SetGroup } from './set-group.ts'
+import type { FoundType } from './stored-types.ts'
 import { decodeType, skipModifiers, type Type } from './type.ts'
 import { TypeSet } from './type-set.ts'
 
@@ -36,6 +37,19 @@ export interface LazyModules {
   load(names: readonly string[]): readonly TypeSetRecord[]
 }
 
+/** What can be said of types before all of them are read; undefined stands for what cannot. */
+export interface EarlyTypes {
+  /** Every type of a name, given as a byte string with its hash, in the order of `Types.find`. */
+  find(query: string, hash: number): readonly FoundType[] | undefined
+  get(module: string, id: number): Type | undefined
+}
+
+/** All types of a collection while they have not been read. */
+export interface UnreadTypes extends EarlyTypes {
+  /** Reads everything, on this thread. @throws what reading throws; then everything is still to be read */
+  read(): readonly TypeSetRecord[]
+}
+
 /**
  * The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load
  * order). Opening a collection of thousands of sets costs about a microsecond each: sets are attached when needed.
@@ -53,20 +67,24 @@ export class Types {
   readonly #found: number[] = []
   readonly #lazy: LazyModules | undefined
   readonly #pending: Set<string>
+  #unread: UnreadTypes | undefined
 
   /**
-   * @param records vmlinux first, then modules.
+   * @param records vmlinux first, then modules; none where they are `unread`.
    * @param lazy modules to be read on first use: one when it is named, all when a lookup names none.
+   * @param unread asked for names before anything is read, and read for everything else.
    * @throws BadFormatError if two sets have the same name or an index is damaged.
    */
-  constructor(records: readonly TypeSetRecord[], lazy?: LazyModules) {
+  constructor(records: readonly TypeSetRecord[], lazy?: LazyModules, unread?: UnreadTypes) {
     this.#lazy = lazy
+    this.#unread = unread
     for (const record of records) this.#add(record)
     this.#pending = new Set(lazy?.available.filter((name) => !this.#byName.has(name)))
   }
 
   /** The records of the sets read so far. */
   get records(): readonly TypeSetRecord[] {
+    this.#read()
     return this.#records
   }
 
@@ -83,6 +101,7 @@ export class Types {
 
   /** Sets that turned out to be unusable so far, with the reason. */
   get failures(): ReadonlyMap<string, KerndexError> {
+    this.#read()
     return this.#failures
   }
 
@@ -93,6 +112,7 @@ export class Types {
 
   /** The set of that exact name. @throws BadFormatError if there is one but it cannot be used. */
   set(name: string): TypeSet | undefined {
+    this.#read()
     if (this.#pending.has(name)) this.#load([name])
     const i = this.#byName.get(name)
     if (i === undefined) return undefined
@@ -114,6 +134,11 @@ export class Types {
    */
   find(name: string, options: FindOptions = {}): TypeCandidate[] {
     const { kind, module } = options
+    if (this.#unread !== undefined) {
+      const found = this.#findUnread(name, options)
+      if (found !== undefined) return found
+      this.#read()
+    }
     if (module !== undefined) {
       const set = this.set(module)
       return set ? set.idsNamed(name, kind).map((id) => candidate(set, id, name)) : []
@@ -130,6 +155,17 @@ export class Types {
     if (end === 0) return []
     if (end === FOUND_NUMBERS) return [this.#candidate(numbers, 0, name)]
     return Array.from(inOrder(numbers, end), (at) => this.#candidate(numbers, at, name))
+  }
+
+  /** What `find` finds without reading everything; undefined if that has to be done. */
+  #findUnread(name: string, { kind, module }: FindOptions): TypeCandidate[] | undefined {
+    const query = byteString(name)
+    if (query === undefined || query === '') return []
+    const wanted = kind === undefined ? undefined : kindNumber(kind)
+    return this.#unread
+      ?.find(query, hashByteString(query))
+      ?.filter((each) => (module === undefined || each.module === module) && isKind(each.kind, wanted))
+      .map((each) => ({ module: each.module, id: each.id, kind: kindName(each.kind), name }))
   }
 
   /** The answer that stands at a position of what was found. */
@@ -172,6 +208,8 @@ export class Types {
 
   /** The type with an id; without `module`, of vmlinux. `undefined` if there is no such set or id. */
   get(id: number, options: { readonly module?: string } = {}): Type | undefined {
+    const early = this.#unread?.get(options.module ?? 'vmlinux', id)
+    if (early !== undefined) return early
     const set = this.set(options.module ?? 'vmlinux')
     if (!set || id < 0 || id >= set.endId || !Number.isInteger(id)) return undefined
     return decodeType(set, id)
@@ -270,7 +308,18 @@ export class Types {
     group.add(record.indexOffset, rank)
   }
 
+  /** Reads what has not been read. */
+  #read(): void {
+    const records = this.#unread?.read()
+    if (records === undefined) return
+    // What cannot be opened stays unread, with nothing of it added.
+    for (const { index } of records) viewIndex(index)
+    this.#unread = undefined
+    for (const record of records) this.#add(record)
+  }
+
   #loadPending(): void {
+    this.#read()
     if (this.#pending.size > 0) this.#load([...this.#pending])
   }
 

@@ -151,7 +151,7 @@ export class SnapshotCache {
   }
 
   /** Remembers that a file was used now. */
-  touch({ path }: SnapshotReader): void {
+  touch(path: string): void {
     // Only the order of removal hangs on it.
     open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
       .then((file) => {

@@ -3,6 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { EarlyTypes } from '../btf/types.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
@@ -45,6 +46,7 @@ export type Load = (generation: number, more: Pick<LoadOptions, 'earlier' | 'kno
 
 /** What a snapshot that came from a file is checked by. */
 interface FromFile {
+  readonly path: string
   readonly handle: Handle
   /** Those that have been loaded; undefined if the file's turned out to be damaged. */
   types: LoadedTypes | undefined
@@ -59,7 +61,7 @@ export class CachedKernel {
   readonly #cache: SnapshotCache
   readonly #options: Pick<LoadOptions, 'types' | 'probes' | 'symbolsFirst'>
   readonly #load: Load
-  readonly #closing = new AbortController()
+  #control: AbortController | undefined
   #fromFile: FromFile | undefined
   #writing: Promise<void> = Promise.resolve()
 
@@ -74,6 +76,12 @@ export class CachedKernel {
     this.#cache = cache
     this.#options = options
     this.#load = load
+  }
+
+  /** Ends the check. Made when there is one: the first of a process takes its time, and opening has none. */
+  get #closing(): AbortController {
+    this.#control ??= new AbortController()
+    return this.#control
   }
 
   #report(report: CacheReport): void {
@@ -114,6 +122,7 @@ export class CachedKernel {
     if (file === undefined) return this.#load(generation, { earlier })
     // Whoever opened the kernel goes first.
     await turn()
+    this.#cache.touch(file.path)
     const timeline = new Timeline()
     if (await this.#isCurrent(file, timeline)) return { handle: file.handle, memory: undefined, timeline }
     const loaded = await this.#load(generation, { knownTypes: file.types, signal: this.#closing.signal })
@@ -138,7 +147,8 @@ export class CachedKernel {
     const start = timeline.elapsed
     const { meta } = reader.plan
     const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
-    const later = options.symbolsFirst === true && groups.includes(true)
+    // The types of a file can be asked for by name before they are read.
+    const later = (options.symbolsFirst === true || options.types !== 'lazy') && groups.includes(true)
     const finish = reader.begin({ symbols: true, groups: (i) => !later && groups[i] === true, facts: false })
     let rest: TypesLater | undefined
     try {
@@ -169,10 +179,9 @@ export class CachedKernel {
       }
       const identities = this.#identities(reader, wanted.files)
       const loaded = { records, identities, absences: [] }
-      const file: FromFile = { handle, types: loaded, files: wanted.files, text: meta.text }
+      const file: FromFile = { path: reader.path, handle, types: loaded, files: wanted.files, text: meta.text }
       this.#fromFile = file
       timeline.record('read', 'snapshot', start)
-      cache.touch(reader)
       this.#report({ did: 'opened', path: reader.path })
       if (later) rest = this.#typesLater(reader, file, loaded, wanted.now, timeline)
       return { handle, memory: undefined, timeline, provisional: true, rest }
@@ -190,7 +199,8 @@ export class CachedKernel {
     names: ReadonlySet<string>,
     timeline: Timeline,
   ): TypesLater {
-    const inFile = typesLaterInFile(reader)
+    const promised = this.#options.symbolsFirst !== true
+    const inFile = typesLaterInFile(reader, promised, (name) => names.has(name))
     const files = file.files.filter(({ module }) => names.has(module))
     const live = restOf(files, undefined, timeline)
     const wanted = ({ records }: LoadedTypes): LoadedTypes => {
@@ -202,10 +212,23 @@ export class CachedKernel {
       if (!isDamaged) this.#report({ did: 'ignored', path: reader.path, error })
       isDamaged = true
     }
+    const early = <T>(ask: (types: EarlyTypes) => T): T | undefined => {
+      try {
+        return isDamaged || inFile.early === undefined ? undefined : ask(inFile.early)
+      } catch (error) {
+        damaged(error)
+        return undefined
+      }
+    }
     file.types = undefined
     return {
       // Whatever becomes of the file, other threads find them there.
       place: live.place,
+      promised,
+      early: {
+        find: (query, hash) => early((types) => types.find(query, hash)),
+        get: (module, id) => early((types) => types.get(module, id)),
+      },
       async load(signal) {
         const start = timeline.elapsed
         try {

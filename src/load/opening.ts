@@ -9,7 +9,7 @@ import { type CacheUser, openCache, type SnapshotCache, type SnapshotCacheOption
 import { CachedKernel, type CacheReport, type KernelLoad, type Load } from './cached.ts'
 import type { LoadMemory, LoadOptions } from './load.ts'
 import type { Handle } from './snapshot.ts'
-import { readSnapshotFile } from './snapshot-source.ts'
+import { readSnapshotFile, type TypesIn } from './snapshot-source.ts'
 import { Timeline } from './timeline.ts'
 
 /** The loads of one kernel, one after the other. */
@@ -52,9 +52,9 @@ export async function cachedOpening(
 }
 
 /**
- * Opens a snapshot file; later loads read it again if it is another file by then. Types may come `later`, the first time.
+ * Opens a snapshot file; later loads read it again if it is another file by then. Types may come later, the first time.
  */
-export function snapshotOpening(path: string, types: boolean | 'later'): Opening {
+export function snapshotOpening(path: string, types: TypesIn): Opening {
   let known: { readonly handle: Handle; readonly identity: string | undefined } | undefined
   const identity = () => {
     const now = statSync(path, { throwIfNoEntry: false })

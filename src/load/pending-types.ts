@@ -2,7 +2,9 @@
 // Whoever is done first decides; there is one outcome.
 
 import { resolve } from 'node:path'
-import { AbortedError } from '../core/errors.ts'
+import type { StoredTypes } from '../btf/stored-types.ts'
+import type { EarlyTypes } from '../btf/types.ts'
+import { AbortedError, BadFormatError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
@@ -21,6 +23,10 @@ export interface TypesLater {
   load(signal: AbortSignal): Promise<LoadedTypes>
   /** At once, on this thread. */
   now(): LoadedTypes
+  /** Answers before they are loaded, where there are any. */
+  readonly early?: EarlyTypes | undefined
+  /** Whether whoever opened the kernel asked for all of it, so that a handle has to have the types. */
+  readonly promised?: boolean | undefined
   /** Called once, with what was loaded either way. */
   readonly loaded?: ((types: LoadedTypes) => void) | undefined
 }
@@ -48,6 +54,16 @@ export class PendingTypes {
   /** The types, loaded now if they are not there; what loads them in slices stops. @throws as the loader */
   now(): LoadedTypes {
     return this.#loaded ?? this.#settle(this.#later.now())
+  }
+
+  /** What answers as long as the types are not there, if anything can. */
+  get early(): EarlyTypes | undefined {
+    return this.#loaded === undefined ? this.#later.early : undefined
+  }
+
+  /** The types if a handle has to have them, or if they are there. @throws as the loader */
+  forHandle(): LoadedTypes | undefined {
+    return this.#later.promised === true ? this.now() : this.#loaded
   }
 
   /** Loads the types in slices. @throws as the loader, unless they have been loaded at once meanwhile */
@@ -79,19 +95,47 @@ export function pendingElsewhere(place: TypesPlace): PendingTypes {
 }
 
 /**
- * How the types of a snapshot file are loaded later. The open file is read, whatever becomes of its name; it is closed
- * when they have been loaded in slices.
+ * How the types of a snapshot file are loaded later: those sets that are wanted. The open file is read, whatever becomes of
+ * its name; it is closed when they have been loaded in slices.
  */
-export function typesLaterInFile(reader: SnapshotReader): TypesLater {
+export function typesLaterInFile(
+  reader: SnapshotReader,
+  promised: boolean,
+  wanted?: (name: string) => boolean,
+): TypesLater {
   const path = resolve(reader.path)
   const identity = identityOf(reader.stat)
+  let known: StoredTypes | undefined
+  // Every question would have the whole file read again.
+  let damage: BadFormatError | undefined
+  const remembered = (error: unknown) => {
+    if (error instanceof BadFormatError) damage = error
+    return error
+  }
+  const stored = () => {
+    // Its descriptor may be another file's by now.
+    if (reader.closed) return undefined
+    known ??= reader.stored(wanted)
+    return known
+  }
   return {
+    promised,
+    early: { find: (query, hash) => stored()?.find(query, hash), get: (module, id) => stored()?.get(module, id) },
     place: { snapshot: path, identity },
-    now: () => (reader.closed ? typesOfFile(path, identity) : inFile(reader.readNow(ONLY_TYPES).types)),
+    now() {
+      if (damage !== undefined) throw damage
+      try {
+        return reader.closed ? typesOfFile(path, identity) : inFile(reader.readNow(ONLY_TYPES).types)
+      } catch (error) {
+        throw remembered(error)
+      }
+    },
     async load(signal) {
       try {
         if (signal.aborted) throw new AbortedError('the load was aborted', { cause: signal.reason })
         return inFile((await reader.read(ONLY_TYPES)).types)
+      } catch (error) {
+        throw remembered(error)
       } finally {
         reader.close()
       }

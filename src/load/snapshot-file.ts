@@ -4,7 +4,7 @@
 // | piece | holds |
 // |---|---|
 // | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, the length of each part;
-//   `sums`, a checksum of every MiB of each part; `meta`, JSON (snapshot-meta.ts) |
+//   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (snapshot-meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
 // | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/index-layout.ts), and its blobs |
 // | last part | the small files of the host |
@@ -16,6 +16,8 @@ import { crc32 } from 'node:zlib'
 import { checkTypeIndex } from '../btf/check-index.ts'
 import type { KindLayout } from '../btf/format.ts'
 import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { StoredBytes, StoredIndex } from '../btf/stored-types.ts'
+import { Types } from '../btf/types.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
@@ -32,7 +34,7 @@ import {
 export const SNAPSHOT_LAYOUT = {
   what: 'snapshot file',
   magic: 0x5053444b,
-  version: 1,
+  version: 2,
   sections: ['seal', 'parts', 'sums', 'meta'],
 } as const satisfies Layout<string>
 
@@ -43,8 +45,11 @@ export const MOST_FILE_BYTES = 2 ** 30
 /** Bytes at the start of a file that tell the header's length. */
 export const PREAMBLE_BYTES = 20
 
-/** Bytes of a part that have a checksum (CRC-32) of their own; the last ones of a part may be fewer. */
-export const SUMMED_BYTES = 1 << 20
+/**
+ * Bytes of a part that have a checksum (CRC-32) of their own; the last ones of a part may be fewer. So few, because a lookup of
+ * one name reads one stretch of each column it looks at.
+ */
+export const SUMMED_BYTES = 1 << 16
 
 /** What a snapshot file holds. */
 export interface SnapshotContent {
@@ -82,6 +87,7 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
   const parts: Uint8Array[][] = [[new Uint8Array(content.symbols)]]
   const groups: SetPlace[][] = []
   const ranks = new Map(content.types.map(({ name }, rank) => [name, rank]))
+  const sound = new Set(new Types(content.types).sets.map(({ name }) => name))
   for (const records of byIndex(content.types)) {
     const blobs: Uint8Array[] = []
     let at = 0
@@ -97,6 +103,7 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
           indexOffset,
           base,
           identity: content.identities.get(name),
+          sound: sound.has(name),
         }
         at += padded(blobLength)
         return place
@@ -247,17 +254,42 @@ export function typeRecords(plan: SnapshotPlan, groups: SnapshotParts['groups'],
   plan.meta.groups.forEach((sets, i) => {
     const group = groups[i]
     if (group === undefined) return
-    const own = sets.map(({ name, rank, blobOffset, blobLength, indexOffset, base }) => {
-      if (ranks.has(name)) throw new BadFormatError(`snapshot file: two sets of types are called ${name}`)
-      ranks.set(name, rank)
-      const { index, blobs: blob } = group
-      return { name, blob, blobOffset, blobLength, index, indexOffset, ...(base !== undefined && { base }) }
+    const own = sets.map((set) => {
+      if (ranks.has(set.name)) throw new BadFormatError(`snapshot file: two sets of types are called ${set.name}`)
+      ranks.set(set.name, set.rank)
+      return recordOf(set, group.index, group.blobs)
     })
-    if (!trusted) layout ??= checkTypeIndex(group.index, own, layout)
+    const described = trusted ? undefined : checkTypeIndex(group.index, own, layout)
+    layout ??= described
     records.push(...own)
   })
   const rankOf = ({ name }: TypeSetRecord) => ranks.get(name) ?? 0
   return records.sort((a, b) => rankOf(a) - rankOf(b))
+}
+
+/** The same sets where they are stored, for those whose names are wanted. */
+export function storedIndexes(
+  { meta }: SnapshotPlan,
+  groups: readonly { readonly index: StoredBytes; readonly blobs: StoredBytes }[],
+  wanted: (name: string) => boolean,
+): StoredIndex[] {
+  return meta.groups.map((sets, i) => {
+    const { index, blobs } = groups[i]!
+    return {
+      index,
+      blobs,
+      sets: sets.map((set) => ({
+        record: recordOf(set, index.buffer, blobs.buffer),
+        rank: wanted(set.name) ? set.rank : undefined,
+        sound: set.sound,
+      })),
+    }
+  })
+}
+
+function recordOf(set: SetPlace, index: SharedArrayBuffer, blob: SharedArrayBuffer): TypeSetRecord {
+  const { name, blobOffset, blobLength, indexOffset, base } = set
+  return { name, blob, blobOffset, blobLength, index, indexOffset, ...(base !== undefined && { base }) }
 }
 
 /** The small files of the host. @throws BadFormatError if one lies outside of its part */

@@ -7,10 +7,12 @@ import { dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { TypeSetRecord } from '../btf/index-types.ts'
+import { StoredTypes } from '../btf/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
-import { fill, type Piece, PieceReading, readPiecesNow } from './piece-reading.ts'
+import { fill, PartMemory, type Stretch } from './part-memory.ts'
+import { PieceReading, readNow } from './piece-reading.ts'
 import {
   decodeHeader,
   encodeSnapshot,
@@ -21,7 +23,7 @@ import {
   type SnapshotContent,
   type SnapshotParts,
   type SnapshotPlan,
-  SUMMED_BYTES,
+  storedIndexes,
   typeRecords,
 } from './snapshot-file.ts'
 
@@ -42,6 +44,7 @@ export class SnapshotReader {
   readonly stat: Stats
   readonly #descriptor: number
   readonly #trusted: boolean
+  readonly #memory = new Map<Part, PartMemory>()
   #closed = false
 
   /**
@@ -103,9 +106,9 @@ export class SnapshotReader {
 
   /** `read` for who cannot wait: everything on this thread. @throws as `read` */
   readNow(wanted: Wanted): ReadParts {
-    const { parts, pieces } = this.#room(wanted)
+    const { parts, stretches } = this.#room(wanted)
     try {
-      readPiecesNow(this.#descriptor, pieces)
+      readNow(this.#descriptor, stretches)
       return this.#checked(parts)
     } catch (error) {
       throw placed(this.path, error)
@@ -118,8 +121,10 @@ export class SnapshotReader {
    * @throws as `read`, when the function is called
    */
   begin(wanted: Wanted): () => Promise<ReadParts> {
-    const { parts, pieces } = this.#room(wanted)
-    const reading = new PieceReading(this.#descriptor, pieces)
+    const { parts, stretches } = this.#room(wanted)
+    // What another thread writes into is nobody else's until it is checked: who comes in between reads anew.
+    this.#memory.clear()
+    const reading = new PieceReading(this.#descriptor, stretches)
     const finish = async () => {
       try {
         await reading.finish()
@@ -135,24 +140,40 @@ export class SnapshotReader {
     }
   }
 
-  /** Memory for the parts that are wanted, and the pieces it is filled with, in the order in which they lie in the file. */
-  #room(wanted: Wanted): { parts: SnapshotParts; pieces: readonly Piece[] } {
+  /**
+   * The sets that are wanted, to be asked before they are read: only what an answer needs is read for it, and not read again
+   * with the rest.
+   */
+  stored(wanted: (name: string) => boolean = () => true): StoredTypes {
+    const { plan } = this
+    const groups = plan.groups.map(({ index, blobs }) => ({ index: this.#of(index), blobs: this.#of(blobs) }))
+    return new StoredTypes(storedIndexes(plan, groups, wanted))
+  }
+
+  /** The memory of a part. */
+  #of(part: Part): PartMemory {
+    let memory = this.#memory.get(part)
+    if (memory === undefined) {
+      memory = new PartMemory(this.#descriptor, part, (error) => placed(this.path, error))
+      this.#memory.set(part, memory)
+    }
+    return memory
+  }
+
+  /** Memory for the parts that are wanted, and what is missing of them, in the order in which it lies in the file. */
+  #room(wanted: Wanted): { parts: SnapshotParts; stretches: readonly Stretch[] } {
     const { symbols, groups, facts } = this.plan
-    const pieces: Piece[] = []
+    const stretches: Stretch[] = []
     const add = (part: Part): SharedArrayBuffer => {
-      const buffer = new SharedArrayBuffer(part.length)
-      part.sums.forEach((crc, i) => {
-        const from = i * SUMMED_BYTES
-        const bytes = new Uint8Array(buffer, from, Math.min(SUMMED_BYTES, part.length - from))
-        pieces.push({ bytes, position: part.offset + from, crc })
-      })
-      return buffer
+      const memory = this.#of(part)
+      stretches.push(...memory.missing())
+      return memory.buffer
     }
     const table = wanted.symbols ? add(symbols) : undefined
     const sets = groups.map(({ index, blobs }, i) =>
       wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
     )
-    return { parts: { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }, pieces }
+    return { parts: { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }, stretches }
   }
 
   /** What was read, once it is known to be sound. */

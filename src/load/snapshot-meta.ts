@@ -18,6 +18,8 @@ export interface SetPlace {
   readonly base: string | undefined
   /** Tells on the same boot of the same host whether the file it came from is still the same. */
   readonly identity: string | undefined
+  /** Whether it was found to fit the set it is split on. */
+  readonly sound: boolean
 }
 
 /** How a text is recognised when it is read again: the digests of its chunks. */
@@ -146,6 +148,7 @@ function setOf(value: unknown): SetPlace {
     indexOffset: whole(set.indexOffset, 'indexOffset'),
     base: optional(set.base, 'base'),
     identity: optional(set.identity, 'identity'),
+    sound: set.sound === true,
   }
 }
 

@@ -31,16 +31,15 @@ export function isSnapshotFile(path: string): boolean {
   }
 }
 
+/** Which types of a file to open, and when to read them. */
+export type TypesIn = boolean | 'behind' | 'named'
+
 /**
  * Reads a snapshot file that may come from anywhere, as the given generation. Without types none are read; those that come
- * `later` are the load's rest.
+ * `behind` the symbols, or are only looked up by name until they come (`named`), are the load's rest.
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
  */
-export async function readSnapshotFile(
-  path: string,
-  generation: number,
-  types: boolean | 'later' = true,
-): Promise<KernelLoad> {
+export async function readSnapshotFile(path: string, generation: number, types: TypesIn = true): Promise<KernelLoad> {
   const timeline = new Timeline()
   const reader = new SnapshotReader(path)
   let rest: TypesLater | undefined
@@ -57,7 +56,8 @@ export async function readSnapshotFile(
       later: { facts: factsOf(reader.plan, parts.facts!), types: [] }, // Asked for.
     }
     timeline.record('read', 'snapshot', 0)
-    if (types === 'later' && meta.groups.length > 0) rest = typesLaterInFile(reader)
+    const comeLater = typeof types === 'string' && meta.groups.length > 0
+    if (comeLater) rest = typesLaterInFile(reader, types === 'named')
     return { handle, memory: undefined, timeline, rest }
   } finally {
     if (rest === undefined) reader.close()

@@ -92,7 +92,16 @@ export class Snapshot {
   /** The types of vmlinux and its modules; those that were left for later are read when they are asked for. */
   get types(): Types {
     if (this.#types === undefined) {
-      const records = this.#pending?.now().records ?? this.#records
+      const pending = this.#pending
+      if (pending?.early !== undefined && this.#later.types.length === 0) {
+        this.#types = new Types([], undefined, {
+          find: (query, hash) => pending.early?.find(query, hash),
+          get: (module, id) => pending.early?.get(module, id),
+          read: () => pending.now().records,
+        })
+        return this.#types
+      }
+      const records = pending?.now().records ?? this.#records
       this.#types = new Types(records, this.#lazyModules(records))
     }
     return this.#types
@@ -139,7 +148,7 @@ export class Snapshot {
   /** The reference to hand to another thread. */
   handle(): Handle {
     const { facts, types } = this.#later
-    const loaded = this.#pending?.loaded
+    const loaded = this.#pending?.forHandle()
     const isPending = this.#pending !== undefined && loaded === undefined
     return {
       kerndex: 1,

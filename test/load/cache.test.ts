@@ -27,7 +27,7 @@ import { NoPermissionError, NotReadableError } from '../../src/core/errors.ts'
 import type { Kernel } from '../../src/kernel.ts'
 import { type CacheUser, cacheDirectory, distrust, openCache } from '../../src/load/cache.ts'
 import type { CacheReport } from '../../src/load/cached.ts'
-import { saveSnapshot } from '../../src/load/save.ts'
+import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { type Machine, type OpenOptions, openKernel, openKernelOn } from '../../src/open-kernel.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import { fixtureBytes } from '../fixtures.ts'
@@ -379,7 +379,7 @@ describe('a file is not opened', () => {
     const version = Buffer.from(whole)
     version.writeUInt32LE(99, 4)
     const flipped = Buffer.from(whole)
-    flipped[whole.length - 100]! ^= 1
+    flipped[whole.readUInt32LE(16) + 100]! ^= 1
     const swapped = Buffer.from(whole)
     swapped.subarray(0, swapped.length & ~3).swap32()
     for (const content of [whole.subarray(0, 3000), version, flipped, swapped, Buffer.alloc(0), Buffer.alloc(9000)]) {
@@ -387,6 +387,30 @@ describe('a file is not opened', () => {
       const kernel = await opensFresh()
       expect(why(kernel)).toBeDefined()
       expect((await settled()).provisional).toBe(true)
+    }
+  })
+
+  it("nor are types that are damaged: they are the kernel's, and the file is written anew", async () => {
+    const { kernel: first } = await settled()
+    const whole = await readFile(file())
+    const { symbolBytes } = snapshotInfo(file())
+    for (const ask of [
+      (kernel: Kernel) => kernel.types.find('list_head'),
+      (kernel: Kernel) => kernel.types.get(7),
+      (kernel: Kernel) => kernel.types.sets.map(({ name, size }) => [name, size]),
+      (kernel: Kernel) => kernel.types.functions('vfs_read').next().value?.name,
+    ]) {
+      const damaged = Buffer.from(whole)
+      for (let at = whole.readUInt32LE(16) + symbolBytes; at < whole.length; at += 65_536) damaged[at + 9]! ^= 1
+      await writeFile(file(), damaged)
+      const kernel = await open()
+      expect(kernel.provisional).toBe(true)
+      expect(ask(kernel)).toEqual(ask(first))
+      expect(why(kernel)).toMatch(/damaged/)
+      await kernel.verified()
+      await kernel.close()
+      expect(kernel.cacheReports.map(({ did }) => did)).toEqual(['opened', 'ignored', 'stored'])
+      expect((await readFile(file())).equals(whole)).toBe(true)
     }
   })
 

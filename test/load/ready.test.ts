@@ -99,6 +99,7 @@ test.each(ways)('%s: a lookup that comes too early loads the types itself', asyn
   const kernel = await early(options())
   expect(isPending(kernel)).toBe(true)
   const { types } = kernel
+  expect(types.sets).toHaveLength(3)
   expect(isPending(kernel)).toBe(false)
   expect(answers(kernel)).toBe(expected)
   await kernel.ready('types')
@@ -114,6 +115,8 @@ test('a lookup amid the load: its types stay, whatever the load comes to', async
   await setImmediate()
   expect(isPending(kernel)).toBe(true)
   const { types } = kernel
+  expect(types.sets).toHaveLength(3)
+  expect(isPending(kernel)).toBe(false)
   await kernel.refresh()
   expect(kernel.handle().types[0]).toBe(types.records[0])
   expect(answers(kernel)).toBe(expected)
@@ -240,10 +243,59 @@ test('damage of a snapshot file is found before anything is said of its types', 
   const kernel = await early({ from: damaged })
   const handle = kernel.handle()
   expect(kernel.symbols.named('vfs_read')).toHaveLength(1)
-  expect(() => kernel.types).toThrow(/damaged/)
+  expect(() => kernel.types.sets).toThrow(/damaged/)
   await expect(kernel.ready('types')).rejects.toMatchObject({ code: 'BAD_FORMAT', place: { path: damaged } })
-  expect(() => kernel.types).toThrow(/damaged/)
+  expect(() => kernel.types.records).toThrow(/damaged/)
+  expect(() => kernel.types.requireSet('bridge')).toThrow(/damaged/)
   expect(() => attachKernel(handle).types).toThrow(/damaged/)
+})
+
+test('a snapshot file answers by name and id before its types are loaded, and the same', async () => {
+  await using whole = await openKernel({ from: capture, threads: 0 })
+  const kernel = await early({ from: file })
+  for (const name of ['list_head', 'nft_ctx', 'task_struct', 'int', 'no_such_type', '', 'a\0b']) {
+    expect(kernel.types.find(name)).toEqual(whole.types.find(name))
+    expect(kernel.types.find(name, { kind: 'STRUCT' })).toEqual(whole.types.find(name, { kind: 'STRUCT' }))
+    const module = 'nf_tables'
+    expect(kernel.types.find(name, { module })).toEqual(whole.types.find(name, { module }))
+  }
+  expect(kernel.types.find('int', { module: 'nobody' })).toEqual([])
+  for (let id = 1; id < 20_000; id += 531) expect(kernel.types.get(id)).toEqual(whole.types.get(id))
+  expect(isPending(kernel)).toBe(true)
+  // What needs more is loaded, and nothing of it twice.
+  expect(answers(kernel)).toBe(expected)
+  expect(isPending(kernel)).toBe(false)
+  expect(kernel.types.find('list_head')).toEqual(whole.types.find('list_head'))
+})
+
+test('a kernel of which everything was asked has its types in every handle, whatever becomes of the file', async () => {
+  const path = join(folder, 'promised.kerndex')
+  await copyFile(file, path)
+  const kernel = await openKernel({ from: path, threads: 0 })
+  kernels.push(kernel)
+  expect(kernel.types.find('list_head')).toHaveLength(1)
+  await rm(path)
+  const handle = kernel.handle()
+  expect(handle.later.pending).toBeUndefined()
+  expect(handle.types).toHaveLength(3)
+  expect(answers(attachKernel(structuredClone(handle)))).toBe(expected)
+  await kernel.ready()
+  expect(kernel.handle().types[0]).toBe(handle.types[0])
+  expect(answers(kernel)).toBe(expected)
+})
+
+test('a lookup by name finds the damage that it comes across', async () => {
+  const damaged = join(folder, 'names.kerndex')
+  await copyFile(file, damaged)
+  const { symbolBytes, bytes } = snapshotInfo(file)
+  const target = await open(damaged, 'r+')
+  // Every piece of what lies behind the symbols.
+  for (let at = symbolBytes + 70_000; at < bytes; at += 65_536) await target.write(Buffer.from([0xa5, 0x5a]), 0, 2, at)
+  await target.close()
+  const kernel = await early({ from: damaged })
+  for (const ask of [() => kernel.types.find('list_head'), () => kernel.types.get(1)]) {
+    expect(ask).toThrow(expect.objectContaining({ code: 'BAD_FORMAT', place: { path: damaged } }))
+  }
 })
 
 test('a snapshot file is let go of when its types are there, whoever read them', async () => {
@@ -255,7 +307,7 @@ test('a snapshot file is let go of when its types are there, whoever read them',
     )
     return links.filter((path) => path === own).length
   }
-  for (const settle of [() => {}, (kernel: Kernel) => kernel.types, (kernel: Kernel) => kernel.close()]) {
+  for (const settle of [() => {}, (kernel: Kernel) => kernel.types.sets, (kernel: Kernel) => kernel.close()]) {
     const kernel = await early({ from: own })
     expect(await held()).toBe(1)
     await settle(kernel)
@@ -295,7 +347,11 @@ test('the cache: written once the types are there, opened for its symbols, mende
   expect(await again((kernel) => kernel.ready())).toEqual(['opened'])
   expect(await again(() => {})).toEqual(['opened'])
   const path = join(directory, `${BUILD}-ea7f0c5a-0e0e-4de4-af2f-823d6cd4400f.kerndex`)
-  for (const settle of [(kernel: Kernel) => kernel.ready(), () => {}]) {
+  for (const settle of [
+    (kernel: Kernel) => kernel.ready(),
+    () => {},
+    (kernel: Kernel) => expect(kernel.types.get(1)?.id).toBe(1),
+  ]) {
     await damagedCopy(path, `${path}.new`)
     await rename(`${path}.new`, path)
     expect(await again(settle)).toEqual(['opened', 'ignored', 'stored'])

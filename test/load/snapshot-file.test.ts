@@ -9,12 +9,14 @@ import { BadFormatError, KerndexError, UnsupportedError } from '../../src/core/e
 import type { Kernel } from '../../src/kernel.ts'
 import { openTypes } from '../../src/load/open-types.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
-import { SnapshotReader } from '../../src/load/snapshot-io.ts'
+import { SUMMED_BYTES } from '../../src/load/snapshot-file.ts'
+import { SnapshotReader, writeSnapshot } from '../../src/load/snapshot-io.ts'
 import { decodeMeta, encodeMeta } from '../../src/load/snapshot-meta.ts'
 import { openKernel } from '../../src/open-kernel.ts'
 import { SYMBOL_LAYOUT } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
+import { blob, oneRecord } from '../btf/fixtures.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
 
 let folder: string
@@ -25,6 +27,7 @@ let bytes: Buffer
 /** A snapshot small enough to be damaged everywhere. */
 let small: Buffer
 let smallFile: string
+const kernels: Kernel[] = []
 
 const kallsyms = [
   '0000000000000000 A fixed_percpu_data',
@@ -53,6 +56,7 @@ beforeAll(async () => {
   await kernel.close()
 })
 afterAll(async () => {
+  for (const kernel of kernels) await kernel.close()
   await fresh.close()
   await rm(folder, { recursive: true })
 })
@@ -77,8 +81,8 @@ function resealed(content: Buffer, change: (copy: Buffer) => void): Buffer {
   let offset = header
   for (let part = 0; part < partsBytes! / 4; part++) {
     const length = words[partsAt! / 4 + part]!
-    for (let from = 0; from < length; from += 1 << 20) {
-      words[sum++] = crc32(copy.subarray(offset + from, Math.min(offset + from + (1 << 20), offset + length)))
+    for (let from = 0; from < length; from += SUMMED_BYTES) {
+      words[sum++] = crc32(copy.subarray(offset + from, Math.min(offset + from + SUMMED_BYTES, offset + length)))
     }
     offset += length
   }
@@ -208,7 +212,12 @@ describe('a snapshot file', () => {
 })
 
 const refused = async (content: Uint8Array) => {
-  const error = await openBytes(content).catch((thrown: unknown) => thrown)
+  const attempt = async () => {
+    const kernel = await openBytes(content)
+    kernels.push(kernel)
+    await kernel.ready()
+  }
+  const error = await attempt().catch((thrown: unknown) => thrown)
   expect(error).toBeInstanceOf(KerndexError)
   expect(['BAD_FORMAT', 'UNSUPPORTED']).toContain((error as KerndexError).code)
 }
@@ -289,17 +298,45 @@ describe('damage', () => {
   })
 })
 
-describe('a hostile file with right checksums', () => {
-  /** Asks everything; whatever is answered, it has to end and may only fail as kerndex does. */
-  function askAll(kernel: Kernel): void {
-    const tolerate = (ask: () => unknown) => {
-      try {
-        ask()
-      } catch (error) {
-        if (!(error instanceof KerndexError)) throw error
-      }
+describe('a reader of a file', () => {
+  const types = { symbols: false, groups: () => true, facts: false }
+
+  it('gives nobody memory that another thread still writes into, whose content could change behind the check', async () => {
+    const reader = new SnapshotReader(file)
+    const finish = reader.begin(types)
+    const now = reader.readNow(types)
+    const later = await finish()
+    reader.close()
+    expect(now.types.map(({ name }) => name)).toEqual(later.types.map(({ name }) => name))
+    for (const [i, { blob, index }] of now.types.entries()) {
+      expect(later.types[i]!.blob === blob || later.types[i]!.index === index).toBe(false)
+      expect(Buffer.from(later.types[i]!.blob).equals(Buffer.from(blob))).toBe(true)
     }
-    const { symbols, types } = kernel
+  })
+
+  it('reads what early answers have brought into memory no second time, and into the same memory', () => {
+    const reader = new SnapshotReader(file)
+    const early = reader.stored()
+    expect(early.get('vmlinux', 1)).toEqual(fresh.types.get(1))
+    const { types: records } = reader.readNow(types)
+    reader.close()
+    // Nothing is read from a closed file.
+    expect(early.get('vmlinux', 1_000)).toEqual(fresh.types.get(1_000))
+    expect(Buffer.from(records[0]!.blob).includes('task_struct')).toBe(true)
+  })
+})
+
+describe('a hostile file with right checksums', () => {
+  /** Whatever is answered, it has to end and may only fail as kerndex does. */
+  const tolerate = (ask: () => unknown) => {
+    try {
+      ask()
+    } catch (error) {
+      if (!(error instanceof KerndexError)) throw error
+    }
+  }
+
+  function askSymbols({ symbols }: Kernel): void {
     const addresses = BigUint64Array.from([
       0n,
       3n,
@@ -318,10 +355,16 @@ describe('a hostile file with right checksums', () => {
     tolerate(() => [...symbols.matching('*')].map(({ name, size, owner }) => [name, size, owner]))
     tolerate(() => symbols.census())
     tolerate(() => textOf(symbols))
+  }
+
+  function askTypes({ types }: Kernel): void {
     for (const name of ['list_head', 'task_struct', 'int']) tolerate(() => types.find(name))
-    for (const set of types.sets) {
-      for (let id = set.firstId; id < Math.min(set.endId, set.firstId + 300); id++) tolerate(() => types.get(id))
-    }
+    for (let id = 1; id < 300; id++) tolerate(() => types.get(id))
+    tolerate(() => {
+      for (const set of types.sets) {
+        for (let id = set.firstId; id < Math.min(set.endId, set.firstId + 300); id++) tolerate(() => types.get(id))
+      }
+    })
     tolerate(() => types.member('task_struct.mm.pgd'))
   }
 
@@ -333,7 +376,13 @@ describe('a hostile file with right checksums', () => {
       expect(error).toBeInstanceOf(KerndexError)
       return false
     }
-    askAll(kernel)
+    // Before the types are loaded, while they are looked up in the file, and after.
+    askSymbols(kernel)
+    askTypes(kernel)
+    const loaded = kernel.ready().catch((error: unknown) => expect(error).toBeInstanceOf(KerndexError))
+    askTypes(kernel)
+    await loaded
+    askTypes(kernel)
     await kernel.close()
     return true
   }
@@ -376,7 +425,8 @@ describe('a hostile file with right checksums', () => {
     const kernel = await openBytes(endless)
     const names = Array.from({ length: 2_000 }, (_, i) => `name_${i}`)
     expect(names.flatMap((name) => kernel.symbols.named(name))).toEqual([])
-    askAll(kernel)
+    askSymbols(kernel)
+    askTypes(kernel)
     const late = resealed(small, (copy) => copy.writeUInt32LE(5, section('ownerStart').from))
     await refused(late)
     const again = resealed(small, (copy) => copy.writeUInt32LE(0, section('ownerStart').from + 4))
@@ -428,6 +478,31 @@ describe('a hostile file with right checksums', () => {
     // vlen of the first types: their records would reach far beyond their neighbours.
     for (const info of [0x04ffffff, 0x7f000001]) {
       await refused(resealed(bytes, (copy) => copy.writeUInt32LE(info, blob + 24 + 4)))
+    }
+  })
+
+  it('is checked in every group, also behind one that describes its own kinds', async () => {
+    const reader = new SnapshotReader(smallFile)
+    const { parts } = reader.readNow({ symbols: true, groups: () => true, facts: false })
+    reader.close()
+    const { host, skipped } = reader.plan.meta
+    const path = join(folder, 'layout.kerndex')
+    await writeSnapshot(path, {
+      symbols: parts.symbols!,
+      types: ['layout', 'all-kinds'].map((name) => oneRecord(name, blob(`synthetic/${name}`))),
+      identities: new Map(),
+      host,
+      skipped,
+      text: undefined,
+      facts: {},
+    })
+    const content = await readFile(path)
+    expect((await openTypes({ from: path })).opened).toEqual(['layout', 'all-kinds'])
+    const written = new SnapshotReader(path)
+    written.close()
+    for (const { index } of written.plan.groups) {
+      const offsetsAt = index.offset + content.readUInt32LE(index.offset + (5 + 2 * 2) * 4)
+      await refused(resealed(content, (copy) => copy.writeUInt32LE(copy.readUInt32LE(offsetsAt), offsetsAt + 4)))
     }
   })
 

@@ -1,0 +1,93 @@
+// A part of a snapshot file in shared memory, of which every piece is read once, when it is needed or with all others, and
+// counts only when its checksum is right. Memory that nobody has read into costs address space alone.
+
+import { readSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import type { StoredBytes } from '../btf/stored-types.ts'
+import { BadFormatError, NotReadableError } from '../core/errors.ts'
+import { type Part, SUMMED_BYTES } from './snapshot-file.ts'
+
+/** Pieces that are read at once at most: about a millisecond. */
+const MOST_PIECES = 24
+
+/** Neighbouring pieces on their way into memory. */
+export interface Stretch {
+  readonly bytes: Uint8Array
+  readonly position: number
+  /** Takes them for read. @throws BadFormatError if one of them has another checksum */
+  check(): void
+}
+
+export class PartMemory implements StoredBytes {
+  readonly buffer: SharedArrayBuffer
+  readonly #descriptor: number
+  readonly #part: Part
+  /** By piece: whether it is there. */
+  readonly #there: Uint8Array
+  readonly #placed: (error: unknown) => unknown
+
+  /** Of an open file. `placed` says of a failure where it happened. */
+  constructor(descriptor: number, part: Part, placed: (error: unknown) => unknown) {
+    this.buffer = new SharedArrayBuffer(part.length)
+    this.#descriptor = descriptor
+    this.#part = part
+    this.#there = new Uint8Array(part.sums.length)
+    this.#placed = placed
+  }
+
+  /** The pieces that are not there, in stretches of about the same length. */
+  *missing(): Generator<Stretch, void, void> {
+    const there = this.#there
+    for (let first = 0, end = 0; first < there.length; first = end) {
+      end = first + 1
+      if (there[first] === 1) continue
+      while (end < there.length && there[end] === 0) end++
+      for (let left = Math.ceil((end - first) / MOST_PIECES); left > 0; left--) {
+        const until = first + Math.ceil((end - first) / left)
+        yield this.#stretch(first, until)
+        first = until
+      }
+    }
+  }
+
+  #stretch(first: number, end: number): Stretch {
+    const { offset, length, sums } = this.#part
+    const from = first * SUMMED_BYTES
+    const bytes = new Uint8Array(this.buffer, from, Math.min(end * SUMMED_BYTES, length) - from)
+    const check = () => {
+      for (let piece = first; piece < end; piece++) {
+        const at = piece * SUMMED_BYTES - from
+        if (crc32(bytes.subarray(at, at + SUMMED_BYTES)) !== sums[piece]) {
+          throw new BadFormatError('its content is damaged (wrong checksum)')
+        }
+        this.#there[piece] = 1
+      }
+    }
+    return { bytes, position: offset + from, check }
+  }
+
+  /** @throws BadFormatError, NotReadableError */
+  need(from: number, to: number): void {
+    const end = Math.min(Math.ceil(to / SUMMED_BYTES), this.#there.length)
+    for (let piece = Math.floor(from / SUMMED_BYTES); piece < end; piece++) {
+      if (this.#there[piece] === 1) continue
+      try {
+        const stretch = this.#stretch(piece, piece + 1)
+        fill(this.#descriptor, stretch.bytes, stretch.position)
+        stretch.check()
+      } catch (error) {
+        throw this.#placed(error)
+      }
+    }
+  }
+}
+
+/** Reads until the target is full. @throws NotReadableError if the file ends before */
+export function fill(descriptor: number, target: Uint8Array, position: number): void {
+  let at = 0
+  while (at < target.length) {
+    const count = readSync(descriptor, target, at, target.length - at, position + at)
+    if (count === 0) throw new NotReadableError('it became shorter while it was read')
+    at += count
+  }
+}
