@@ -27,6 +27,7 @@ import type { Source } from '../../src/sources/source.ts'
 import { TableBuilder } from '../../src/symbols/build.ts'
 import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
+import type { Steps } from '../../src/symbols/workspace.ts'
 import { decodePlainly } from '../btf/plain-decoder.ts'
 import { CAPTURE, edge, fixtureBytes } from '../fixtures.ts'
 import { build } from '../symbols/build-table.ts'
@@ -378,7 +379,7 @@ describe('the event loop of the thread that loads', () => {
     const parser = new ChunkParser(plainWorkspace())
     parser.parse(text, 0, text.length)
     const builder = new TableBuilder(plainWorkspace())
-    const steps = (generator: Generator<void, unknown, void>) => {
+    const steps = (generator: Steps<unknown>) => {
       let yields = 0
       while (generator.next().done !== true) yields++
       return yields
