@@ -142,4 +142,4 @@ const thread = (name) => ({
   output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
 })
 
-export default [library, harness, ...['loader', 'query', 'events', 'reader'].map(thread)]
+export default [library, harness, ...['loader', 'query', 'events'].map(thread)]

@@ -97,8 +97,6 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   const all = modules === undefined && keep.data === undefined
   const types = options.types ?? true
   const symbolsFirst = isSymbolsFirst(options)
-  // A thread that reads ahead costs as much as it saves, unless there is more to do meanwhile than the symbols.
-  const ahead = threads === 0 || types === false || symbolsFirst ? undefined : workerUrl('reader')
   let loader: LoaderThreads | undefined
   let loaderThreads = 0
   const loading = (source: Source): Load => {
@@ -110,7 +108,6 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
       }
       return loadKernel(source, generation, {
         threads: loader,
-        ahead: generation === 1 ? ahead : undefined,
         types,
         probes: options.probes,
         keep,

@@ -13,7 +13,7 @@ function compiled(path: string, inPackage: string): URL {
 }
 
 /** The entry point of a kind of thread. */
-export function workerUrl(name: 'loader' | 'query' | 'events' | 'reader'): URL {
+export function workerUrl(name: 'loader' | 'query' | 'events'): URL {
   return compiled(`workers/${name}`, `${name}.cjs`)
 }
 

@@ -26,8 +26,6 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   readonly threads?: LoaderThreads | undefined
-  /** The entry point of a thread that may read slow text ahead of this one. */
-  readonly ahead?: URL | undefined
   /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
   readonly types?: boolean | 'lazy'
   /** Be done with the symbols: the types that are to be loaded now are left for `Loaded.rest`. Default false. */
@@ -76,7 +74,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   const pacer = new Pacer(options.signal)
   const { threads, chunkBytes, onProgress, earlier, keep } = options
   pacer.check()
-  const reader = source.openSymbols(options.ahead)
+  const reader = source.openSymbols()
   const expected = reader.sizeHint
   const facts = gatherFacts(source)
   const symbols = loadSymbols(reader, {

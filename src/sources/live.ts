@@ -36,11 +36,11 @@ export function liveSource(): Source {
   return {
     kind: 'live',
     description: `the running kernel (${release()})`,
-    openSymbols(ahead) {
+    openSymbols() {
       if (process.platform !== 'linux') {
         throw new NotReadableError(`no running Linux kernel here: this is ${process.platform}; name a capture instead`)
       }
-      return openReader('/proc/kallsyms', ahead)
+      return openReader('/proc/kallsyms')
     },
     async btfFiles() {
       try {

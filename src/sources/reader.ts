@@ -4,7 +4,6 @@ import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSyn
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { NoPermissionError, NotReadableError } from '../core/errors.ts'
-import { readAhead } from './read-ahead.ts'
 
 /** Hands out a file's bytes in order. */
 export interface ByteReader {
@@ -45,16 +44,10 @@ export function identityOf(stat: { readonly ino: number; readonly size: number; 
   return `${stat.ino}:${stat.size}:${stat.mtimeMs}`
 }
 
-/**
- * Opens a file for reading; a name that ends in `.gz` is unpacked on the way. With `ahead`, the entry point of a thread, a
- * plain file is read ahead on that thread: see read-ahead.ts.
- * @throws NoPermissionError, NotReadableError
- */
-export function openReader(path: string, ahead?: URL): ByteReader {
+/** Opens a file for reading; a name that ends in `.gz` is unpacked on the way. @throws NoPermissionError, NotReadableError */
+export function openReader(path: string): ByteReader {
   return opened(path, (descriptor, stat) => {
-    if (path.endsWith('.gz')) return gzipReader(path, descriptor, stat)
-    const reader = plainReader(path, descriptor, stat)
-    return ahead === undefined ? reader : readAhead(path, descriptor, reader, ahead)
+    return path.endsWith('.gz') ? gzipReader(path, descriptor, stat) : plainReader(path, descriptor, stat)
   })
 }
 

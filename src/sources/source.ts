@@ -53,10 +53,10 @@ export interface Source {
   /** What people call it: a path, or "the running kernel". */
   readonly description: string
   /**
-   * Opens the kallsyms text. Where reading it is slow, a thread with the entry point `ahead` reads it ahead of the caller.
+   * Opens the kallsyms text.
    * @throws NoPermissionError, NotReadableError
    */
-  openSymbols(ahead?: URL): ByteReader
+  openSymbols(): ByteReader
   /** The BTF blobs there are, `vmlinux` first, or why there are none. A listed file may vanish before it is opened. */
   btfFiles(): Promise<readonly BtfFile[] | Absence>
   /** The bytes of an optional file, or why there are none. */

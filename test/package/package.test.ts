@@ -214,7 +214,7 @@ describe('the packed package, installed in an empty project', () => {
   })
 
   it('gives its inner files to nobody', async () => {
-    const script = `import('kerndex/dist/lib/reader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
+    const script = `import('kerndex/dist/lib/loader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
     const { stdout } = await run(process.execPath, ['-e', script], { cwd: project })
     expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
