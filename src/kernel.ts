@@ -61,6 +61,18 @@ export interface Timing {
   readonly spans: readonly Span[]
 }
 
+/** The timing of a load that is done with what it had to wait for. Its spans are gathered when somebody asks for them. */
+export function timingOf(timeline: Timeline, threads: number, readyMs = timeline.elapsed, typesMs?: number): Timing {
+  return {
+    readyMs,
+    ...(typesMs !== undefined && { typesMs }),
+    threads,
+    get spans() {
+      return timeline.spans
+    },
+  }
+}
+
 /** An opened kernel. Close it, or let `await using` do so, to end its threads. */
 export class Kernel {
   #timing: Timing
@@ -117,7 +129,7 @@ export class Kernel {
       const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
       const types = await pending.load(AbortSignal.any(ends))
       if (this.#memory !== undefined) this.#memory = { ...this.#memory, types }
-      this.#timing = { ...this.#timing, typesMs: timeline.elapsed, spans: timeline.spans }
+      this.#timing = timingOf(timeline, this.#timing.threads, this.#timing.readyMs, timeline.elapsed)
       if (arrived.hasSubscribers) arrived.publish({ part: 'types', generation: 1 })
     } catch (error) {
       const closed = this.#closed
@@ -267,7 +279,7 @@ export class Kernel {
       const before = this.#snapshot
       const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory)
       this.#checkOpen()
-      const timing = { readyMs: timeline.elapsed, threads: this.timing.threads, spans: timeline.spans }
+      const timing = timingOf(timeline, this.timing.threads)
       this.#memory = memory ?? this.#memory
       this.#provisional = false
       const verified = { changed: handle.generation !== before.generation, generation: handle.generation, timing }

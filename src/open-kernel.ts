@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { UsageError } from './core/errors.ts'
 import { workerUrl } from './core/place.ts'
-import { Kernel } from './kernel.ts'
+import { Kernel, timingOf } from './kernel.ts'
 import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { Load } from './load/cached.ts'
 import { type LoadProgress, loadKernel } from './load/load.ts'
@@ -122,7 +122,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   try {
     const loaded = await opening.first()
     const allowed = options.threads ?? loaderThreads
-    const timing = { readyMs: loaded.timeline.elapsed, threads: allowed, spans: loaded.timeline.spans }
+    const timing = timingOf(loaded.timeline, allowed)
     const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()
     if (loaded.provisional === true) {

@@ -2,6 +2,7 @@
 
 import { AbortedError } from '../core/errors.ts'
 import type { Steps } from '../symbols/workspace.ts'
+import { absoluteNow } from './timeline.ts'
 
 /** Milliseconds of work after which the loop gets a turn; a single slice may overrun it by about as much again. */
 const SLICE_MS = 4
@@ -9,7 +10,7 @@ const SLICE_MS = 4
 /** Gives the event loop its turns, and notices an abort there. */
 export class Pacer {
   readonly #signal: AbortSignal | undefined
-  #sliceEnd = performance.now() + SLICE_MS
+  #sliceEnd = absoluteNow() + SLICE_MS
   /** The end of the queue of those who pause: each goes on in a turn of its own. */
   #queue: Promise<void> = Promise.resolve()
 
@@ -19,7 +20,7 @@ export class Pacer {
 
   /** Whether it is time to `pause`. */
   get due(): boolean {
-    return performance.now() >= this.#sliceEnd
+    return absoluteNow() >= this.#sliceEnd
   }
 
   /**
@@ -32,7 +33,7 @@ export class Pacer {
     this.#queue = this.#queue.then(() => new Promise((resume) => setImmediate(resume)))
     await this.#queue
     this.check()
-    this.#sliceEnd = performance.now() + SLICE_MS
+    this.#sliceEnd = absoluteNow() + SLICE_MS
   }
 
   /** Throws if the work was aborted. */

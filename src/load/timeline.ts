@@ -40,11 +40,12 @@ const spans = channel('kerndex:load:span')
 /** Gathers the spans of one load. */
 export class Timeline {
   readonly #origin = absoluteNow()
-  readonly #spans: Span[] = []
+  /** Those of this thread without its number: it is in a module that takes a cold process milliseconds to have. */
+  readonly #spans: (Omit<Span, 'thread'> & { readonly thread?: number })[] = []
 
   /** The spans so far, by start. */
   get spans(): readonly Span[] {
-    return [...this.#spans].sort((a, b) => a.start - b.start)
+    return this.#spans.map((span) => ({ thread: threadId, ...span })).sort((a, b) => a.start - b.start)
   }
 
   /** Milliseconds since the load began. */
@@ -54,7 +55,7 @@ export class Timeline {
 
   /** Records a piece of work of this thread that began at `start` (from `elapsed`) and ends now. */
   record(work: Work, what: string, start: number): void {
-    this.#add({ work, what, thread: threadId, start, end: this.elapsed })
+    this.#add({ work, what, start, end: this.elapsed })
   }
 
   /** Takes over the spans that another thread measured. */
@@ -64,8 +65,8 @@ export class Timeline {
     }
   }
 
-  #add(span: Span): void {
+  #add(span: Omit<Span, 'thread'> & { readonly thread?: number }): void {
     this.#spans.push(span)
-    if (spans.hasSubscribers) spans.publish(span)
+    if (spans.hasSubscribers) spans.publish({ thread: threadId, ...span })
   }
 }

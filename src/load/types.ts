@@ -58,7 +58,7 @@ export async function loadTypes(
   const [base, ...modules] = files
   if (base === undefined) return NO_TYPES
   if (base.module !== 'vmlinux') return NO_BASE
-  const known = unchanged(files, earlier)
+  const known = await load.pacer.drive(unchanged(files, earlier))
   const knownBase = known.get(base.module)
   let sets: IndexedSets
   if (knownBase === undefined) {
@@ -85,7 +85,7 @@ export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = N
   const [base, ...modules] = files
   if (base === undefined) return NO_TYPES
   if (base.module !== 'vmlinux') return NO_BASE
-  const known = unchanged(files, earlier)
+  const known = atOnce(unchanged(files, earlier))
   let knownBase = known.get(base.module)
   let first = NOTHING
   if (knownBase === undefined) {
@@ -113,11 +113,17 @@ function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, c
       failures.push(failureOf(module, error))
     }
   }
-  const steps = indexTypesSteps(blobs, shape, compiled)
-  let step = steps.next()
-  while (step.done !== true) step = steps.next()
-  failures.push(...step.value.failures.map(({ name, error }) => failureOf(name, error)))
-  return { records: step.value.records, identities, failures }
+  const indexed = atOnce(indexTypesSteps(blobs, shape, compiled))
+  failures.push(...indexed.failures.map(({ name, error }) => failureOf(name, error)))
+  return { records: indexed.records, identities, failures }
+}
+
+/** Goes all steps without a pause. */
+function atOnce<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** The sets that were taken over and those that were loaded, in the order of the files. */
@@ -150,12 +156,19 @@ function joined(all: readonly IndexedSets[]): IndexedSets {
 
 const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
 
+/** Files that are looked at between two yields: a fraction of a millisecond. */
+const LOOKED_AT = 64
+
 /** The sets of an earlier load whose files have not been replaced since. */
-function unchanged(files: readonly BtfFile[], earlier: LoadedTypes): Map<string, TypeSetRecord> {
+function* unchanged(
+  files: readonly BtfFile[],
+  earlier: LoadedTypes,
+): Generator<void, Map<string, TypeSetRecord>, void> {
   const known = new Map<string, TypeSetRecord>()
   if (earlier.records.length === 0) return known
   const records = new Map(earlier.records.map((record) => [record.name, record]))
-  for (const file of files) {
+  for (const [i, file] of files.entries()) {
+    if (i % LOOKED_AT === LOOKED_AT - 1) yield
     const record = records.get(file.module)
     if (record === undefined) continue
     const now = btfIdentity(file)
