@@ -182,7 +182,8 @@ export async function probeFacts(source: Source, now: boolean): Promise<ReadLate
 export function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
   const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
   const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
-  return [...files].sort((a, b) => rankOf(a) - rankOf(b))
+  const ranked = files.map((file) => ({ file, rank: rankOf(file) }))
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ file }) => file)
 }
 
 export function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
