@@ -74,14 +74,14 @@ const BUCKET_LOAD = 8
 
 /** Makes the table's buffer. */
 export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedArrayBuffer> {
-  const { workspace, count, high, low, kind, name, owner, heap, owners: ownerNames, markers } = gathered
+  const { workspace, count, high, low, kind, owner, heap, owners: ownerNames, markers } = gathered
   const { loops, slice } = workspace
   const { extents, ranges = [] } = facts
   const room = cut(gathered.room, count)
   const order = yield* orderByAddress(workspace, high, low, room.order)
-  const survey = beginSurvey(workspace, room.low)
+  const survey = beginSurvey(workspace, count)
   for (let from = 0; from < count; from += slice) {
-    loops.surveyIds(high, low, owner, order, from, Math.min(count, from + slice), survey)
+    loops.placeIds(gathered, order, from, Math.min(count, from + slice), room, survey)
     yield
   }
   const { groups, chunks, runs } = surveyed(survey)
@@ -89,7 +89,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
     extents !== undefined
       ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
       : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers }, groups, ranges)
-  const pages = yield* indexPages(workspace, groups, chunks, survey.low)
+  const pages = yield* indexPages(workspace, groups, chunks, room.low)
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
@@ -117,10 +117,6 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
     entries: room.entries,
   }
   draft.regions.set(regions)
-  for (let from = 0; from < count; from += slice) {
-    loops.placeColumns(kind, name, order, draft, from, Math.min(count, from + slice))
-    yield
-  }
   if (extents === undefined) yield* flagSpecial(workspace, draft, groups, runs)
   yield* markPages(loops, pages, draft.kind)
   yield* indexNames(gathered, draft, room, bucketBits, idBits)
@@ -163,9 +159,8 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
 /** Columns of the table by id, and the name index, while the loops work on them. */
 export type Draft = Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'regions' | 'buckets' | 'entries'>
 
-/** What a walk along the order finds: the lower halves, the groups that share an upper half, the runs of one owner. */
+/** What a walk along the order finds: the groups that share an upper half, the runs of one owner. */
 export interface Survey {
-  readonly low: Uint32Array
   /** For each group its upper half, its first id, and the place in `chunks` of its first chunk. */
   readonly groups: Uint32Array
   /** Pairs (chunk number, first id) of the chunks that hold symbols, group by group: see pages.ts. */
@@ -193,10 +188,8 @@ const GROUP_ENTRY = 3
 /** No chunk has this number. */
 const NO_CHUNK = 0xffff_ffff
 
-function beginSurvey(workspace: Workspace, low: Uint32Array): Survey {
-  const count = low.length
+function beginSurvey(workspace: Workspace, count: number): Survey {
   return {
-    low,
     // Room for the worst: every address in a group of its own, every owner another than the one before.
     groups: words(workspace, GROUP_ENTRY * count),
     chunks: words(workspace, 2 * count),
@@ -206,17 +199,15 @@ function beginSurvey(workspace: Workspace, low: Uint32Array): Survey {
   }
 }
 
-/** Looks at ids [from, to); they have to come in order. */
-export function surveyIds(
-  high: Uint32Array,
-  low: Uint32Array,
-  owner: Uint16Array,
+/** Places symbols as ids [from, to), and notes what changes from one to the next; they have to come in order. */
+export function placeIds(
+  { high, low, owner, kind, name }: TableColumns,
   order: Uint32Array,
   from: number,
   to: number,
-  survey: Survey,
+  { low: toLow, kind: toKind, name: toName, ids }: Room,
+  { groups, chunks, runStart, runOwner, state }: Survey,
 ): void {
-  const { low: sortedLow, groups, chunks, runStart, runOwner, state } = survey
   let lastHigh = state[SURVEY.high]!
   let lastLow = state[SURVEY.low]!
   let lastOwner = state[SURVEY.owner]!
@@ -226,7 +217,10 @@ export function surveyIds(
     const h = high[position]!
     const l = low[position]!
     const o = owner[position]!
-    sortedLow[id] = l
+    toLow[id] = l
+    toKind[id] = kind[position]!
+    toName[id] = name[position]!
+    ids[position] = id
     if (l !== lastLow || h !== lastHigh || id === 0) {
       state[SURVEY.distinct]!++
       if (h !== lastHigh || id === 0) {
@@ -273,22 +267,6 @@ function surveyed({ groups, chunks, runStart, runOwner, state }: Survey) {
   return { groups: pairs, chunks: chunksOf, runs }
 }
 
-/** Writes ids [from, to) of the columns that go by table order. */
-export function placeColumns(
-  kind: Uint8Array,
-  name: Uint32Array,
-  order: Uint32Array,
-  draft: Draft,
-  from: number,
-  to: number,
-): void {
-  for (let id = from; id < to; id++) {
-    const position = order[id]!
-    draft.kind[id] = kind[position]!
-    draft.name[id] = name[position]!
-  }
-}
-
 /** What the name index is built from and with. */
 export interface NameIndexing {
   /** The id of every file position, and the hash of its name. */
@@ -304,7 +282,7 @@ export interface NameIndexing {
 function* indexNames(
   { workspace, count, name, rootHash }: Gathered,
   { buckets, entries }: Draft,
-  { order, ids, hashes }: Room,
+  { ids, hashes }: Room,
   bucketBits: number,
   idBits: number,
 ): Generator<void, void, void> {
@@ -316,7 +294,7 @@ function* indexNames(
     fingerprintMask: idBits === 32 ? 0 : 0xffffffff << idBits,
   }
   for (let from = 0; from < count; from += slice) {
-    loops.countNames(name, rootHash, order, indexing, buckets, from, Math.min(count, from + slice))
+    loops.countNames(name, rootHash, indexing, buckets, from, Math.min(count, from + slice))
     yield
   }
   const next = words(workspace, buckets.length)
@@ -328,18 +306,16 @@ function* indexNames(
   }
 }
 
-/** Hashes the names at file positions [from, to), counts them by bucket, and notes where each position's id is. */
+/** Hashes the names at file positions [from, to), and counts them by bucket. */
 export function countNames(
   name: Uint32Array,
   rootHash: Uint32Array,
-  order: Uint32Array,
-  { ids, hashes, shift }: NameIndexing,
+  { hashes, shift }: NameIndexing,
   buckets: Uint32Array,
   from: number,
   to: number,
 ): void {
   for (let i = from; i < to; i++) {
-    ids[order[i]!] = i
     const hash = nameHash(rootHash[i]!, name[i]! >>> ROOT_BITS)
     hashes[i] = hash
     buckets[(hash >>> shift) + 1]!++

@@ -1,7 +1,7 @@
 // The loops that every symbol of a table goes through while it is built, under one name each, so that there can be a second
 // implementation of them all: see wasm.ts. The plain ones stand beside what they serve.
 
-import { countNames, enterNames, placeColumns, sumCounts, surveyIds } from './assemble.ts'
+import { countNames, enterNames, placeIds, sumCounts } from './assemble.ts'
 import { digest } from './digest.ts'
 import { flagIds } from './flags.ts'
 import { adopt, gather } from './gather.ts'
@@ -21,11 +21,10 @@ export const plainLoops = {
   countDigits,
   scatter,
   mergeInto,
-  surveyIds,
+  placeIds,
   countCells,
   markCells,
   flagIds,
-  placeColumns,
   countNames,
   sumCounts,
   enterNames,

@@ -121,12 +121,11 @@ interface Exports {
   countDigits(column: number, shift: number, source: number, starts: number, from: number, to: number): void
   scatter(...columnShiftSourceTargetStartsFromTo: number[]): void
   mergeInto(...orderFromToHighLowSortedRestLengthPlaces: number[]): void
-  survey(...highLowOwnerOrderFromToLowGroupsChunksRunStartRunOwnerState: number[]): void
+  placeIds(...highLowOwnerKindNameOrderFromToLowKindNameIdsGroupsChunksRunStartRunOwnerState: number[]): void
   countCells(low: number, chunks: number, from: number, to: number, cells: number): void
   markCells(chunks: number, cells: number, kind: number, from: number, to: number, firstId: number): void
-  placeColumns(...kindNameOrderKindNameFromTo: number[]): void
   flagIds(...lowKindRegionsWordsRunStartRunOwnerRunsHalfFromUntilEndState: number[]): number
-  countNames(...nameRootHashOrderIdsHashesBucketsShiftFromTo: number[]): void
+  countNames(...nameRootHashHashesBucketsShiftFromTo: number[]): void
   sumCounts(buckets: number, words: number, next: number): void
   enterNames(...entriesNextHashesIdsShiftMaskFromTo: number[]): void
   digest(text: number, length: number, out: number): void
@@ -172,10 +171,11 @@ function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array, sum: Ui
       code.scatter(at(column), shift, at(source), at(target), at(starts), from, to),
     mergeInto: (order, from, to, high, low, sorted, rest, places) =>
       code.mergeInto(at(order), from, to, at(high), at(low), sorted, at(rest), rest.length, at(places)),
-    surveyIds(high, low, owner, order, from, to, survey) {
-      const { low: sorted, groups, chunks, runStart, runOwner, state } = survey
-      const found = [at(sorted), at(groups), at(chunks), at(runStart), at(runOwner), at(state)]
-      code.survey(at(high), at(low), at(owner), at(order), from, to, ...found)
+    placeIds({ high, low, owner, kind, name }, order, from, to, room, survey) {
+      const columns = [at(high), at(low), at(owner), at(kind), at(name), at(order)]
+      const places = [at(room.low), at(room.kind), at(room.name), at(room.ids)]
+      const { groups, chunks, runStart, runOwner, state } = survey
+      code.placeIds(...columns, from, to, ...places, at(groups), at(chunks), at(runStart), at(runOwner), at(state))
     },
     countCells: (low, chunks, from, to, cells) => code.countCells(at(low), at(chunks), from, to, at(cells)),
     markCells: (chunks, cells, kind, from, to, firstId) =>
@@ -184,10 +184,8 @@ function wasmLoops(code: Exports, room: Uint8Array, record: Uint32Array, sum: Ui
       const places = [at(low), at(kind), at(regions), regions.length, at(start), at(owner), start.length]
       return code.flagIds(...places, half, from, until, end, at(state)) >>> 0
     },
-    placeColumns: (kind, name, order, draft, from, to) =>
-      code.placeColumns(at(kind), at(name), at(order), at(draft.kind), at(draft.name), from, to),
-    countNames: (name, rootHash, order, { ids, hashes, shift }, buckets, from, to) =>
-      code.countNames(at(name), at(rootHash), at(order), at(ids), at(hashes), at(buckets), shift, from, to),
+    countNames: (name, rootHash, { hashes, shift }, buckets, from, to) =>
+      code.countNames(at(name), at(rootHash), at(hashes), at(buckets), shift, from, to),
     sumCounts: (buckets, sums) => code.sumCounts(at(buckets), buckets.length, at(sums)),
     enterNames: (entries, next, { ids, hashes, shift, fingerprintMask }, from, to) =>
       code.enterNames(at(entries), at(next), at(hashes), at(ids), shift, fingerprintMask, from, to),

@@ -522,14 +522,19 @@ export function mergeInto(
  * Looks at ids [from, to) in table order. `state` holds the high, low, owner and chunk of the id before (high and owner as
  * i64, -1 before the first), and how many distinct addresses, groups, chunks and runs there are; see Survey.
  */
-export function survey(
+export function placeIds(
   high: usize,
   low: usize,
   owner: usize,
+  kind: usize,
+  name: usize,
   order: usize,
   from: u32,
   to: u32,
-  sortedLow: usize,
+  toLow: usize,
+  toKind: usize,
+  toName: usize,
+  ids: usize,
   groups: usize,
   chunks: usize,
   runStart: usize,
@@ -549,7 +554,10 @@ export function survey(
     const h = load<u32>(high + (position << 2))
     const l = load<u32>(low + (position << 2))
     const o = <u32>load<u16>(owner + (position << 1))
-    store<u32>(sortedLow + (id << 2), l)
+    store<u32>(toLow + (id << 2), l)
+    store<u8>(toKind + id, load<u8>(kind + position))
+    store<u32>(toName + (id << 2), load<u32>(name + (position << 2)))
+    store<u32>(ids + (position << 2), id)
     if (l !== lastLow || h !== lastHigh || id === 0) {
       distinct++
       if (h !== lastHigh || id === 0) {
@@ -619,22 +627,6 @@ export function markCells(chunks: usize, cells: usize, kind: usize, from: u32, t
         unsure = (load<u8>(kind + id) & UNSURE) !== 0
       if (unsure) store<u16>(at + (cell << 1), entry | CELL_UNSURE)
     }
-  }
-}
-
-export function placeColumns(
-  kind: usize,
-  name: usize,
-  order: usize,
-  toKind: usize,
-  toName: usize,
-  from: u32,
-  to: u32,
-): void {
-  for (let id = from; id < to; id++) {
-    const position = load<u32>(order + (id << 2))
-    store<u8>(toKind + id, load<u8>(kind + position))
-    store<u32>(toName + (id << 2), load<u32>(name + (position << 2)))
   }
 }
 
@@ -714,8 +706,6 @@ function nameHash(rootHash: u32, prefix: u32): u32 {
 export function countNames(
   name: usize,
   rootHash: usize,
-  order: usize,
-  ids: usize,
   hashes: usize,
   buckets: usize,
   shift: u32,
@@ -723,7 +713,6 @@ export function countNames(
   to: u32,
 ): void {
   for (let i = from; i < to; i++) {
-    store<u32>(ids + (load<u32>(order + (i << 2)) << 2), i)
     const hash = nameHash(load<u32>(rootHash + (i << 2)), load<u32>(name + (i << 2)) >> ROOT_BITS)
     store<u32>(hashes + (i << 2), hash)
     const at = buckets + (((hash >> shift) + 1) << 2)
