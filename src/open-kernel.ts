@@ -98,11 +98,12 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   const types = options.types ?? true
   const symbolsFirst = isSymbolsFirst(options)
   let loader: LoaderThreads | undefined
-  let loaderThreads = 0
+  let loaderThreads: number | undefined
   const loading = (source: Source): Load => {
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
-      if (loader === undefined) {
+      // Decided once: thousands of modules do not come between two loads.
+      if (loaderThreads === undefined) {
         loaderThreads = types !== true || (await isSmall(source)) ? 0 : threads
         if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
       }
@@ -121,7 +122,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
   const opening = await openingOf(machine, options, all, loading)
   try {
     const loaded = await opening.first()
-    const allowed = options.threads ?? loaderThreads
+    const allowed = options.threads ?? loaderThreads ?? 0
     const timing = timingOf(loaded.timeline, allowed)
     const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()

@@ -4,7 +4,6 @@
 
 import { closeSync, openSync, readv, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Room } from '../sources/blob.ts'
 import type { Touching } from '../symbols/workspace.ts'
 
 /** Memory below this is touched sooner than asked for; above this, the size is probably a wrong guess. */
@@ -54,44 +53,5 @@ function openZeros(): number | undefined {
     return statSync(path).rdev === ZERO_DEVICE ? openSync(path, 'r') : undefined
   } catch {
     return undefined
-  }
-}
-
-/** Bytes that are touched at once for files, while as many are filled. */
-const PIECE = 4 << 20
-
-/** A room for many files, whose memory is touched ahead of them, piece by piece. Nobody waits: what is not touched yet is fresh. */
-export class TouchedRoom implements Room {
-  readonly #whole: Room
-  #piece = new Uint8Array(new SharedArrayBuffer(0))
-  #used = 0
-  /** The piece that was touched last; undefined until that is over. */
-  #next: Uint8Array<SharedArrayBuffer> | undefined
-
-  constructor(whole: Room) {
-    this.#whole = whole
-    this.#prepare()
-  }
-
-  take(bytes: number): Uint8Array<SharedArrayBuffer> {
-    const room = Math.ceil(bytes / 8) * 8
-    if (this.#used + room > this.#piece.length && this.#next !== undefined) {
-      this.#piece = this.#next
-      this.#used = 0
-      this.#prepare()
-    }
-    if (this.#used + room > this.#piece.length) return this.#whole.take(bytes)
-    const start = this.#used
-    this.#used += room
-    return this.#piece.subarray(start, start + bytes)
-  }
-
-  #prepare(): void {
-    this.#next = undefined
-    const piece = this.#whole.take(PIECE)
-    const touching = touched([piece])
-    void touching?.over.then(() => {
-      if (!touching.givenUp) this.#next = piece
-    })
   }
 }

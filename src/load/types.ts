@@ -22,13 +22,9 @@ import { blobsOf, FileCounter } from './shared-files.ts'
 import type { LoaderThreads } from './symbols.ts'
 import type { IndexedSets, LoaderResult, TypeFailure } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
-import { TouchedRoom } from './touch.ts'
 
 /** Files open at the same time on the calling thread. */
 const MOST_OPEN = 8
-
-/** Files from which on their memory is touched ahead. */
-const TOUCHED_FILES = 1024
 
 /** Threads that help with modules. */
 export type TypeThreads = Pick<LoaderThreads, 'count' | 'run'>
@@ -263,7 +259,6 @@ async function readHere(
   if (arena !== undefined) {
     // Bytes that are in memory already need no reading.
     const shared = files[0]?.bytes === undefined
-    const room = shared && files.length >= TOUCHED_FILES ? new TouchedRoom(arena) : arena
     const helpers = new Helpers(files, base, shared ? threads : undefined)
     try {
       let start = timeline.elapsed
@@ -276,7 +271,7 @@ async function readHere(
       for (let { from, to } = next(); from < to; { from, to } = next()) {
         for (let i = from; i < to; i++) {
           try {
-            const blob = readBtfAtOnce(files[i]!, room)
+            const blob = readBtfAtOnce(files[i]!, arena)
             if (blob !== undefined) put(i, blob)
             read++
           } catch (error) {

@@ -348,6 +348,8 @@ export class TableBuilder {
       facts,
     )
     this.#roots.forgetHashes()
+    this.#room = roomFor(this.#workspace, 0)
+    this.#touching = undefined
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
   }
 }

@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Pacer } from '../../src/load/pacer.ts'
-import { TouchedRoom, touched } from '../../src/load/touch.ts'
-import { BlobArena } from '../../src/sources/blob.ts'
+import { touched } from '../../src/load/touch.ts'
 import { TableBuilder } from '../../src/symbols/build.ts'
 import { plainWorkspace } from '../../src/symbols/loops.ts'
 import { ChunkParser } from '../../src/symbols/parse.ts'
@@ -71,21 +70,6 @@ test('what was touched is zeros, in every array', async () => {
   const arrays = [3, 0, 700_000, 1_500_001].map((length) => new Uint8Array(new SharedArrayBuffer(length)))
   await touched(arrays)?.over
   for (const bytes of arrays) expect(bytes.every((byte) => byte === 0)).toBe(true)
-})
-
-test('files in a room that is touched ahead keep their bytes, and lie apart', async () => {
-  const room = new TouchedRoom(new BlobArena())
-  const sizes = Array.from({ length: 600 }, (_, i) => ((i * 7919) % 90_000) + 1)
-  const blobs: Uint8Array[] = []
-  for (const [i, size] of sizes.entries()) {
-    const blob = room.take(size)
-    expect([blob.length, blob.byteOffset % 8]).toEqual([size, 0])
-    blobs.push(blob.fill((i % 255) + 1))
-    if (i % 9 === 0) await new Promise((resume) => setImmediate(resume))
-  }
-  // Touches that were begun before end before some of those that are begun now.
-  for (let i = 0; i < 8; i++) await touched([new Uint8Array(new SharedArrayBuffer(1 << 23))])?.over
-  for (const [i, blob] of blobs.entries()) expect(blob.every((byte) => byte === (i % 255) + 1)).toBe(true)
 })
 
 test('nobody waits for long where reads of other files hold all of the threads for files', async () => {
