@@ -62,7 +62,7 @@ class WasmWorkspace implements Workspace {
   }
 }
 
-// Where assembly/loops.ts looks for what it must know: the same offsets stand there.
+// Where assembly/names.ts looks for what it must know: the same offsets stand there.
 const TABLE = {
   digit: 0,
   typeCode: 256,
@@ -102,7 +102,7 @@ function writeTables({ buffer, byteOffset }: Uint8Array): number {
   return byteOffset
 }
 
-/** The functions of the module, by the types that assembly/loops.ts gives them. */
+/** The functions of the module, by the types that assembly/ gives them. */
 interface Exports {
   scan(
     tables: number,
