@@ -88,16 +88,21 @@ export class IndexView {
     return set
   }
 
+  /** `x >>> 32` would shift by nothing: then there is one bucket. */
+  #bucketOf(hash: number): number {
+    return this.#shift === 32 ? 0 : hash >>> this.#shift
+  }
+
   /** The bytes of the buffer that `candidates` looks at before any entry. */
   bucketBytes(hash: number): readonly [from: number, to: number] {
-    const bucket = this.#shift === 32 ? 0 : hash >>> this.#shift
+    const bucket = this.#bucketOf(hash)
     const from = this.#buckets.byteOffset + bucket * 4
     return [from, from + 8]
   }
 
   /** The bytes of the buffer with the entries that `candidates` looks at; none where the bucket rules the name out. */
   entryBytes(hash: number): readonly [from: number, to: number] {
-    const bucket = this.#shift === 32 ? 0 : hash >>> this.#shift
+    const bucket = this.#bucketOf(hash)
     const bit = filterBit(hash, this.#filterWidth)
     if ((this.#buckets[bucket]! & bit) !== bit) return [0, 0]
     const at = (word: number) => this.#entries.byteOffset + (word & this.#startMask) * ENTRY_WORDS * 4
@@ -111,8 +116,7 @@ export class IndexView {
    */
   candidates(hash: number, into: number[]): number {
     if (this.sorted) return 0
-    const shift = this.#shift
-    const bucket = shift === 32 ? 0 : hash >>> shift
+    const bucket = this.#bucketOf(hash)
     const first = this.#buckets[bucket]!
     const bit = filterBit(hash, this.#filterWidth)
     if ((first & bit) !== bit) return 0
