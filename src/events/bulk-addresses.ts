@@ -250,6 +250,7 @@ export class AddressWriter {
       reason: undefined,
       user: false,
       reliable: true,
+      pc: true,
       entry: false,
     }
   }

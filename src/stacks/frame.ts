@@ -69,6 +69,8 @@ export interface Frame {
   readonly reason: FrameReason | undefined
   readonly user: boolean
   readonly reliable: boolean
+  /** The address is of the instruction itself; else it is a return address, which lies behind the call. */
+  readonly pc: boolean
   /** Code where the CPU enters on an interrupt or exception: the frame outside of it is a PC, not a return address. */
   readonly entry: boolean
 }

@@ -79,7 +79,7 @@ export class StackResolver {
     if (frame === undefined) {
       if (cache.size >= CACHE_LIMIT) cache.clear()
       frame = raw.user
-        ? asPrinted(raw, raw.name === undefined ? 'not_kernel' : undefined)
+        ? asPrinted(raw, raw.name === undefined ? 'not_kernel' : undefined, pc)
         : raw.address === undefined
           ? this.#byName(raw, pc)
           : this.#byAddress(raw, raw.address, pc)
@@ -90,10 +90,10 @@ export class StackResolver {
 
   #byName(raw: RawFrame, pc: boolean): Frame {
     const { symbol, reason } = symbolOfFrame(this.#symbols, raw)
-    if (symbol === undefined) return asPrinted(raw, reason)
+    if (symbol === undefined) return asPrinted(raw, reason, pc)
     if (raw.offset !== undefined) return this.#at(raw, symbol.address + BigInt(raw.offset), pc)
     return {
-      ...asPrinted(raw, undefined),
+      ...asPrinted(raw, undefined, pc),
       size: symbol.size,
       owner: symbol.owner,
       entry: this.#isEntry(symbol.name, symbol.address),
@@ -106,7 +106,7 @@ export class StackResolver {
     if (address < rebase.start || address > rebase.end) {
       // A user address is one in every boot.
       const reason = this.#symbols.reasonFor(address) === 'user' ? 'not_kernel' : 'other_boot'
-      return { ...asPrinted(raw, reason), symbol: null, offset: null, size: null }
+      return { ...asPrinted(raw, reason, pc), symbol: null, offset: null, size: null }
     }
     return this.#at(raw, address + rebase.delta, pc)
   }
@@ -117,7 +117,7 @@ export class StackResolver {
     const match = symbols.at(pc || exact !== undefined ? address : address - 1n)
     if (match === undefined) {
       return {
-        ...asPrinted(raw, REASONS[symbols.reasonFor(address)]),
+        ...asPrinted(raw, REASONS[symbols.reasonFor(address)], pc),
         address,
         symbol: null,
         offset: null,
@@ -137,6 +137,7 @@ export class StackResolver {
       reason: undefined,
       user: false,
       reliable: raw.reliable,
+      pc: pc || exact !== undefined,
       entry: this.#isEntry(symbol.name, start),
     }
   }
@@ -147,7 +148,7 @@ export class StackResolver {
 }
 
 /** A frame in the tool's own words: a user frame, or one that could not be looked up. */
-function asPrinted(raw: RawFrame, reason: FrameReason | undefined): Frame {
+function asPrinted(raw: RawFrame, reason: FrameReason | undefined, pc: boolean): Frame {
   const known = raw.name !== undefined && raw.name !== '[unknown]'
   return {
     address: raw.address,
@@ -159,6 +160,7 @@ function asPrinted(raw: RawFrame, reason: FrameReason | undefined): Frame {
     reason,
     user: raw.user,
     reliable: raw.reliable,
+    pc,
     entry: false,
   }
 }

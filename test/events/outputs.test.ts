@@ -49,7 +49,7 @@ describe('folded stacks', () => {
     const folder = new StackFolder({ kernelMark: false, prefix: 'none', weight: 'measured' })
     const frame = (symbol: string): Frame => ({
       ...{ address: undefined, symbol, offset: null, size: null, owner: null, aliases: [], reason: undefined },
-      ...{ user: false, reliable: true, entry: false },
+      ...{ user: false, reliable: true, pc: false, entry: false },
     })
     const [a, b, c] = ['a', 'b', 'c'].map(frame)
     const add = (weight: bigint, ...frames: (Frame | undefined)[]) =>
