@@ -95,7 +95,7 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
     }),
   )
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
-  return conclusion(counts)
+  return conclusion(kernel, counts)
 }
 
 interface Run {

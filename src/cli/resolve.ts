@@ -1,7 +1,7 @@
 // `kerndex resolve [FILE…]`: stacks and addresses in what tools emit, put into words.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseAddress } from '../core/address.ts'
+import { formatAddress, parseAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
 import type { Folding } from '../events/fold.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
@@ -12,6 +12,7 @@ import { speedscopeJson } from '../events/output/speedscope.ts'
 import { runStream, type StreamOptions } from '../events/run.ts'
 import type { StretchPlan } from '../events/stretch.ts'
 import type { Kernel } from '../kernel.ts'
+import { type Frame, frameInWords } from '../stacks/frame.ts'
 import { Profile } from '../stacks/profile.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
@@ -151,13 +152,27 @@ async function resolve(kernel: Kernel, files: readonly string[], options: Resolv
     }),
   )
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
-  return conclusion(counts)
+  return conclusion(kernel, counts)
 }
 
 /** What the numbers amount to, in words for people and as exit code. */
-export function conclusion({ bad, unresolved }: Tally): number {
+export function conclusion(kernel: Kernel, counts: Tally): number {
+  const { bad, unresolved } = counts
+  if (counts.contradiction !== undefined) note(contradictionInWords(kernel, counts, counts.contradiction))
   if (bad > 0) note(`${bad} lines were not understood; --dead-letter FILE keeps them`)
   return bad > 0 || unresolved > 0 ? EXIT.notFound : EXIT.ok
+}
+
+function contradictionInWords(kernel: Kernel, { contradictions, otherKernel }: Tally, frame: Frame): string {
+  const { address } = frame
+  const match = address === undefined ? undefined : kernel.snapshot().symbols.at(address)
+  const here = match === undefined ? 'nothing' : `${match.symbol.name}+0x${match.offset.toString(16)}`
+  const where = address === undefined ? '' : ` at ${formatAddress(address)}`
+  return (
+    `${contradictions} frames contradict these symbols, as one where the trace has ${frameInWords(frame) ?? '?'}${where} and they ` +
+    `have ${here}: ${otherKernel ? 'the trace is of another kernel, so that nothing was looked up and' : 'here'} the trace's own ` +
+    'names were kept; give --from a capture of its kernel'
+  )
 }
 
 export async function writeMetrics(path: string, kernel: Kernel, counts: Tally): Promise<void> {

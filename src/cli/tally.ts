@@ -3,6 +3,7 @@
 import type { PlacedAnswer } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'
 import type { ProcessCounters } from '../processes/counters.ts'
+import type { Frame } from '../stacks/frame.ts'
 
 /** Sums over all streams of a run. */
 export interface Tally {
@@ -11,6 +12,11 @@ export interface Tally {
   frames: number
   unresolved: number
   userFrames: number
+  contradictions: number
+  /** The first frame whose printed name contradicts the symbols. */
+  contradiction: Frame | undefined
+  /** Some stream's own names show that it is of another kernel. */
+  otherKernel: boolean
   strange: number
   /** The most frames that one thread remembered. */
   remembered: number
@@ -27,6 +33,9 @@ export function tally(): Tally {
     frames: 0,
     unresolved: 0,
     userFrames: 0,
+    contradictions: 0,
+    contradiction: undefined,
+    otherKernel: false,
     strange: 0,
     remembered: 0,
     bad: 0,
@@ -38,6 +47,9 @@ export function tally(): Tally {
       this.frames += answer.frames
       this.unresolved += answer.unresolved
       this.userFrames += answer.userFrames
+      this.contradictions += answer.contradictions
+      this.contradiction ??= answer.contradiction
+      this.otherKernel ||= answer.trust === 'trace'
       this.strange += answer.strange
       this.remembered = Math.max(this.remembered, answer.remembered)
       this.bad += answer.bad.length

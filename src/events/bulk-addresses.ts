@@ -248,6 +248,8 @@ export class AddressWriter {
       owner: symbols.ownerOf(id),
       aliases,
       reason: undefined,
+      printed: false,
+      inlined: false,
       user: false,
       reliable: true,
       pc: true,

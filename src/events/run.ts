@@ -7,6 +7,7 @@ import type { Snapshot } from '../load/snapshot.ts'
 import { Threads } from '../load/threads.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
+import type { Trust } from '../stacks/resolve.ts'
 import { Cutter, type Stretch } from './cut.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
@@ -36,6 +37,8 @@ export interface StreamOptions {
 export interface PlacedAnswer extends StretchAnswer {
   /** The input format's name. */
   readonly format: string
+  /** What the trace's own names were worth: `trace` where they show that it is of another kernel. */
+  readonly trust: Trust
   /** Lines before this stretch. */
   readonly firstLine: number
   /** Bytes of input up to the end of this stretch. */
@@ -54,7 +57,7 @@ let streams = 0
  * Runs a stream of bytes through its stretches and yields their answers in the order of the input. The answers are the
  * same for any number of threads and whatever pieces the bytes arrive in.
  * `usual` as product is text for text formats and NDJSON for JSON.
- * @throws UnsupportedError if no format fits; UsageError if the trace is of another kernel; AbortedError,
+ * @throws UnsupportedError if no format fits; UsageError if the options say that the trace is of another kernel; AbortedError,
  * WorkerFailedError
  */
 export async function* runStream(
@@ -68,12 +71,13 @@ export async function* runStream(
   try {
     const { sample, complete } = await beginning(source, options.input === undefined ? undefined : PAUSE_MS)
     const format = options.input === undefined ? told(sample, complete) : inputFormat(options.input)
-    const rebase = bootOf(sample, format, snapshot, options.boot)
+    const { rebase, trust } = bootOf(sample, format, snapshot, options.boot)
     const plan: StretchPlan = {
       input: format.name,
       product: product === 'usual' ? (format.kind === 'text' ? 'text' : 'ndjson') : product,
       mode: options.mode ?? 'return',
       rebase,
+      trust,
       generation: snapshot.generation,
       folding: { kernelMark: false, prefix: 'none', weight: 'measured', ...options.folding },
       strict: options.strict ?? false,
@@ -88,7 +92,7 @@ export async function* runStream(
       const first = async (): Promise<PlacedAnswer> => {
         const { stretch, answer } = underWay.shift()!
         const done = await answer
-        const placed = { ...done, format: format.name, firstLine, inputBytes: inputBytes + stretch.length }
+        const placed = { ...done, format: format.name, trust, firstLine, inputBytes: inputBytes + stretch.length }
         // A stretch that was cut within a line, which was longer than any may be, leaves it to the next to end it.
         const torn = new Uint8Array(stretch.text, stretch.length - 1, 1)[0] !== NEWLINE
         firstLine += torn ? done.lines - 1 : done.lines
@@ -143,13 +147,13 @@ function bootOf(
   format: InputFormat,
   { symbols, host }: Snapshot,
   boot: BootFacts | undefined,
-): Rebase | undefined {
-  if (boot !== undefined && Object.values(boot).some((fact) => fact !== undefined)) {
-    return judgeBoot(boot, { bootId: host.bootId, release: host.release }, symbols)
-  }
+): { rebase: Rebase | undefined; trust: Trust } {
+  const facts = boot ?? {}
+  const rebase = judgeBoot(facts, { bootId: host.bootId, release: host.release }, symbols)
+  if (facts.bootId !== undefined && facts.bootId === host.bootId) return { rebase, trust: 'table' }
+  if (rebase !== undefined || format.startsRecord === 'the whole') return { rebase, trust: 'weigh' }
   const frames: RawFrame[] = []
   const sink = { event: (event: { frames: readonly RawFrame[] }) => frames.push(...event.frames), bad() {} }
-  if (format.startsRecord === 'the whole') return undefined
   const memo = new FrameMemo()
   const decoder = format.decoder(sink, memo)
   const lines = sample.toString('latin1').split('\n')
@@ -157,7 +161,10 @@ function bootOf(
   lines.forEach((line, number) => {
     feed(format, decoder, memo, line, number)
   })
-  return judgeByWitnesses(frames, symbols)
+  decoder.end()
+  const testimony = judgeByWitnesses(frames, symbols)
+  const sameRelease = facts.release !== undefined && facts.release === host.release
+  return { rebase: testimony.rebase, trust: sameRelease ? 'table' : testimony.otherKernel ? 'trace' : 'weigh' }
 }
 
 interface StretchRunner {

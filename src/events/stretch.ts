@@ -4,7 +4,7 @@
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
-import { StackResolver } from '../stacks/resolve.ts'
+import { StackResolver, type Trust } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'
@@ -31,6 +31,7 @@ export interface StretchPlan {
   readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts'
   readonly mode: LookupMode
   readonly rebase: Rebase | undefined
+  readonly trust: Trust
   /** Number of the symbol table's generation, written into events. */
   readonly generation: number
   readonly folding: Folding
@@ -62,6 +63,10 @@ export interface StretchAnswer {
   readonly unresolved: number
   /** Frames of user space. */
   readonly userFrames: number
+  /** Frames whose printed name contradicts the table, and stays. */
+  readonly contradictions: number
+  /** The first of them. */
+  readonly contradiction: Frame | undefined
   /** Events of a type that is not known. */
   readonly strange: number
   /** Frames that this thread remembers by their text. */
@@ -99,7 +104,7 @@ export class StretchWorker {
     this.#plan = plan
     this.#folder = new StackFolder(plan.folding)
     this.#addresses = new AddressWriter(symbols)
-    this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase })
+    this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase, trust: plan.trust })
     const { stackMark } = inputFormat(plan.input)
     if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
   }
@@ -116,7 +121,7 @@ export class StretchWorker {
     this.#stretch++
     const whole = format.decodeWhole
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, whole === undefined ? bytes.byteLength : 0)
-    const counts = { lines: 0, events: 0, frames: 0, unresolved: 0, userFrames: 0, strange: 0, remembered: 0 }
+    const counts = { ...noFrames(), lines: 0, events: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
     const rewriter = product === 'text' ? new TextRewriter(bytes, starts, this.#out) : undefined
@@ -224,7 +229,7 @@ export class StretchWorker {
   /** What is made of a known stack. Stacks that can be known are all of one shape. */
   #madeOf(stack: Known, shape: StackShape): Made {
     if (stack.made !== undefined) return stack.made
-    const counts = { frames: 0, unresolved: 0, userFrames: 0 }
+    const counts = noFrames()
     const { product } = this.#plan
     let frames: readonly Frame[] = NO_FRAMES
     let bytes = NO_BYTES
@@ -323,6 +328,8 @@ export class StretchWorker {
       frames: lines,
       unresolved,
       userFrames,
+      contradictions: 0,
+      contradiction: undefined,
       strange: 0,
       remembered: 0,
     }
@@ -338,18 +345,33 @@ interface FrameCounts {
   frames: number
   unresolved: number
   userFrames: number
+  contradictions: number
+  contradiction: Frame | undefined
 }
 
-function count(counts: FrameCounts, { user, reason }: Frame): void {
+function noFrames(): FrameCounts {
+  return { frames: 0, unresolved: 0, userFrames: 0, contradictions: 0, contradiction: undefined }
+}
+
+function count(counts: FrameCounts, frame: Frame): void {
+  const { user, reason } = frame
   counts.frames++
   if (user || reason === 'not_kernel') counts.userFrames++
-  else if (reason !== undefined) counts.unresolved++
+  else if (reason !== undefined) {
+    counts.unresolved++
+    if (reason === 'contradiction' || (reason === 'other_kernel' && frame.printed)) {
+      counts.contradictions++
+      counts.contradiction ??= frame
+    }
+  }
 }
 
 function addCounts(counts: FrameCounts, more: Readonly<FrameCounts>): void {
   counts.frames += more.frames
   counts.unresolved += more.unresolved
   counts.userFrames += more.userFrames
+  counts.contradictions += more.contradictions
+  counts.contradiction ??= more.contradiction
 }
 
 function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation }: StretchPlan): string {

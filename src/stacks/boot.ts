@@ -3,8 +3,10 @@
 
 import { formatAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
+import type { KernelSymbol } from '../symbols/symbol.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import type { RawFrame } from './frame.ts'
+import { StackResolver } from './resolve.ts'
 
 /** What is known of the boot that a trace, or a symbol table, is of. */
 export interface BootFacts {
@@ -67,37 +69,86 @@ function rebaseBy(delta: bigint, symbols: SymbolTable): Rebase {
   return { delta, start: start - delta, end: end - delta + 1n }
 }
 
-/** Frames with both a name and an address that are needed before they are believed. */
-const WITNESSES = 8
+/** What a kernel may be moved by at boot is a multiple of this: pages on s390, far more elsewhere. */
+const PAGE = 0x1000n
+/** A single frame at such a multiple can be believed: by chance one in 65,536 would be there. */
+const LARGE_PAGE = 0x10000n
+/** What x86 and arm64 move the kernel by: enough to tell by names alone, as functions are shorter. */
+const USUAL_SLIDE = 0x200000n
+
+/** What the words of a trace's own frames say of the kernel that it is of. */
+export interface Testimony {
+  /** The displacement that they agree on, if it is not 0. */
+  readonly rebase: Rebase | undefined
+  /** They contradict the table, and agree on no displacement: their kernel is another. */
+  readonly otherKernel: boolean
+}
+
+/** Frames that would agree with the table if they were moved by so much. */
+interface Vote {
+  readonly names: Set<string>
+  count: number
+  /** Some have offsets. */
+  exact: boolean
+}
 
 /**
- * What a trace's own words say: frames that carry name, offset and address show where the trace's kernel lay. Returns
- * undefined where they agree with the table or are too few.
- * @throws UsageError if they agree with no single displacement: another kernel
+ * Weighs the frames that carry both name and address: what the table has there, or where their kernel lay. Modules move
+ * one by one, so that only the core kernel's frames count. One frame is enough to contradict.
  */
-export function judgeByWitnesses(frames: Iterable<RawFrame>, symbols: SymbolTable): Rebase | undefined {
-  const votes = new Map<bigint, number>()
-  let witnesses = 0
-  for (const { address, name, offset, user, owner } of frames) {
-    if (address === undefined || name === undefined || offset === undefined || user) continue
-    // Modules move one by one; only the core kernel moves as a whole.
-    if (owner !== undefined && owner !== '[kernel.kallsyms]' && owner !== 'vmlinux') continue
-    const found = symbols.named(name, { owner: 'vmlinux' })
-    if (found.length === 0) continue
-    witnesses++
-    const printed = address - BigInt(offset)
-    if (found.some((symbol) => symbol.address === printed)) votes.set(0n, (votes.get(0n) ?? 0) + 1)
-    else if (found.length === 1) {
-      const delta = (found[0]?.address ?? 0n) - printed
-      votes.set(delta, (votes.get(delta) ?? 0) + 1)
+export function judgeByWitnesses(frames: Iterable<RawFrame>, symbols: SymbolTable): Testimony {
+  const votes = new Map<bigint, Vote>()
+  const heard = new Set<RawFrame>()
+  const resolver = new StackResolver(symbols)
+  let agreed = 0
+  let against = 0
+  for (const frame of frames) {
+    const { address, name, user, inlined, owner } = frame
+    if (address === undefined || name === undefined || user || inlined || heard.has(frame)) continue
+    heard.add(frame)
+    if (owner !== undefined && owner !== 'vmlinux') continue
+    const [found] = resolver.resolve([frame], 'pc-first')
+    if (found === undefined || found.reason === 'not_kernel' || found.reason === 'moved') continue
+    if (found.symbol !== null && !found.printed) {
+      agreed++
+      continue
     }
+    const named = symbols.named(name, { owner: 'vmlinux' })
+    // What is nowhere in the table, at an address where it has nothing, may have come and gone.
+    if (named.length === 0 && found.reason !== 'contradiction') continue
+    against++
+    if (named.length === 1) for (const delta of displacements(frame, address, named[0]!)) add(votes, delta, frame)
   }
-  if (witnesses < WITNESSES) return undefined
-  const [best] = [...votes].sort(([, a], [, b]) => b - a)
-  const [delta, count] = best ?? [0n, 0]
-  if (count * 2 > witnesses) return delta === 0n ? undefined : rebaseBy(delta, symbols)
-  throw new UsageError(
-    `the trace's own names lie elsewhere in these symbols (${count} of ${witnesses} frames agree on one displacement): ` +
-      'it is of another kernel; give --from a capture of that kernel',
-  )
+  let best: [bigint, Vote] | undefined
+  for (const vote of votes) if (best === undefined || vote[1].count > best[1].count) best = vote
+  if (best !== undefined) {
+    const [delta, { count, names, exact }] = best
+    const sure = names.size > 1 || (exact && delta % LARGE_PAGE === 0n)
+    if (sure && count * 2 > agreed + against) return { rebase: rebaseBy(delta, symbols), otherKernel: false }
+  }
+  return { rebase: undefined, otherKernel: against > agreed }
+}
+
+/** By how much a frame would have to be moved to lie in the symbol that it names: one answer, as far as it can be told. */
+function displacements({ offset }: RawFrame, address: bigint, { address: start, size }: KernelSymbol): bigint[] {
+  if (offset !== undefined) {
+    const delta = start - (address - BigInt(offset))
+    return delta % PAGE === 0n ? [delta] : []
+  }
+  const least = start - address
+  const slide = least + modulo(-least, USUAL_SLIDE)
+  return slide !== 0n && slide <= least + BigInt(size) ? [slide] : []
+}
+
+function modulo(value: bigint, by: bigint): bigint {
+  const rest = value % by
+  return rest < 0n ? rest + by : rest
+}
+
+function add(votes: Map<bigint, Vote>, delta: bigint, { name = '', offset }: RawFrame): void {
+  const vote = votes.get(delta) ?? { names: new Set<string>(), count: 0, exact: false }
+  vote.names.add(name)
+  vote.count++
+  if (offset !== undefined) vote.exact = true
+  votes.set(delta, vote)
 }

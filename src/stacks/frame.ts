@@ -1,23 +1,37 @@
 // What a frame of a stack is: as a tool printed it, and as it reads once it was looked up.
 
-/** A frame as a tool printed it. Immutable: decoders share one object among equal lines. */
+/**
+ * A frame as a tool printed it. Immutable: decoders share one object among equal lines. Name, offset, size and owner are
+ * the trace's own evidence of what was at the address: the resolver weighs them against the table.
+ */
 export interface RawFrame {
   /** undefined where the tool hides addresses or prints names only. */
   readonly address: bigint | undefined
+  /** undefined where none was printed, or only `[unknown]`. */
   readonly name: string | undefined
   /** Bytes from the start of the named symbol. */
   readonly offset: number | undefined
   /** Bytes of the named symbol, as the kernel prints after the slash. */
   readonly size: number | undefined
-  /** The module or file in brackets; undefined where none was printed. */
+  /** The module (`vmlinux` for the core kernel) or the file that was printed; undefined where none was. */
   readonly owner: string | undefined
+  /**
+   * The kernel itself printed name and offset (`%pS`, `%pB`): it knows return addresses, so that an offset of 0 is one.
+   * Tools that look every address up as it stands print a wrong name there for a return address.
+   */
+  readonly kernelWords: boolean
+  /** An inlined function: no symbol, in the code of the next frame outward, whose address it shares. */
+  readonly inlined: boolean
   /** Known to be user space: the tool named a file that no kernel code is in. */
   readonly user: boolean
   /** false for a frame that the kernel marks with `?`: an address found on the stack, perhaps of an older call. */
   readonly reliable: boolean
   /** true where the tool says that this is a PC (`RIP:`), whatever its place in the stack. */
   readonly pc: boolean
-  /** Where in its line the address or the hidden address stands: column and length; length 0 where there is none. */
+  /**
+   * Where in its line the part stands that is put into words: column and length. In most formats the address or the hidden
+   * address, and length 0 where there is none; a format with an `inWords` of its own says what it is.
+   */
   readonly column: number
   readonly length: number
 }
@@ -30,6 +44,8 @@ export function rawFrame(given: Partial<RawFrame>): RawFrame {
     offset: given.offset,
     size: given.size,
     owner: given.owner,
+    kernelWords: given.kernelWords ?? false,
+    inlined: given.inlined ?? false,
     user: given.user ?? false,
     reliable: given.reliable ?? true,
     pc: given.pc ?? false,
@@ -54,13 +70,22 @@ export type FrameReason =
   | 'size_mismatch'
   /** The trace is of another boot, and this address is not of the part that moves as a whole. */
   | 'other_boot'
+  /** A module, a BPF program or a trampoline was here that has gone or moved since. */
+  | 'moved'
+  /** The table has something else here than the trace printed, and nothing explains it. */
+  | 'contradiction'
+  /** The trace's own names show that it is of another kernel than the table. */
+  | 'other_kernel'
 
 /** A frame that was looked up. */
 export interface Frame {
   /** As printed (or found from name and offset), after rebasing; undefined where only a name is known. */
   readonly address: bigint | undefined
-  /** The primary name, the tool's own for user space, or null with a reason. */
+  /** The primary name, the trace's own where the table has none to put in its place, or null with a reason. */
   readonly symbol: string | null
+  /** The name is the trace's own, not the table's; true of every named frame of user space. */
+  readonly printed: boolean
+  readonly inlined: boolean
   /** True offset of the printed address from the symbol's start, even where address - 1 was looked up. */
   readonly offset: number | null
   readonly size: number | null

@@ -1,8 +1,9 @@
-// From already symbolized text back to an address: by name, then module, then the size that the kernel prints.
+// What a printed name is evidence of: which symbol it stands for (by name, then module, then the size that the kernel
+// prints), and whether it agrees with what the table has at its address.
 
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import type { FrameReason, RawFrame } from './frame.ts'
+import type { Frame, FrameReason, RawFrame } from './frame.ts'
 
 /** What a name in a trace stands for. `symbol` is set where all candidates that are left start at one address. */
 export interface NameAnswer {
@@ -39,4 +40,49 @@ export function symbolOfFrame(symbols: SymbolTable, frame: RawFrame): NameAnswer
 function severalAddresses(symbols: readonly KernelSymbol[]): boolean {
   const first = symbols[0]?.address
   return symbols.some(({ address }) => address !== first)
+}
+
+/** What compilers put behind a function's name when they make another of it or a part: `.isra.0`, `.cold`, `.llvm.123`. */
+function withoutSuffix(name: string): string {
+  const dot = name.indexOf('.', 1)
+  return dot < 0 ? name : name.slice(0, dot)
+}
+
+/** Whether a name that the trace prints is one of those that the table has at its address, as far as its offset tells. */
+export function agrees(raw: RawFrame, found: Frame): boolean {
+  const { name, offset } = raw
+  if (name === undefined || found.symbol === null) return false
+  if (name === found.symbol || found.aliases.includes(name)) return offset === undefined || offset === found.offset
+  // Tools that read debug information call a function's parts by its own name, and print mangled names of Rust in words.
+  const bare = withoutSuffix(name)
+  if (bare === withoutSuffix(found.symbol) || found.aliases.some((alias) => withoutSuffix(alias) === bare)) return true
+  return /^_(?:R|ZN)/.test(found.symbol) && /::|[<(]/.test(name)
+}
+
+/**
+ * Why the trace prints another name than the table has: the symbol that it counts from, where that is in the table;
+ * `moved` where a module or other memory that comes and goes explains it; else a `contradiction`.
+ */
+export function movedTo(
+  symbols: SymbolTable,
+  raw: RawFrame,
+  address: bigint,
+  found: Frame,
+): KernelSymbol | 'moved' | 'contradiction' {
+  const { name = '', offset, owner } = raw
+  const named = symbols.named(name)
+  if (offset !== undefined) {
+    const start = address - BigInt(offset)
+    const symbol = named.find((one) => one.address === start)
+    if (symbol !== undefined) return symbol
+  }
+  // The core kernel moves only as a whole.
+  if (owner === 'vmlinux' || found.owner === 'vmlinux' || found.owner === null) return 'contradiction'
+  if (owner === undefined && named.some((one) => one.owner === 'vmlinux')) return 'contradiction'
+  if (owner !== undefined && owner === found.owner) {
+    // Loaded anew at an address that overlaps with the old one; a build without that name, or of another size, is another.
+    const same = named.filter((one) => one.owner === owner)
+    return same.some((one) => offset === undefined || offset <= one.size) ? 'moved' : 'contradiction'
+  }
+  return 'moved'
 }

@@ -6,7 +6,7 @@ import type { NothingReason } from '../symbols/locate.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import type { Rebase } from './boot.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
-import { symbolOfFrame } from './named.ts'
+import { agrees, movedTo, symbolOfFrame } from './named.ts'
 
 /** Frames kept looked up; when there are more, all are forgotten, which bounds memory without bookkeeping. */
 const CACHE_LIMIT = 1 << 16
@@ -28,12 +28,21 @@ const REASONS: Record<NothingReason, FrameReason> = {
   gap: 'gap',
 }
 
+/**
+ * What a printed name is worth beside the table's. `table`: the table is known to be the trace's, and overrules it. `weigh`:
+ * they are compared, and a name that contradicts the table stays. `trace`: the trace is of another kernel; nothing is
+ * looked up, and printed names are all there is.
+ */
+export type Trust = 'table' | 'weigh' | 'trace'
+
 /** How stacks are to be read. */
 export interface StackOptions {
   /** Default `return`. */
   readonly mode?: LookupMode | undefined
   /** For a trace of another boot of the same kernel. */
   readonly rebase?: Rebase | undefined
+  /** Default `weigh`. */
+  readonly trust?: Trust | undefined
 }
 
 /** Looks up stacks over one symbol table. Remembers a bounded number of frames; otherwise without state. */
@@ -41,6 +50,7 @@ export class StackResolver {
   readonly #symbols: SymbolTable
   readonly #mode: LookupMode
   readonly #rebase: Rebase | undefined
+  readonly #trust: Trust
   readonly #entryStart: bigint
   readonly #entryEnd: bigint
   readonly #pcs = new Map<RawFrame, Frame>()
@@ -50,6 +60,7 @@ export class StackResolver {
     this.#symbols = symbols
     this.#mode = options.mode ?? 'return'
     this.#rebase = options.rebase
+    this.#trust = options.trust ?? 'weigh'
     this.#entryStart = symbols.named('__irqentry_text_start', { owner: 'vmlinux' })[0]?.address ?? 0n
     this.#entryEnd = symbols.named('__irqentry_text_end', { owner: 'vmlinux' })[0]?.address ?? 0n
   }
@@ -69,7 +80,8 @@ export class StackResolver {
       if (raw.address !== undefined && isMarker(raw.address)) continue
       const frame = this.#lookUp(raw, pc || raw.pc || this.#mode === 'raw')
       take(frame, i)
-      pc = frame.entry
+      // An inlined function shares its address with the frame outside of it.
+      if (!raw.inlined) pc = frame.entry
     }
   }
 
@@ -78,14 +90,18 @@ export class StackResolver {
     let frame = cache.get(raw)
     if (frame === undefined) {
       if (cache.size >= CACHE_LIMIT) cache.clear()
-      frame = raw.user
-        ? asPrinted(raw, raw.name === undefined ? 'not_kernel' : undefined, pc)
-        : raw.address === undefined
-          ? this.#byName(raw, pc)
-          : this.#byAddress(raw, raw.address, pc)
+      // What the kernel prints at offset 0 is there: its unwinder knows which addresses are return addresses.
+      frame = this.#frameOf(raw, pc || (raw.kernelWords && raw.offset === 0))
       cache.set(raw, frame)
     }
     return frame
+  }
+
+  #frameOf(raw: RawFrame, pc: boolean): Frame {
+    if (raw.inlined) return asPrinted(raw, undefined, pc)
+    if (raw.user) return asPrinted(raw, isNamed(raw) ? undefined : 'not_kernel', pc)
+    if (this.#trust === 'trace') return asPrinted(raw, 'other_kernel', pc)
+    return raw.address === undefined ? this.#byName(raw, pc) : this.#byAddress(raw, raw.address, pc)
   }
 
   #byName(raw: RawFrame, pc: boolean): Frame {
@@ -94,37 +110,53 @@ export class StackResolver {
     if (raw.offset !== undefined) return this.#at(raw, symbol.address + BigInt(raw.offset), pc)
     return {
       ...asPrinted(raw, undefined, pc),
+      printed: false,
       size: symbol.size,
       owner: symbol.owner,
       entry: this.#isEntry(symbol.name, symbol.address),
     }
   }
 
-  #byAddress(raw: RawFrame, address: bigint, pc: boolean): Frame {
+  #byAddress(raw: RawFrame, printed: bigint, pc: boolean): Frame {
     const rebase = this.#rebase
-    if (rebase === undefined) return this.#at(raw, address, pc)
-    if (address < rebase.start || address > rebase.end) {
-      // A user address is one in every boot.
-      const reason = this.#symbols.reasonFor(address) === 'user' ? 'not_kernel' : 'other_boot'
-      return { ...asPrinted(raw, reason, pc), symbol: null, offset: null, size: null }
+    let address = printed
+    if (rebase !== undefined) {
+      if (address < rebase.start || address > rebase.end) {
+        // A user address is one in every boot.
+        return asPrinted(raw, this.#symbols.reasonFor(address) === 'user' ? 'not_kernel' : 'other_boot', pc)
+      }
+      address += rebase.delta
     }
-    return this.#at(raw, address + rebase.delta, pc)
+    const found = this.#at(raw, address, pc)
+    return !isNamed(raw) || this.#trust === 'table' ? found : this.#weigh(raw, address, found, pc)
+  }
+
+  /** The frame that a printed name and what the table has at its address amount to. */
+  #weigh(raw: RawFrame, address: bigint, found: Frame, pc: boolean): Frame {
+    if (found.symbol === null) return { ...asPrinted(raw, found.reason, pc), address }
+    if (agrees(raw, found)) return found
+    // The tool looked a return address up as it stands, or the kernel a PC at address - 1.
+    const other = this.#at(raw, address, !pc)
+    if (agrees(raw, other)) return raw.kernelWords && this.#mode === 'return' ? other : found
+    const move = movedTo(this.#symbols, raw, address, found)
+    if (typeof move === 'string') return { ...asPrinted(raw, move, pc), address }
+    // The tool does not know of a symbol in between.
+    return {
+      ...asPrinted(raw, undefined, pc),
+      address,
+      offset: Number(address - move.address),
+      size: move.size,
+      owner: move.owner,
+      entry: this.#isEntry(move.name, move.address),
+      printed: false,
+    }
   }
 
   #at(raw: RawFrame, address: bigint, pc: boolean): Frame {
     const symbols = this.#symbols
     const exact = pc ? undefined : symbols.startingAt(address).find(({ name }) => TRAMPOLINE.test(name))
     const match = symbols.at(pc || exact !== undefined ? address : address - 1n)
-    if (match === undefined) {
-      return {
-        ...asPrinted(raw, REASONS[symbols.reasonFor(address)], pc),
-        address,
-        symbol: null,
-        offset: null,
-        size: null,
-        owner: null,
-      }
-    }
+    if (match === undefined) return { ...nameless(raw, REASONS[symbols.reasonFor(address)], pc), address, owner: null }
     const { symbol, size, aliases } = match
     const start = symbol.address
     return {
@@ -135,6 +167,8 @@ export class StackResolver {
       owner: symbol.owner,
       aliases: aliases.map(({ name }) => name),
       reason: undefined,
+      printed: false,
+      inlined: false,
       user: false,
       reliable: raw.reliable,
       pc: pc || exact !== undefined,
@@ -147,17 +181,42 @@ export class StackResolver {
   }
 }
 
-/** A frame in the tool's own words: a user frame, or one that could not be looked up. */
+function isNamed({ name }: RawFrame): boolean {
+  return name !== undefined && name !== '[unknown]'
+}
+
+/** A frame in the tool's own words: of user space, or one that the table has no better words for. */
 function asPrinted(raw: RawFrame, reason: FrameReason | undefined, pc: boolean): Frame {
-  const known = raw.name !== undefined && raw.name !== '[unknown]'
+  if (!isNamed(raw)) return nameless(raw, reason, pc)
+  const symbol = raw.name ?? null
   return {
     address: raw.address,
-    symbol: known ? (raw.name ?? null) : null,
-    offset: known ? (raw.offset ?? null) : null,
+    symbol,
+    offset: raw.offset ?? null,
     size: raw.size ?? null,
     owner: raw.owner ?? null,
     aliases: [],
     reason,
+    printed: true,
+    inlined: raw.inlined,
+    user: raw.user,
+    reliable: raw.reliable,
+    pc,
+    entry: !raw.user && symbol !== null && ENTRY_NAME.test(symbol),
+  }
+}
+
+function nameless(raw: RawFrame, reason: FrameReason | undefined, pc: boolean): Frame {
+  return {
+    address: raw.address,
+    symbol: null,
+    offset: null,
+    size: null,
+    owner: raw.owner ?? null,
+    aliases: [],
+    reason,
+    printed: false,
+    inlined: raw.inlined,
     user: raw.user,
     reliable: raw.reliable,
     pc,

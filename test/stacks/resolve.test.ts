@@ -116,6 +116,111 @@ describe('a stack of names', () => {
   })
 })
 
+describe('a name beside an address', () => {
+  const MODULES = `${KALLSYMS}ffffffffc0100000 t mod_read\t[mod]
+ffffffffc0100100 t mod_write\t[mod]
+ffffffffc0200000 t other_read\t[other]
+ffffffffc0300000 t bpf_prog_6deef7357e7b4530_one\t[bpf]
+`
+  let table: SymbolTable
+  beforeAll(async () => {
+    table = (await snapshotOfText(MODULES)).symbols
+  })
+  /** Of a return address, as printed by a tool. */
+  const cases: [string, Parameters<typeof rawFrame>[0], string, string | undefined][] = [
+    ['agrees', { name: 'next_one', offset: 8, address: 0xffffffff81000358n }, 'next_one+0x8/0xb0', undefined],
+    ['agrees by an alias', { name: 'second_alias', address: 0xffffffff81000504n }, '__primary+0x4/0x100', undefined],
+    [
+      'agrees but for a suffix',
+      { name: 'next_one.cold', address: 0xffffffff81000358n },
+      'next_one+0x8/0xb0',
+      undefined,
+    ],
+    [
+      'is what stands behind a last call',
+      { name: '__pfx_next_one', offset: 0, address: 0xffffffff81000340n },
+      'caller_that_dies+0x40/0x40',
+      undefined,
+    ],
+    [
+      'was printed by the kernel, which knows return addresses',
+      { name: 'next_one', offset: 0, size: 0xb0, address: 0xffffffff81000350n, kernelWords: true },
+      'next_one+0x0/0xb0',
+      undefined,
+    ],
+    [
+      'counts from a symbol before the nearest',
+      { name: 'asm_exc_nmi', offset: 0x104, address: 0xffffffff81000304n },
+      'asm_exc_nmi+0x104/0x100',
+      undefined,
+    ],
+    ['contradicts', { name: 'vfs_read', address: 0xffffffff81000358n }, 'vfs_read', 'contradiction'],
+    [
+      'contradicts by its offset alone: another build',
+      { name: 'next_one', offset: 4, address: 0xffffffff81000358n },
+      'next_one+0x4',
+      'contradiction',
+    ],
+    [
+      'of the core kernel, where a module is',
+      { name: 'vfs_read', owner: 'vmlinux', address: 0xffffffffc0100010n },
+      'vfs_read',
+      'contradiction',
+    ],
+    [
+      'of a module that was loaded elsewhere',
+      { name: 'mod_write', offset: 4, owner: 'mod', address: 0xffffffffc0200004n },
+      'mod_write+0x4 [mod]',
+      'moved',
+    ],
+    [
+      'of a module that is gone, where another is now',
+      { name: 'gone', offset: 4, owner: 'was_here', address: 0xffffffffc0200004n },
+      'gone+0x4 [was_here]',
+      'moved',
+    ],
+    [
+      'of another build of a module',
+      { name: 'mod_old', owner: 'mod', address: 0xffffffffc0100004n },
+      'mod_old',
+      'contradiction',
+    ],
+    [
+      'of a BPF program that was replaced',
+      { name: 'bpf_prog_0123456789abcdef_two', address: 0xffffffffc0300008n },
+      'bpf_prog_0123456789abcdef_two',
+      'moved',
+    ],
+    ['where the table has nothing', { name: 'gone', address: 0xffff888100000000n }, 'gone', 'no_symbol'],
+    ['is no name', { name: '[unknown]', address: 0xffffffff81000358n }, 'next_one+0x8/0xb0', undefined],
+    [
+      'of an inlined function is no symbol',
+      { name: 'inlined_fn', inlined: true, address: 0xffffffff81000358n },
+      'inlined_fn',
+      undefined,
+    ],
+  ]
+  it.each(cases)('%s', (_, given, expected, reason) => {
+    const [frame] = new StackResolver(table).resolve([rawFrame(given)], 'returns')
+    expect([frame && frameInWords(frame), frame?.reason]).toEqual([expected, reason])
+  })
+  it('that contradicts gives way where the table is known to be the trace’s', () => {
+    const raw = rawFrame({ name: 'vfs_read', address: 0xffffffff81000358n })
+    expect(words(new StackResolver(table, { trust: 'table' }).resolve([raw], 'returns'))).toEqual(['next_one+0x8/0xb0'])
+  })
+  it('of another kernel is all there is', () => {
+    const raw = [rawFrame({ name: 'vfs_read', address: 0xffffffff81000358n }), at(0xffffffff81000358n)]
+    const resolved = new StackResolver(table, { trust: 'trace' }).resolve(raw, 'returns')
+    expect(words(resolved)).toEqual(['vfs_read', 'other_kernel'])
+    expect(resolved.map(({ printed }) => printed)).toEqual([true, false])
+  })
+  it('an inlined function in front does not make its caller a return address', () => {
+    const address = 0xffffffff81000350n
+    const stack = [rawFrame({ name: 'inlined_fn', inlined: true, address }), rawFrame({ address })]
+    expect(words(new StackResolver(table).resolve(stack, 'pc-first'))).toEqual(['inlined_fn', 'next_one+0x0/0xb0'])
+  })
+})
+
 it('knows perf’s markers from addresses', () => {
   for (const marker of [0n, -32n, -128n, -512n, -2048n, -2176n, -2560n, -1n])
     expect(isMarker(BigInt.asUintN(64, marker))).toBe(true)

@@ -9,7 +9,7 @@ const written = new WeakMap<Frame, string>()
 export function frameJson(frame: Frame): string {
   let text = written.get(frame)
   if (text === undefined) {
-    const { address, symbol, offset, size, owner, aliases, reason, reliable } = frame
+    const { address, symbol, offset, size, owner, aliases, reason, reliable, printed, user, inlined } = frame
     text = JSON.stringify({
       address: address === undefined ? null : formatAddress(address),
       symbol,
@@ -18,6 +18,8 @@ export function frameJson(frame: Frame): string {
       module: owner,
       ...(aliases.length > 0 ? { aliases } : {}),
       ...(reason === undefined ? {} : { reason }),
+      ...(printed && !user ? { printed } : {}),
+      ...(inlined ? { inlined } : {}),
       ...(reliable ? {} : { reliable: false }),
     })
     written.set(frame, text)
