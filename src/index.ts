@@ -44,7 +44,7 @@ export {
   type SpecPlan,
 } from './probes/plan.ts'
 export type { Probes } from './probes/probes.ts'
-export type { Reason, ReasonCode, Verdict, Warning, WarningCode } from './probes/reasons.ts'
+export type { Caution, Reason, ReasonCode, Verdict, Warning, WarningCode } from './probes/reasons.ts'
 export type { AttachMethod, AttachRecipe } from './probes/recipe.ts'
 export { type AskedKind, type ProbeKind, type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
 export type { Trust } from './probes/suffix.ts'

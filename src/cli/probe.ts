@@ -2,10 +2,11 @@
 
 import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
+import { UsageError } from '../core/errors.ts'
 import type { SuffixCensus } from '../probes/census.ts'
 import type { AmbiguityPolicy } from '../probes/expansion.ts'
 import type { ProbePlan } from '../probes/plan.ts'
-import type { Verdict } from '../probes/reasons.ts'
+import { CAUTIONS, type Caution, type Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
 import type { ProbeTarget } from '../probes/target.ts'
 import { colours as pico } from './colours.ts'
@@ -16,6 +17,7 @@ import { note, write, writeJson } from './output.ts'
 
 interface ListOptions extends CommonOptions {
   readonly verbose?: boolean
+  readonly allow?: string
   readonly looseSuffix?: boolean
 }
 
@@ -30,6 +32,8 @@ interface PlanOptions extends ListOptions {
 const MOST_IN_FULL = 8
 /** Modules that a summary names. */
 const MOST_NAMED = 12
+
+const ALLOW_HELP = `cautions that are left to the kernel, by code, separated by commas, or all: ${CAUTIONS.join(', ')}`
 
 const SPEC_HELP = `
 A specification is [KIND:][MODULE:]FUNCTION[+OFFSET], or an address. KIND is kprobe, kretprobe, fentry (kfunc), fexit
@@ -55,7 +59,8 @@ function addList(probe: Command): void {
       .argument('[spec...]', 'specifications; without any, lines of stdin')
       .description('the functions that can be attached to, as kind:module:function')
       .option('-v, --verbose', 'each parameter on a line of its own, indented by four spaces')
-      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo'),
+      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
+      .option('--allow <codes>', ALLOW_HELP),
   )
     .addHelpText(
       'after',
@@ -66,8 +71,9 @@ Examples:
     )
     .action(async (args: string[], options: ListOptions) => {
       const specs = await gather(args)
+      const allow = allowed(options.allow)
       process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
-        const plan = probes.plan(specs, { looseSuffix: options.looseSuffix, ambiguous: 'all' })
+        const plan = probes.plan(specs, { looseSuffix: options.looseSuffix, ambiguous: 'all', allow })
         const seen = new Set<string>()
         for (const target of plan) {
           if (options.json) await writeJson(target)
@@ -96,6 +102,7 @@ function addPlan(probe: Command): void {
           .default('error'),
       )
       .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
+      .option('--allow <codes>', ALLOW_HELP)
       .option('--args <names>', 'arguments that the probe uses, separated by commas: functions must agree about them')
       .option('--kprobe-multi', 'attach kprobes by one multi-link; prints its symbols and addresses')
       .option('--rejected', 'also what globs matched and cannot be attached to')
@@ -111,12 +118,14 @@ Examples:
     )
     .action(async (args: string[], options: PlanOptions) => {
       const specs = await gather(args)
+      const allow = allowed(options.allow)
       process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
         const plan = probes.plan(specs, {
           looseSuffix: options.looseSuffix,
           ambiguous: options.ambiguous,
           args: options.args?.split(',').filter(Boolean),
           multi: options.kprobeMulti,
+          allow,
         })
         if (options.kprobeMulti) await printMulti(plan, options.json === true)
         else await printPlan(plan, options)
@@ -148,6 +157,17 @@ Examples:
         return EXIT.ok
       })
     })
+}
+
+/** Cautions by their codes, separated by commas, or all of them. */
+function allowed(codes: string | undefined): readonly Caution[] {
+  if (codes === 'all') return CAUTIONS
+  const wanted = codes?.split(',').filter(Boolean) ?? []
+  return wanted.map((code) => {
+    const caution = CAUTIONS.find((each) => each === code.toUpperCase())
+    if (caution !== undefined) return caution
+    throw new UsageError(`--allow: ${code} is no caution; there are ${CAUTIONS.join(', ')}, and all`)
+  })
 }
 
 /** The specifications; wrong ones are told before a kernel is loaded. */
@@ -208,7 +228,9 @@ function inWords(target: ProbeTarget): string {
   const { reasons, warnings, candidates, args, attach, prototype, probeAddress, address, btf } = target
   const lines = [heading(target)]
   const row = (label: string, text: string) => lines.push(`        ${label.padEnd(14)}${text}`)
-  for (const { code, message } of reasons) row(code === 'NOT_FOUND' ? 'not found' : 'why', `${message} (${code})`)
+  for (const { code, message, by } of reasons) {
+    row(code === 'NOT_FOUND' ? 'not found' : 'why', `${message} (${code}, by ${by === 'kernel' ? 'the kernel' : by})`)
+  }
   for (const { code, message } of warnings) row('note', `${message} (${code})`)
   for (const each of candidates) {
     row('perhaps', `${each.module}:${each.function}  ${formatAddress(each.address)}  arguments: ${each.trusted}`)

@@ -6,10 +6,9 @@ import { encodeName } from '../core/bytes.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { type FactSource, HostFacts } from './facts.ts'
-import { isTextType } from './function-symbol.ts'
 import { MissingFacts } from './missing-facts.ts'
 import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
-import { type Reason, reason } from './reasons.ts'
+import { type Caution, NO_CAUTION, type Reason, reason } from './reasons.ts'
 import { SuffixIndex } from './suffix-index.ts'
 
 /** What plans are made from: a snapshot is one. */
@@ -49,7 +48,7 @@ export class ProbeContext {
 
   /** Works out now what nearly every plan needs. */
   prepare(): void {
-    void [this.facts.traceable, this.facts.blacklist, this.kprobeObstacles, this.trampolineObstacles]
+    void [this.facts.traceable, this.facts.blacklist, this.kprobeObstacles(NO_CAUTION), this.trampolineObstacles]
   }
 
   /** Variants and fragments by base name. */
@@ -58,10 +57,11 @@ export class ProbeContext {
     return this.#suffixes
   }
 
-  /** What stands in the way of every kprobe on this host. */
-  get kprobeObstacles(): readonly Reason[] {
+  /** What stands in the way of every kprobe on this host, less the cautions that are left to the kernel. */
+  kprobeObstacles(allow: ReadonlySet<Caution>): readonly Reason[] {
     this.#kprobeObstacles ??= kprobeObstacles(this.facts)
-    return this.#kprobeObstacles
+    const all = this.#kprobeObstacles
+    return allow.size === 0 || all.length === 0 ? all : all.filter(({ code }) => !includes(allow, code))
   }
 
   /** What stands in the way of every BPF trampoline on this host. */
@@ -99,7 +99,7 @@ export class ProbeContext {
   /** Ids of the text symbols of a name, with owner if one is given. */
   functionsNamed(name: string, owner?: string): number[] {
     const { symbols } = this
-    return this.#idsNamed(name).filter(
+    return this.idsNamed(name).filter(
       (id) => isTextType(symbols.typeOf(id)) && (owner === undefined || symbols.ownerOf(id) === owner),
     )
   }
@@ -119,11 +119,11 @@ export class ProbeContext {
       const each = symbols.ownerOf(id)
       return owner === undefined ? isKernelOrModule(each) : each === owner
     }
-    return this.#idsNamed(name).filter(counts).length
+    return this.idsNamed(name).filter(counts).length
   }
 
-  /** `idsNamed` without a buffer for each name: plans ask for tens of thousands. */
-  #idsNamed(name: string): number[] {
+  /** Ids of all symbols of a name, in table order. Without a buffer for each name: plans ask for tens of thousands. */
+  idsNamed(name: string): number[] {
     if (name.length > SCRATCH.length) return this.symbols.idsNamed(encodeName(name))
     for (let i = 0; i < name.length; i++) {
       const unit = name.charCodeAt(i)
@@ -156,6 +156,15 @@ export class ProbeContext {
     if (start === undefined || end === undefined || end <= start) return undefined
     return { first: this.symbols.lowerBound(start).id, end: this.symbols.lowerBound(end).id }
   }
+}
+
+/** Whether a symbol's type in kallsyms is that of code, weak names included. */
+function isTextType(type: string): boolean {
+  return type === 't' || type === 'T' || type === 'w' || type === 'W'
+}
+
+function includes(set: ReadonlySet<string>, value: string): boolean {
+  return set.has(value)
 }
 
 /** Ids in table order: [first, end). */

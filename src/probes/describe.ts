@@ -1,6 +1,7 @@
 // What BTF says of a symbol: which FUNC is its own, how far the arguments can be trusted, and the symbol as a candidate.
 
 import type { TypeSet } from '../btf/type-set.ts'
+import { protoOf } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { splitSuffix, type Trust, trustOf } from './suffix.ts'
 
@@ -21,6 +22,19 @@ export interface Candidate {
   readonly entry: boolean
 }
 
+/** The FUNCs of a name in a set, less those whose prototype differs from an earlier one's only in names of parameters. */
+export function differentFuncs(set: TypeSet, name: string): number[] {
+  const ids = set.idsNamed(name, 'FUNC')
+  if (ids.length < 2) return ids
+  const seen = new Set<string>()
+  return ids.filter((id) => {
+    const proto = protoOf(set, id)
+    // Types are deduplicated, so that the same ones have the same ids.
+    const types = proto === undefined ? String(id) : [proto.returnType, ...proto.params.map(({ type }) => type)].join()
+    return !seen.has(types) && seen.add(types)
+  })
+}
+
 /**
  * The FUNC of a symbol's own name, or else of its base name, in its owner's BTF; none where several have the name, because
  * nothing says which describes the symbol.
@@ -29,10 +43,10 @@ export function funcOf(context: ProbeContext, id: number): FuncRef | undefined {
   const set = context.typeSet(context.symbols.ownerOf(id))
   if ('code' in set) return undefined
   const name = context.symbols.nameOf(id)
-  let found = set.idsNamed(name, 'FUNC')
+  let found = differentFuncs(set, name)
   if (found.length === 0) {
     const { base, class: kind } = splitSuffix(name)
-    if (kind === 'variant' || kind === 'fragment') found = set.idsNamed(base, 'FUNC')
+    if (kind === 'variant' || kind === 'fragment') found = differentFuncs(set, base)
   }
   return found.length === 1 ? { set, id: found[0]! } : undefined
 }

@@ -4,15 +4,16 @@ import type { TypeSet } from '../btf/type-set.ts'
 import { isGlob } from '../core/glob.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
+import { differentFuncs } from './describe.ts'
+import { symbolTaken } from './expand-trampoline.ts'
 import { type Expansion, type Home, targetOf } from './expansion.ts'
 import { funcsMatching } from './funcs.ts'
-import { functionOf } from './function-symbol.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { idsMeant, inOrder } from './meant.ts'
 import { ambiguous, noMatch } from './outcomes.ts'
-import { isBetter } from './reasons.ts'
+import { functionOf, isOffered } from './places.ts'
+import { isBetter, NO_CAUTION } from './reasons.ts'
 import { isReturn, type ProbeSpec, type TrampolineKind } from './spec.ts'
-import { notOffered } from './suffix.ts'
 import { ProbeTarget, type TargetFamily } from './target.ts'
 import { trampolineReasons } from './trampoline-reasons.ts'
 
@@ -55,14 +56,14 @@ function globBest(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
 }
 
 function globKprobes(home: Home, spec: ProbeSpec, kind: 'kprobe' | 'kretprobe'): ProbeTarget[] {
-  const { context } = home
+  const { context, settings } = home
   const returns = kind === 'kretprobe'
   const family: TargetFamily = { ...home, spec: spec.text, kind, set: undefined }
   const found: ProbeTarget[] = []
   for (const id of idsMeant(context, spec)) {
     const symbol = functionOf(context, id)
-    if (notOffered(symbol.name) !== undefined) continue
-    const reasons = kprobeReasons(context, { symbol, offset: 0, returns })
+    if (!isOffered(symbol.name, settings.allow)) continue
+    const reasons = kprobeReasons(context, { symbol, offset: 0, returns }, settings.allow)
     found.push(new ProbeTarget(family, id, undefined, reasons))
   }
   return found
@@ -91,6 +92,8 @@ function addTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind, set: 
   const { starts, ids } = context.symbols.namedMany(names.packed())
   const nameAt = names.strings()
   const family: TargetFamily = { ...home, spec: spec.text, kind, set }
+  const { ambiguous: policy, allow } = settings
+  const takesFirst = policy === 'first' || (policy === 'error' && allow.has('AMBIGUOUS'))
   for (let i = 0; i < funcIds.length; i++) {
     const funcId = funcIds[i]!
     const name = nameAt(i)
@@ -99,12 +102,14 @@ function addTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind, set: 
     for (let k = starts[i]!; k < starts[i + 1]!; k++) {
       if (context.isFunctionOf(ids[k]!, module) && count++ === 0) id = ids[k]
     }
-    if (repeated.has(funcId) || (count > 1 && settings.ambiguous !== 'first')) {
-      found.push(ambiguous(home, spec, kind, context.functionsNamed(name, module), module, name))
+    const several = count > 1 || (repeated.has(funcId) && differentFuncs(set, name).length > 1)
+    if (several && !takesFirst) {
+      found.push(ambiguous(home, spec, kind, context.functionsNamed(name, module), { module, name }))
       continue
     }
     const func = { set, id: funcId }
-    const reasons = trampolineReasons(context, kind, func, id, name, count)
+    const symbol = id === undefined ? undefined : symbolTaken(context, module, id)
+    const reasons = trampolineReasons(context, kind, func, symbol, name, count, settings.allow)
     found.push(new ProbeTarget(family, id, funcId, reasons))
   }
 }
@@ -119,7 +124,7 @@ function modulesTouched(context: ProbeContext, spec: ProbeSpec): ReadonlySet<str
   for (const id of idsMeant(context, spec)) {
     if (touched.has(symbols.ownerOf(id))) continue
     const symbol = functionOf(context, id)
-    if (notOffered(symbol.name) !== undefined) continue
+    if (!isOffered(symbol.name, NO_CAUTION)) continue
     if (isAbsence(traceable) || traceable.of(symbol) !== 'no') touched.add(symbol.owner)
   }
   return touched

@@ -3,10 +3,10 @@
 import { formatAddress } from '../core/address.ts'
 import { isGlob } from '../core/glob.ts'
 import { type Home, type TargetParts, targetOf } from './expansion.ts'
-import { functionOf } from './function-symbol.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
-import { functionsMeant, variantsMeant } from './meant.ts'
+import { functionsMeant, type Namesake, namesakeOf, variantsMeant } from './meant.ts'
 import { ambiguous, missing } from './outcomes.ts'
+import { functionOf } from './places.ts'
 import { reason, type Warning } from './reasons.ts'
 import { isReturn, type ProbeSpec } from './spec.ts'
 import { notOffered } from './suffix.ts'
@@ -69,7 +69,34 @@ function severalTargets(
     const warnings = [...more.warnings, taken]
     return [make(home, spec, kind, first, spec.offset, { ...more, byAddress: true, warnings })]
   }
-  return [ambiguous(home, spec, kind, ids, undefined, home.context.symbols.nameOf(first))]
+  const name = home.context.symbols.nameOf(first)
+  const namesake = namesakeOf(home.context, name, spec.module)
+  if (namesake.refused === true || !home.settings.allow.has('AMBIGUOUS')) {
+    return [ambiguous(home, spec, kind, ids, { name, by: namesake.refused === true ? 'kernel' : 'kerndex' })]
+  }
+  return [whatTheKernelTakes(home, spec, kind, ids, namesake, more)]
+}
+
+/** The one of several functions of a name that the kernel takes for it. */
+function whatTheKernelTakes(
+  home: Home,
+  spec: ProbeSpec,
+  kind: Kind,
+  ids: readonly number[],
+  { refused, first }: Namesake,
+  more: { readonly variantOf?: string; readonly warnings: readonly Warning[] },
+): ProbeTarget {
+  const { missing: facts } = home.context
+  const message = `the kernel takes one of ${ids.length} functions of this name`
+  const warnings: readonly Warning[] = [...more.warnings, { code: 'FIRST_OF_SEVERAL', message }]
+  const targets = (first === undefined ? ids : [first]).map((id) =>
+    make(home, spec, kind, id, spec.offset, { ...more, warnings }),
+  )
+  const target = targets[0]!
+  if (refused === undefined) return target.refused([facts.whetherUnique])
+  if (targets.every(({ verdict }) => verdict === target.verdict)) return target
+  const { symbolId: id } = target
+  return targetOf(home, { spec: spec.text, kind, id, offset: spec.offset, ...more, reasons: [facts.whichTaken] })
 }
 
 function make(
@@ -82,6 +109,7 @@ function make(
 ): ProbeTarget {
   const { context } = home
   const symbol = functionOf(context, id)
-  const reasons = kprobeReasons(context, { symbol, offset, returns: kind === 'kretprobe' })
+  const place = { symbol, offset, returns: kind === 'kretprobe' }
+  const reasons = kprobeReasons(context, place, home.settings.allow)
   return targetOf(home, { spec: spec.text, kind, id, offset, reasons, ...more })
 }

@@ -3,10 +3,12 @@
 import type { TypeSet } from '../btf/type-set.ts'
 import { isGlob } from '../core/glob.ts'
 import type { ProbeContext } from './context.ts'
+import { differentFuncs } from './describe.ts'
 import { type Home, targetOf } from './expansion.ts'
 import { atLeast, MODULES_TOLD_APART_SINCE } from './kernel-rules.ts'
 import { functionsMeant, inOrder, moduleMatcher, variantsMeant } from './meant.ts'
 import { ambiguous, missing, withoutBtf } from './outcomes.ts'
+import { type FunctionSymbol, functionOf } from './places.ts'
 import type { Reason, Warning } from './reasons.ts'
 import type { ProbeSpec, TrampolineKind } from './spec.ts'
 import type { ProbeTarget } from './target.ts'
@@ -33,7 +35,9 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
   const found = funcs.filter((func) => func.ids.length > 0)
   const candidates = found.length > 0 ? found : funcs
   const policy = settings.ambiguous
-  const chosen = policy === 'first' ? candidates.slice(0, 1) : candidates
+  // Of several modules and FUNCs a loader takes the first, and of several symbols the kernel (kallsyms_lookup_name).
+  const takesFirst = policy === 'first' || (policy === 'error' && settings.allow.has('AMBIGUOUS'))
+  const chosen = takesFirst ? candidates.slice(0, 1) : candidates
   const everyModule = policy === 'all' || (module !== undefined && isGlob(module))
   if (chosen.length > 1 && !everyModule) {
     const all = chosen.flatMap((func) => func.ids)
@@ -41,13 +45,14 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
   }
   const duplicates = duplicateWarning(context, name, candidates, ids)
   return chosen.map(({ set, funcId, ids: own }) => {
-    if (own.length > 1 && policy !== 'first') return ambiguous(home, spec, kind, own)
+    if (own.length > 1 && !takesFirst) return ambiguous(home, spec, kind, own)
     const [id] = own
     const taken: Warning[] =
       chosen.length < candidates.length || own.length > 1
         ? [{ code: 'FIRST_OF_SEVERAL', message: 'the first of several functions of this name is taken' }]
         : []
     const func = { set, id: funcId }
+    const symbol = id === undefined ? undefined : symbolTaken(context, set.name, id)
     return targetOf(home, {
       spec: spec.text,
       kind,
@@ -55,11 +60,23 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
       module: set.name,
       id,
       func,
-      reasons: trampolineReasons(context, kind, func, id, name, own.length),
+      reasons: trampolineReasons(context, kind, func, symbol, name, own.length, settings.allow),
       warnings: [...duplicates, ...taken],
       candidates: id === undefined ? variants : undefined,
     })
   })
+}
+
+/**
+ * The symbol whose address the kernel takes for a module's FUNC: before it told modules apart, that of the core if it has one
+ * of the name (bpf_check_attach_target).
+ */
+export function symbolTaken(context: ProbeContext, module: string, id: number): FunctionSymbol {
+  const { symbols, facts } = context
+  const own = functionOf(context, id)
+  if (module === 'vmlinux' || atLeast(facts.release, ...MODULES_TOLD_APART_SINCE) !== false) return own
+  const core = context.idsNamed(own.name).find((each) => symbols.ownerOf(each) === 'vmlinux')
+  return core === undefined ? own : functionOf(context, core)
 }
 
 /** The FUNCs of the name, and why modules that have such a symbol have no types. */
@@ -81,7 +98,7 @@ function funcsNamed(
     const set = context.typeSet(each)
     const own = ids.filter((id) => symbols.ownerOf(id) === each)
     if (!('code' in set)) {
-      for (const funcId of set.idsNamed(name, 'FUNC')) funcs.push({ set, funcId, ids: own })
+      for (const funcId of differentFuncs(set, name)) funcs.push({ set, funcId, ids: own })
     } else if (own.length > 0 || each === module) without.push(set)
   }
   return { funcs, without }

@@ -4,8 +4,9 @@ import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { Blacklist } from './blacklist.ts'
 import type { Architecture } from './conventions.ts'
+import { denyList } from './deny-lists.ts'
 import { FilterSites } from './filter-sites.ts'
-import { ARCHITECTURE_SYMBOLS, parseVersion, type Release } from './kernel-rules.ts'
+import { ARCHITECTURE_SYMBOLS, atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
 import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
 
 /** What facts are read from: a snapshot is one. */
@@ -24,15 +25,18 @@ const WHOLE_KERNEL = 10_000
 
 /** The facts of one host. */
 export class HostFacts {
-  readonly release: Release | undefined
   readonly #source: FactSource
   readonly #functionsNamed: (name: string, owner: string) => readonly number[]
   #architecture: { readonly found: Architecture | undefined } | undefined
+  #release: { readonly found: Release | undefined } | undefined
   #clang: boolean | undefined
+  #hasEndbr: boolean | undefined
   #traceable: TraceableFunctions | Absence | undefined
   #sites: { readonly found: FilterSites | undefined } | undefined
   #blacklist: Blacklist | Absence | undefined
   #errorInjection: ReadonlySet<string> | Absence | undefined
+  #denied: { readonly found: ReadonlySet<string> | undefined } | undefined
+  #noreturn: { readonly found: ReadonlySet<string> | undefined } | undefined
   #config: { readonly text: string | undefined } | undefined
   readonly #options = new Map<string, boolean | undefined>()
 
@@ -40,7 +44,11 @@ export class HostFacts {
   constructor(source: FactSource, functionsNamed: (name: string, owner: string) => readonly number[]) {
     this.#source = source
     this.#functionsNamed = functionsNamed
-    this.release = parseVersion(source.host.release)
+  }
+
+  get release(): Release | undefined {
+    this.#release ??= { found: parseVersion(this.#source.host.release, this.#text('version')) }
+    return this.#release.found
   }
 
   get architecture(): Architecture | undefined {
@@ -52,6 +60,32 @@ export class HostFacts {
   get clang(): boolean {
     this.#clang ??= /\bclang version\b/i.test(this.#text('version') ?? '')
     return this.#clang
+  }
+
+  /**
+   * Whether functions of x86-64 may begin with an ENDBR64 that kprobes step over: not where the kernel surely was built
+   * without indirect branch tracking.
+   */
+  get hasEndbr(): boolean {
+    this.#hasEndbr ??=
+      (this.architecture === undefined || this.architecture === 'x86_64') &&
+      atLeast(this.release, ...SKIPS_ENDBR_SINCE) !== false &&
+      !this.lacks('ibt_save', 'CONFIG_X86_KERNEL_IBT')
+    return this.#hasEndbr
+  }
+
+  /** Functions to which no tracing program attaches, where the kernel's symbols list them. */
+  get denied(): ReadonlySet<string> | undefined {
+    this.#denied ??= { found: denyList(this.#source.symbols, 'btf_id_deny') }
+    return this.#denied.found
+  }
+
+  /** Functions on which fexit is refused, where the kernel's symbols list them: none where they only have the other list. */
+  get noreturn(): ReadonlySet<string> | undefined {
+    this.#noreturn ??= {
+      found: denyList(this.#source.symbols, 'noreturn_deny') ?? (this.denied === undefined ? undefined : new Set()),
+    }
+    return this.#noreturn.found
   }
 
   /** The functions that ftrace can hook, or why they are not known. */
@@ -113,9 +147,9 @@ export class HostFacts {
     return this.#options.get(option)
   }
 
-  /** Whether the kernel surely lacks something: its configuration says so, or a whole table has not the function. */
+  /** Whether the kernel surely lacks something: its configuration says so, or without one a whole table has not the function. */
   lacks(symbol: string, option: string): boolean {
-    if (this.#has(symbol)) return false
+    if (this.#has(symbol) || this.config(option) === true) return false
     return this.#source.symbols.size > WHOLE_KERNEL || this.config(option) === false
   }
 

@@ -6,12 +6,36 @@ import type { Architecture } from './conventions.ts'
 export interface Release {
   readonly major: number
   readonly minor: number
+  /** Which release of a stable series it is (the 60 of 6.1.60); undefined where nothing tells. */
+  readonly patch?: number | undefined
 }
 
-/** The version in a release such as `6.1.0-56-amd64`. */
-export function parseVersion(release: string | undefined): Release | undefined {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release ?? '') ?? []
-  return major === undefined || minor === undefined ? undefined : { major: Number(major), minor: Number(minor) }
+/**
+ * The version in a release such as `6.1.0-56-amd64`.
+ * @param version the text of /proc/version: Debian writes the stable release there, and 0 into the release
+ */
+export function parseVersion(release: string | undefined, version = ''): Release | undefined {
+  const [, major, minor, third] = /^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(release ?? '') ?? []
+  if (major === undefined || minor === undefined) return undefined
+  const debian = new RegExp(`\\bDebian ${major}\\.${minor}\\.(\\d{1,4})\\b`).exec(version)?.[1]
+  const patch = third !== undefined && Number(third) > 0 ? Number(third) : debian && Number(debian)
+  return { major: Number(major), minor: Number(minor), patch: typeof patch === 'number' ? patch : undefined }
+}
+
+/** When a rule of the kernel changed: in which version, and in which releases of older series that took it over. */
+export interface Change {
+  readonly since: Since
+  /** By series; null where a series took it over in a release that is not known here. */
+  readonly stable?: Readonly<Record<string, number | null>>
+}
+
+/** Whether a kernel has a change; undefined where its version does not tell. */
+export function has(release: Release | undefined, { since, stable = {} }: Change): boolean | undefined {
+  if (release === undefined) return undefined
+  if (atLeast(release, ...since) === true) return true
+  const first = stable[`${release.major}.${release.minor}`]
+  if (first === undefined) return false
+  return first === null || release.patch === undefined ? undefined : release.patch >= first
 }
 
 /** Whether a kernel is at least major.minor; undefined where its version is not known. */
@@ -20,7 +44,25 @@ export function atLeast(release: Release | undefined, major: number, minor: numb
   return release.major > major || (release.major === major && release.minor >= minor)
 }
 
-/** Functions to which no tracing program attaches (btf_id_deny, kernel/bpf/verifier.c). */
+/** Since when kprobe events refuse a name that several symbols of the core have (b022f0c7e404, __trace_kprobe_create). */
+export const REFUSES_SAME_NAMES: Change = {
+  since: [6, 6],
+  stable: { '6.5': 9, '6.1': 60, '5.15': 137, '5.10': 199, '5.4': 259, '4.19': 297, '4.14': 328 },
+}
+/** Since when symbols of modules count as well (926fe783c8a6, number_of_same_symbols). */
+export const COUNTS_MODULES: Change = {
+  since: [6, 6],
+  stable: { '6.5': null, '6.1': 71, '5.15': null, '5.10': null, '5.4': null, '4.19': null, '4.14': null },
+}
+/** Since when `MODULE:NAME` has to be unique in its module (9d8616034f16, validate_module_probe_symbol). */
+export const COUNTS_IN_MODULE: Change = { since: [6, 11], stable: { '6.10': null } }
+/** Since when symbols of modules count only where the core has none (1870ddcd94b0, number_of_same_symbols). */
+export const PREFERS_CORE: Change = { since: [7, 1], stable: { '7.0': null } }
+
+/**
+ * Functions to which no tracing program attaches (btf_id_deny, kernel/bpf/verifier.c), for kernels whose symbols do not list
+ * them: see `denyList`.
+ */
 export const TRACING_DENIED: ReadonlySet<string> = new Set([
   'migrate_disable',
   'migrate_enable',
@@ -31,9 +73,12 @@ export const TRACING_DENIED: ReadonlySet<string> = new Set([
   '__rcu_read_unlock',
 ])
 
+/** Since when fexit and fmod_ret are refused on functions that never return (cfe816d469dc, kernel/bpf/verifier.c). */
+export const REFUSES_NORETURN: Change = { since: [6, 15], stable: { '6.14': 5, '6.12': 26, '6.6': 89 } }
+
 /**
- * Functions that never return, on which fexit and fmod_ret are refused (noreturn_deny, kernel/bpf/verifier.c, since 6.15).
- * The kernel lists the system calls of x86 alone; those of other architectures return as little.
+ * Functions that never return (noreturn_deny, kernel/bpf/verifier.c). The kernel lists the system calls of x86 alone; those of
+ * other architectures return as little.
  */
 export const NEVER_RETURN: ReadonlySet<string> = new Set([
   'do_exit',
@@ -86,12 +131,35 @@ export const TRAMPOLINE_WORDS: Readonly<Record<Architecture, { readonly words: n
     riscv64: { words: 8, moreSince: [6, 11] },
   }
 
-/** Since when arguments may be structs (x86-64 first). */
-export const STRUCT_ARGUMENTS_SINCE: Since = [6, 1]
+/**
+ * Since when arguments may be structs: 720e6a435194 (btf_distill_func_proto), and each architecture's trampolines (arm64:
+ * 90564f1e3dd6; riscv and s390x had no trampolines before).
+ */
+export const STRUCT_ARGUMENTS_SINCE: Readonly<Record<Architecture, Since>> = {
+  x86_64: [6, 1],
+  arm64: [6, 5],
+  s390x: [6, 3],
+  riscv64: [6, 3],
+}
+/** Since when arguments may be unions (ccb4f5d91ec4, btf_distill_func_proto). Nothing in a kernel's BTF tells it. */
+export const UNION_ARGUMENTS_SINCE: Since = [6, 18]
 /** Since when kprobes and kretprobes at the entry step over an ENDBR64 (arch_adjust_kprobe_addr, x86). */
 export const SKIPS_ENDBR_SINCE: Since = [5, 18]
 /** Since when functions of one name in several modules are told apart (bpf_check_attach_target). */
 export const MODULES_TOLD_APART_SINCE: Since = [6, 4]
+
+/**
+ * What the kernel puts in front of a system call's name. Where it is built without error injection, fmod_ret attaches to
+ * functions whose names begin so (has_arch_syscall_prefix, kernel/bpf/verifier.c).
+ */
+export const SYSCALL_PREFIX: Readonly<Record<Architecture, string>> = {
+  x86_64: '__x64_',
+  arm64: '__arm64_',
+  s390x: '__s390x_',
+  riscv64: '__riscv_',
+}
+/** Since when it does (20c2e102a2f3). */
+export const MODIFIES_SYSCALLS_SINCE: Since = [7, 1]
 
 /** The symbols by which an architecture is recognised; the first that exists counts. */
 export const ARCHITECTURE_SYMBOLS: readonly (readonly [string, Architecture])[] = [

@@ -2,10 +2,8 @@
 
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
-import { type FunctionSymbol, functionOf } from './function-symbol.ts'
-import { atLeast, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
-import { placeReasons } from './place.ts'
-import { NONE, type Reason, reason, verdictOf } from './reasons.ts'
+import { type FunctionSymbol, functionOf, placeReasons } from './places.ts'
+import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
 
 /** A place for a kprobe or kretprobe. */
 export interface KprobePlace {
@@ -15,64 +13,117 @@ export interface KprobePlace {
   readonly returns: boolean
 }
 
-/** Why a kprobe cannot be registered there (register_kprobe, kernel/kprobes.c; trace_kprobe.c). Empty: it can. */
-export function kprobeReasons(context: ProbeContext, { symbol, offset, returns }: KprobePlace): readonly Reason[] {
-  const { id, name } = symbol
+/**
+ * Why a kprobe cannot be registered there (register_kprobe, kernel/kprobes.c; trace_kprobe.c). Empty: it can.
+ * @param allow the cautions that are left to the kernel
+ */
+export function kprobeReasons(
+  context: ProbeContext,
+  place: KprobePlace,
+  allow: ReadonlySet<Caution>,
+): readonly Reason[] {
+  const { symbol, offset, returns } = place
   const { facts, missing, symbols } = context
-  const general = context.kprobeObstacles
-  const misplaced = placeReasons(context, symbol)
-  if (misplaced.length > 0) return [...misplaced, ...general]
-  // What holds for every kprobe needs no company of facts that would not change it.
-  if (verdictOf(general) === 'no') return general
-  const reasons: Reason[] = [...general]
+  const general = context.kprobeObstacles(allow)
+  const misplaced = placeReasons(context, symbol, allow)
+  // What holds for every kprobe, or for every address there, needs no company of facts that would not change it.
+  if (isRefused(misplaced, 'kernel')) return [...misplaced, ...general]
+  if (isRefused(general, 'kernel')) return general
+  const reasons: Reason[] = [...general, ...misplaced]
   if (offset > 0) {
-    const size = symbols.sizeOf(id)
+    const size = symbols.sizeOf(symbol.id)
     if (size > 0 && offset >= size) {
-      const bounds = `Offset outside the function bounds: ${name} has 0x${size.toString(16)} bytes`
-      return [reason('OUT_OF_BOUNDS', bounds), ...general]
+      if (allow.has('OUT_OF_BOUNDS')) return [...reasons, ...landingReasons(context, place, allow)]
+      const bounds = `Offset outside the function bounds: ${symbol.name} has 0x${size.toString(16)} bytes`
+      return [caution('OUT_OF_BOUNDS', `${bounds}, and the kernel would probe what lies there`), ...reasons]
     }
-    const entry = isEntry(context, id, offset)
-    if (returns && entry === 'no') {
-      return [reason('BAD_RETPROBE', 'a kretprobe can only be at the entry of a function'), ...general]
+    const at = instructionAt(context, symbol, offset)
+    if (returns && at !== 'entry' && (at !== 'unknown' || !mayBeEntry(context, offset))) {
+      // kprobe_on_func_entry
+      return [reason('BAD_RETPROBE', 'a kretprobe can only be at the entry of a function'), ...reasons]
     }
-    if (entry !== 'yes') reasons.push(missing.instruction)
+    if (at === 'unknown') reasons.push(missing.instruction)
+    else if (at === 'inside') {
+      const what = 'no instruction begins there: register_kprobe gives EILSEQ'
+      reasons.push(reason('MID_INSTRUCTION', `${symbol.name}+${offset} is in the middle of an instruction; ${what}`))
+    }
   }
   const { blacklist, traceable } = facts
   if (isAbsence(blacklist)) reasons.push(missing.blacklist)
   else if (isBlacklisted(context, symbol, offset)) {
-    reasons.push(reason('BLACKLISTED', `${name} is on the kprobe blacklist: register_kprobe gives EINVAL`))
+    reasons.push(reason('BLACKLISTED', `${symbol.name} is on the kprobe blacklist: register_kprobe gives EINVAL`))
   }
   if (facts.kprobesOnNotrace) return reasons.length === 0 ? NONE : reasons
   if (isAbsence(traceable)) reasons.push(missing.traceable)
   else {
     // within_notrace_func: the function, or for a name with a suffix the base, if there is one.
     const own = traceable.of(symbol)
-    const base = own === 'no' ? baseSymbol(context, name) : undefined
+    const base = own === 'no' ? baseSymbol(context, symbol.name) : undefined
     const verdict = base === undefined ? own : traceable.of(base)
     if (verdict === 'which') reasons.push(missing.whichTraceable)
     else if (verdict === 'no') {
-      const what = `Could not probe notrace function ${name}`
+      const what = `Could not probe notrace function ${symbol.name}`
       reasons.push(reason('NOTRACE', `${what}: ftrace cannot hook it, and then kprobe events are refused with EINVAL`))
     }
   }
   return reasons.length === 0 ? NONE : reasons
 }
 
+/** What the kernel says of an offset behind a function's end: it looks up anew what lies there (_kprobe_addr). */
+function landingReasons(
+  context: ProbeContext,
+  { symbol, offset, returns }: KprobePlace,
+  allow: ReadonlySet<Caution>,
+): readonly Reason[] {
+  const { symbols } = context
+  const match = symbols.at(symbols.addressOf(symbol.id) + BigInt(offset), { kinds: 'text' })
+  if (match === undefined) return [reason('NOT_TEXT', `${symbol.name}+${offset} is in no function`)]
+  const landing = { symbol: functionOf(context, match.symbol.id), offset: match.offset, returns }
+  const all = new Set<Caution>([...allow, 'FRAGMENT', 'LABEL'])
+  return kprobeReasons(context, landing, all)
+}
+
+/** ENDBR64 has four bytes, the call of `__fentry__` five. */
+const ENDBR = 4
+const CALL = 5
+/** Least bytes between two instructions, where all have as many. */
+const STEP = { arm64: 4, s390x: 2, riscv64: 2 } as const
+
 /**
- * Whether an offset still is the function's entry. On x86-64 the kernel steps over an ENDBR64 at the start by itself, so that
- * 4 is as good as 0 (arch_adjust_kprobe_addr); where one is only the list of sites tells.
+ * What is at an offset inside a function: its entry, the start of another instruction, or the middle of one. On x86-64 the
+ * kernel steps over an ENDBR64 at the entry by itself, so that 4 is as good as 0 (arch_adjust_kprobe_addr). The call that ftrace
+ * patches tells the first instructions; what is behind it needs the code.
  */
-function isEntry({ symbols, facts }: ProbeContext, id: number, offset: number): 'yes' | 'no' | 'unknown' {
-  if (offset === 0) return 'yes'
-  const { sites, architecture, release } = facts
-  if (offset !== 4 || (architecture !== 'x86_64' && architecture !== undefined)) return 'no'
+function instructionAt(
+  context: ProbeContext,
+  symbol: FunctionSymbol,
+  offset: number,
+): 'entry' | 'start' | 'inside' | 'unknown' {
+  const { architecture } = context.facts
+  if (architecture === undefined) return 'unknown'
+  if (architecture !== 'x86_64') return offset % STEP[architecture] === 0 ? 'unknown' : 'inside'
+  const call = callAt(context, symbol)
+  if (call === undefined) return 'unknown'
+  if (offset === call) return 'entry'
+  if (offset < call + CALL) return 'inside'
+  return offset === call + CALL ? 'start' : 'unknown'
+}
+
+/** Whether an offset may be the entry of some function: behind an ENDBR64. */
+function mayBeEntry({ facts }: ProbeContext, offset: number): boolean {
+  return offset === ENDBR && facts.hasEndbr
+}
+
+/** Bytes from a function's start to the call that ftrace patches: none, or an ENDBR64; undefined where it is not known. */
+function callAt({ symbols, facts }: ProbeContext, symbol: FunctionSymbol): 0 | 4 | undefined {
+  const { sites, traceable } = facts
   if (sites !== undefined) {
-    const start = symbols.addressOf(id)
-    const site = sites.within(start, symbols.sizeOf(id))
-    if (site !== undefined) return site === start + 4n ? 'yes' : 'no'
+    const start = symbols.addressOf(symbol.id)
+    const site = sites.within(start, symbols.sizeOf(symbol.id))
+    if (site !== undefined) return site === start ? 0 : site === start + BigInt(ENDBR) ? ENDBR : undefined
   }
-  const never = facts.config('CONFIG_X86_KERNEL_IBT') === false || atLeast(release, ...SKIPS_ENDBR_SINCE) === false
-  return never ? 'no' : 'unknown'
+  if (facts.hasEndbr || isAbsence(traceable)) return undefined
+  return traceable.of(symbol) === 'yes' ? 0 : undefined
 }
 
 /** within_kprobe_blacklist: the address, or for a name with a suffix the base's. */
@@ -88,6 +139,8 @@ function isBlacklisted(context: ProbeContext, { id, name, owner }: FunctionSymbo
 /** The symbol that the kernel finds under the name before the first dot; it asks for that name alone. */
 function baseSymbol(context: ProbeContext, name: string): FunctionSymbol | undefined {
   const dot = name.indexOf('.')
-  const base = dot <= 0 ? undefined : context.symbols.named(name.slice(0, dot))[0]
-  return base === undefined ? undefined : functionOf(context, base.id)
+  if (dot <= 0) return undefined
+  const ids = context.idsNamed(name.slice(0, dot))
+  const id = ids.find((each) => context.symbols.ownerOf(each) === 'vmlinux') ?? ids[0]
+  return id === undefined ? undefined : functionOf(context, id)
 }

@@ -13,10 +13,11 @@ export interface LinePlace {
   readonly module: string
   readonly address: bigint
   readonly offset: number
+  /** The name of its event for kprobe_events. */
+  readonly event: string
 }
 
-/** Limits of an event (kernel/trace/trace.h, trace_probe.h): MAX_EVENT_NAME_LEN less its NUL, MAX_TRACE_ARGS, MAX_ARG_NAME_LEN. */
-const LONGEST_EVENT = 63
+/** Limits of an event (kernel/trace/trace_probe.h): MAX_TRACE_ARGS, MAX_ARG_NAME_LEN. */
 const MOST_FETCHED = 128
 const LONGEST_ARGUMENT = 32
 /** Fields that every event has (reserved_field_names, kernel/trace/trace_probe.c). */
@@ -60,7 +61,7 @@ export function bpftraceLine({ kind, method, symbol, module, address, offset }: 
  * @param returned how to print what is returned; `none` if nothing is, undefined where it is not known
  */
 export function kprobeEventsLine(
-  { kind, method, symbol, module, address, offset }: LinePlace,
+  { kind, method, symbol, module, address, offset, event }: LinePlace,
   fetched: readonly FunctionArgument[],
   returned: string | undefined,
   architecture: Architecture | undefined,
@@ -70,9 +71,6 @@ export function kprobeEventsLine(
     method === 'address'
       ? formatAddress(address)
       : `${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
-  const ending = `${method === 'address' ? `_${address.toString(16)}` : offset === 0 ? '' : `_${offset}`}${returns ? '_ret' : ''}`
-  const plain = symbol.replace(/[^A-Za-z0-9_]/g, '_').slice(0, LONGEST_EVENT - ending.length)
-  const event = /^\d/.test(plain) ? `_${plain.slice(1)}${ending}` : plain + ending
   const pieces = [`${returns ? 'r' : 'p'}:${GROUP}/${event}`, target]
   if (returns) pieces.push(...fetchReturned(method, returned, architecture))
   else if (architecture !== undefined) pieces.push(...fetches(fetched, architecture))

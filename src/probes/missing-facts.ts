@@ -4,6 +4,9 @@ import { isAbsence } from '../sources/source.ts'
 import type { HostFacts } from './facts.ts'
 import { type Reason, reason, type UnknownCode } from './reasons.ts'
 
+/** Under lockdown "confidentiality" tracefs and debugfs cannot be read at all (LOCKDOWN_TRACEFS, LOCKDOWN_DEBUGFS). */
+const LOCKED =
+  'the kernel is locked down (confidentiality), under which neither tracefs nor debugfs can be read: put a copy of it from a boot without lockdown into a capture'
 const FILTER_HOW =
   'read /sys/kernel/tracing/available_filter_functions as root (mount -t tracefs nodev /sys/kernel/tracing), or put a copy of it into the capture'
 const BLACKLIST_HOW =
@@ -23,7 +26,7 @@ export class MissingFacts {
   /** No list of traceable functions. */
   get traceable(): Reason {
     const why = whyMissing(this.#facts.traceable)
-    return this.#once('UNKNOWN_TRACEABLE', () => `available_filter_functions is missing (${why}): ${FILTER_HOW}`)
+    return this.#once('UNKNOWN_TRACEABLE', () => this.#say('available_filter_functions is missing', why, FILTER_HOW))
   }
 
   /** Several functions of one name, of which the list has fewer. */
@@ -40,15 +43,14 @@ export class MissingFacts {
   /** No kprobe blacklist. */
   get blacklist(): Reason {
     const why = whyMissing(this.#facts.blacklist)
-    return this.#once('UNKNOWN_BLACKLIST', () => `the kprobe blacklist is missing (${why}): ${BLACKLIST_HOW}`)
+    return this.#once('UNKNOWN_BLACKLIST', () => this.#say('the kprobe blacklist is missing', why, BLACKLIST_HOW))
   }
 
   /** No list of functions whose errors may be injected. */
   get errorInjection(): Reason {
     const why = whyMissing(this.#facts.errorInjection)
-    return this.#once(
-      'UNKNOWN_ERROR_INJECTION',
-      () => `the list of functions whose errors may be injected is missing (${why}): ${INJECTION_HOW}`,
+    return this.#once('UNKNOWN_ERROR_INJECTION', () =>
+      this.#say('the list of functions whose errors may be injected is missing', why, INJECTION_HOW),
     )
   }
 
@@ -58,6 +60,27 @@ export class MissingFacts {
       const what = 'whether an instruction begins there, and whether jump labels or static calls reserve it'
       return `${what}, needs the kernel's code to tell: the kernel refuses what is wrong with EILSEQ or EINVAL`
     })
+  }
+
+  /** Several symbols of one name, and a kernel whose version does not tell whether it refuses that. */
+  get whetherUnique(): Reason {
+    const what = 'whether this kernel refuses a name that several symbols have'
+    return reason(
+      'UNKNOWN_RELEASE',
+      `${what} depends on its release, or on symbols that were left out: an attempt tells`,
+    )
+  }
+
+  /** Several functions of one name, and nothing that says which the kernel takes. */
+  get whichTaken(): Reason {
+    return this.#once('UNKNOWN_WHICH', () => {
+      const what = 'not all of the functions of this name can be probed'
+      return `${what}, and the kernel takes the first in its module's own symbol table, whose order nothing tells`
+    })
+  }
+
+  #say(what: string, why: string, how: string): string {
+    return `${what} (${why}): ${this.#facts.lockdown === 'confidentiality' ? LOCKED : how}`
   }
 
   #once(code: UnknownCode, message: () => string): Reason {

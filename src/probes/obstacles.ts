@@ -3,7 +3,7 @@
 
 import type { HostFacts } from './facts.ts'
 import { atLeast, TRAMPOLINES_SINCE } from './kernel-rules.ts'
-import { type Reason, reason } from './reasons.ts'
+import { caution, type Reason, reason, type Warning } from './reasons.ts'
 
 /** The kernel's version decides, and is not known. */
 export const RELEASE_UNKNOWN: Reason = reason(
@@ -21,15 +21,9 @@ export function kprobeObstacles(facts: HostFacts): Reason[] {
   if (facts.lockdown === 'confidentiality') {
     reasons.push(reason('LOCKDOWN', 'the kernel is locked down (confidentiality): kprobes are refused with EPERM'))
   }
-  if (facts.lockdown === 'integrity') {
-    const what =
-      'the kernel is locked down (integrity): Linux itself refuses kprobes with EPERM only under confidentiality'
-    const who = 'kernels of distributions that draw the line earlier refuse them now'
-    reasons.push(reason('UNKNOWN_LOCKDOWN', `${what}, ${who}; attaching one tells, and fentry is not affected`))
-  }
   if (facts.kprobesDisarmed) {
     const how = 'write 1 to /sys/kernel/debug/kprobes/enabled'
-    reasons.push(reason('KPROBES_DISABLED', `kprobes are disarmed and would never fire: ${how}`))
+    reasons.push(caution('KPROBES_DISABLED', `kprobes are disarmed and would never fire: ${how}`))
   }
   return reasons
 }
@@ -43,7 +37,7 @@ export function trampolineObstacles(facts: HostFacts): Reason[] {
   if (facts.lacks('bpf_trampoline_link_prog', 'CONFIG_BPF_JIT')) {
     return [reason('NO_TRAMPOLINE', 'the kernel was built without BPF trampolines (CONFIG_BPF_JIT)')]
   }
-  const { architecture, release, lockdown } = facts
+  const { architecture, release } = facts
   const reasons: Reason[] = []
   if (architecture === undefined) {
     const what = 'no symbol tells the architecture, and with it whether BPF trampolines exist'
@@ -56,11 +50,19 @@ export function trampolineObstacles(facts: HostFacts): Reason[] {
     }
     if (able === undefined) reasons.push(RELEASE_UNKNOWN)
   }
-  // Attaching is not asked about; the helpers are (LOCKDOWN_BPF_READ_KERNEL, kernel/trace/bpf_trace.c).
-  if (lockdown === 'confidentiality') {
-    const what = 'the kernel is locked down (confidentiality): trampolines can be attached'
-    const but = 'but no program that calls a helper to read kernel memory is loaded'
-    reasons.push(reason('UNKNOWN_LOCKDOWN', `${what}, ${but}; loading it tells`))
-  }
   return reasons
+}
+
+/** What lockdown leaves to probes of a kind that it does not refuse; undefined where nothing is locked down. */
+export function lockdownWarning({ lockdown }: HostFacts, trampoline: boolean): Warning | undefined {
+  if (lockdown === 'none') return undefined
+  if (!trampoline) {
+    const what = `the kernel is locked down (${lockdown}): kprobes are taken`
+    return { code: 'LOCKED_DOWN', message: `${what}, since Linux refuses them only under confidentiality` }
+  }
+  // Attaching is not asked about; the helpers are (LOCKDOWN_BPF_READ_KERNEL, kernel/trace/bpf_trace.c).
+  if (lockdown === 'integrity') return undefined
+  const what = 'the kernel is locked down (confidentiality): trampolines are attached'
+  const but = 'but no program is loaded that calls a helper to read kernel memory'
+  return { code: 'LOCKED_DOWN', message: `${what}, ${but}` }
 }

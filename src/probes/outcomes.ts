@@ -2,21 +2,22 @@
 
 import { isGlob } from '../core/glob.ts'
 import { type Home, targetOf } from './expansion.ts'
-import { functionOf } from './function-symbol.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
-import { placeReasons } from './place.ts'
-import { type Reason, reason } from './reasons.ts'
+import { functionOf, placeReasons } from './places.ts'
+import { caution, type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
 import type { ProbeTarget } from './target.ts'
 
-/** One name that is several functions, or several FUNCs, with all of them and the ways out. */
+/**
+ * One name that is several functions, or several FUNCs, with all of them and the ways out.
+ * @param by who refuses: the kernel, or kerndex while the kernel takes one of them
+ */
 export function ambiguous(
   home: Home,
   spec: ProbeSpec,
   kind: ProbeKind,
   all: readonly number[],
-  module?: string,
-  name = spec.function,
+  { module, name = spec.function, by = 'kerndex' }: Naming = {},
 ): ProbeTarget {
   const { context } = home
   const { symbols } = context
@@ -28,7 +29,7 @@ export function ambiguous(
       kind,
       function: name,
       module: module ?? spec.module,
-      reasons: [reason('AMBIGUOUS', message)],
+      reasons: [caution('AMBIGUOUS', message)],
       candidates: ids,
     })
   }
@@ -48,9 +49,20 @@ export function ambiguous(
     function: name,
     module: module ?? (owners.length === 1 ? owners[0] : undefined),
     offset: spec.offset,
-    reasons: [reason('AMBIGUOUS', message)],
+    reasons: [
+      by === 'kernel'
+        ? reason('AMBIGUOUS', `${message}; kprobe events refuse the bare name`)
+        : caution('AMBIGUOUS', message),
+    ],
     candidates: ids,
   })
+}
+
+/** What is known of an ambiguous name beside its functions. */
+interface Naming {
+  readonly module?: string | undefined
+  readonly name?: string
+  readonly by?: Reason['by']
 }
 
 /** A target for a name that is not there, with what may have been meant. */
@@ -60,6 +72,10 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, offset: spec.offset }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {
+    if (!isTrampoline(kind) && home.settings.allow.has('MODULE_NOT_LOADED')) {
+      const reasons = context.kprobeObstacles(home.settings.allow)
+      return targetOf(home, { ...parts, module, toCome: true, reasons })
+    }
     return targetOf(home, { ...parts, module, reasons: [notLoaded(spec, kind, module)] })
   }
   const where = module === undefined ? 'vmlinux or any loaded module' : module
@@ -82,9 +98,9 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
 }
 
 function notLoaded(spec: ProbeSpec, kind: ProbeKind, module: string): Reason {
-  const later =
-    isTrampoline(kind) || isGlob(spec.function) ? '' : '; kprobe_events takes such a probe and waits for the module'
-  return reason('MODULE_NOT_LOADED', `specified module ${module} in probe ${spec.text} is not loaded${later}`)
+  const what = `specified module ${module} in probe ${spec.text} is not loaded`
+  if (isTrampoline(kind) || isGlob(spec.function)) return reason('MODULE_NOT_LOADED', what)
+  return caution('MODULE_NOT_LOADED', `${what}; kprobe_events takes such a probe and waits for the module`)
 }
 
 /** A glob that matched nothing, or nothing that can be attached to. */
@@ -98,7 +114,7 @@ export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTar
   }
   const why = rejected === 0 ? '' : `; ${rejected} functions have such a name but cannot be attached to`
   const message = `No matches for ${kind} ${module ?? '*'}:${spec.function}${why}`
-  return targetOf(home, { ...parts, reasons: [reason('NO_MATCH', message)] })
+  return targetOf(home, { ...parts, reasons: [reason('NO_MATCH', message, 'kerndex')] })
 }
 
 /** A function that the types of its module do not have, or whose module has no types. */
@@ -113,7 +129,7 @@ export function withoutBtf(
   const { symbols } = context
   const id = ids[0]!
   const where = symbols.ownerOf(id)
-  const misplaced = placeReasons(context, functionOf(context, id))
+  const misplaced = placeReasons(context, functionOf(context, id), home.settings.allow)
   const none = reason('NO_BTF', `No BTF found for ${where}:${spec.function}`)
   const reasons = misplaced.length > 0 ? misplaced : missing.length > 0 ? missing : [none]
   return targetOf(home, {

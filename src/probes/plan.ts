@@ -1,9 +1,11 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
+import { UsageError } from '../core/errors.ts'
 import type { ProbeContext } from './context.ts'
+import { EventNames } from './event-names.ts'
 import { expand } from './expand.ts'
 import type { AmbiguityPolicy } from './expansion.ts'
-import { type Reason, reason, type Verdict, type Warning } from './reasons.ts'
+import { CAUTIONS, type Caution, type Reason, reason, type Verdict, type Warning } from './reasons.ts'
 import { fitsMulti, hasMulti } from './recipe.ts'
 import { isTrampoline, type ProbeSpec, parseSpec } from './spec.ts'
 import type { ProbeTarget, TargetSettings } from './target.ts'
@@ -21,6 +23,11 @@ export interface PlanOptions {
   readonly args?: readonly string[] | undefined
   /** Attach kprobes by one multi-link where that is possible. */
   readonly multi?: boolean | undefined
+  /**
+   * Cautions of kerndex's that are left to the kernel: reasons of these codes that say `by: 'kerndex'` do not count, and the
+   * verdict is the kernel's. Default none.
+   */
+  readonly allow?: readonly Caution[] | undefined
 }
 
 /** What became of one specification. */
@@ -76,10 +83,11 @@ export class ProbePlan {
   readonly #context: ProbeContext
 
   constructor(context: ProbeContext, specs: readonly SpecPlan[], settings: TargetSettings) {
-    const { args, multi } = settings
+    const { args, multi, events } = settings
     this.#context = context
     this.specs = specs
     this.targets = specs.flatMap(({ targets }) => targets.filter(({ isPlace }) => isPlace))
+    events.over(this.targets)
     const failed = specs.filter(({ verdict }) => verdict === 'no')
     const skipped = failed.map(({ spec, targets }): Warning => {
       const why = targets[0]?.reasons.map(({ message }) => message).join('; ')
@@ -147,12 +155,17 @@ export class ProbePlan {
 
 /**
  * Plans specifications over a kernel.
- * @throws SpecError if one of them cannot be read
+ * @throws SpecError if one of them cannot be read, UsageError if `allow` names what is no caution
  */
 export function makePlan(context: ProbeContext, specs: readonly string[], options: PlanOptions = {}): ProbePlan {
   const parsed = specs.map(parseSpec)
-  const { looseSuffix = false, ambiguous = 'error', args, multi = false } = options
-  const home = { context, settings: { looseSuffix, ambiguous, args, multi } }
+  const { looseSuffix = false, ambiguous = 'error', args, multi = false, allow = [] } = options
+  const strange = allow.find((code) => !CAUTIONS.includes(code))
+  if (strange !== undefined) {
+    throw new UsageError(`${strange} is none of the cautions that can be allowed: ${CAUTIONS.join(', ')}`)
+  }
+  const events = new EventNames()
+  const home = { context, settings: { looseSuffix, ambiguous, args, multi, allow: new Set(allow), events } }
   const plans = parsed.map((spec) => {
     const { targets, rejected } = expand(home, spec)
     const checked = args === undefined ? targets : targets.map((target) => withArguments(target, args))
@@ -176,6 +189,7 @@ function withArguments(target: ProbeTarget, used: readonly string[]): ProbeTarge
         reason(
           'UNKNOWN_ARGUMENTS',
           `No BTF found for ${target.module}:${target.function}: argument ${wanted} is not known`,
+          'kerndex',
         ),
       )
     } else if (found === undefined) {
@@ -184,10 +198,12 @@ function withArguments(target: ProbeTarget, used: readonly string[]): ProbeTarge
         reason(
           'ARGS_DISAGREE',
           `${target.function} has no argument ${wanted}; it has ${names === '' ? 'none' : names}`,
+          'kerndex',
         ),
       )
     } else if (found.location === undefined || found.trusted === 'unknown' || found.trusted === 'no') {
-      reasons.push(reason('UNKNOWN_ARGUMENTS', `where ${target.function} has its argument ${wanted} is not known`))
+      const what = `where ${target.function} has its argument ${wanted} is not known`
+      reasons.push(reason('UNKNOWN_ARGUMENTS', what, 'kerndex'))
     }
   }
   return reasons.length === 0 ? target : target.refused(reasons)
@@ -214,7 +230,7 @@ function disagreement(groups: readonly ArgumentGroup[]): Reason {
   const examples = groups.slice(0, 4).map(({ signature, targets }) => `${targets[0]?.function} (${signature})`)
   const more = groups.length > 4 ? `, … ${groups.length - 4} more` : ''
   const message = `the arguments that are used differ, so these functions cannot share a probe: ${examples.join('; ')}${more}`
-  return reason('ARGS_DISAGREE', message)
+  return reason('ARGS_DISAGREE', message, 'kerndex')
 }
 
 /**

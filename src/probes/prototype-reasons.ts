@@ -22,6 +22,7 @@ import {
   MOST_ARGUMENTS,
   STRUCT_ARGUMENTS_SINCE,
   TRAMPOLINE_WORDS,
+  UNION_ARGUMENTS_SINCE,
 } from './kernel-rules.ts'
 import { RELEASE_UNKNOWN } from './obstacles.ts'
 import { NONE, type Reason, reason } from './reasons.ts'
@@ -49,6 +50,7 @@ export function prototypeReasons(facts: HostFacts, { set, id }: FuncRef, name: s
   }
   let words = 0
   let structs = false
+  let unions = false
   for (let i = 0; i < count; i++) {
     const type = own.words[at + 4 + 2 * i]!
     if (type === 0) {
@@ -57,14 +59,18 @@ export function prototypeReasons(facts: HostFacts, { set, id }: FuncRef, name: s
     }
     const size = argumentSize(set, type)
     if (size === 0 || size > LARGEST_STRUCT_ARGUMENT) {
-      const what = size === 0 ? 'a type that cannot be passed' : `a struct of ${size} bytes`
-      refuse(`has as argument ${i + 1} ${what}; structs of up to ${LARGEST_STRUCT_ARGUMENT} bytes are supported`)
+      const what = size === 0 ? 'a type that cannot be passed' : `a value of ${size} bytes`
+      refuse(
+        `has as argument ${i + 1} ${what}; structs and unions of up to ${LARGEST_STRUCT_ARGUMENT} bytes are supported`,
+      )
       return reasons
     }
-    if (set.kindNumberOf(skipModifiers(set, type)) === KIND_STRUCT) structs = true
+    const kind = set.kindNumberOf(skipModifiers(set, type))
+    if (kind === KIND_STRUCT) structs = true
+    else if (kind === KIND_UNION) unions = true
     words += Math.ceil(size / 8)
   }
-  const since = limitReasons(facts, name, words, structs)
+  const since = limitReasons(facts, name, { words, structs, unions })
   return since.length === 0 && reasons.length === 0 ? NONE : [...reasons, ...since]
 }
 
@@ -123,7 +129,7 @@ const UNSEEN = 0
 const SCALAR = 1
 const OTHER = 2
 
-/** Bytes of an argument as __get_type_size counts them; 0 for what it refuses (unions, floats, what has no size). */
+/** Bytes of an argument as __get_type_size counts them; 0 for what it refuses (floats, what has no size). */
 function argumentSize(set: TypeSet, type: number): number {
   const id = skipModifiers(set, type)
   switch (set.kindNumberOf(id)) {
@@ -134,6 +140,7 @@ function argumentSize(set: TypeSet, type: number): number {
     case KIND_ENUM64:
       return set.refOf(id)
     case KIND_STRUCT:
+    case KIND_UNION:
       return sizeOf(set, id) ?? 0
     default:
       return 0
@@ -146,7 +153,11 @@ function isReturnable(set: TypeSet, type: number): boolean {
 }
 
 /** What depends on the kernel's version and architecture. */
-function limitReasons(facts: HostFacts, name: string, words: number, structs: boolean): Reason[] {
+function limitReasons(
+  facts: HostFacts,
+  name: string,
+  { words, structs, unions }: { readonly words: number; readonly structs: boolean; readonly unions: boolean },
+): Reason[] {
   const reasons: Reason[] = []
   const { architecture } = facts
   const since = (
@@ -158,7 +169,11 @@ function limitReasons(facts: HostFacts, name: string, words: number, structs: bo
     if (able === false) reasons.push(reason(code, `${what}: supported since Linux ${major}.${minor}`))
     else if (able === undefined && reasons.length === 0) reasons.push(RELEASE_UNKNOWN)
   }
-  if (structs) since(STRUCT_ARGUMENTS_SINCE, `The function ${name} has a struct as argument`, 'UNSUPPORTED_PROTOTYPE')
+  if (structs && architecture !== undefined) {
+    const what = `The function ${name} has a struct as argument`
+    since(STRUCT_ARGUMENTS_SINCE[architecture], what, 'UNSUPPORTED_PROTOTYPE')
+  }
+  if (unions) since(UNION_ARGUMENTS_SINCE, `The function ${name} has a union as argument`, 'UNSUPPORTED_PROTOTYPE')
   const limit = architecture === undefined ? undefined : TRAMPOLINE_WORDS[architecture]
   if (limit === undefined || words <= limit.words) return reasons
   const what = `The function ${name} has ${words} argument words, more than ${limit.words}`

@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'AMBIGUOUS'
   | 'OUT_OF_BOUNDS'
   | 'BAD_RETPROBE'
+  | 'MID_INSTRUCTION'
   | 'FRAGMENT'
   | 'PADDING'
   | 'LABEL'
@@ -40,7 +41,7 @@ export type UnknownCode =
   | 'UNKNOWN_BLACKLIST'
   | 'UNKNOWN_BTF'
   | 'UNKNOWN_INSTRUCTION'
-  | 'UNKNOWN_LOCKDOWN'
+  | 'UNKNOWN_WHICH'
   | 'UNKNOWN_ARCHITECTURE'
   | 'UNKNOWN_RELEASE'
   | 'UNKNOWN_ERROR_INJECTION'
@@ -48,10 +49,28 @@ export type UnknownCode =
 
 export type ReasonCode = RefusalCode | UnknownCode
 
+/** What kerndex refuses although the kernel may take it; `allow` switches each of them off. */
+export const CAUTIONS = [
+  'AMBIGUOUS',
+  'FRAGMENT',
+  'LABEL',
+  'OUT_OF_BOUNDS',
+  'MODULE_NOT_LOADED',
+  'KPROBES_DISABLED',
+  'NORETURN',
+] as const satisfies readonly RefusalCode[]
+
+export type Caution = (typeof CAUTIONS)[number]
+
+/** Every caution counts. */
+export const NO_CAUTION: ReadonlySet<Caution> = new Set()
+
 /** One reason against a verdict of `ok`. */
 export interface Reason {
   readonly code: ReasonCode
   readonly message: string
+  /** Who refuses: the kernel, or kerndex of its own accord while the kernel may take it. */
+  readonly by: 'kernel' | 'kerndex'
 }
 
 /** Things worth knowing that do not stand in the way. */
@@ -61,6 +80,7 @@ export type WarningCode =
   | 'DUPLICATE_NAME'
   | 'FIRST_OF_SEVERAL'
   | 'FENTRY_NOT_POSSIBLE'
+  | 'LOCKED_DOWN'
   | 'SKIPPED'
   | 'NO_MULTI'
 
@@ -72,14 +92,26 @@ export interface Warning {
 /** No reason at all. */
 export const NONE: readonly Reason[] = Object.freeze([])
 
-export function reason(code: ReasonCode, message: string): Reason {
-  return { code, message }
+/** A refusal of the kernel, or a fact that is missing to tell; of kerndex where it concerns what was asked of kerndex alone. */
+export function reason(code: ReasonCode, message: string, by: Reason['by'] = 'kernel'): Reason {
+  return { code, message, by }
+}
+
+/** A refusal of kerndex alone; the message says how to have it left to the kernel. */
+export function caution(code: Caution, message: string): Reason {
+  const off = `allow ${code} (--allow ${code}, or { allow: ['${code}'] }) leaves it to the kernel`
+  return { code, message: `${message}; ${off}`, by: 'kerndex' }
 }
 
 /** The verdict that reasons add up to: one refusal is enough for `no`, one missing fact for `unknown`. */
 export function verdictOf(reasons: readonly Reason[]): Verdict {
   if (reasons.length === 0) return 'ok'
   return reasons.every(({ code }) => code.startsWith('UNKNOWN_')) ? 'unknown' : 'no'
+}
+
+/** Whether one of the reasons is a refusal of the kernel's, or of kerndex's. */
+export function isRefused(reasons: readonly Reason[], by: Reason['by']): boolean {
+  return reasons.some((each) => each.by === by && !each.code.startsWith('UNKNOWN_'))
 }
 
 /** Whether one verdict is better than another: ok before unknown before no. */

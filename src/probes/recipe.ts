@@ -3,11 +3,11 @@
 import { isAbsence } from '../sources/source.ts'
 import type { FunctionArgument } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
-import { functionOf } from './function-symbol.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { bpftraceLine, kprobeEventsLine, type LinePlace } from './lines.ts'
-import { verdictOf } from './reasons.ts'
+import { functionOf } from './places.ts'
+import { type Caution, verdictOf } from './reasons.ts'
 import { isReturn, isTrampoline, type ProbeKind } from './spec.ts'
 
 /** How the kernel is told which function is meant. */
@@ -19,8 +19,8 @@ export interface AttachRecipe {
   /** The symbol to name; for an attachment by address, what lies there. */
   readonly symbol: string
   readonly module: string
-  /** The address to pass where the method is `address`; else for information. */
-  readonly address: bigint
+  /** The address to pass where the method is `address`; else for information. Undefined where the module is not loaded yet. */
+  readonly address: bigint | undefined
   /** Bytes from the symbol's start. */
   readonly offset: number
   /** For a trampoline: the type set whose object to attach to, and the id of its FUNC. */
@@ -45,11 +45,20 @@ export interface RecipePlace {
   readonly fetched: readonly FunctionArgument[]
   /** How tracefs prints what is returned; `none` for a function that returns nothing, undefined where it is not known. */
   readonly returned: string | undefined
+  /** The name of its event, without what tells addresses apart. */
+  readonly event: string
+}
+
+/** What recipes depend on beside the place. */
+interface RecipeSettings {
+  /** Attach by one multi-link where that is possible. */
+  readonly multi: boolean
+  readonly allow: ReadonlySet<Caution>
 }
 
 /** How to attach there. */
-export function recipeFor(context: ProbeContext, multi: boolean, place: RecipePlace): AttachRecipe {
-  const { kind, id, offset } = place
+export function recipeFor(context: ProbeContext, { multi, allow }: RecipeSettings, place: RecipePlace): AttachRecipe {
+  const { kind, id, offset, event } = place
   const { symbols } = context
   const symbol = symbols.nameOf(id)
   const module = symbols.ownerOf(id)
@@ -63,7 +72,7 @@ export function recipeFor(context: ProbeContext, multi: boolean, place: RecipePl
       ? 'multi'
       : byKprobe
   const address = symbols.addressOf(id) + BigInt(offset)
-  const line: LinePlace = { kind, method, symbol, module, address, offset }
+  const line: LinePlace = { kind, method, symbol, module, address, offset, event }
   const tooMany = trampoline && place.declared.length > MOST_BPFTRACE_ARGUMENTS
   return {
     method,
@@ -73,18 +82,44 @@ export function recipeFor(context: ProbeContext, multi: boolean, place: RecipePl
     offset,
     btf: trampoline ? place.btf : undefined,
     bpftrace: tooMany ? undefined : bpftraceLine(line),
-    kprobeEvents: hasKprobeEvent(context, place)
+    kprobeEvents: hasKprobeEvent(context, place, allow)
       ? kprobeEventsLine({ ...line, method: byKprobe }, place.fetched, place.returned, context.facts.architecture)
       : undefined,
   }
 }
 
+/** How to attach to a function of a module that is not loaded: kprobe_events takes its name and waits for it. */
+export function recipeToCome(place: {
+  readonly kind: ProbeKind
+  readonly symbol: string
+  readonly module: string
+  readonly offset: number
+  readonly event: string
+}): AttachRecipe {
+  const { symbol, module, offset } = place
+  const line: LinePlace = { ...place, method: 'module:name', address: 0n }
+  return {
+    method: 'module:name',
+    symbol,
+    module,
+    address: undefined,
+    offset,
+    btf: undefined,
+    bpftrace: bpftraceLine(line),
+    kprobeEvents: kprobeEventsLine(line, [], undefined, undefined),
+  }
+}
+
 /** Whether a kprobe can sit there too: fentry and fexit have a line for kprobe_events that does the same. */
-function hasKprobeEvent(context: ProbeContext, { kind, id, offset }: RecipePlace): boolean {
+function hasKprobeEvent(
+  context: ProbeContext,
+  { kind, id, offset }: RecipePlace,
+  allow: ReadonlySet<Caution>,
+): boolean {
   if (!isTrampoline(kind)) return true
   if (kind === 'fmod_ret') return false
   const symbol = functionOf(context, id)
-  return verdictOf(kprobeReasons(context, { symbol, offset, returns: isReturn(kind) })) !== 'no'
+  return verdictOf(kprobeReasons(context, { symbol, offset, returns: isReturn(kind) }, allow)) !== 'no'
 }
 
 /** Whether a multi-link can take a function: it goes through ftrace (register_fprobe_ips). */

@@ -7,9 +7,11 @@ import { argumentsOf, type FunctionArgument, returnedBy } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { placeText, returnRegister } from './conventions.ts'
 import { type Candidate, candidateOf, type FuncRef, funcOf, trustIn, variantsBeside } from './describe.ts'
-import { type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
-import { type AttachRecipe, recipeFor } from './recipe.ts'
-import { siteOf } from './site.ts'
+import type { EventNames } from './event-names.ts'
+import { lockdownWarning } from './obstacles.ts'
+import { siteOf } from './places.ts'
+import { type Caution, type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
+import { type AttachRecipe, recipeFor, recipeToCome } from './recipe.ts'
 import { isTrampoline, type ProbeKind } from './spec.ts'
 import { splitSuffix, type Trust } from './suffix.ts'
 
@@ -30,6 +32,10 @@ export interface TargetSettings {
   readonly args: readonly string[] | undefined
   /** Attach by one multi-link where that is possible. */
   readonly multi: boolean
+  /** The cautions that are left to the kernel. */
+  readonly allow: ReadonlySet<Caution>
+  /** Names for kprobe_events, each once in a plan. */
+  readonly events: EventNames
 }
 
 /** What all targets share that one specification finds in one module. */
@@ -51,6 +57,8 @@ export interface TargetDetails {
   readonly offset?: number | undefined
   /** Its address was asked for, or is the only thing that tells it apart. */
   readonly byAddress?: boolean | undefined
+  /** Its module is not loaded: kprobe_events waits for it. */
+  readonly toCome?: boolean | undefined
   readonly warnings?: readonly Warning[] | undefined
   /** Symbols that may have been meant. */
   readonly candidates?: readonly number[] | undefined
@@ -128,9 +136,9 @@ export class ProbeTarget {
 
   /** Whether it names a function that a probe can be tried on: `ok`, or `unknown` with everything but certainty. */
   get isPlace(): boolean {
-    return (
-      this.verdict !== 'no' && this.symbolId !== undefined && (this.#funcId !== undefined || !isTrampoline(this.kind))
-    )
+    if (this.verdict === 'no') return false
+    if (this.symbolId === undefined) return this.#details.toCome === true
+    return this.#funcId !== undefined || !isTrampoline(this.kind)
   }
 
   /** The symbol's address. */
@@ -225,7 +233,8 @@ export class ProbeTarget {
 
   /** What does not stand in the way but matters. */
   get warnings(): readonly Warning[] {
-    const given = this.#details.warnings ?? []
+    const lockdown = this.verdict === 'no' ? undefined : lockdownWarning(this.#context.facts, isTrampoline(this.kind))
+    const given = [...(this.#details.warnings ?? []), ...(lockdown === undefined ? [] : [lockdown])]
     const { variants } = this
     if (variants.length === 0 || this.verdict === 'no') return given
     const names = [...new Set(variants.map((each) => each.function))].join(', ')
@@ -236,15 +245,27 @@ export class ProbeTarget {
   /** How to attach; undefined where the verdict is `no`, or where nothing is known to attach to. */
   get attach(): AttachRecipe | undefined {
     const { symbolId: id } = this
-    if (!this.isPlace || id === undefined) return undefined
-    const { args, multi } = this.#family.settings
+    if (!this.isPlace) return undefined
+    const { settings } = this.#family
+    const { args } = settings
+    const event = settings.events.of(this)
     const { byAddress = false } = this.#details
+    if (id === undefined) {
+      return recipeToCome({
+        kind: this.kind,
+        symbol: this.function,
+        module: this.module ?? '',
+        offset: this.offset,
+        event,
+      })
+    }
     const { kind, offset, btf, declaredArguments: declared } = this
     const trusted = this.argsTrusted === 'yes' || this.argsTrusted === 'likely'
     const fetched = this.#atEntry && trusted ? declared.filter(({ name }) => args?.includes(name) ?? true) : []
     const func = trusted ? this.#func : undefined
     const returned = func === undefined ? undefined : returnedBy(func.set, func.id).format
-    return recipeFor(this.#context, multi, { kind, id, offset, byAddress, btf, declared, fetched, returned })
+    const place = { kind, id, offset, byAddress, btf, declared, fetched, returned, event }
+    return recipeFor(this.#context, settings, place)
   }
 
   /** Addresses as text, and null for what there is not. */

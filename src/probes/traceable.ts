@@ -7,7 +7,7 @@
 import type { SymbolTable } from '../symbols/table.ts'
 import { FilterFunctions, type FilterLine } from './filter-functions.ts'
 import type { FilterSites } from './filter-sites.ts'
-import type { FunctionSymbol } from './function-symbol.ts'
+import type { FunctionSymbol } from './places.ts'
 
 /** Whether ftrace can hook a function; `which`: some of several of that name can, and nothing says which. */
 export type Traceable = 'yes' | 'no' | 'which'

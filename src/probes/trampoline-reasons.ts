@@ -3,36 +3,47 @@
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
 import type { FuncRef } from './describe.ts'
-import { NEVER_RETURN, TRACING_DENIED } from './kernel-rules.ts'
-import { placeReasons } from './place.ts'
+import {
+  atLeast,
+  has,
+  MODIFIES_SYSCALLS_SINCE,
+  NEVER_RETURN,
+  REFUSES_NORETURN,
+  SYSCALL_PREFIX,
+  TRACING_DENIED,
+} from './kernel-rules.ts'
+import { RELEASE_UNKNOWN } from './obstacles.ts'
+import { type FunctionSymbol, placeReasons } from './places.ts'
 import { prototypeReasons } from './prototype-reasons.ts'
-import { NONE, type Reason, reason, verdictOf } from './reasons.ts'
+import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
 import type { TrampolineKind } from './spec.ts'
 
 /**
  * Why a trampoline cannot be attached (bpf_check_attach_target, register_fentry). Empty: it can.
- * @param func the FUNC to attach to, and @param id its symbol, if there is one of its @param name
+ * @param func the FUNC to attach to, and @param symbol what the kernel finds under its @param name, if anything
  * @param same how many functions of its module have the name
+ * @param allow the cautions that are left to the kernel
  */
 export function trampolineReasons(
   context: ProbeContext,
   kind: TrampolineKind,
   func: FuncRef,
-  id: number | undefined,
+  symbol: FunctionSymbol | undefined,
   name: string,
   same: number,
+  allow: ReadonlySet<Caution>,
 ): readonly Reason[] {
   const module = func.set.name
   const general = context.trampolineObstacles
-  if (verdictOf(general) === 'no') return general
-  const misplaced = id === undefined ? NONE : placeReasons(context, { id, name, owner: module })
-  if (misplaced.length > 0) return [...general, ...misplaced]
-  const hook = hookReason(context, module, id, name, same)
-  const denied = deniedReason(kind, module, name)
+  if (isRefused(general, 'kernel')) return general
+  const misplaced = symbol === undefined ? NONE : placeReasons(context, symbol, allow)
+  if (isRefused(misplaced, 'kernel')) return [...general, ...misplaced]
+  const hook = hookReason(context, module, symbol, name, same)
+  const denied = deniedReason(context, kind, module, name, allow)
   const prototype = prototypeReasons(context.facts, func, name)
   const modify = kind === 'fmod_ret' ? modifyReason(context, module, name) : undefined
-  if (general.length + prototype.length === 0 && !hook && !denied && !modify) return NONE
-  const all = [...general, hook, denied, ...prototype, modify].filter((each) => each !== undefined)
+  if (general.length + misplaced.length + prototype.length === 0 && !hook && !denied && !modify) return NONE
+  const all = [...general, ...misplaced, hook, denied, ...prototype, modify].filter((each) => each !== undefined)
   // The release may be missing for more than one of them.
   return [...new Set(all)]
 }
@@ -41,17 +52,17 @@ export function trampolineReasons(
 function hookReason(
   context: ProbeContext,
   module: string,
-  id: number | undefined,
+  symbol: FunctionSymbol | undefined,
   name: string,
   same: number,
 ): Reason | undefined {
-  if (id === undefined) {
+  if (symbol === undefined) {
     const what = `The address of function ${name} cannot be found`
     return reason('BTF_NO_ADDRESS', `${what}: ${module} has no symbol of that name`)
   }
   const { traceable } = context.facts
   if (isAbsence(traceable)) return context.missing.traceable
-  switch (traceable.of({ id, name, owner: module }, same)) {
+  switch (traceable.of(symbol, symbol.owner === module ? same : undefined)) {
     case 'yes':
       return undefined
     case 'which':
@@ -61,21 +72,43 @@ function hookReason(
   }
 }
 
-/** The verifier's own lists, of functions of the core. */
-function deniedReason(kind: TrampolineKind, module: string, name: string): Reason | undefined {
+/** The verifier's own lists, of functions of the core: those that the kernel's symbols have, else those known here. */
+function deniedReason(
+  { facts }: ProbeContext,
+  kind: TrampolineKind,
+  module: string,
+  name: string,
+  allow: ReadonlySet<Caution>,
+): Reason | undefined {
   if (module !== 'vmlinux') return undefined
-  if (TRACING_DENIED.has(name)) {
+  if ((facts.denied ?? TRACING_DENIED).has(name)) {
     return reason('DENIED', `Attaching tracing programs to function '${name}' is rejected.`)
   }
-  if (kind === 'fentry' || !NEVER_RETURN.has(name)) return undefined
-  return reason('NORETURN', `Attaching ${kind} to __noreturn function '${name}' is rejected.`)
+  if (kind === 'fentry') return undefined
+  const { noreturn } = facts
+  const never = NEVER_RETURN.has(name)
+  if (!never && noreturn?.has(name) !== true) return undefined
+  const refused = noreturn === undefined ? has(facts.release, REFUSES_NORETURN) : noreturn.has(name)
+  if (refused === true) return reason('NORETURN', `Attaching ${kind} to __noreturn function '${name}' is rejected.`)
+  if (allow.has('NORETURN')) return refused === undefined ? RELEASE_UNKNOWN : undefined
+  return caution('NORETURN', `${name} never returns: ${kind} would never run, and what it allocates is not given back`)
 }
 
-/** check_attach_modify_return: security hooks, and functions whose errors may be injected. */
-function modifyReason(context: ProbeContext, module: string, name: string): Reason | undefined {
+/** check_attach_modify_return: security hooks, and functions whose errors may be injected, or without that system calls. */
+function modifyReason({ facts, missing }: ProbeContext, module: string, name: string): Reason | undefined {
   if (name.startsWith('security_')) return undefined
-  const { errorInjection } = context.facts
-  if (isAbsence(errorInjection)) return context.missing.errorInjection
+  const { errorInjection } = facts
+  if (isAbsence(errorInjection) && facts.lacks('within_error_injection_list', 'CONFIG_FUNCTION_ERROR_INJECTION')) {
+    const { architecture, release } = facts
+    const syscall = architecture !== undefined && name.startsWith(SYSCALL_PREFIX[architecture])
+    const able = syscall && atLeast(release, ...MODIFIES_SYSCALLS_SINCE)
+    if (able === true) return undefined
+    if (able === undefined) return RELEASE_UNKNOWN
+    const built = 'the kernel was built without error injection (CONFIG_FUNCTION_ERROR_INJECTION)'
+    const left = `leaves security_ hooks, and since Linux ${MODIFIES_SYSCALLS_SINCE.join('.')} system calls`
+    return reason('NOT_ERROR_INJECTABLE', `${name}() is not modifiable: ${built}, which ${left}`)
+  }
+  if (isAbsence(errorInjection)) return missing.errorInjection
   if (errorInjection.has(`${module}:${name}`)) return undefined
   const what = `${name}() is not modifiable: neither a security_ hook nor in the error injection list`
   return reason('NOT_ERROR_INJECTABLE', what)

@@ -24,7 +24,7 @@ const PATHS: Readonly<Record<FactFile, readonly string[]>> = {
   kprobes_enabled: ['/sys/kernel/debug/kprobes/enabled'],
   error_injection_list: ['/sys/kernel/debug/error_injection/list'],
   lockdown: ['/sys/kernel/security/lockdown'],
-  config: ['/proc/config.gz', `/boot/config-${release()}`],
+  config: ['/proc/config.gz', `/boot/config-${release()}`, `/lib/modules/${release()}/config`],
 }
 
 function tracing(name: string): string[] {

@@ -156,14 +156,17 @@ describe('single functions', () => {
     ['fentry:nosuchmodule:foo*', ['MODULE_NOT_LOADED']],
     ['kprobe:vfs_read+0x310', ['OUT_OF_BOUNDS']],
     ['kprobe:vfs_read+0x30f', ['UNKNOWN_INSTRUCTION']],
+    // That kernel was built without ENDBR64, so that the call of __fentry__ is the first instruction.
+    ['kprobe:vfs_read+4', ['MID_INSTRUCTION']],
+    ['kprobe:vfs_read+5', []],
     ['kretprobe:vfs_read+5', ['BAD_RETPROBE']],
-    // Behind an ENDBR64 it would be the entry, and nothing here tells whether there is one.
-    ['kretprobe:vfs_read+4', ['UNKNOWN_INSTRUCTION']],
+    ['kretprobe:vfs_read+4', ['BAD_RETPROBE']],
     ['fentry:migrate_disable', ['DENIED']],
     ['fexit:do_exit', ['NORETURN']],
-    ['fmod_ret:do_exit', ['NORETURN', 'UNKNOWN_ERROR_INJECTION']],
+    ['fmod_ret:do_exit', ['NORETURN', 'NOT_ERROR_INJECTABLE']],
     ['fmod_ret:security_file_open', []],
-    ['fmod_ret:vfs_read', ['UNKNOWN_ERROR_INJECTION']],
+    // That kernel was built without error injection.
+    ['fmod_ret:vfs_read', ['NOT_ERROR_INJECTABLE']],
     ['kprobe:x86_64_start_kernel', ['INIT_TEXT']],
     ['kprobe:init_task', ['NOT_A_FUNCTION']],
     ['kprobe:0xffffffff00000000', ['NOT_TEXT']],
@@ -290,7 +293,9 @@ describe('BTF', () => {
       return module === 'vmlinux' && /^[a-z]\w+$/.test(name) && traced.has(name) && !funcs.has(name)
     })
     const target = one(`fentry:vmlinux:${left!.name}`)
-    expect(target.reasons).toEqual([{ code: 'NO_BTF', message: `No BTF found for vmlinux:${left!.name}` }])
+    expect(target.reasons).toEqual([
+      { code: 'NO_BTF', message: `No BTF found for vmlinux:${left!.name}`, by: 'kernel' },
+    ])
     expect(one(`entry:${left!.name}`)).toMatchObject({ kind: 'kprobe', verdict: 'ok' })
     expect(one(`entry:${left!.name}`).warnings.map(({ code }) => code)).toContain('FENTRY_NOT_POSSIBLE')
   })
@@ -313,8 +318,8 @@ describe('facts that are missing', () => {
     [{ kprobes_enabled: '0\n' }, 'kprobe:vfs_read', ['KPROBES_DISABLED']],
     [{ kprobes_enabled: '1\n' }, 'kprobe:vfs_read', []],
     [{ lockdown: 'none integrity [confidentiality]\n' }, 'kprobe:vfs_read', ['LOCKDOWN']],
-    [{ lockdown: 'none integrity [confidentiality]\n' }, 'fentry:vfs_read', ['UNKNOWN_LOCKDOWN']],
-    [{ lockdown: 'none [integrity] confidentiality\n' }, 'kprobe:vfs_read', ['UNKNOWN_LOCKDOWN']],
+    [{ lockdown: 'none integrity [confidentiality]\n' }, 'fentry:vfs_read', []],
+    [{ lockdown: 'none [integrity] confidentiality\n' }, 'kprobe:vfs_read', []],
     [{ lockdown: 'none [integrity] confidentiality\n' }, 'fentry:vfs_read', []],
     [{ lockdown: '[none] integrity confidentiality\n' }, 'kprobe:vfs_read', []],
     [{ available_filter_functions: '' }, 'kprobe:vfs_read', ['UNKNOWN_TRACEABLE']],

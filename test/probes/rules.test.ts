@@ -167,7 +167,7 @@ describe('one probe for several functions', () => {
     expect([verdict, reasons.map(({ code }) => code)]).toEqual(['no', ['ARGS_DISAGREE']])
     expect(specs[0]).toMatchObject({ verdict: 'no' })
     expect(specs[0]!.targets[0]!.reasons).toEqual([
-      { code: 'ARGS_DISAGREE', message: 'func_1 has no argument b; it has a' },
+      { code: 'ARGS_DISAGREE', message: 'func_1 has no argument b; it has a', by: 'kerndex' },
     ])
     expect(left.map((target) => target.function)).toEqual(['func_2'])
   })
