@@ -8,12 +8,12 @@ import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanosec
 import { schedEvent } from './sched.ts'
 
 /**
- * TASK-TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1` (trace-cmd report -l), time.
- * TASK may hold spaces and dashes.
+ * What stands behind TASK: -TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1`
+ * (trace-cmd report -l), and the time. All of it is short, so that no try looks far.
  */
-const EVENT =
-  /^\s*(\S.*?|)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?(?:\[(\d+)\]\s+(?:(?:[^\s\d:]\S{2,7}|\S*[.a-zA-Z#]\S*)\s+)?|(\d+)[.a-zA-Z#][.a-zA-Z#\d]{2,}\s+)(\d+)\.(\d+): (.*)$/
-const PAYLOAD = /^([\w.-]+): *(.*)$/
+const BEHIND_TASK =
+  /-(\d{1,10})\s{1,40}(?:\(\s{0,16}(\d{1,10}|-{1,16})\)\s{1,40})?(?:\[(\d{1,6})\]\s{1,40}(?:(?:[^\s\d:]\S{2,7}|\S{0,16}[.a-zA-Z#]\S{0,16})\s{1,40})?|(\d{1,6})[.a-zA-Z#][.a-zA-Z#\d]{2,16}\s{1,40})(\d{1,16})\.(\d{1,16}): /y
+const NAME = /^([\w.-]{1,256}): */
 const FRAME = /^\s*=> ?/
 /** `name+0x10/0x20 [module] <address>`, trace-cmd's `name (address)`, or any part of it. */
 const SYMBOL =
@@ -27,17 +27,50 @@ export const ftrace: InputFormat = {
   what: 'ftrace trace and trace_pipe, and trace-cmd report: events, and stacks with or without offsets and addresses',
   kind: 'text',
   recognise: (lines) => {
-    const events = countLines(lines, EVENT)
+    let events = 0
+    for (const line of lines) if (eventLine(line) !== undefined) events++
     return events === 0 && !lines[0]?.startsWith('# tracer:') ? 0 : events + countLines(lines, FRAME) + 1
   },
   // A stack belongs to the event before it.
-  startsRecord: (line) => !/^[\s#]*=>/.test(line) && EVENT.test(line) && !isStack(line),
+  startsRecord: (line) => {
+    const event = FRAME.test(line) ? undefined : eventLine(line)
+    return event !== undefined && !STACK.test(event.what)
+  },
   frameLine: (text) => (FRAME.test(text) ? kernelFrame(text) : undefined),
   decoder: (sink) => new Ftrace(sink),
 }
 
-function isStack(line: string): boolean {
-  return /: (?:kernel_stack: +|user_stack: +)?<(?:user )?stack trace ?>\s*$/.test(line)
+/** A stack's own line, which stands in place of an event. */
+const STACK = /^(?:kernel_stack: {1,40}|user_stack: {1,40})?<(user )?stack trace ?>\s*$/
+
+/** A line with an event, taken apart. */
+interface EventLine {
+  readonly task: string
+  readonly tid: number
+  readonly tgid: string | undefined
+  readonly cpu: number
+  readonly ts: bigint
+  /** Behind the time. */
+  readonly what: string
+}
+
+/** Takes a line apart; undefined if it has no event. TASK may hold blanks and dashes, and ends before the first that fits. */
+function eventLine(line: string): EventLine | undefined {
+  for (let dash = line.indexOf('-'); dash >= 0; dash = line.indexOf('-', dash + 1)) {
+    BEHIND_TASK.lastIndex = dash
+    const found = BEHIND_TASK.exec(line)
+    if (found === null) continue
+    const [behind, tid, tgid, cpu, latencyCpu, seconds = '0', fraction = '0'] = found
+    return {
+      task: line.slice(0, dash).trimStart(),
+      tid: Number(tid),
+      tgid,
+      cpu: Number(cpu ?? latencyCpu),
+      ts: nanoseconds(seconds, fraction),
+      what: line.slice(dash + behind.length),
+    }
+  }
+  return undefined
 }
 
 class Ftrace implements Decoder {
@@ -75,8 +108,8 @@ class Ftrace implements Decoder {
       this.#sink.bad(number, 'a frame that is no symbol')
       return
     }
-    const found = EVENT.exec(text)
-    if (found === null) {
+    const found = eventLine(text)
+    if (found === undefined) {
       this.end()
       // Headers, blank lines, what was lost, and the number of CPUs that trace-cmd begins with.
       if (!/^\s*(?:#.*)?$|^CPU:\d+ \[LOST|^cpus=\d+$|^version = |^CPU \d+ is empty/.test(text)) {
@@ -84,15 +117,15 @@ class Ftrace implements Decoder {
       }
       return
     }
-    if (isStack(text)) {
-      const tid = Number(found[2])
+    const stack = STACK.exec(found.what)
+    if (stack !== null) {
       // The stack trigger and the stacktrace option write the stack right behind the event.
-      if (this.#event?.tid !== tid || this.#frames.length > 0) {
+      if (this.#event?.tid !== found.tid || this.#frames.length > 0) {
         this.end()
         this.#event = traceEvent({ ...columns(found, number), type: 'stack', shape: 'returns' })
       }
       this.#inStack = true
-      this.#user = /<user stack/.test(text)
+      this.#user = stack[1] !== undefined
       return
     }
     this.end()
@@ -111,26 +144,21 @@ class Ftrace implements Decoder {
   }
 }
 
-function columns(found: RegExpExecArray, line: number) {
-  const [, task = '', tid, tgid, cpu, latencyCpu, seconds = '0', fraction = '0'] = found
-  return {
-    line,
-    tid: Number(tid),
-    pid: tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid),
-    cpu: Number(cpu ?? latencyCpu),
-    ts: nanoseconds(seconds, fraction),
-    comm: task === '<...>' ? undefined : asText(task),
-  }
+function columns({ task, tid, tgid, cpu, ts }: EventLine, line: number) {
+  const pid = tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid)
+  return { line, tid, pid, cpu, ts, comm: task === '<...>' ? undefined : asText(task) }
 }
 
-function decodeEvent(found: RegExpExecArray, line: number): TraceEvent {
+function decodeEvent(found: EventLine, line: number): TraceEvent {
   const common = columns(found, line)
-  const rest = found[8] ?? ''
-  const [, name, payload = ''] = PAYLOAD.exec(rest) ?? []
-  if (name === undefined) {
+  const { what } = found
+  const named = NAME.exec(what)
+  if (named === null) {
     // The function tracers: `function <-caller`.
-    return traceEvent({ ...common, type: 'kprobe', shape: 'returns', fields: [['payload', asText(rest)]] })
+    return traceEvent({ ...common, type: 'kprobe', shape: 'returns', fields: [['payload', asText(what)]] })
   }
+  const [head, name = ''] = named
+  const payload = what.slice(head.length)
   const sched = schedEvent(name, payload)
   if (sched !== undefined) {
     // The exiting or forking thread writes the line itself, so that the TGID column is its own.

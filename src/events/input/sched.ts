@@ -4,10 +4,14 @@
 import type { EventType, Lifecycle } from '../event.ts'
 import { asText } from '../format.ts'
 
-const FORK = /^comm=(.*) pid=(\d+) child_comm=(.*) child_pid=(\d+)$/
-const EXEC = /^filename=(.*) pid=(\d+) old_pid=(\d+)$/
+/**
+ * Names may hold blanks and `=`: what stands last is meant. They are short (TASK_COMM_LEN is 16), which bounds the ways to
+ * read a line.
+ */
+const FORK = /^comm=(.{0,64}) pid=(\d{1,10}) child_comm=(.{0,64}) child_pid=(\d{1,10})$/s
+const EXEC = /^filename=(.*) pid=(\d{1,10}) old_pid=(\d{1,10})$/s
 /** `group_dead` came with 6.16 or so. */
-const EXIT = /^comm=(.*) pid=(\d+) prio=-?\d+(?: group_dead=(true|false))?$/
+const EXIT = /^comm=(.{0,64}) pid=(\d{1,10}) prio=-?\d{1,10}(?: group_dead=(true|false))?$/s
 
 /** What one of these tracepoints says. */
 export interface SchedEvent {

@@ -8,19 +8,19 @@ import { isObject, type Json, type JsonObject, smallInteger, stringOf } from '..
 import { objectLines, type Reading, rfc3339 } from './json-lines.ts'
 import { frameOf } from './ndjson.ts'
 
-const EVENTS: Readonly<Record<string, EventType>> = {
-  process_exec: 'exec',
-  process_exit: 'exit',
-  process_kprobe: 'kprobe',
-  process_tracepoint: 'tracepoint',
-  process_uprobe: 'uprobe',
-  process_lsm: 'kprobe',
-  process_loader: 'tracepoint',
-  process_usdt: 'uprobe',
-  process_throttle: 'tracepoint',
-  rate_limit_info: 'tracepoint',
-  test: 'tracepoint',
-}
+const EVENTS: ReadonlyMap<string, EventType> = new Map([
+  ['process_exec', 'exec'],
+  ['process_exit', 'exit'],
+  ['process_kprobe', 'kprobe'],
+  ['process_tracepoint', 'tracepoint'],
+  ['process_uprobe', 'uprobe'],
+  ['process_lsm', 'kprobe'],
+  ['process_loader', 'tracepoint'],
+  ['process_usdt', 'uprobe'],
+  ['process_throttle', 'tracepoint'],
+  ['rate_limit_info', 'tracepoint'],
+  ['test', 'tracepoint'],
+])
 
 export const tetragon: InputFormat = {
   name: 'tetragon',
@@ -33,7 +33,7 @@ export const tetragon: InputFormat = {
 }
 
 function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
-  const member = Object.keys(object).find((key) => key in EVENTS)
+  const member = Object.keys(object).find((key) => EVENTS.has(key))
   const event = member === undefined ? undefined : object[member]
   if (member === undefined || !isObject(event)) return 'no event of tetragon that kerndex knows'
   const process = isObject(event.process) ? event.process : {}
@@ -42,7 +42,7 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   const time = stringOf(object.time)
   const frames = framesOf(event.kernel_stack_trace, memo)
   if (frames === undefined) return 'a frame of the stack has neither address nor symbol'
-  const type = EVENTS[member] ?? 'tracepoint'
+  const type = EVENTS.get(member) ?? 'tracepoint'
   return {
     type,
     name: nameOf(event),

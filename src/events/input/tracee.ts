@@ -8,11 +8,11 @@ import { countLines, type InputFormat } from '../format.ts'
 import { isObject, type Json, type JsonObject, smallInteger, stringOf, wholeNumber } from '../json.ts'
 import { objectLines, type Reading, rfc3339 } from './json-lines.ts'
 
-const LIFE: Readonly<Record<string, EventType>> = {
-  sched_process_fork: 'fork',
-  sched_process_exec: 'exec',
-  sched_process_exit: 'exit',
-}
+const LIFE: ReadonlyMap<string, EventType> = new Map([
+  ['sched_process_fork', 'fork'],
+  ['sched_process_exec', 'exec'],
+  ['sched_process_exit', 'exit'],
+])
 
 export const tracee: InputFormat = {
   name: 'tracee',
@@ -104,7 +104,7 @@ function kindOf(
   args: Map<string, Json>,
   { ppid, uid }: { readonly ppid: number | undefined; readonly uid: number | undefined },
 ): Pick<Reading, 'type' | 'name' | 'life'> {
-  const type = LIFE[name]
+  const type = LIFE.get(name)
   if (type === undefined) return { type: 'tracepoint', name, life: undefined }
   const whole = (argument: string) => smallInteger(args.get(argument))
   const filename = stringOf(args.get('pathname')) ?? stringOf(args.get('cmdpath'))
