@@ -9,6 +9,8 @@ import type { TraceEvent } from './event.ts'
 export interface Sink {
   /** `stack` is what the event's frames were given as, where they were given as a whole; they then have no `frameLines`. */
   event(event: TraceEvent, stack?: LineStack): void
+  /** An address outside of stacks: text puts it into words, and nothing else is made of it. Lines come in order. */
+  mention?(frame: RawFrame, line: number): void
   /** A line that is none of the format's; `line` counts from 0 in the stretch. */
   bad(line: number, reason: string): void
 }
@@ -35,6 +37,8 @@ export interface InputFormat {
   readonly name: string
   /** In words, for `--help`. */
   readonly what: string
+  /** false: addresses that stand by themselves, of which no profile can be made. */
+  readonly stacks?: false
   /** `text` can be resymbolized in place; the others cannot. */
   readonly kind: 'text' | 'json' | 'binary'
   /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */

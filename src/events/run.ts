@@ -12,6 +12,7 @@ import { Cutter, type Stretch } from './cut.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
+import { anyText } from './input/any-text.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'
 
@@ -70,7 +71,11 @@ export async function* runStream(
   const source = new Pausing(input)
   try {
     const { sample, complete } = await beginning(source, options.input === undefined ? undefined : PAUSE_MS)
-    const format = options.input === undefined ? told(sample, complete) : inputFormat(options.input)
+    if (complete && sample.length === 0) return
+    const format =
+      options.input === undefined
+        ? told(sample, complete, product === 'usual' || product === 'text')
+        : inputFormat(options.input)
     const { rebase, trust } = bootOf(sample, format, snapshot, options.boot)
     const plan: StretchPlan = {
       input: format.name,
@@ -133,9 +138,11 @@ export async function* runStream(
   }
 }
 
-function told(sample: Buffer, complete: boolean): InputFormat {
+/** The format that a stream is in. Text in which nothing is known is in none, and `passed` on as it is. */
+function told(sample: Buffer, complete: boolean, passed: boolean): InputFormat {
   const format = detectFormat(sample.toString('latin1'), complete)
   if (format === undefined) {
+    if (passed && !sample.includes(0)) return anyText
     throw new UnsupportedError('the input is in no format that kerndex knows: name it with --input, or see --help')
   }
   return format

@@ -116,6 +116,11 @@ export class StretchWorker {
     if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
+    if (product === 'profile' && format.stacks === false) {
+      throw new UsageError(
+        `no stacks are in ${format.name}, only addresses here and there: use --output text or ndjson, or name the format with --input`,
+      )
+    }
     const bulk = this.#bulk(bytes)
     if (bulk !== undefined) return bulk
     this.#stretch++
@@ -153,6 +158,9 @@ export class StretchWorker {
             count(counts, frame)
             rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
           })
+      },
+      mention: (raw, line) => {
+        if (rewriter !== undefined) this.#resolver.each([raw], 'returns', (frame) => rewriter.replace(line, raw, frame))
       },
       bad: (line: number, reason: string) => {
         bad.push({ line, reason, text: lineAt(line) })

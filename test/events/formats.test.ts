@@ -384,11 +384,9 @@ describe('kernel log', () => {
       ['kthread', false, true, undefined, 0xffffffff8107c9a2n],
     ])
   })
-  it('of arm64: pc and lr by themselves, and the trace that begins with the PC', () => {
+  it('of arm64: the trace begins with the PC, and where lr points is no stack', () => {
     const { events } = decode('oops', OOPS_ARM64)
     expect(events.map(({ name, frames }) => [name, frames.map((frame) => [frame.name, frame.pc])])).toEqual([
-      ['pc', [['mod_fn', true]]],
-      ['lr', [['mod_init', false]]],
       [
         undefined,
         [
@@ -438,15 +436,17 @@ describe('kernel log', () => {
       [undefined, 1041, 'my app', 'schedule'],
     ])
   })
-  it('of old arm64 has two addresses in a line', () => {
-    const { events } = decode(
+  it('of old arm64 has two addresses in a line, which text puts into words', () => {
+    const { events, mentions } = decode(
       'oops',
       'pc : [<ffffff8000ef0024>] lr : [<ffffff8000ef0044>] pstate: 60000145\nPC is at f+0x24/0x38 [mod]\n',
     )
-    expect(events.map(({ name, frames }) => [name, frames[0]?.address, frames[0]?.name, frames[0]?.column])).toEqual([
-      ['pc', 0xffffff8000ef0024n, undefined, 7],
-      ['lr', 0xffffff8000ef0044n, undefined, 33],
-      ['pc', undefined, 'f', 0],
+    expect(mentions.map(([line, { address, column, pc }]) => [line, address, column, pc])).toEqual([
+      [0, 0xffffff8000ef0024n, 7, true],
+      [0, 0xffffff8000ef0044n, 33, false],
+    ])
+    expect(events.map(({ frames }) => frames.map(({ name, offset, pc }) => [name, offset, pc]))).toEqual([
+      [['f', 0x24, true]],
     ])
   })
 })

@@ -12,6 +12,7 @@ import { type PlacedAnswer, runStream, type StreamOptions } from '../../src/even
 import type { StretchPlan } from '../../src/events/stretch.ts'
 import type { Snapshot } from '../../src/load/snapshot.ts'
 import { openKernel } from '../../src/open-kernel.ts'
+import type { RawFrame } from '../../src/stacks/frame.ts'
 
 const fixtures = fileURLToPath(new URL('../../fixtures/events/', import.meta.url))
 
@@ -43,12 +44,20 @@ export function snapshotOfText(kallsyms: string): Promise<Snapshot> {
   return snapshotOf(file)
 }
 
-/** The events that a format finds in a text, and the numbers and reasons of the lines it does not understand. */
-export function decode(format: string, text: string): { events: TraceEvent[]; bad: [number, string][] } {
+/**
+ * The events that a format finds in a text, its addresses outside of stacks by their lines, and the numbers and reasons of the
+ * lines it does not understand.
+ */
+export function decode(
+  format: string,
+  text: string,
+): { events: TraceEvent[]; mentions: [number, RawFrame][]; bad: [number, string][] } {
   const events: TraceEvent[] = []
+  const mentions: [number, RawFrame][] = []
   const bad: [number, string][] = []
   const sink = {
     event: (event: TraceEvent) => events.push(event),
+    mention: (frame: RawFrame, line: number) => mentions.push([line, frame]),
     bad: (line: number, reason: string) => bad.push([line, reason]),
   }
   const memo = new FrameMemo()
@@ -59,7 +68,7 @@ export function decode(format: string, text: string): { events: TraceEvent[]; ba
     feed(inputFormat(format), decoder, memo, line, number)
   })
   decoder.end()
-  return { events, bad }
+  return { events, mentions, bad }
 }
 
 /** Pieces of the given lengths, again and again. */

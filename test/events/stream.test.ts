@@ -277,8 +277,19 @@ it('output is an input again, and comes out the same', async () => {
   expect(kernel(twice)).toEqual(kernel(once))
 })
 
+it('a text in which nothing is known passes through, and stays nothing where events are wanted', async () => {
+  const words = Buffer.from('nothing here\n')
+  for (const input of [words, Buffer.alloc(0)]) {
+    const answers = await run(input, host, 'text')
+    expect(Buffer.concat(answers.map(({ bytes }) => bytes ?? Buffer.alloc(0)))).toEqual(input)
+  }
+  await expect(run(Buffer.from('\0\0\0\0'), host, 'text')).rejects.toThrow(/no format/)
+  await expect(run(words, host, 'profile')).rejects.toThrow(/no format/)
+  await expect(run(Buffer.from('at ffffffff81000010\n'), host, 'profile')).rejects.toThrow(/no stacks/)
+})
+
 it('a text that nobody knows is refused, and an abort is heard', async () => {
-  await expect(run(Buffer.from('nothing here\n'), host, 'text')).rejects.toThrow(UnsupportedError)
+  await expect(run(Buffer.from('nothing here\n'), host, 'ndjson')).rejects.toThrow(UnsupportedError)
   const signal = AbortSignal.abort(new Error('enough'))
   await expect(run(sample(HOST, 'perf-script-default.txt'), host, 'text', { signal })).rejects.toThrow(AbortedError)
 })

@@ -15,6 +15,7 @@ export const anyText: InputFormat = {
   name: 'any-text',
   what: 'any text: kernel addresses of 16 digits wherever they stand, registers left out',
   kind: 'text',
+  stacks: false,
   recognise: (lines) => Math.min(1, countLines(lines, new RegExp(ADDRESS.source))) / 2,
   startsRecord: 'every line',
   decoder: (sink) => ({

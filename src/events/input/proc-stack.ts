@@ -3,10 +3,12 @@
 
 import type { RawFrame } from '../../stacks/frame.ts'
 import { traceEvent } from '../event.ts'
-import { asText, countLines, type Decoder, type InputFormat, type Sink } from '../format.ts'
-import { bracketedFrame } from './kernel-frame.ts'
+import { asText, type Decoder, type InputFormat, type Sink } from '../format.ts'
+import { readFrame } from './kernel-log/frame.ts'
 
 const FRAME = /^\[<(?:0|[0-9a-f]{8}|[0-9a-f]{16})>\]/
+/** How kernels before 5.x mark where a stack ends: a last address of nothing but ones. */
+const END_MARK = /^\[<[0-9a-f]{1,16}>\] 0xf{8}(?:f{8})?\s*$/
 /** Where the kernel's stacks begin: after such a frame comes the next task's stack, even without a line between. */
 const OUTERMOST = /^(?:entry_|ret_from_fork_asm$|el0t?_|__switch_to_asm$|secondary_startup_64|common_startup_64)/
 /** The outermost on some kernels, the last but one on others. */
@@ -16,10 +18,14 @@ export const procStack: InputFormat = {
   name: 'proc-stack',
   what: '/proc/PID/stack, of one task or of many, with or without headings between',
   kind: 'text',
-  recognise: (lines) => countLines(lines, FRAME),
+  recognise: (lines) => lines.filter((line) => stackFrame(line) !== undefined || END_MARK.test(line)).length,
   startsRecord: (line) => !FRAME.test(line),
-  frameLine: bracketedFrame,
+  frameLine: stackFrame,
   decoder: (sink) => new ProcStack(sink),
+}
+
+function stackFrame(text: string): Partial<RawFrame> | undefined {
+  return FRAME.test(text) ? readFrame(text)?.frame : undefined
 }
 
 class ProcStack implements Decoder {
@@ -34,6 +40,7 @@ class ProcStack implements Decoder {
 
   line(text: string, number: number): void {
     this.end()
+    if (END_MARK.test(text)) return
     if (FRAME.test(text)) this.#sink.bad(number, 'a frame without name+offset/size')
     else this.#heading = text.trim() === '' ? undefined : asText(text)
   }

@@ -36,7 +36,9 @@ export function compactStack(frames: readonly Frame[]): string {
   let text = ''
   for (const frame of frames) {
     const address = frame.address === undefined ? '' : `${formatAddress(frame.address)}: `
-    text += `   ${address}${frameInWords(frame) ?? `(${frame.reason ?? 'unknown'})`}\n`
+    // The kernel's own mark for what merely lay on the stack.
+    const doubt = frame.reliable ? '' : '? '
+    text += `   ${address}${doubt}${frameInWords(frame) ?? `(${frame.reason ?? 'unknown'})`}\n`
   }
   return text
 }

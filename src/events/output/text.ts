@@ -4,12 +4,14 @@ import { encodeName } from '../../core/bytes.ts'
 import { type Frame, frameInWords, type RawFrame } from '../../stacks/frame.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
-/** Rewrites one stretch of text; lines and frames are given in order. */
+/** Rewrites one stretch of text. What is replaced comes in any order: stacks of several printers overlap in a log. */
 export class TextRewriter {
   readonly #text: Uint8Array
   readonly #starts: readonly number[]
   readonly #out: ByteWriter
-  #done = 0
+  /** What is replaced: where it begins and ends, and by what. */
+  #edits: { readonly start: number; readonly end: number; readonly bytes: Uint8Array }[] = []
+  #ordered = true
 
   /** `starts` holds where each line begins, and is filled as the lines are read. */
   constructor(text: Uint8Array, starts: readonly number[], out: ByteWriter) {
@@ -27,20 +29,28 @@ export class TextRewriter {
     const words = raw.address === undefined ? hidden(frame) : replacement(frame)
     if (words === undefined) return
     const start = this.#starts[line]! + raw.column
-    if (start < this.#done) return
     this.put(start, start + raw.length, words)
   }
 
   /** Puts other bytes in place of those from `start` to `end`. */
   put(start: number, end: number, bytes: Uint8Array): void {
-    this.#out.copy(this.#text, this.#done, start)
-    this.#out.copy(bytes, 0, bytes.length)
-    this.#done = end
+    const last = this.#edits.at(-1)
+    if (last !== undefined && start < last.end) this.#ordered = false
+    this.#edits.push({ start, end, bytes })
   }
 
   /** The bytes of the whole. */
   finish(): Uint8Array {
-    this.#out.copy(this.#text, this.#done, this.#text.length)
+    if (!this.#ordered) this.#edits.sort((one, other) => one.start - other.start)
+    let done = 0
+    for (const { start, end, bytes } of this.#edits) {
+      // Several events may tell of one address.
+      if (start < done) continue
+      this.#out.copy(this.#text, done, start)
+      this.#out.copy(bytes, 0, bytes.length)
+      done = end
+    }
+    this.#out.copy(this.#text, done, this.#text.length)
     return this.#out.take()
   }
 }

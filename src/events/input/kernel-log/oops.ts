@@ -1,0 +1,351 @@
+// Kernel log with stacks: what a kernel prints of oopses, warnings, stalls, hung tasks, of its sanitizers and of whatever
+// else prints stacks, on any architecture. A line that is a frame is one wherever it stands; what is around it only says
+// where a stack begins and ends, whose it is and of what kind. Registers are no frames, but for the PC.
+
+import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
+import { traceEvent } from '../../event.ts'
+import { asText, type Decoder, type InputFormat, type Sink } from '../../format.ts'
+import { type CallPair, readCallPair, readFrame, skipBlanks, skipMarks } from './frame.ts'
+import {
+  dumpedBy,
+  headingOf,
+  isDump,
+  isFailure,
+  mentioned,
+  NOBODY,
+  processLine,
+  type Register,
+  readRegister,
+  taskHeader,
+  traceStart,
+  type Who,
+} from './lines.ts'
+import { readPrefix } from './prefix.ts'
+
+/** A longer line is none of the kernel's: printk cuts at 1 KiB, and JSON adds its fields. */
+const LONGEST_LINE = 1 << 14
+/** Printers whose lines are told apart; who printed longest ago is forgotten first. */
+const MOST_CALLERS = 256
+/** Lines of others that may stand between two frames of a stack. */
+const MOST_FOREIGN = 8
+/** Where the kernel's stacks begin. */
+const OUTERMOST =
+  /^(?:ret_from_fork(?:_asm)?|ret_from_kernel_thread|ret_from_kernel_user_thread|entry_SYS\w+|entry_INT80\w*|el0t?_\w+|ret_fast_syscall|ret_to_user|secondary_startup_64\w*|system_call\w*|handle_exception|start_kernel)$/
+
+export const oops: InputFormat = {
+  name: 'oops',
+  what: 'kernel log (dmesg, journald, serial console, …) with oopses, warnings, sanitizer reports or other stacks',
+  kind: 'text',
+  recognise,
+  startsRecord: (line) => {
+    const words = wordsOf(line)
+    return isFailure(words) || taskHeader(words) !== undefined
+  },
+  decoder: (sink) => new KernelLog(sink),
+}
+
+function wordsOf(line: string): string {
+  if (line.length > LONGEST_LINE) return ''
+  const { start, end } = readPrefix(line)
+  return line.slice(start, end)
+}
+
+function recognise(lines: readonly string[]): number {
+  let marks = 0
+  let frames = 0
+  let bracketed = 0
+  let journal = 0
+  for (const line of lines) {
+    const words = wordsOf(line)
+    if (line.startsWith('{')) journal += line.includes('"MESSAGE"') ? 1 : 0
+    if (traceStart(words) > 0 || readRegister(words)?.role === 'pc') marks++
+    else if (readCallPair(words) !== undefined) frames++
+    else if (readFrame(words)?.certain === true) {
+      // Without anything around them, lines that begin with a bracket are as well /proc/PID/stack.
+      if (words.length === line.length && words.startsWith('[<')) bracketed++
+      else frames++
+    }
+  }
+  return marks + frames === 0 ? 0 : 2 * marks + frames + bracketed + journal
+}
+
+/** Sorts the lines by who printed them. */
+class KernelLog implements Decoder {
+  readonly #sink: Sink
+  readonly #reports = new Map<string, Report>()
+  #caller = ''
+  /** Lines carry times or the like: one without any belongs to the line before it. */
+  #prefixed = false
+
+  constructor(sink: Sink) {
+    this.#sink = sink
+  }
+
+  line(text: string, number: number): void {
+    if (text.length > LONGEST_LINE) return
+    const { start, end, ts, caller } = readPrefix(text)
+    if (start > 0) {
+      this.#prefixed = true
+      this.#caller = caller ?? ''
+    } else if (this.#prefixed && end === 0) return
+    this.#report().line(text.slice(start, end), start, number, ts)
+  }
+
+  end(): void {
+    for (const report of this.#reports.values()) report.end()
+    this.#reports.clear()
+  }
+
+  #report(): Report {
+    let report = this.#reports.get(this.#caller)
+    if (report === undefined) {
+      if (this.#reports.size >= MOST_CALLERS) {
+        for (const [caller, oldest] of this.#reports) {
+          oldest.end()
+          this.#reports.delete(caller)
+          break
+        }
+      }
+      report = new Report(this.#sink)
+      this.#reports.set(this.#caller, report)
+    }
+    return report
+  }
+}
+
+/** What one printer reports. */
+class Report {
+  readonly #sink: Sink
+  #frames: RawFrame[] = []
+  #lines: number[] = []
+  /** The open stack has more than the PC of a register dump. */
+  #traced = false
+  /** Foreign lines since the open stack's last frame. */
+  #foreign = 0
+  /** The open stack's kind, and what the line before would make it. */
+  #kind: string | undefined
+  #heading: string | undefined
+  /** Whose the open stack is; `#who` is the one who was named last, by `CPU: … PID: …` or a task's header. */
+  #owner: Who = NOBODY
+  #who: Who = NOBODY
+  #named: Who | undefined
+  #summary: string | undefined
+  #ts: bigint | undefined
+  /** The time of the open stack's first line. */
+  #begun: bigint | undefined
+  /** Between a failure's message and the end of its report; the registers that are printed again after it do not count. */
+  #reporting = false
+  /** A register dump that comes now is of a stack that follows. */
+  #awaiting = true
+  /** A stack was printed since the last failure's message. */
+  #printed = false
+
+  constructor(sink: Sink) {
+    this.#sink = sink
+  }
+
+  line(words: string, column: number, number: number, ts: bigint | undefined): void {
+    if (ts !== undefined) this.#ts = ts
+    if (words.length === 0) {
+      this.#blank()
+      return
+    }
+    const trace = traceStart(words)
+    if (trace > 0) {
+      if (this.#traced) this.end()
+      this.#heading = ''
+      this.#rest(words.slice(trace), column + trace, number)
+      return
+    }
+    if (this.#frame(words, column, number)) return
+    const register = readRegister(words)
+    if (register !== undefined) {
+      this.#register(register, column, number)
+      return
+    }
+    this.#other(words)
+  }
+
+  /** The open stack is complete. */
+  end(): void {
+    if (this.#frames.length > 0) this.#emit()
+    this.#frames = []
+    this.#lines = []
+    this.#traced = false
+    this.#foreign = 0
+  }
+
+  /** An empty line of the kernel's own: between the stacks of a sanitizer's report. */
+  #blank(): void {
+    if (this.#traced) this.end()
+    this.#heading = undefined
+    this.#named = undefined
+  }
+
+  /** What stands behind `Call Trace:` in its line. */
+  #rest(words: string, column: number, number: number): void {
+    if (skipMarks(words, skipBlanks(words, 0)) < words.length) this.#frame(words, column, number)
+  }
+
+  #frame(words: string, column: number, number: number): boolean {
+    const pair = readCallPair(words)
+    if (pair !== undefined) {
+      this.#call(pair, column, number)
+      return true
+    }
+    const read = readFrame(words)
+    if (read === undefined) return false
+    if (!read.certain && !this.#traced && this.#heading === undefined) return false
+    this.#push(read.frame, column, number)
+    return true
+  }
+
+  /** Of 32-bit ARM: the first line of a stack says both its frames, every other the next one outward. */
+  #call({ where, from }: CallPair, column: number, number: number): void {
+    const last = this.#frames.at(-1)
+    if (!this.#traced || last?.name !== where.name) this.#push(where, column, number)
+    this.#push(from, column, number)
+  }
+
+  #push(given: Partial<RawFrame>, column: number, number: number): void {
+    const last = this.#frames.at(-1)
+    const over = this.#foreign > MOST_FOREIGN || (last?.name !== undefined && OUTERMOST.test(last.name))
+    if (this.#traced && this.#foreign > 0 && over) this.end()
+    const frame = rawFrame({ ...given, column: (given.column ?? 0) + column })
+    if (!this.#traced) {
+      this.#begin()
+      const pc = this.#frames.length === 1 ? this.#frames[0] : undefined
+      // Most architectures' traces begin with the PC that the registers' dump told.
+      if (pc !== undefined && pc.name === frame.name && (frame.offset ?? pc.offset) === pc.offset) {
+        if (frame.offset !== undefined) {
+          this.#frames[0] = rawFrame({ ...frame, pc: true })
+          this.#lines[0] = number
+        }
+        return
+      }
+      if (pc === undefined) this.#begun = this.#ts
+    }
+    this.#frames.push(frame)
+    this.#lines.push(number)
+    this.#foreign = 0
+  }
+
+  /** The first frame of a trace. */
+  #begin(): void {
+    this.#traced = true
+    this.#kind = this.#heading === '' ? undefined : this.#heading
+    this.#owner = this.#named ?? (this.#kind === undefined ? this.#who : NOBODY)
+    this.#heading = undefined
+    this.#named = undefined
+    this.#awaiting = false
+  }
+
+  #register({ role, frame, others }: Register, column: number, number: number): void {
+    if (role === 'user') {
+      // Where user code entered: the trace is over.
+      if (this.#traced) this.end()
+      return
+    }
+    for (const other of others) this.#sink.mention?.(rawFrame({ ...other, column: other.column + column }), number)
+    if (frame === undefined) return
+    const placed = rawFrame({ ...frame, column: frame.column + column })
+    if (role === 'pc' && this.#traced) this.#interrupted(placed, number)
+    else if (role === 'pc' && this.#awaiting && this.#frames.length === 0) {
+      this.#frames = [placed]
+      this.#lines = [number]
+      this.#begun = this.#ts
+      this.#owner = this.#who
+      this.#kind = undefined
+    }
+  }
+
+  /** Within a trace: what was interrupted. */
+  #interrupted(frame: RawFrame, number: number): void {
+    const last = this.#frames.at(-1)
+    if (last?.pc && last.name === frame.name && last.offset === frame.offset) return
+    this.#frames.push(frame)
+    this.#lines.push(number)
+    this.#foreign = 0
+  }
+
+  /** A line that is neither frame nor register. */
+  #other(words: string): void {
+    if (isFailure(words)) {
+      this.end()
+      // Oops: and the like follow the line that says what happened.
+      if (!this.#reporting || this.#printed) {
+        this.#summary = asText(words)
+        this.#who = NOBODY
+      }
+      this.#reporting = true
+      this.#awaiting = true
+      this.#printed = false
+      this.#heading = headingOf(words)
+      this.#named = this.#heading === undefined ? undefined : mentioned(words)
+      return
+    }
+    const dumped = dumpedBy(words)
+    if (dumped !== undefined) {
+      // The stack before it, which had no end of its own, is of whoever was named before.
+      this.end()
+      // A stack that is printed for its own sake: what went wrong earlier is not its reason.
+      if (!this.#reporting) this.#summary = undefined
+      this.#who = dumped
+      this.#awaiting = true
+      this.#heading = undefined
+      return
+    }
+    const task = taskHeader(words)
+    if (task !== undefined) {
+      this.end()
+      this.#who = task
+      this.#heading = ''
+      return
+    }
+    const process = processLine(words)
+    if (process !== undefined) {
+      if (this.#who.tid === undefined) this.#who = process
+      if (this.#frames.length > 0 && !this.#traced && this.#owner.tid === undefined) this.#owner = process
+      return
+    }
+    if (words.startsWith('---[ end ')) {
+      this.end()
+      this.#reporting = false
+      this.#awaiting = false
+      return
+    }
+    const at = skipBlanks(words, 0)
+    if (words.startsWith('Modules linked in:', at) || words.startsWith('</TASK>', at)) {
+      if (this.#traced) this.end()
+      return
+    }
+    if (skipMarks(words, at) === words.length || isDump(words)) return
+    const heading = headingOf(words)
+    const named = mentioned(words)
+    if (heading !== undefined && this.#traced) this.end()
+    if (heading === undefined && named !== undefined && !this.#traced) this.#who = named
+    this.#heading = heading
+    this.#named = heading === undefined || heading === '' ? undefined : (named ?? NOBODY)
+    this.#foreign++
+  }
+
+  #emit(): void {
+    this.#printed = true
+    const { tid, tgid, comm } = this.#owner
+    this.#sink.event(
+      traceEvent({
+        type: 'stack',
+        name: this.#kind,
+        shape: 'returns',
+        line: this.#lines[0] ?? 0,
+        ts: this.#begun,
+        pid: tgid,
+        tid,
+        comm,
+        frames: this.#frames,
+        frameLines: this.#lines,
+        fields: this.#summary === undefined ? [] : [['summary', this.#summary]],
+      }),
+    )
+  }
+}

@@ -1,0 +1,339 @@
+// What loggers put in front of the kernel's words: time since boot or of day, host, level, and who called printk; in the
+// ways of dmesg, syslog, journald, /dev/kmsg, pstore, netconsole, test labs, Android and the makers of its chips.
+
+import { isBlank, isDigit, skipBlanks, skipMarks } from './frame.ts'
+
+/** What stands in front of a line. */
+export interface Prefix {
+  /** Where the kernel's words begin, their own indentation included. */
+  readonly start: number
+  /** Where they end: a JSON string, an escape sequence or a carriage return may stand behind. */
+  readonly end: number
+  /** Nanoseconds since boot. */
+  readonly ts: bigint | undefined
+  /** The thread or CPU that printed the line, as the kernel's caller ids (`T123`, `C1`) or the maker's own. */
+  readonly caller: string | undefined
+}
+
+/** How far into a line its prefix may reach. */
+const REACH = 256
+
+/** Reads a line's prefix. Takes time for its first `REACH` characters at most, and for what it skips at its end. */
+export function readPrefix(text: string): Prefix {
+  const reader = new Reader(text)
+  reader.read()
+  return reader
+}
+
+class Reader implements Prefix {
+  start = 0
+  end: number
+  ts: bigint | undefined
+  caller: string | undefined
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+    this.end = text.length
+  }
+
+  read(): void {
+    const text = this.#text
+    if (text.charCodeAt(0) === 123) this.#json()
+    this.#trim()
+    const stamp = this.#stamp()
+    if (stamp !== undefined) this.start = stamp
+    else this.#peel()
+    this.#callers()
+  }
+
+  /** journald's JSON: the words are the string MESSAGE. */
+  #json(): void {
+    const text = this.#text
+    const key = text.indexOf('"MESSAGE"')
+    if (key < 0) return
+    let at = skipBlanks(text, key + 9)
+    if (text[at] !== ':') return
+    at = skipBlanks(text, at + 1)
+    if (text[at] !== '"') return
+    this.start = at + 1
+    const close = text.indexOf('"', at + 1)
+    this.end = close < 0 ? text.length : close
+  }
+
+  /** Leaves out what is no word at the line's end. */
+  #trim(): void {
+    const text = this.#text
+    for (;;) {
+      while (this.end > this.start && isBlank(text.charCodeAt(this.end - 1))) this.end--
+      const last = text.charCodeAt(this.end - 1)
+      // `^M` as some terminals' logs have it, a syslog's `#015`, and the end of a colour.
+      if (text.endsWith('^M', this.end)) this.end -= 2
+      else if (text.endsWith('#015', this.end)) this.end -= 4
+      else if (last === 109 && text.lastIndexOf('\x1b[', this.end) >= Math.max(this.start, this.end - 8))
+        this.end = text.lastIndexOf('\x1b[', this.end)
+      else if (last === 0) this.end--
+      else return
+    }
+  }
+
+  /** Behind the time since boot, wherever in the prefix it stands. */
+  #stamp(): number | undefined {
+    const text = this.#text
+    const reach = Math.min(this.end, this.start + REACH)
+    for (let at = text.indexOf('[', this.start); at >= 0 && at < reach; at = text.indexOf('[', at + 1)) {
+      const end = this.#stampAt(at)
+      if (end === undefined) continue
+      // Two lines without a line end between: the first is what is read.
+      const plus = at > this.start + 8 ? text.indexOf('+0x', this.start) : -1
+      return plus >= 0 && plus < at ? undefined : end
+    }
+    return undefined
+  }
+
+  /** Behind `[   12.345678]`, `[   12.345678@1]`, `[   12.345678 <    0.000003>]`, `[   12.345678,0]`, `[  +0.000003]`. */
+  #stampAt(open: number): number | undefined {
+    const text = this.#text
+    let at = skipBlanks(text, open + 1)
+    const since = text[at] === '+'
+    if (since) at++
+    const dot = digitsEnd(text, at)
+    if (dot === at || dot - at > 10 || text[dot] !== '.') return undefined
+    const stop = digitsEnd(text, dot + 1)
+    if (stop - dot < 2 || stop - dot > 10) return undefined
+    const close = within(text, ']', stop)
+    if (close < 0) return undefined
+    if (!since && this.ts === undefined)
+      this.ts = BigInt(text.slice(at, dot)) * 1_000_000_000n + BigInt(text.slice(dot + 1, stop).padEnd(9, '0'))
+    this.#callerIn(stop, close)
+    return close + 1
+  }
+
+  /** Takes away, piece by piece, what stands before the words of a line without a time since boot. */
+  #peel(): void {
+    const tag = this.#tag(this.start, REACH / 2)
+    if (tag !== undefined) {
+      this.start = tag
+      return
+    }
+    for (let pieces = 0; pieces < 12; pieces++) {
+      const next = this.#piece(this.start)
+      if (next === undefined) return
+      this.start = next
+    }
+  }
+
+  /** Behind one piece of a prefix. */
+  #piece(at: number): number | undefined {
+    const text = this.#text
+    const code = text.charCodeAt(at)
+    if (code === 27) return this.#escape(at)
+    if (code === 60) return this.#level(at)
+    if (code === 62 && at - this.start === 0) return isBlank(text.charCodeAt(at + 1)) ? at + 2 : undefined
+    if (code === 91) return this.#dated(at)
+    const end = wordEnd(text, at)
+    const word = text.slice(at, Math.min(end, at + 40))
+    if (isDigit(code)) {
+      const kmsg = this.#kmsg(at)
+      if (kmsg !== undefined) return kmsg
+    }
+    if (FACILITIES.has(word)) return this.#facility(end)
+    if (isTimeWord(word)) {
+      const next = skipBlanks(text, end)
+      // What is left between a date's words is one blank; more belong to the words behind it.
+      return WEEKDAYS.has(word) || MONTHS.has(word) ? next : end + (isBlank(text.charCodeAt(end)) ? 1 : 0)
+    }
+    // A service's name, as containers' logs have it.
+    const bar = skipBlanks(text, end)
+    if (end > at && bar > end && text[bar] === '|' && at - this.start === 0) {
+      return bar + (text[bar + 1] === ' ' ? 2 : 1)
+    }
+    return undefined
+  }
+
+  /** `ESC [ 0 ; 1 m`. */
+  #escape(at: number): number | undefined {
+    const text = this.#text
+    if (text[at + 1] !== '[') return undefined
+    let end = at + 2
+    while (end - at < 16 && (isDigit(text.charCodeAt(end)) || text[end] === ';')) end++
+    const last = text[end]
+    return last === 'm' || last === 'K' ? end + 1 : undefined
+  }
+
+  /** `<4>`. */
+  #level(at: number): number | undefined {
+    const text = this.#text
+    const end = digitsEnd(text, at + 1)
+    return end > at + 1 && end - at <= 4 && text[end] === '>' ? end + 1 : undefined
+  }
+
+  /** A bracket with a date or a time of day in it. */
+  #dated(at: number): number | undefined {
+    const text = this.#text
+    const close = within(text, ']', at)
+    if (close < 0) return undefined
+    const words = text.slice(at + 1, close)
+    const time = /\d\d:\d\d/.test(words) || /^\d{4}-\d\d-\d\d/.test(words)
+    if (!time || words.includes('+0x')) return undefined
+    return close + 1 + (text[close + 1] === ' ' ? 1 : 0)
+  }
+
+  /** `4,1234,12345678,-,caller=T1;` of /dev/kmsg, and with the release in front of netconsole's. */
+  #kmsg(at: number): number | undefined {
+    const text = this.#text
+    const semicolon = within(text, ';', at, 128)
+    if (semicolon < 0) return undefined
+    const fields = text.slice(at, semicolon).split(',')
+    if (fields[0]?.includes('.')) fields.shift()
+    const [level = '', sequence = '', time = '', ...rest] = fields
+    if (!isNumber(level) || !isNumber(sequence) || !isNumber(time) || rest.length === 0) return undefined
+    this.ts = BigInt(time) * 1000n
+    for (const field of rest) if (field.startsWith('caller=')) this.caller = field.slice(7)
+    return semicolon + 1
+  }
+
+  /** `:warn  : ` behind a facility, as dmesg -x prints. */
+  #facility(at: number): number | undefined {
+    const text = this.#text
+    let end = skipBlanks(text, at)
+    if (text[end] !== ':') return undefined
+    end = wordEnd(text, end + 1)
+    end = skipBlanks(text, end)
+    return text[end] === ':' ? end + 1 + (text[end + 1] === ' ' ? 1 : 0) : undefined
+  }
+
+  /** Behind the tag `kernel:`, with or without a number, as syslog, journald and logcat have it. */
+  #tag(from: number, reach: number): number | undefined {
+    const text = this.#text
+    for (const name of TAGS) {
+      const found = text.indexOf(name, from)
+      if (found < 0 || found - from > reach) continue
+      if (found > 0 && !'./] '.includes(text[found - 1] ?? '')) continue
+      let at = skipBlanks(text, found + name.length)
+      const open = text[at]
+      if (open === '(' || open === '[') {
+        const close = within(text, open === '(' ? ')' : ']', at)
+        if (close < 0) continue
+        at = skipBlanks(text, close + 1)
+      }
+      // `kernel: BUG at …` is the kernel's own only where a date or a host stands before.
+      if (text[at] === ':' && (isBlank(text.charCodeAt(at + 1)) || at + 1 >= this.end)) return at + 1
+    }
+    return undefined
+  }
+
+  /** Takes away what stands between the time and the words, and the one blank that printk puts there. */
+  #callers(): void {
+    const text = this.#text
+    for (let pieces = 0; pieces < 6; pieces++) {
+      const at = text.charCodeAt(this.start) === 32 ? skipBlanks(text, this.start) : this.start
+      const next = this.#caller(at) ?? (pieces === 0 ? this.#hostAndTag() : undefined)
+      if (next === undefined) break
+      this.start = next
+    }
+    if (this.start > 0 && text.charCodeAt(this.start) === 32) this.start++
+    if (this.start > this.end) this.start = this.end
+  }
+
+  #hostAndTag(): number | undefined {
+    return this.start > 0 ? this.#tag(this.start, 80) : undefined
+  }
+
+  /** Behind what says who printed. */
+  #caller(at: number): number | undefined {
+    const text = this.#text
+    if (at === 0) return undefined
+    const code = text.charCodeAt(at)
+    if (code === 27) return this.#escape(at)
+    if (code === 60) return this.#level(at) ?? this.#markedStamp(at)
+    if (code === 91) return this.#stampAt(at) ?? this.#bracketed(at)
+    // MediaTek: `(1)[123:name]`, `-(1)[123:name]`; Spreadtrum: `c1   4711 `; Samsung: `I[1:  name: 4711]`.
+    const open = code === 45 ? at + 1 : at
+    if (text[open] === '(') {
+      const close = digitsEnd(text, open + 1)
+      if (close === open + 1 || text[close] !== ')') return undefined
+      this.caller = text.slice(open, close + 1)
+      return close + 1
+    }
+    if (code === 99 && isDigit(text.charCodeAt(at + 1))) {
+      const end = digitsEnd(text, at + 1)
+      if (text[end] !== ' ') return undefined
+      const pid = skipBlanks(text, end)
+      const stop = digitsEnd(text, pid)
+      if (stop === pid || text[stop] !== ' ') return end
+      this.caller = text.slice(at, stop)
+      return stop
+    }
+    if (code >= 65 && code <= 90 && text[at + 1] === '[') return this.#bracketed(at + 1)
+    return undefined
+  }
+
+  /** `<EOI> [   12.345678]`, where the rest of a line came as one of its own. */
+  #markedStamp(at: number): number | undefined {
+    const next = skipMarks(this.#text, at)
+    return next > at && this.#text.charCodeAt(next) === 91 ? this.#stampAt(next) : undefined
+  }
+
+  /** `[  T123]`, `[    C1]`, `[123:name]`, `[1:  name: 123]`, `[pid:1,cpu0,name]`, and times in brackets. */
+  #bracketed(open: number): number | undefined {
+    const text = this.#text
+    const close = within(text, ']', open)
+    if (close < 0) return undefined
+    const words = text.slice(open + 1, close).trim()
+    const kernels = /^[TC]\d{1,10}$/.test(words)
+    if (!kernels && (words.includes('+0x') || words.includes('<') || words.includes(' ['))) return undefined
+    const colon = words.indexOf(':')
+    if (!kernels && colon < 0 && !/^\d{1,7}$/.test(words)) return undefined
+    if (!kernels && !/\d/.test(words)) return undefined
+    if (!/\d\d:\d\d/.test(words) || kernels) this.#callerIn(open + 1, close)
+    return close + 1
+  }
+
+  #callerIn(start: number, end: number): void {
+    const words = this.#text.slice(start, end).trim()
+    if (/^[TC]\d{1,10}$/.test(words) || (words.includes(':') && /\d/.test(words))) this.caller = words
+  }
+}
+
+const TAGS = ['kernel', 'KERNEL', 'klogd', 'vmunix']
+const FACILITIES = new Set(['kern', 'user', 'daemon', 'syslog'])
+const MONTHS = new Set(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])
+const WEEKDAYS = new Set(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])
+
+/** Whether a word is part of a date or a time of day. */
+function isTimeWord(word: string): boolean {
+  if (MONTHS.has(word) || WEEKDAYS.has(word) || word === 'UTC') return true
+  if (!isDigit(word.charCodeAt(0))) return false
+  return (
+    /^\d{1,2}$/.test(word) ||
+    /^\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?:?$/.test(word) ||
+    /^\d{4}-\d\d-\d\d(?:T[\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?$/.test(word) ||
+    /^\d\d-\d\d$/.test(word) ||
+    /^\d{4}$/.test(word) ||
+    /^\d{9,11}\.\d{3,9}$/.test(word)
+  )
+}
+
+/** Where a character is within the next ones, or -1. */
+function within(text: string, character: string, from: number, most = 48): number {
+  const end = Math.min(text.length, from + most)
+  for (let at = from; at < end; at++) if (text[at] === character) return at
+  return -1
+}
+
+function isNumber(text: string): boolean {
+  return text.length > 0 && text.length <= 20 && digitsEnd(text, 0) === text.length
+}
+
+function digitsEnd(text: string, from: number): number {
+  let at = from
+  while (at < text.length && isDigit(text.charCodeAt(at))) at++
+  return at
+}
+
+function wordEnd(text: string, from: number): number {
+  let at = from
+  while (at < text.length && at - from < 64 && !isBlank(text.charCodeAt(at))) at++
+  return at
+}
