@@ -1,8 +1,9 @@
 // The command behind `npm run bench`: chooses suites and inputs, measures, and hands the rows to every output asked for.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { packageUrl } from '../src/core/place.ts'
+import { writeFileSafely } from '../src/load/write-file.ts'
 import { benchBulk } from './bulk.ts'
 import { benchEvents } from './events.ts'
 import { checkBars, formatVerdicts, isFailure, readBars } from './lib/bars.ts'
@@ -137,8 +138,9 @@ async function main(): Promise<void> {
   if (options.html !== undefined) checkLibraries()
   const earlier = options.against === undefined ? undefined : reportIn(options.against)
   const report = options.read === undefined ? await measure() : reportIn(options.read)
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
-  if (options.html !== undefined) writeFileSync(options.html, pageOf(report, earlier))
+  const into = { secret: false, special: 'write into' } as const
+  if (options.json !== undefined) await writeFileSafely(options.json, `${JSON.stringify(report, undefined, 2)}\n`, into)
+  if (options.html !== undefined) await writeFileSafely(options.html, pageOf(report, earlier), into)
   if (options.markdown) process.stdout.write(formatMarkdown(report))
   if (bars.length > 0) {
     const verdicts = checkBars(report, bars)

@@ -27,7 +27,7 @@ export {
   openTypeFile,
   openTypes,
 } from './load/open-types.ts'
-export { type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
+export { type SaveOptions, type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
 export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'

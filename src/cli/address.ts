@@ -8,6 +8,7 @@ import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
+import { Unanswered } from './unanswered.ts'
 
 export function addAddressCommand(program: Command): void {
   withKernelOptions(
@@ -34,20 +35,22 @@ Examples:
         if (parseAddress(text) === undefined) throw new UsageError(notAnAddress(text))
       }
       process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
-        let exit: number = EXIT.ok
+        const unanswered = new Unanswered('no symbol', 'addresses')
+        let strange = 0
         for await (const text of asked(args)) {
           const address = parseAddress(text)
           if (address === undefined) {
-            note(notAnAddress(text))
-            exit = EXIT.notFound
+            if (strange++ === 0) note(notAnAddress(text))
             continue
           }
           const match = symbols.at(address)
           const reason = match === undefined ? symbols.reasonFor(address) : null
-          if (match === undefined) exit = EXIT.notFound
+          if (match === undefined) unanswered.missed(formatAddress(address), reason ?? undefined)
+          else unanswered.answered()
           await (options.json ? writeJson(asJson(address, match, reason)) : write(asText(address, match, reason)))
         }
-        return exit
+        if (strange > 1) note(`${strange - 1} more lines are no addresses`)
+        return Math.max(unanswered.conclude(), strange > 0 ? EXIT.notFound : EXIT.ok)
       })
     })
 }

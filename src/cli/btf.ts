@@ -11,11 +11,11 @@ import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
 import { openTypeFile, openTypes, readTypeFile } from '../load/open-types.ts'
-import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 import { typesOf } from './types.ts'
+import { Unanswered } from './unanswered.ts'
 
 interface DumpOptions extends CommonOptions {
   readonly base?: string
@@ -118,11 +118,12 @@ function addCheck(btf: Command): void {
       .option('--strict', "also the kernel's own rules")
       .description('validates type sets'),
   ).action(async (files: string[], options: CheckOptions) => {
-    let exit: number = EXIT.ok
+    const unsound = new Unanswered('the rules do not hold', 'files')
     for (const file of files) {
       const { bytes, base } = await readTypeFile(file, options.base)
       const { ok, errors } = checkBtf(bytes, { strict: options.strict ?? false, ...(base && { base }) })
-      if (!ok) exit = EXIT.notFound
+      if (ok) unsound.answered()
+      else unsound.missed(file)
       if (options.json) await writeJson({ file, ok, errors })
       else if (ok) await write(`${file}: ok\n`)
       else
@@ -131,7 +132,7 @@ function addCheck(btf: Command): void {
           await write(`${file}: ${where}${message}\n`)
         }
     }
-    process.exitCode = exit
+    process.exitCode = unsound.conclude()
   })
 }
 

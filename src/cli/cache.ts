@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander'
 import { type CacheEntry, openCache } from '../load/cache.ts'
-import { EXIT } from './exit.ts'
 import { write, writeJson } from './output.ts'
+import { Unanswered } from './unanswered.ts'
 
 interface CacheCommandOptions {
   readonly directory?: string
@@ -29,8 +29,13 @@ Examples:
       const files = await openCache({ directory: options.directory })
       const entries = await files.list()
       if (options.json !== true && entries.length === 0) await write(`nothing in ${files.directory}\n`)
-      for (const entry of entries) await (options.json ? writeJson(entry) : write(inWords(entry)))
-      process.exitCode = entries.some(({ problem }) => problem !== undefined) ? EXIT.notFound : EXIT.ok
+      const unusable = new Unanswered('no use', 'files')
+      for (const entry of entries) {
+        await (options.json ? writeJson(entry) : write(inWords(entry)))
+        if (entry.problem === undefined) unusable.answered()
+        else unusable.missed(entry.path, entry.problem)
+      }
+      process.exitCode = unusable.conclude()
     })
   withOptions(cache.command('clear').description('remove the files of the cache'))
     .addHelpText(

@@ -3,10 +3,10 @@
 import type { Command } from 'commander'
 import { type CheckedRelocation, checkObject } from '../btf/check-object.ts'
 import { readWhole } from '../sources/btf-file.ts'
-import { EXIT } from './exit.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 import { typesOf } from './types.ts'
+import { Unanswered } from './unanswered.ts'
 
 interface CoreOptions extends CommonOptions {
   readonly all?: boolean
@@ -34,18 +34,19 @@ Examples:
     )
     .action(async (objects: string[], options: CoreOptions) => {
       const types = await typesOf(options)
-      let exit: number = EXIT.ok
+      const failing = new Unanswered('relocations are not ok', 'objects')
       for (const object of objects) {
         const checked = checkObject(await readWhole(object), types)
         const bad = checked.filter(({ result }) => result.status !== 'ok').length
-        if (bad > 0) exit = EXIT.notFound
+        if (bad > 0) failing.missed(object, `${bad} of ${checked.length}`)
+        else failing.answered()
         for (const each of checked) {
           if (options.json) await writeJson(asJson(object, each))
           else if (options.all || each.result.status !== 'ok') await write(asText(object, each))
         }
-        if (!options.json) note(`${object}: ${checked.length} relocations, ${bad} not ok`)
+        if (!options.json && bad === 0) note(`${object}: ${checked.length} relocations, all ok`)
       }
-      process.exitCode = exit
+      process.exitCode = failing.conclude()
     })
 }
 

@@ -87,7 +87,7 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
   if (options.proc !== undefined && options.proc !== false) {
     seedCache(cache, await scanProc(options.proc === true ? undefined : options.proc))
   }
-  await withProduct(options.to, (product) =>
+  await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
       for (const input of inputStreams(files))
         await runInput({ kernel, input, options, product, letters, counts, cache })

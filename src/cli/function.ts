@@ -1,11 +1,11 @@
 // `kerndex function NAME|GLOB…`: prototypes of functions.
 
 import type { Command } from 'commander'
-import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { write, writeJson } from './output.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
+import { Unanswered } from './unanswered.ts'
 
 interface FunctionOptions extends CommonOptions {
   readonly params?: boolean
@@ -33,7 +33,7 @@ Examples:
     )
     .action(async (args: string[], options: FunctionOptions) => {
       const types = await typesOf(options, modulesAsked(args))
-      let exit: number = EXIT.ok
+      const unanswered = new Unanswered('no function', 'names')
       for await (const query of asked(args)) {
         const { module, name } = parseQuestion(query)
         let any = false
@@ -45,11 +45,9 @@ Examples:
             if (options.params) for (const { name, type } of each.params) await write(`    ${type} ${name}\n`)
           }
         }
-        if (!any) {
-          note(`${query}: no such function in ${module ?? 'any loaded type set'}`)
-          exit = EXIT.notFound
-        }
+        if (any) unanswered.answered()
+        else unanswered.missed(query)
       }
-      process.exitCode = exit
+      process.exitCode = unanswered.conclude()
     })
 }

@@ -1,8 +1,10 @@
 // What a command is asked about: its arguments, or stdin, one a line.
 
+import { fstatSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'
 import split2 from 'split2'
-import { UsageError } from '../core/errors.ts'
+import { NotReadableError, UsageError } from '../core/errors.ts'
+import { readFailure } from '../sources/reader.ts'
 import { checkInterrupt, interrupted } from './interrupt.ts'
 
 /** The longest line that is taken from stdin. */
@@ -10,16 +12,17 @@ const LONGEST_LINE = 1 << 20
 
 /**
  * The arguments, or where there are none the lines of stdin, without blank ones.
- * @throws UsageError if there are no arguments and stdin is a terminal; AbortedError after Ctrl-C
+ * @throws UsageError if there are no arguments and stdin is a terminal; AbortedError after Ctrl-C;
+ * NotReadableError if stdin cannot be read
  */
 export async function* asked(args: readonly string[]): AsyncGenerator<string> {
   if (args.length > 0) {
     yield* args
     return
   }
-  if (process.stdin.isTTY) throw new UsageError('nothing to look up: give arguments, or lines on stdin')
-  const lines = process.stdin.pipe(split2({ maxLength: LONGEST_LINE }))
-  process.stdin.on('error', (error) => lines.destroy(error))
+  const input = stdin('nothing to look up: give arguments, or lines on stdin')
+  const lines = input.pipe(split2({ maxLength: LONGEST_LINE }))
+  input.on('error', (error) => lines.destroy(error))
   addAbortSignal(interrupted, lines)
   try {
     for await (const line of lines) {
@@ -28,8 +31,16 @@ export async function* asked(args: readonly string[]): AsyncGenerator<string> {
     }
   } catch (error) {
     checkInterrupt()
-    throw error
+    throw readFailure('stdin', error)
   } finally {
-    process.stdin.destroy()
+    input.destroy()
   }
+}
+
+/** stdin, to be read. @throws UsageError with `otherwise` if it is a terminal; NotReadableError if it is a directory */
+export function stdin(otherwise: string): NodeJS.ReadStream {
+  // Node takes a directory for an empty file.
+  if (fstatSync(0).isDirectory()) throw new NotReadableError('stdin is a directory, not a file')
+  if (process.stdin.isTTY) throw new UsageError(otherwise)
+  return process.stdin
 }

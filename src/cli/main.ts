@@ -58,10 +58,25 @@ addCacheCommand(program)
 addBenchCommand(program)
 for (const command of program.commands) command.exitOverride()
 
-/** Settled when the command is done. */
-export const done = program.parseAsync().catch((error: unknown) => {
-  process.exitCode = explain(error)
+let isDone = false
+// A promise that nothing can settle any more keeps no process alive: it would end with 0, and nothing said.
+process.once('beforeExit', () => {
+  if (isDone) return
+  note('the command stopped before it was done: nothing is left that it waits for; please report this')
+  process.exitCode = EXIT.unreadable
 })
+
+/** Settled when the command is done. */
+export const done = program
+  .parseAsync()
+  .catch((error: unknown) => {
+    process.exitCode = explain(error)
+    // What is still being read or written must not keep the process from ending.
+    if (process.exitCode === EXIT.interrupted) process.exit()
+  })
+  .finally(() => {
+    isDone = true
+  })
 
 /** Says on stderr what went wrong, unless somebody has already, and gives the exit code. */
 function explain(error: unknown): number {

@@ -1,9 +1,11 @@
-// stdout for a filter: waits when the reader is slow, ends quietly when the reader is gone.
+// stdout for a filter: waits when the reader is slow, ends quietly when the reader is gone, and says so where it cannot be
+// written. Notes for people, on stderr.
 
 import { setImmediate } from 'node:timers/promises'
-import { checkInterrupt } from './interrupt.ts'
+import { EXIT } from './exit.ts'
+import { checkInterrupt, interrupted } from './interrupt.ts'
 
-/** Thrown to unwind when nobody reads the output any more. */
+/** Thrown to unwind when the output goes nowhere any more: nobody reads it, or it cannot be written, which was said. */
 export class OutputClosed extends Error {}
 
 /** Writes after which the event loop gets a turn. */
@@ -12,13 +14,21 @@ const WRITES_A_TURN = 256
 let writes = 0
 let closed = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (!closed && error.code !== 'EPIPE') {
+    note(`the output cannot be written: ${error.message}`)
+    // Whatever the command comes to: its answers have not arrived. The failure may come after the last of them.
+    process.on('exit', () => {
+      process.exitCode = EXIT.unreadable
+    })
+  }
   closed = true
 })
+// Nobody is left who could be told.
+process.stderr.on('error', () => {})
 
 /**
  * Writes to stdout and waits until there is room again.
- * @throws OutputClosed once the reader has gone, AbortedError after Ctrl-C
+ * @throws OutputClosed once the output goes nowhere, AbortedError after Ctrl-C
  */
 export async function write(data: string | Uint8Array): Promise<void> {
   if (closed) throw new OutputClosed()
@@ -30,15 +40,14 @@ export async function write(data: string | Uint8Array): Promise<void> {
   }
   await new Promise<void>((resume) => {
     const go = () => {
-      process.stdout.off('drain', go)
-      process.stdout.off('close', go)
-      process.stdout.off('error', go)
+      for (const event of ['drain', 'close', 'error']) process.stdout.off(event, go)
+      interrupted.removeEventListener('abort', go)
       resume()
     }
-    process.stdout.on('drain', go)
-    process.stdout.on('close', go)
-    process.stdout.on('error', go)
+    for (const event of ['drain', 'close', 'error']) process.stdout.on(event, go)
+    interrupted.addEventListener('abort', go)
   })
+  checkInterrupt()
 }
 
 /** Writes one object as a line of JSON; an address is expected to be a `0x` string already. */

@@ -141,7 +141,7 @@ async function resolve(kernel: Kernel, files: readonly string[], options: Resolv
   if (output === 'diff' && files.length !== 2) throw new UsageError('--output diff takes two files: before and after')
   const counts = tally()
   const profiles: Profile[] = []
-  await withProduct(options.to, (product) =>
+  await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
       for (const input of inputStreams(files)) {
         const profile = new Profile()
@@ -157,10 +157,14 @@ async function resolve(kernel: Kernel, files: readonly string[], options: Resolv
 
 /** What the numbers amount to, in words for people and as exit code. */
 export function conclusion(kernel: Kernel, counts: Tally): number {
-  const { bad, unresolved } = counts
+  const { bad, unresolved, frames, userFrames } = counts
   if (counts.contradiction !== undefined) note(contradictionInWords(kernel, counts, counts.contradiction))
-  if (bad > 0) note(`${bad} lines were not understood; --dead-letter FILE keeps them`)
-  return bad > 0 || unresolved > 0 ? EXIT.notFound : EXIT.ok
+  const why: string[] = []
+  if (bad > 0) why.push(`${bad} lines were not understood; --dead-letter FILE keeps them`)
+  if (unresolved > 0) why.push(`${unresolved} of ${frames - userFrames} kernel frames have no symbol`)
+  if (why.length === 0) return EXIT.ok
+  note(why.join('; '))
+  return EXIT.notFound
 }
 
 function contradictionInWords(kernel: Kernel, { contradictions, otherKernel }: Tally, frame: Frame): string {
@@ -177,7 +181,7 @@ function contradictionInWords(kernel: Kernel, { contradictions, otherKernel }: T
 
 export async function writeMetrics(path: string, kernel: Kernel, counts: Tally): Promise<void> {
   const text = await tallyMetrics(kernel, counts)
-  await withProduct(path, (file) => file.write(text))
+  await withProduct(path, false, (file) => file.write(text))
 }
 
 /** Runs `use` with the dead-letter file, if one was asked for. */
@@ -185,7 +189,7 @@ export async function withDeadLetters<T>(
   path: string | undefined,
   use: (letters: Product | undefined) => Promise<T>,
 ): Promise<T> {
-  return path === undefined ? use(undefined) : withProduct(path, use)
+  return path === undefined ? use(undefined) : withProduct(path, true, use)
 }
 
 interface Run {

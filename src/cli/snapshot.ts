@@ -7,7 +7,7 @@ import { type SnapshotInfo, saveSnapshot, snapshotInfo } from '../load/save.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
-import { write, writeJson } from './output.ts'
+import { note, write, writeJson } from './output.ts'
 
 interface SaveOptions extends CommonOptions {
   readonly force?: boolean
@@ -100,7 +100,9 @@ Examples:
           const names = { file, against: kernel.host.source }
           if (options.json) await writeJson({ ...names, ...difference, symbols: symbolsAsJson(difference) })
           else await write(inWords(names.file, names.against, difference))
-          return difference.same ? EXIT.ok : EXIT.notFound
+          if (difference.same) return EXIT.ok
+          note(`${file} differs from ${names.against}`)
+          return EXIT.notFound
         }),
       )
     })

@@ -1,15 +1,15 @@
-// What the filter commands share: their inputs as streams, progress with rate and time left, the dead-letter file, and
-// output files that are written beside and renamed, so that a file of that name is always whole.
+// What the filter commands share: their inputs as streams, progress with rate and time left, the dead-letter file, and where
+// their product goes.
 
-import { createReadStream, createWriteStream, statSync, type WriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { finished } from 'node:stream/promises'
+import { createReadStream, statSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { SingleBar } from 'cli-progress'
-import { NotReadableError, UsageError } from '../core/errors.ts'
+import { NotReadableError } from '../core/errors.ts'
 import type { PlacedAnswer } from '../events/run.ts'
+import { createFile, type FileWriter } from '../load/write-file.ts'
 import { readFailure } from '../sources/reader.ts'
+import { stdin } from './input.ts'
+import { interrupted } from './interrupt.ts'
 import { write } from './output.ts'
 
 /** An input of a filter: its name for people, its size if it is known, its bytes. */
@@ -25,8 +25,7 @@ const READ_BYTES = 1 << 18
 export function* inputStreams(files: readonly string[]): Generator<InputStream> {
   for (const file of files.length === 0 ? ['-'] : files) {
     if (file === '-') {
-      if (process.stdin.isTTY) throw new UsageError('nothing to read: name files, or pipe something in')
-      yield { name: 'stdin', size: undefined, bytes: process.stdin }
+      yield { name: 'stdin', size: undefined, bytes: stdin('nothing to read: name files, or pipe something in') }
       continue
     }
     const packed = file.endsWith('.gz')
@@ -52,62 +51,22 @@ async function* readAll(file: string, packed: boolean): AsyncGenerator<Uint8Arra
   }
 }
 
-/** Where a command's product goes: stdout, or a file that appears whole or not at all. */
-export interface Product {
-  write(data: string | Uint8Array): Promise<void>
-  /** The product is complete. */
-  finish(): Promise<void>
-  /** It will not be. */
-  abandon(): Promise<void>
-}
+/** Where a command's product goes: stdout, or a file. */
+export type Product = Pick<FileWriter, 'write' | 'finish' | 'abandon'>
 
-/** Opens a file beside `path`, to be renamed to it, or stdout where no path is given. @throws NotReadableError */
-export async function openProduct(path: string | undefined): Promise<Product> {
+/** Opens a file for a product, or stdout where no path is given. @throws as `createFile` */
+async function openProduct(path: string | undefined, secret: boolean): Promise<Product> {
   if (path === undefined) return { write, finish: async () => {}, abandon: async () => {} }
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
-  const file = createWriteStream(beside, { flags: 'wx' })
-  const failed = (error: unknown) =>
-    new NotReadableError(`${path} cannot be written: ${String(error)}`, { path }, { cause: error })
-  let failure: unknown
-  file.on('error', (error) => {
-    failure = error
-  })
-  return {
-    async write(data) {
-      if (failure !== undefined) throw failed(failure)
-      if (!file.write(data)) await drained(file)
-    },
-    async finish() {
-      try {
-        file.end()
-        await finished(file)
-        await rename(beside, path)
-      } catch (error) {
-        throw failed(failure ?? error)
-      }
-    },
-    async abandon() {
-      file.destroy()
-      await rm(beside, { force: true })
-    },
-  }
+  return createFile(path, { secret, special: 'write into', signal: interrupted })
 }
 
-function drained(file: WriteStream): Promise<void> {
-  return new Promise((resume) => {
-    const go = () => {
-      file.off('drain', go)
-      file.off('error', go)
-      resume()
-    }
-    file.on('drain', go)
-    file.on('error', go)
-  })
-}
-
-/** Runs `use` on an open product and completes it, or abandons it if that fails. */
-export async function withProduct<T>(path: string | undefined, use: (product: Product) => Promise<T>): Promise<T> {
-  const product = await openProduct(path)
+/** Runs `use` on an open product and completes it, or abandons it if that fails. `secret`: it holds kernel addresses. */
+export async function withProduct<T>(
+  path: string | undefined,
+  secret: boolean,
+  use: (product: Product) => Promise<T>,
+): Promise<T> {
+  const product = await openProduct(path, secret)
   try {
     const result = await use(product)
     await product.finish()

@@ -6,10 +6,10 @@ import { isGlob } from '../core/glob.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, splitQuery } from '../symbols/table.ts'
-import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { write, writeJson } from './output.ts'
+import { Unanswered } from './unanswered.ts'
 
 interface SymbolOptions extends CommonOptions {
   readonly format: 'table' | 'kallsyms'
@@ -40,7 +40,7 @@ Examples:
     )
     .action(async (args: string[], options: SymbolOptions) => {
       process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
-        let exit: number = EXIT.ok
+        const unanswered = new Unanswered('no symbol', 'names')
         for await (const query of asked(args)) {
           const found = find(symbols, query)
           const any = await (options.json
@@ -48,9 +48,10 @@ Examples:
             : options.format === 'kallsyms'
               ? printKallsyms(found, symbols.addressDigits)
               : printTable(query, found, symbols.addressDigits))
-          if (!any) exit = EXIT.notFound
+          if (any) unanswered.answered()
+          else unanswered.missed(query)
         }
-        return exit
+        return unanswered.conclude()
       })
     })
 }

@@ -10,11 +10,11 @@ import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import type { TypeCandidate, Types } from '../btf/types.ts'
 import { KerndexError } from '../core/errors.ts'
-import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { write, writeJson } from './output.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
+import { Unanswered } from './unanswered.ts'
 
 export function addTypeCommand(program: Command): void {
   withCommonOptions(
@@ -39,25 +39,26 @@ Examples:
     )
     .action(async (args: string[], options: CommonOptions) => {
       const types = await typesOf(options, modulesAsked(args))
-      let exit: number = EXIT.ok
+      const unanswered = new Unanswered('no answer', 'questions')
       for await (const query of asked(args)) {
-        const found = /[.[]|->/.test(query) ? await member(types, query, options) : await named(types, query, options)
-        if (!found) exit = EXIT.notFound
+        const why = /[.[]|->/.test(query) ? await member(types, query, options) : await named(types, query, options)
+        if (why === undefined) unanswered.answered()
+        else unanswered.missed(query, why)
       }
-      process.exitCode = exit
+      process.exitCode = unanswered.conclude()
     })
 }
 
-async function member(types: Types, query: string, options: CommonOptions): Promise<boolean> {
+/** Prints where a member lies; undefined, or why there is no answer. */
+async function member(types: Types, query: string, options: CommonOptions): Promise<string | undefined> {
   const { module, name } = parseQuestion(query)
   let place: MemberPlace
   try {
     place = types.requireMember(name, module === undefined ? {} : { module })
   } catch (error) {
     if (!(error instanceof KerndexError) || !NO_ANSWER.has(error.code)) throw error
-    note(error.message)
     if (options.json) await writeJson({ query, module: null, reason: error.message })
-    return false
+    return error.message
   }
   const { offset, bitOffset, bits, size, type, through } = place
   if (options.json) await writeJson({ query, module: place.module, offset, bitOffset, bits, size, type, through })
@@ -66,12 +67,13 @@ async function member(types: Types, query: string, options: CommonOptions): Prom
     const width = bits > 0 ? `  bits ${bitOffset - 8 * offset}+${bits}` : ''
     await write(`${name}  offset ${offset}${width}  size ${size}  ${type}  [${place.module}]${pointers}\n`)
   }
-  return true
+  return undefined
 }
 
 const NO_ANSWER: ReadonlySet<string> = new Set(['NOT_FOUND', 'AMBIGUOUS', 'USAGE'])
 
-async function named(types: Types, query: string, options: CommonOptions): Promise<boolean> {
+/** Prints the types of a name; undefined, or why there is no answer. */
+async function named(types: Types, query: string, options: CommonOptions): Promise<string | undefined> {
   const { module, name } = parseQuestion(query)
   const [, keyword, bare] = /^(struct|union|enum)\s+(\S+)$/.exec(name.trim()) ?? [undefined, undefined, name.trim()]
   const candidates = types
@@ -80,7 +82,7 @@ async function named(types: Types, query: string, options: CommonOptions): Promi
   if (options.json) await writeJson({ query, candidates: candidates.map((each) => asJson(types, each)) })
   else if (candidates.length === 0) await write(`${query}  -  (no such type)\n`)
   else for (const each of candidates) await write(asText(types, each))
-  return candidates.length > 0
+  return candidates.length > 0 ? undefined : 'no such type'
 }
 
 function asJson(types: Types, { module, id, kind, name }: TypeCandidate): Record<string, unknown> {

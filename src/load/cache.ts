@@ -8,7 +8,8 @@ import { isAbsolute, join } from 'node:path'
 import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
 import type { SnapshotContent } from './snapshot-file.ts'
-import { SnapshotReader, TEMPORARY, type WriteOptions, writeFailure, writeSnapshot } from './snapshot-io.ts'
+import { SnapshotReader, type WriteOptions, writeSnapshot } from './snapshot-io.ts'
+import { isTemporary, writeFailure } from './write-file.ts'
 
 /** Where cached snapshots are kept, and how many. */
 export interface SnapshotCacheOptions {
@@ -51,8 +52,6 @@ export interface CacheEntry {
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 const SUFFIX = '.kerndex'
 const NAME = /^([0-9a-f]{8,128})-([0-9a-f-]{32,36})\.kerndex$/
-/** Files that a crashed process left half written are removed when they are this old. */
-const STALE_MS = 3_600_000
 
 /** Why a file or directory of another user, or one that others may use, is not trusted; undefined if it is. */
 export function distrust(stat: Pick<Stats, 'uid' | 'mode' | 'nlink'>, uid: number, kind: 'file' | 'directory') {
@@ -228,13 +227,8 @@ export class SnapshotCache {
   }
 
   async #prune(kept: string): Promise<void> {
-    const now = Date.now()
     let left = this.#maxBytes
-    for (const { name, path, bytes, used } of (await this.#files()).sort((a, b) => b.used - a.used)) {
-      if (TEMPORARY.test(name)) {
-        if (now - used > STALE_MS) await unlink(path).catch(() => {})
-        continue
-      }
+    for (const { name, path, bytes } of (await this.#files()).sort((a, b) => b.used - a.used)) {
       if (!NAME.test(name)) continue
       left -= bytes
       // The file just written goes as well if it alone is too large.
@@ -270,7 +264,7 @@ export class SnapshotCache {
   async clear(): Promise<string[]> {
     const removed: string[] = []
     for (const { name, path } of await this.#files()) {
-      if (!NAME.test(name) && !TEMPORARY.test(name)) continue
+      if (!NAME.test(name) && !isTemporary(name)) continue
       await unlink(path).catch((error: unknown) => {
         throw writeFailure(path, error)
       })

@@ -1,7 +1,7 @@
 // Writes the raw capture of a host: its files as they are, in a directory or an archive, for use elsewhere.
 
-import { createWriteStream, existsSync, lstatSync, readdirSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -10,8 +10,8 @@ import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, absenceOf, FACT_FILES, isAbsence, type Source } from '../sources/source.ts'
-import { writeFailure } from './snapshot-io.ts'
 import { showsAddresses } from './text-digests.ts'
+import { createFile, writeFailure, writeFolder } from './write-file.ts'
 
 export interface CaptureOptions {
   /** undefined: the running kernel; else a capture to be written anew, such as a directory as an archive. */
@@ -64,15 +64,8 @@ export async function writeCapture(path: string, options: CaptureOptions = {}): 
   let gathered = await gather(source, options)
   for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)
   const { files, absences, unsettled } = gathered
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`
-  try {
-    if (isArchive(path)) await writeArchive(temporary, files)
-    else await writeDirectory(temporary, files)
-    await replace(temporary, path)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    throw writeFailure(path, error)
-  }
+  if (isArchive(path)) await writeArchive(path, files, options)
+  else await writeFolder(path, (folder) => writeFiles(folder, files, options.signal))
   return { path, files: [...files].map(([name, { length }]) => ({ name, bytes: length })), absences, unsettled }
 }
 
@@ -102,7 +95,7 @@ async function gather(source: Source, { signal, onFile }: CaptureOptions) {
   const expected = 1 + FACT_FILES.length + (isAbsence(blobs) ? 0 : blobs.length)
   let done = 0
   const add = (name: string, bytes: Uint8Array | Absence): void => {
-    if (signal?.aborted === true) throw new AbortedError('the capture was aborted', { cause: signal.reason })
+    checkAborted(signal)
     if (isAbsence(bytes)) absences.push(bytes)
     else files.set(name, bytes)
     onFile?.(name, ++done, expected)
@@ -198,42 +191,49 @@ async function moduleSections(): Promise<Buffer | Absence> {
     : absenceOf('module_sections', failure)
 }
 
-async function writeDirectory(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  await mkdir(directory, { mode: 0o700 })
-  if ([...files.keys()].some((name) => name.startsWith('btf/'))) await mkdir(join(directory, 'btf'), { mode: 0o700 })
-  for (const [name, bytes] of files) await writeFile(join(directory, name), bytes, { mode: 0o600, flag: 'wx' })
+async function writeFiles(
+  folder: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if ([...files.keys()].some((name) => name.startsWith('btf/'))) await mkdir(join(folder, 'btf'), { mode: 0o700 })
+  for (const [name, bytes] of files) {
+    checkAborted(signal)
+    await writeFile(join(folder, name), bytes, { mode: 0o600, flag: 'wx' })
+  }
 }
 
-async function writeArchive(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+async function writeArchive(
+  path: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  { replace, signal }: CaptureOptions,
+): Promise<void> {
   // Only archives need it.
   const { pack } = await import('tar-stream')
-  const archive = pack()
-  const written = pipeline(archive, createGzip(), createWriteStream(path, { mode: 0o600, flags: 'wx' }))
-  for (const [name, bytes] of files) {
-    await new Promise<void>((resolve, reject) => {
-      const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      archive.entry({ name, mode: 0o600 }, content, (error) => (error ? reject(error) : resolve()))
-      written.catch(reject)
+  const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
+  try {
+    const archive = pack()
+    const written = pipeline(archive, createGzip(), async (packed: AsyncIterable<Uint8Array>) => {
+      for await (const piece of packed) await file.write(piece)
     })
+    for (const [name, bytes] of files) {
+      checkAborted(signal)
+      await new Promise<void>((resolve, reject) => {
+        const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+        archive.entry({ name, mode: 0o600 }, content, (error) => (error ? reject(error) : resolve()))
+        written.catch(reject)
+      })
+    }
+    archive.finalize()
+    await written
+    await file.finish()
+  } catch (error) {
+    await file.abandon()
+    throw writeFailure(path, error)
   }
-  archive.finalize()
-  await written
 }
 
-/** Puts what was written in the place of what is there, which is removed only then. */
-async function replace(temporary: string, path: string): Promise<void> {
-  const there = lstatSync(path, { throwIfNoEntry: false })
-  if (there?.isDirectory() !== true) {
-    await rename(temporary, path)
-    return
-  }
-  const old = `${temporary}.old`
-  await rename(path, old)
-  try {
-    await rename(temporary, path)
-  } catch (error) {
-    await rename(old, path)
-    throw error
-  }
-  await rm(old, { recursive: true })
+/** @throws AbortedError */
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new AbortedError('the capture was aborted', { cause: signal.reason })
 }

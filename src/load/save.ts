@@ -1,7 +1,5 @@
 // Snapshot files that people keep and carry around: written from a loaded kernel, described without being loaded.
 
-import { existsSync } from 'node:fs'
-import { UsageError } from '../core/errors.ts'
 import type { HostFacts, Snapshot } from './snapshot.ts'
 import { wholeContent } from './snapshot-content.ts'
 import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
@@ -22,19 +20,25 @@ export interface SnapshotInfo {
   readonly facts: Readonly<Record<string, number>>
 }
 
+/** How to save a snapshot. */
+export interface SaveOptions {
+  /** Replace a file that is there. Default false. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * Writes a snapshot with all its types, and what plans of probes need, to a file that only its owner may read. Returns the
- * file's length in bytes.
- * @throws UsageError if there is such a file and `replace` is not set; NotReadableError, NoPermissionError; LimitError
+ * file's length in bytes. What is no regular file, such as a device or a link, is never replaced.
+ * @throws UsageError if there is such a file and `replace` is not set; NotReadableError, NoPermissionError; LimitError;
+ * AbortedError
  */
 export async function saveSnapshot(
   snapshot: Snapshot,
   path: string,
-  options: { readonly replace?: boolean } = {},
+  { replace = false, signal }: SaveOptions = {},
 ): Promise<number> {
-  if (options.replace !== true && existsSync(path))
-    throw new UsageError(`${path} exists: it is not replaced without --force (in the library: replace)`)
-  return writeSnapshot(path, wholeContent(snapshot))
+  return writeSnapshot(path, wholeContent(snapshot), { replace, signal })
 }
 
 /**

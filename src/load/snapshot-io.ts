@@ -2,8 +2,6 @@
 // one, never a piece of either.
 
 import { close, closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { TypeSetRecord } from '../btf/index-types.ts'
@@ -26,6 +24,7 @@ import {
   storedIndexes,
   typeRecords,
 } from './snapshot-file.ts'
+import { createFile } from './write-file.ts'
 
 const closeAsync = promisify(close)
 
@@ -219,22 +218,21 @@ function placed(path: string, error: unknown): unknown {
 
 /** How to write a snapshot file. */
 export interface WriteOptions {
-  /** Called before each piece is written: a test ends the process there. */
+  /** Whether a file that is there may be replaced. Default true. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called before each piece is written, before all are flushed and before the file gets its name: a test ends the process there. */
   readonly onPiece?: ((number: number) => void) | undefined
 }
 
-/** The name of a file that is being written, beside the one it will replace. */
-export const TEMPORARY = /\.[0-9a-f-]{36}\.tmp$/
-
 /**
- * Writes a snapshot to a file that only its owner may read: to a new file beside it, flushed to the disk, then renamed.
- * Returns its length in bytes.
- * @throws NotReadableError, NoPermissionError if it cannot be written; LimitError
+ * Writes a snapshot to a file that only its owner may read. Returns its length in bytes.
+ * @throws UsageError if what is there must not be replaced; NotReadableError if it cannot be written; LimitError; AbortedError
  */
 export async function writeSnapshot(
   path: string,
   content: SnapshotContent,
-  options: WriteOptions = {},
+  { replace, signal, onPiece }: WriteOptions = {},
 ): Promise<number> {
   const encoding = encodeSnapshot(content)
   let step = encoding.next()
@@ -243,45 +241,19 @@ export async function writeSnapshot(
     step = encoding.next()
   }
   const pieces = step.value
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`
-  let file: FileHandle | undefined
+  const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
   try {
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-    file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    let bytes = 0
     for (const [number, piece] of pieces.entries()) {
-      options.onPiece?.(number)
-      for (let at = 0; at < piece.length; ) {
-        const { bytesWritten } = await file.write(piece, at, piece.length - at, bytes)
-        at += bytesWritten
-        bytes += bytesWritten
-      }
+      onPiece?.(number)
+      await file.write(piece)
     }
-    options.onPiece?.(pieces.length)
-    await file.sync()
-    await file.close()
-    file = undefined
-    options.onPiece?.(pieces.length + 1)
-    await rename(temporary, path)
-    await syncDirectory(dirname(path))
-    return bytes
+    onPiece?.(pieces.length)
+    await file.flush()
+    onPiece?.(pieces.length + 1)
+    await file.finish()
   } catch (error) {
-    await file?.close().catch(() => {})
-    await unlink(temporary).catch(() => {})
-    throw writeFailure(path, error)
+    await file.abandon()
+    throw error
   }
-}
-
-/** Makes a rename in a directory last; a file system that cannot do that has done what it can. */
-async function syncDirectory(directory: string): Promise<void> {
-  const file = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined)
-  await file?.sync().catch(() => {})
-  await file?.close()
-}
-
-/** A failed write as a kerndex error. */
-export function writeFailure(path: string, cause: unknown): KerndexError {
-  if (cause instanceof KerndexError) return cause
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new NotReadableError(`${path} cannot be written: ${why}`, { path }, { cause })
+  return pieces.reduce((sum, { length }) => sum + length, 0)
 }

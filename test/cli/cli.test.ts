@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { CAPTURE, edge, fixtureBytes, fixturePath } from '../fixtures.ts'
 import { readPlainly } from '../symbols/plain-table.ts'
-import { kerndex, MAIN, objects } from './run.ts'
+import { kerndex, kerndexes, MAIN, objects } from './run.ts'
 
 const EDGE = fixturePath('edge/edge.kallsyms')
 const ZERO = fixturePath('edge/zero.kallsyms')
@@ -17,7 +17,7 @@ describe('kerndex address', () => {
   it('answers in JSON: one object an address, in the order asked', async () => {
     const asked = ['ffffffff81000018', '0xffffffffc0100024', '0x10', '0xffffffff81000000']
     const { code, stdout, stderr } = await kerndex(['address', ...asked, '--from', EDGE, '--json', ...inline])
-    expect(stderr).toBe('')
+    expect(stderr).toBe('kerndex: no symbol for 0x0000000000000010 (user): 1 of 4 addresses\n')
     expect(code).toBe(1)
     expect(objects(stdout)).toEqual([
       {
@@ -345,4 +345,40 @@ it('--fallback is used where the running kernel cannot be read, and that is said
   // What was asked for by name is never replaced.
   expect((await kerndex(['status', '--from', ZERO, '--fallback', folder])).code).toBe(3)
   await rm(folder, { recursive: true })
+})
+
+describe('a command says how it ended', () => {
+  it('with 1: why, on stderr, once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kerndex-cli-'))
+    const [btf, text] = [join(folder, 'btf'), join(folder, 'text')]
+    // One type, of a kind that there is not.
+    const words = Uint32Array.of(0x0001eb9f, 24, 0, 12, 12, 1, 0, 0x1f00_0000, 0)
+    await writeFile(btf, Buffer.concat([Buffer.from(words.buffer), Buffer.of(0)]))
+    await writeFile(text, 'ffffffff00000018\n')
+    const outcomes = await kerndexes([
+      ['address', '0x10', '--from', EDGE, ...inline],
+      ['symbol', 'nope', 'f_global', '--from', EDGE, '--json', ...inline],
+      ['type', 'nope', 'task_struct.nope', '--from', CAPTURE, '--json', ...inline],
+      ['function', 'nope', '--from', CAPTURE, '--json', ...inline],
+      ['probe', 'plan', 'nope', '--from', CAPTURE, '--json', ...inline],
+      ['btf', 'check', btf, '--json'],
+      ['resolve', text, '--from', EDGE, ...inline],
+    ])
+    for (const { code, stderr } of outcomes) {
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^kerndex: .*\n$/)])
+    }
+    await rm(folder, { recursive: true })
+  })
+
+  it('with 3 where its output cannot be written', async () => {
+    for (const args of [['--version'], ['symbol', '*', '--from', EDGE, ...inline]]) {
+      const full = await open('/dev/full', 'w')
+      const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', full.fd, 'pipe'] })
+      const words: Buffer[] = []
+      child.stderr!.on('data', (piece: Buffer) => words.push(piece))
+      const [code] = (await once(child, 'close')) as [number]
+      await full.close()
+      expect([code, String(Buffer.concat(words))]).toEqual([3, expect.stringMatching(/^kerndex: .*ENOSPC.*\n$/)])
+    }
+  })
 })
