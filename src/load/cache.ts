@@ -186,6 +186,8 @@ export class SnapshotCache {
     if (reason !== undefined) throw new NotReadableError(`nothing is cached: ${reason}`)
     await this.#makeDirectory()
     const path = this.pathOf(key)
+    // The directory is kerndex's own: a link of that name, which is not followed either, makes room.
+    if ((await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) await unlink(path)
     const bytes = await writeSnapshot(path, content, options)
     await this.#prune(path)
     return bytes
