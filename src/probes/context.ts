@@ -100,13 +100,13 @@ export class ProbeContext {
   functionsNamed(name: string, owner?: string): number[] {
     const { symbols } = this
     return this.idsNamed(name).filter(
-      (id) => isTextType(symbols.typeOf(id)) && (owner === undefined || symbols.ownerOf(id) === owner),
+      (id) => symbols.isText(id) && (owner === undefined || symbols.ownerOf(id) === owner),
     )
   }
 
   /** Whether a symbol is code of one module. */
   isFunctionOf(id: number, module: string): boolean {
-    return isTextType(this.symbols.typeOf(id)) && this.symbols.ownerOf(id) === module
+    return this.symbols.isText(id) && this.symbols.ownerOf(id) === module
   }
 
   /**
@@ -156,11 +156,6 @@ export class ProbeContext {
     if (start === undefined || end === undefined || end <= start) return undefined
     return { first: this.symbols.lowerBound(start).id, end: this.symbols.lowerBound(end).id }
   }
-}
-
-/** Whether a symbol's type in kallsyms is that of code, weak names included. */
-function isTextType(type: string): boolean {
-  return type === 't' || type === 'T' || type === 'w' || type === 'W'
 }
 
 function includes(set: ReadonlySet<string>, value: string): boolean {

@@ -10,6 +10,7 @@ import { fingerprint, nameHash } from './names.ts'
 import { orderByAddress } from './order.ts'
 import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
 import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
+import { textStretches } from './text.ts'
 import { halfWords, type Steps, type Workspace, words } from './workspace.ts'
 
 /** What is known of the host beside the text. */
@@ -153,6 +154,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
   counts[COUNTS.lines] = gathered.lines
   counts[COUNTS.badLines] = gathered.badCount
   counts[COUNTS.sized] = extents === undefined ? 0 : 1
+  if (extents === undefined) counts.set(textStretches(markers, groups, room.low), COUNTS.text)
   return buffer
 }
 

@@ -359,7 +359,7 @@ interface Marker extends MarkerAddress {
   readonly segment: number
 }
 
-const MARKER_NAMES = new Set<string>([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.end])
+const MARKER_NAMES = new Set<string>([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.initText, MARKERS.end])
 /** By the lowest byte of its hash, every marker's hash. No marker has a family prefix, so its root is its name. */
 const MARKER_HASHES = new Uint32Array(256)
 for (const name of MARKER_NAMES) {

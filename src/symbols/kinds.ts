@@ -19,8 +19,11 @@ for (let code = 0; code < TYPES.length; code++) TYPE_CODE[TYPES.charCodeAt(code)
 const TEXT = new Uint8Array(TYPE_MASK + 1)
 for (const type of 'tTwWi') TEXT[TYPES.indexOf(type)] = 1
 
-/** Whether a symbol is text: `t`, `T`; `w`, `W`, as which weak functions appear; `i`, an indirect function of an ELF file. */
-export function isText(kind: number): boolean {
+/**
+ * Whether a symbol's type is that of text: `t`, `T`; `w`, `W`, as which weak functions appear; `i`, an indirect function of
+ * an ELF file. Of a kernel's own symbols that is not enough: see text.ts.
+ */
+export function isTextType(kind: number): boolean {
   return TEXT[kind & TYPE_MASK] === 1
 }
 

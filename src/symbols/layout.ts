@@ -29,7 +29,7 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',
   magic: 0x4d595344,
-  version: 3,
+  version: 4,
   sections: [
     'counts',
     'groups',
@@ -68,7 +68,9 @@ export const COUNTS = {
   badLines: 9,
   /** 1 where symbols have sizes of their own, 0 where a symbol reaches to the next. */
   sized: 10,
-  words: 11,
+  /** The ids that lie in the core kernel's text: two stretches, each a first id and an end; all 0 where nothing tells. */
+  text: 11,
+  words: 15,
 } as const
 
 /** Bits of a name reference that are the root's offset in the heap. */

@@ -1,10 +1,11 @@
 // What contains an address, for good: region by region, with the live owner's symbol first, then what other owners left
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
-import { isText, LABEL, UNSURE } from './kinds.ts'
+import { LABEL, UNSURE } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
+import { isText } from './text.ts'
 
 /**
  * Why no symbol contains an address: it is a user address, outside of all kernel memory, outside of all sections of an
@@ -12,7 +13,7 @@ import { type GroupView, predecessor, upperBound } from './search.ts'
  */
 export type NothingReason = 'user' | 'not kernel' | 'outside' | 'gap'
 
-/** Which symbols may answer: all, only those whose type is text, or only the others. */
+/** Which symbols may answer: all, only text, or only the others. */
 export type KindFilter = 'all' | 'text' | 'data'
 
 /** A stretch of memory that one owner holds; addresses as halves, `end` exclusive. */
@@ -174,7 +175,7 @@ function answersFor(table: SymbolColumns, id: number, owner: number): boolean {
 
 /** Whether a symbol is of the kind that was asked for. */
 export function isOfKind(table: SymbolColumns, id: number, kinds: KindFilter): boolean {
-  return kinds === 'all' || isText(table.kind[id]!) === (kinds === 'text')
+  return kinds === 'all' || isText(table, id, ownerOf(table, id)) === (kinds === 'text')
 }
 
 /** The first symbol in file order that starts where `id` does, is the owner's, and of the kind; or -1. */

@@ -8,7 +8,7 @@
 // - per-cpu symbols are offsets and answer no address; mapping symbols and local labels answer nowhere;
 // - where symbols of several owners lie in one page, as freed __init symbols do, the page is that of the owner with the most.
 
-import { isText, LABEL } from './kinds.ts'
+import { isTextType, LABEL } from './kinds.ts'
 
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
@@ -27,6 +27,7 @@ export const MOST_OFFSET = 0x10_0000
 export const MARKERS = {
   begin: ['_stext', '_text'],
   sectionEnd: ['_etext', '__end_rodata', '_edata', '_einittext', '__init_end', '__bss_stop', '__brk_limit'],
+  initText: '_sinittext',
   end: '_end',
 } as const
 
@@ -307,7 +308,7 @@ function* splitAtHoles(
       const position = order[id]!
       if (owner[position] !== region.owner || (kind[position]! & LABEL) !== 0) continue
       const at = low[position]!
-      if (previous >= 0 && isText(kind[previous]!) && !isText(kind[position]!)) {
+      if (previous >= 0 && isTextType(kind[previous]!) && !isTextType(kind[position]!)) {
         // Text and data that share a page have no hole between them.
         const hole = pageStart(at)
         if (hole > low[previous]! && hole < at) {

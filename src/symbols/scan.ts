@@ -2,11 +2,11 @@
 // string is made of them.
 
 import { compileGlob, globPrefix } from '../core/glob.ts'
-import { isText } from './kinds.ts'
 import { ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
 import { rootLength, rootStart } from './roots.ts'
+import { isText } from './text.ts'
 
 /** What a scan needs of a table. */
 export interface ScanTable {
@@ -26,7 +26,7 @@ const ASCII = /^[ -~]*$/
 /** The ids of the symbols whose whole name matches the glob, ascending. */
 export function* scanNames(table: ScanTable, glob: string, options: ScanOptions = {}): Generator<number, void, void> {
   const { columns } = table
-  const { name: references, heap, kind, ownerStart, ownerOf } = columns
+  const { name: references, heap, ownerStart, ownerOf } = columns
   const { owners, kinds = 'all' } = options
   const matches = compileGlob(glob)
   const head = literal(globPrefix(glob))
@@ -43,10 +43,11 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
   const headIsAll = glob === `${head}*`
 
   for (let run = 0; run < ownerStart.length; run++) {
-    if (owners !== undefined && owners[ownerOf[run]!] !== true) continue
+    const owner = ownerOf[run]!
+    if (owners !== undefined && owners[owner] !== true) continue
     const last = run + 1 < ownerStart.length ? ownerStart[run + 1]! : references.length
     for (let id = ownerStart[run]!; id < last; id++) {
-      if (kinds !== 'all' && isText(kind[id]!) !== (kinds === 'text')) continue
+      if (kinds !== 'all' && isText(columns, id, owner) !== (kinds === 'text')) continue
       const reference = references[id]!
       const wanted = rest[reference >>> ROOT_BITS]
       if (wanted === undefined) continue

@@ -30,6 +30,7 @@ import {
 } from './search.ts'
 import { SizedLookup } from './sized.ts'
 import { KernelSymbol, SymbolMatch } from './symbol.ts'
+import { isText } from './text.ts'
 
 /** Where a lookup of one name puts what it finds: more than nearly any name has. */
 const FOUND = new Uint32Array(64)
@@ -427,6 +428,15 @@ export class SymbolTable {
   typeOf(id: number): string {
     this.#check(id)
     return typeOf(this.#columns.kind[id]!)
+  }
+
+  /**
+   * Whether a symbol is text, a function that is: by its type, and in the core kernel by its place between `_stext` and
+   * `_etext`, or `_sinittext` and `_einittext`, where the kernel lists those. x86 prints data as `t` and `T` from 6.18 on.
+   */
+  isText(id: number): boolean {
+    this.#check(id)
+    return isText(this.#columns, id, ownerOf(this.#columns, id))
   }
 
   ownerOf(id: number): string {

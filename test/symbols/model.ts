@@ -36,9 +36,21 @@ export class Model {
   readonly symbols: readonly PlainSymbol[]
   readonly regions: readonly PlainRegion[]
   readonly #starts: BigUint64Array
+  /** Where the core's text is, if its markers are listed: [start, end) twice. */
+  readonly #coreText: readonly (readonly [bigint, bigint])[]
 
   constructor(text: Uint8Array, regions: readonly PlainRegion[]) {
-    this.symbols = inOrder(readPlainly(text).symbols)
+    const inFile = readPlainly(text).symbols
+    this.symbols = inOrder(inFile)
+    const marker = (name: string) =>
+      inFile.find((symbol) => symbol.owner === 'vmlinux' && symbol.name === name)?.address
+    const stretches = [
+      [marker('_stext'), marker('_etext')],
+      [marker('_sinittext'), marker('_einittext')],
+    ].map(([from, to]): [bigint, bigint] =>
+      from === undefined || to === undefined || from >= to ? [0n, 0n] : [from, to],
+    )
+    this.#coreText = stretches[0]![1] === 0n ? [] : stretches
     this.regions = regions
     this.#starts = BigUint64Array.from(this.symbols, ({ address }) => address)
   }
@@ -62,12 +74,17 @@ export class Model {
     return ids
   }
 
+  #isText({ type, owner, address }: PlainSymbol): boolean {
+    const placed = owner === 'vmlinux' && this.#coreText.length > 0
+    return /[tTwW]/.test(type) && (!placed || this.#coreText.some(([from, to]) => address >= from && address < to))
+  }
+
   at(address: bigint, kinds: 'all' | 'text' | 'data' = 'all', maxOffset = MIB): ModelAnswer | undefined {
     const region = this.regions.find(({ start, end }) => address >= start && address < end)
     if (region === undefined) return undefined
     const symbols = this.symbols
     const answers = (id: number) => !LABEL.test(symbols[id]!.name)
-    const ofKind = ({ type }: PlainSymbol) => kinds === 'all' || /[tTwW]/.test(type) === (kinds === 'text')
+    const ofKind = (symbol: PlainSymbol) => kinds === 'all' || this.#isText(symbol) === (kinds === 'text')
     const own = (id: number) => symbols[id]!.owner === region.owner
     const within = (id: number) => id >= 0 && symbols[id]!.address >= region.start
 
