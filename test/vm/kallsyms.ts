@@ -1,0 +1,46 @@
+// The kernel's list of symbols, read the plain way: what truth is asked for must not depend on the code under test. Pure.
+
+export interface Line {
+  readonly address: bigint
+  readonly type: string
+  readonly name: string
+  /** Empty for the core kernel. */
+  readonly module: string
+}
+
+/** The lines of /proc/kallsyms, in its order. */
+export function readLines(text: string): Line[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [address, type, name, module = ''] = line.split(/[ \t]+/) as [string, string, string, string?]
+      return { address: BigInt(`0x${address}`), type, name, module: module.slice(1, -1) }
+    })
+}
+
+/** Whether a symbol is of a module that was loaded, not of bpf programs or of pages that the kernel made. */
+export function ofLoadedModule({ module }: Line): boolean {
+  return module !== '' && module !== 'bpf' && !module.startsWith('__builtin__')
+}
+
+/** The address of a symbol of the core kernel; 0 where there is none. */
+export function addressOf(lines: readonly Line[], name: string): bigint {
+  return lines.find((line) => line.name === name && line.module === '')?.address ?? 0n
+}
+
+/** Numbers from 0 to 1 that are the same in every run. */
+export function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** So many of a list, spread evenly over it. */
+export function spread<T>(list: readonly T[], count: number): T[] {
+  if (list.length <= count) return [...list]
+  const step = list.length / count
+  return Array.from({ length: Math.floor(count) }, (_, i) => list[Math.floor(i * step + step / 2)]!)
+}

@@ -1,0 +1,68 @@
+// What a kernel says to attempts to attach, and how a plan's verdict compares with it. Pure.
+import type { Probes } from 'kerndex'
+import type { Outcome } from './outcome.ts'
+
+/** What came of one attempt. Errors are names such as `EINVAL`; an empty one means that it went well. */
+export interface AttemptTruth {
+  /** The kind of place that it was chosen for. */
+  readonly class: string
+  readonly kind: 'kprobe' | 'kretprobe' | 'fprobe' | 'fentry' | 'fexit' | 'fmod_ret'
+  /** What the kernel was given, and what kerndex is asked about: `[MODULE:]FUNCTION[+OFFSET]` or an address. */
+  readonly target: string
+  /** Of defining or loading it. */
+  readonly refused: string
+  /** What the kernel says of that. */
+  readonly said: string
+  /** Of enabling or attaching it; undefined where that was not tried. */
+  readonly enabling?: string
+}
+
+/** A line for kprobe_events that a plan printed, and what the kernel said to it. */
+export interface LineTruth {
+  readonly line: string
+  readonly refused: string
+  readonly said: string
+}
+
+/** How a plan's verdict compares with what the kernel did. */
+export function compareAttempt(check: string, probes: Probes, truth: AttemptTruth): Outcome {
+  const { kind, target, said } = truth
+  const refused = truth.refused || truth.enabling || ''
+  const kernel = refused === '' ? 'takes' : 'refuses'
+  const spec = `${kind === 'fprobe' ? 'kprobe' : kind}:${target}`
+  const { kerndex, codes } = verdictOn(probes, spec)
+  const wrong =
+    kerndex === 'unknown' || (kerndex === 'ok' && kernel === 'refuses') || (kerndex === 'no' && kernel === 'takes')
+  return {
+    check: `${check}, ${kind}`,
+    class: `${truth.class}${codes === '' ? '' : ` ${codes}`}`,
+    kernel,
+    kerndex,
+    wrong,
+    subject: `${spec}: the kernel ${refused === '' ? 'takes it' : `${refused} ${said}`}, kerndex ${kerndex} ${codes}`,
+  }
+}
+
+/** `ok`, `no` where the kernel is said to refuse, `caution` where kerndex alone does, or `unknown`; with the reasons' codes. */
+function verdictOn(probes: Probes, spec: string) {
+  const plan = probes.plan(spec)
+  const reasons = plan.specs.flatMap(({ targets, rejected }) => {
+    return [...targets, ...rejected].flatMap((target) => target.reasons as readonly { code: string; by?: string }[])
+  })
+  const codes = [...new Set(reasons.map(({ code }) => code))].sort().join('+')
+  const cautious =
+    reasons.length > 0 && reasons.every(({ code, by }) => by === 'kerndex' && !code.startsWith('UNKNOWN'))
+  return { kerndex: plan.verdict === 'no' && cautious ? 'caution' : plan.verdict, codes }
+}
+
+/** A printed line as it stands. */
+export function compareLine(check: string, { line, refused, said }: LineTruth): Outcome {
+  return {
+    check,
+    class: line.startsWith('r') ? 'kretprobe' : 'kprobe',
+    kernel: refused === '' ? 'takes' : 'refuses',
+    kerndex: 'prints',
+    wrong: refused !== '',
+    subject: `${line}: the kernel ${refused === '' ? 'takes it' : `${refused} ${said}`}`,
+  }
+}

@@ -1,0 +1,191 @@
+// Whose address is it: the kernel's own %pS, printed by the immediate arguments of a probe event with the type `symbol`, and the
+// sites that ftrace lists with their addresses. Asked live in the guest; judged on the host from the same boot's capture.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openKernel } from 'kerndex'
+import { Definitions, hasTracing, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
+import { addressOf, type Line, ofLoadedModule, random, readLines, spread } from '../kallsyms.ts'
+import type { Guest, Judging, Suite } from '../suite.ts'
+import { type AddressTruth, compareAddress, compareSites, formatTruth, parseTruth } from '../symbol-truth.ts'
+import { CAPTURE } from './tables.ts'
+
+const TRUTH = 'printed.tsv'
+const SITES = 'available_filter_functions_addrs'
+
+type Asked = Omit<AddressTruth, 'printed'>
+
+export const symbols: Suite = {
+  name: 'symbols',
+  title: "the kernel's own %pS for addresses of every kind, and ftrace's list of sites",
+
+  async record(guest) {
+    const lines = readLines(readFileSync('/proc/kallsyms', 'latin1'))
+    const asked = chooseAddresses(lines, guest.scale)
+    const truth = askKernel(asked, lines, guest)
+    guest.say(`${truth.length} addresses answered by the kernel`)
+    writeFileSync(join(guest.folder, TRUTH), formatTruth(truth))
+    const kernel = await openKernel({ types: false })
+    for (const row of truth) guest.note(compareAddress('%pS, live', kernel.symbols, row))
+    if (hasTracing(SITES)) {
+      for (const outcome of compareSites('sites, live', kernel.symbols, readTracing(SITES))) guest.note(outcome)
+    }
+    await kernel.close()
+  },
+
+  async judge(judging) {
+    const truth = parseTruth(readFileSync(join(judging.folder, TRUTH), 'latin1'))
+    const capture = join(judging.share, CAPTURE)
+    await judgeFrom(judging, capture, 'from a capture', truth)
+    await judgeFrom(judging, join(capture, 'kallsyms'), 'from kallsyms alone', truth)
+  },
+}
+
+async function judgeFrom(judging: Judging, from: string, how: string, truth: readonly AddressTruth[]): Promise<void> {
+  const kernel = await openKernel({ from, types: false })
+  for (const row of truth) judging.note(compareAddress(`%pS, ${how}`, kernel.symbols, row))
+  const sites = join(judging.share, CAPTURE, SITES)
+  if (existsSync(sites)) {
+    const text = readFileSync(sites, 'latin1')
+    for (const outcome of compareSites(`sites, ${how}`, kernel.symbols, text)) judging.note(outcome)
+  }
+  await kernel.close()
+}
+
+/** Starts, insides and ends of symbols of every kind, sections, edges and holes of modules, and what is no kernel address. */
+function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
+  const from = random(12_345)
+  const below = (bound: bigint) => BigInt(Math.floor(from() * Number(bound)))
+  const asked: Asked[] = []
+  const ask = (kind: string, address: bigint) => {
+    if (address >= 0n && address < 1n << 64n) asked.push({ class: kind, address })
+  }
+  const starts = [...new Set(lines.map(({ address }) => address))].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const rank = new Map(starts.map((address, i) => [address, i]))
+  const classOf = (line: Line) => {
+    const text = /[tTwW]/.test(line.type) ? 'text' : 'data'
+    return line.module === '' ? `core ${text}` : ofLoadedModule(line) ? `module ${text}` : 'made at run time'
+  }
+  for (const [kind, all] of groups(lines, classOf)) {
+    const chosen = spread(all, (kind.startsWith('module') ? 500 : kind.startsWith('core') ? 350 : 100) * scale)
+    chosen.forEach(({ address }, i) => {
+      const next = starts[rank.get(address)! + 1] ?? address + 16n
+      // What lies between two symbols of different pieces is a hole, asked about below.
+      const size = next - address > 65_536n ? 65_536n : next - address
+      ask(`${kind}: start`, address)
+      ask(`${kind}: inside`, address + below(size))
+      if (i % 4 === 0) ask(`${kind}: before the next`, next - 1n)
+      if (i % 8 === 0) ask(`${kind}: 4 KiB behind the next`, next + 4096n)
+    })
+  }
+  const modules = [...groups(lines.filter(ofLoadedModule), ({ module }) => module)]
+  for (const [, own] of modules) {
+    const sorted = own.map(({ address }) => address).filter((address) => address > 0xffff_ffffn)
+    sorted.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    // The pieces of a module: its symbols, cut where more than a page lies between two.
+    sorted.forEach((address, i) => {
+      const next = sorted[i + 1]
+      if (next !== undefined && next - address <= 4096n) return
+      const page = (address | 0xfffn) + 1n
+      ask('module: last symbol of a piece, inside', address + 1n)
+      ask('module: last byte of its page', page - 1n)
+      if (from() < 0.5) ask('module: the page behind a piece', page + below(4096n))
+      if (next !== undefined && from() < 0.3) ask('module: between its pieces', address + below(next - address))
+    })
+    const first = sorted[0]
+    if (first !== undefined) ask('module: before its first symbol', first - 1n - below(64n))
+  }
+  for (const { name, address, size } of modulesHere()) {
+    for (let i = 0; i < 2 * scale; i++) ask('module: its range of /proc/modules', address + below(size))
+    for (const [section, at] of sectionsOf(name)) {
+      ask(
+        `section ${section.startsWith('.') ? (/^\.[a-z]+/.exec(section)?.[0] ?? '.') : 'of another name'}`,
+        at + below(64n),
+      )
+    }
+  }
+  const [stext, end] = [addressOf(lines, '_stext'), addressOf(lines, '_end')]
+  for (let i = 0; i < 300 * scale; i++) ask('core: anywhere', stext + below(end - stext))
+  const kept = [...asked.filter(({ class: kind }) => !kind.startsWith('section '))]
+  // Sections are many, and most of them small and alike.
+  for (const [, all] of groups(
+    asked.filter(({ class: kind }) => kind.startsWith('section ')),
+    (each) => each.class,
+  )) {
+    kept.push(...spread(all, 150 * scale))
+  }
+  const odd = [0n, 1n, 0x40_0000n, 0x7fff_ffff_ffffn, 1n << 63n, (1n << 64n) - 1n, stext - 1n, end, end + 100n]
+  for (const name of ['_etext', '__end_rodata', '_edata', '_einittext', '__bss_stop', '_sdata', '_sinittext']) {
+    const at = addressOf(lines, name)
+    if (at > 0n) odd.push(at - 1n, at, at + 1n, at + 4096n, at + 70_000n)
+  }
+  return [...kept, ...odd.map((address) => ({ class: 'edges of the kernel, and user addresses', address }))]
+}
+
+function groups<T>(list: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
+  const found = new Map<string, T[]>()
+  for (const each of list) {
+    const key = keyOf(each)
+    const group = found.get(key)
+    if (group === undefined) found.set(key, [each])
+    else group.push(each)
+  }
+  return found
+}
+
+function modulesHere() {
+  return readFileSync('/proc/modules', 'latin1')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([name, size, , , , address]) => ({ name: name!, size: BigInt(size!), address: BigInt(address!) }))
+}
+
+function sectionsOf(module: string): [string, bigint][] {
+  const folder = `/sys/module/${module}/sections`
+  if (!existsSync(folder)) return []
+  return readdirSync(folder).map((section) => {
+    return [section, BigInt(readFileSync(join(folder, section), 'latin1').trim())]
+  })
+}
+
+/** Addresses asked by one event: its line of the trace has to fit into a page. */
+const PER_EVENT = 40
+const EVENT = 'kerndex/asked'
+
+/** What the kernel prints of each address. */
+function askKernel(asked: readonly Asked[], lines: readonly Line[], guest: Guest): AddressTruth[] {
+  const events = new Definitions('kprobe_events')
+  const target = ['__x64_sys_getppid', 'sys_getppid'].find((name) => addressOf(lines, name) > 0n)
+  if (target === undefined) throw new Error('this kernel has no function that getppid enters')
+  const answers: AddressTruth[] = []
+  const ask = (part: readonly Asked[]): void => {
+    const fetched = part.map(({ address }, i) => `a${i}=\\0x${address.toString(16)}:symbol`).join(' ')
+    const refused = events.write(`p:${EVENT} ${target} ${fetched}`)
+    if (refused !== '') throw new Error(`the kernel refuses the event that asks: ${refused} ${takeErrorLog()}`)
+    writeTracing('trace', '')
+    writeTracing(`events/${EVENT}/enable`, '1')
+    // Reading it is the system call.
+    void process.ppid
+    writeTracing(`events/${EVENT}/enable`, '0')
+    const line = readTracing('trace')
+      .split('\n')
+      .find((each) => / asked: /.test(each))
+    events.write(`-:${EVENT}`)
+    const printed = new Map(
+      [...(line ?? '').matchAll(/ a(\d+)=(.*?)(?= a\d+=|$)/g)].map(([, i, text]) => [Number(i), text!]),
+    )
+    if (printed.size === part.length) answers.push(...part.map((each, i) => ({ ...each, printed: printed.get(i)! })))
+    else if (part.length === 1) throw new Error(`the kernel printed nothing of ${part[0]!.address.toString(16)}`)
+    else {
+      ask(part.slice(0, part.length / 2))
+      ask(part.slice(part.length / 2))
+    }
+  }
+  writeTracing('tracing_on', '1')
+  for (let at = 0; at < asked.length; at += PER_EVENT) {
+    ask(asked.slice(at, at + PER_EVENT))
+    if (at % 2000 === 0 && at > 0) guest.say(`${at} of ${asked.length} addresses`)
+  }
+  events.close()
+  return answers
+}

@@ -1,0 +1,58 @@
+// Where the kernel takes fentry, fexit and fmod_ret: a program that does nothing is loaded for FUNCs of every verdict, and
+// attached for a part of them.
+import { join } from 'node:path'
+import { type Kernel, openKernel } from 'kerndex'
+import { attachPrograms, type ProgramAttempt } from '../guest/programs.ts'
+import { spread } from '../kallsyms.ts'
+import { type AttemptTruth, compareAttempt } from '../probe-truth.ts'
+import type { Suite } from '../suite.ts'
+import { readRows, writeRows } from './probes.ts'
+import { CAPTURE } from './tables.ts'
+
+const ATTEMPTS = 'attempts.ndjson'
+const KINDS = ['fentry', 'fexit', 'fmod_ret'] as const
+/** Of those that can be loaded, one in so many is attached too: that changes the kernel's code, and waits. */
+const ATTACHED = 6
+
+type Attempt = ProgramAttempt & Pick<AttemptTruth, 'class' | 'target'>
+
+export const trampolines: Suite = {
+  name: 'trampolines',
+  title: 'fentry, fexit and fmod_ret, loaded and attached, against the plans',
+
+  async record(guest) {
+    const kernel = await openKernel({ types: 'lazy', probes: true })
+    const attempts = KINDS.flatMap((kind) => chooseAttempts(kernel, kind, guest.scale))
+    await kernel.close()
+    guest.say(`${attempts.length} attempts`)
+    const answers = attachPrograms(attempts)
+    const rows = attempts.map(({ class: name, kind, target }, i) => ({ class: name, kind, target, ...answers[i]! }))
+    writeRows(join(guest.folder, ATTEMPTS), rows)
+  },
+
+  async judge(judging) {
+    const kernel = await openKernel({ from: join(judging.share, CAPTURE), types: 'lazy', probes: true })
+    for (const row of readRows<AttemptTruth>(join(judging.folder, ATTEMPTS))) {
+      judging.note(compareAttempt('verdicts', kernel.probes, row))
+    }
+    await kernel.close()
+  },
+}
+
+/** FUNCs of every verdict and reason, in the core and in modules; more of those that are said to work. */
+function chooseAttempts(kernel: Kernel, kind: (typeof KINDS)[number], scale: number): Attempt[] {
+  const groups = new Map<string, Attempt[]>()
+  const plan = kernel.probes.plan(`${kind}:*`)
+  for (const target of plan.specs.flatMap(({ targets, rejected }) => [...targets, ...rejected])) {
+    const { btf, module, verdict, reasons } = target
+    if (btf === undefined || module === undefined) continue
+    const place = module === 'vmlinux' ? 'core' : 'module'
+    const key = [place, verdict, ...new Set(reasons.map(({ code }) => code).sort())].join(' ')
+    const attempt = { class: place, kind, target: `${module}:${target.function}`, module: btf.module, id: btf.id }
+    const group = groups.get(key)
+    const attach = verdict !== 'ok' || (group?.length ?? 0) % ATTACHED === 0
+    if (group === undefined) groups.set(key, [{ ...attempt, attach }])
+    else group.push({ ...attempt, attach })
+  }
+  return [...groups].flatMap(([key, all]) => spread(all, (/^\w+ ok/.test(key) ? 250 : 60) * scale))
+}
