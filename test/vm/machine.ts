@@ -45,7 +45,9 @@ export async function boot(kernel: BootableKernel, options: BootOptions): Promis
     ...folder(SHARES.share, share, false),
     ...['-append', 'console=ttyS0 loglevel=4 panic=-1'],
   ]
-  const guest = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // A guest does not outlive the run that waits for it.
+  const guarded = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args]
+  const guest = spawn('setpriv', guarded, { stdio: ['ignore', 'pipe', 'pipe'] })
   const console: string[] = []
   const hear = (line: string) => {
     if (line.startsWith(SPOKEN)) say(line.slice(SPOKEN.length))

@@ -24,7 +24,7 @@ kerndex with that kernel. Kernels come from Debian through apt; they and all els
   --scale N       so many times as much to try (0.1 for a quick look); default 1
   --keep DIR      leave what each kernel said, with its capture, in DIR/RELEASE
   --judge DIR     compare with what an earlier run kept in DIR, instead of booting
-  --cpus N        the guest's processors; default 2
+  --cpus N        the guest's processors; default 1, because emulated ones wait for each other
   --memory SIZE   the guest's memory; default 3G
   --timeout SEC   for one boot; default 1800
 
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
       scale: { type: 'string', default: '1' },
       keep: { type: 'string' },
       judge: { type: 'string' },
-      cpus: { type: 'string', default: '2' },
+      cpus: { type: 'string', default: '1' },
       memory: { type: 'string', default: '3G' },
       timeout: { type: 'string', default: '1800' },
       help: { type: 'boolean', default: false },

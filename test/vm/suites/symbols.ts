@@ -66,7 +66,7 @@ function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
     return line.module === '' ? `core ${text}` : ofLoadedModule(line) ? `module ${text}` : 'made at run time'
   }
   for (const [kind, all] of groups(lines, classOf)) {
-    const chosen = spread(all, (kind.startsWith('module') ? 500 : kind.startsWith('core') ? 350 : 100) * scale)
+    const chosen = spread(all, (kind.startsWith('module') ? 300 : kind.startsWith('core') ? 200 : 80) * scale)
     chosen.forEach(({ address }, i) => {
       const next = starts[rank.get(address)! + 1] ?? address + 16n
       // What lies between two symbols of different pieces is a hole, asked about below.
@@ -111,7 +111,7 @@ function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
     asked.filter(({ class: kind }) => kind.startsWith('section ')),
     (each) => each.class,
   )) {
-    kept.push(...spread(all, 150 * scale))
+    kept.push(...spread(all, 100 * scale))
   }
   const odd = [0n, 1n, 0x40_0000n, 0x7fff_ffff_ffffn, 1n << 63n, (1n << 64n) - 1n, stext - 1n, end, end + 100n]
   for (const name of ['_etext', '__end_rodata', '_edata', '_einittext', '__bss_stop', '_sdata', '_sinittext']) {
@@ -148,44 +148,58 @@ function sectionsOf(module: string): [string, bigint][] {
   })
 }
 
-/** Addresses asked by one event: its line of the trace has to fit into a page. */
+/** Addresses asked by one event: its line of the trace has to fit into a page; and events asked by one system call. */
 const PER_EVENT = 40
-const EVENT = 'kerndex/asked'
+const EVENTS = 10
+const GROUP = 'kerndex'
 
 /** What the kernel prints of each address. */
 function askKernel(asked: readonly Asked[], lines: readonly Line[], guest: Guest): AddressTruth[] {
-  const events = new Definitions('kprobe_events')
   const target = ['__x64_sys_getppid', 'sys_getppid'].find((name) => addressOf(lines, name) > 0n)
   if (target === undefined) throw new Error('this kernel has no function that getppid enters')
-  const answers: AddressTruth[] = []
-  const ask = (part: readonly Asked[]): void => {
-    const fetched = part.map(({ address }, i) => `a${i}=\\0x${address.toString(16)}:symbol`).join(' ')
-    const refused = events.write(`p:${EVENT} ${target} ${fetched}`)
+  const events = new Definitions('kprobe_events')
+  const define = (name: string, fetched: string) => {
+    const refused = events.write(`p:${GROUP}/${name} ${target} ${fetched}`)
     if (refused !== '') throw new Error(`the kernel refuses the event that asks: ${refused} ${takeErrorLog()}`)
+  }
+  // While it is enabled, further events at its place change no code.
+  define('anchor', '')
+  writeTracing('tracing_on', '1')
+  writeTracing(`events/${GROUP}/anchor/enable`, '1')
+  const printed = new Map<Asked, string>()
+  const ask = (each: readonly Asked[], perEvent: number) => {
+    const parts: Asked[][] = []
+    for (let at = 0; at < each.length; at += perEvent) parts.push(each.slice(at, at + perEvent))
+    parts.forEach((part, i) => {
+      define(`asked${i}`, part.map(({ address }, j) => `a${j}=\\0x${address.toString(16)}:symbol`).join(' '))
+    })
     writeTracing('trace', '')
-    writeTracing(`events/${EVENT}/enable`, '1')
+    writeTracing(`events/${GROUP}/enable`, '1')
     // Reading it is the system call.
     void process.ppid
-    writeTracing(`events/${EVENT}/enable`, '0')
-    const line = readTracing('trace')
-      .split('\n')
-      .find((each) => / asked: /.test(each))
-    events.write(`-:${EVENT}`)
-    const printed = new Map(
-      [...(line ?? '').matchAll(/ a(\d+)=(.*?)(?= a\d+=|$)/g)].map(([, i, text]) => [Number(i), text!]),
-    )
-    if (printed.size === part.length) answers.push(...part.map((each, i) => ({ ...each, printed: printed.get(i)! })))
-    else if (part.length === 1) throw new Error(`the kernel printed nothing of ${part[0]!.address.toString(16)}`)
-    else {
-      ask(part.slice(0, part.length / 2))
-      ask(part.slice(part.length / 2))
+    for (let i = 0; i < parts.length; i++) writeTracing(`events/${GROUP}/asked${i}/enable`, '0')
+    for (const line of readTracing('trace').split('\n')) {
+      const part = parts[Number(/ asked(\d+): /.exec(line)?.[1])]
+      for (const [, j, text] of line.matchAll(/ a(\d+)=(.*?)(?= a\d+=|$)/g)) {
+        const one = part?.[Number(j)]
+        if (one !== undefined) printed.set(one, text!)
+      }
     }
+    for (let i = 0; i < parts.length; i++) events.write(`-:${GROUP}/asked${i}`)
   }
-  writeTracing('tracing_on', '1')
-  for (let at = 0; at < asked.length; at += PER_EVENT) {
-    ask(asked.slice(at, at + PER_EVENT))
-    if (at % 2000 === 0 && at > 0) guest.say(`${at} of ${asked.length} addresses`)
+  for (let at = 0; at < asked.length; at += PER_EVENT * EVENTS) {
+    ask(asked.slice(at, at + PER_EVENT * EVENTS), PER_EVENT)
+    if (at % 4000 === 0 && at > 0) guest.say(`${at} of ${asked.length} addresses`)
   }
+  // Lines that were too long for the kernel's buffer.
+  const left = asked.filter((each) => !printed.has(each))
+  for (let at = 0; at < left.length; at += EVENTS) ask(left.slice(at, at + EVENTS), 1)
+  writeTracing(`events/${GROUP}/anchor/enable`, '0')
+  events.write(`-:${GROUP}/anchor`)
   events.close()
-  return answers
+  return asked.map((each) => {
+    const text = printed.get(each)
+    if (text === undefined) throw new Error(`the kernel printed nothing of ${each.address.toString(16)}`)
+    return { ...each, printed: text }
+  })
 }
