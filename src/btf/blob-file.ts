@@ -7,7 +7,12 @@ export interface FileBtf {
   readonly btf: Uint8Array<SharedArrayBuffer>
   /** The distilled base of a module that was built outside the kernel's tree. */
   readonly distilledBase?: Uint8Array<SharedArrayBuffer>
+  /** It is a BPF object, in whose types a loader has yet to fill in what clang leaves open. */
+  readonly object?: boolean
 }
+
+/** Machine number of BPF (EM_BPF, include/uapi/linux/elf-em.h). */
+const EM_BPF = 247
 
 /**
  * Takes the BTF out of a file. Of an ELF file, `fetch` is told of each stretch of the bytes before it is looked at.
@@ -28,6 +33,7 @@ export function extractBtf(bytes: Uint8Array, fetch: Fetch = () => {}): FileBtf 
   return {
     btf: take(section),
     ...(base && { distilledBase: take(base) }),
+    ...(elf.machine === EM_BPF && { object: true }),
   }
 }
 

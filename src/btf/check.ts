@@ -1,7 +1,9 @@
 // The kernel's own rules for a BTF blob (kernel/bpf/btf.c), with its wording: header, sections, every type's record.
 // The second pass, which follows references, is in check-resolve.ts.
 import { KerndexError } from '../core/errors.ts'
+import { findFieldError } from './check-fields.ts'
 import { findReferenceError } from './check-resolve.ts'
+import { fillIn } from './fill-in.ts'
 import {
   HEADER_BYTES,
   infoFlag,
@@ -48,6 +50,8 @@ export interface CheckError {
 export interface CheckResult {
   readonly ok: boolean
   readonly errors: readonly CheckError[]
+  /** What a loader fills into the types of a BPF object before the kernel sees them; the strict check is of what comes of it. */
+  readonly filledIn?: readonly string[]
 }
 
 /** Most errors that are listed. */
@@ -63,13 +67,14 @@ export interface CheckBase {
 
 /**
  * Checks a blob by the structural rules that every blob must meet to be read and, if `strict`, by the rules the kernel
- * applies to BTF that is loaded into it. Never throws for what a blob contains.
+ * applies to BTF that is loaded into it. Types of an `object` as clang writes them are checked as a loader hands them over, and
+ * the result says what it fills in. Never throws for what a blob contains.
  */
 export function checkBtf(
   bytes: Uint8Array<SharedArrayBuffer>,
-  options: { readonly base?: CheckBase; readonly strict?: boolean } = {},
+  options: { readonly base?: CheckBase; readonly strict?: boolean; readonly object?: boolean } = {},
 ): CheckResult {
-  const { base, strict = false } = options
+  const { base, strict = false, object = false } = options
   const split = base !== undefined
   if (strict) {
     const message = headerError(bytes, split)
@@ -86,6 +91,10 @@ export function checkBtf(
     return result([fromError(error)])
   }
   if (!strict) return result([])
+  if (object && base === undefined) {
+    const { bytes: loaded, filled } = fillIn(set, bytes)
+    if (filled.length > 0) return { ...checkBtf(loaded, { strict }), filledIn: filled }
+  }
   const errors: CheckError[] = []
   if (set.endId - 1 > MAX_TYPE_ID) errors.push({ typeId: 0, message: `Too many types: ${set.endId - 1}` })
   for (let id = set.firstId; id < set.endId && errors.length < MAX_ERRORS; id++) {
@@ -93,7 +102,7 @@ export function checkBtf(
     if (message !== undefined) errors.push(typeError(set, id, message))
   }
   if (errors.length > 0) return result(errors)
-  const broken = findReferenceError(set) ?? findRepeatedField(set)
+  const broken = findReferenceError(set) ?? findFieldError(set)
   return result(broken ? [typeError(set, broken.typeId, broken.message)] : [])
 }
 
@@ -213,27 +222,6 @@ function recordError(set: TypeSet, id: number): string | undefined {
     case KIND_DECL_TAG:
       if (isEmpty(set, name)) return 'Invalid value'
       return noVlen(vlen) ?? validId(ref) ?? ((words[at + 3]! | 0) < -1 ? 'Invalid component_idx' : undefined)
-  }
-  return undefined
-}
-
-/** Types of which a struct may hold one only, because the kernel manages it. */
-const SINGLE_FIELDS: ReadonlySet<string> = new Set(['bpf_spin_lock', 'bpf_res_spin_lock', 'bpf_refcount'])
-
-function findRepeatedField(set: TypeSet): { typeId: number; message: string } | undefined {
-  // Few blobs define such a type: without one there is nothing to look for.
-  const fields = new Set([...SINGLE_FIELDS].flatMap((name) => set.idsNamed(name, 'STRUCT')))
-  if (fields.size === 0) return undefined
-  for (let id = set.firstId; id < set.endId; id++) {
-    if (set.kindNumberOf(id) !== KIND_STRUCT) continue
-    const seen = new Set<string>()
-    for (let i = 0; i < set.vlenOf(id); i++) {
-      const type = set.word(id, 4 + 3 * i)
-      if (!fields.has(type)) continue
-      const name = set.nameOf(type)
-      if (seen.has(name)) return { typeId: id, message: `more than one ${name}` }
-      seen.add(name)
-    }
   }
   return undefined
 }

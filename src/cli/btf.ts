@@ -120,11 +120,13 @@ function addCheck(btf: Command): void {
   ).action(async (files: string[], options: CheckOptions) => {
     const unsound = new Unanswered('the rules do not hold', 'files')
     for (const file of files) {
-      const { bytes, base } = await readTypeFile(file, options.base)
-      const { ok, errors } = checkBtf(bytes, { strict: options.strict ?? false, ...(base && { base }) })
+      const { bytes, base, object } = await readTypeFile(file, options.base)
+      const strict = options.strict ?? false
+      const { ok, errors, filledIn = [] } = checkBtf(bytes, { strict, object, ...(base && { base }) })
       if (ok) unsound.answered()
       else unsound.missed(file)
-      if (options.json) await writeJson({ file, ok, errors })
+      if (!options.json) for (const what of filledIn) note(`${file}: ${what}`)
+      if (options.json) await writeJson({ file, ok, errors, filledIn })
       else if (ok) await write(`${file}: ok\n`)
       else
         for (const { typeId, kind, name, message } of errors) {

@@ -93,6 +93,8 @@ export interface OpenedFile {
   readonly set: TypeSet
   readonly bytes: Uint8Array<SharedArrayBuffer>
   readonly base: { readonly set: TypeSet; readonly shape: BaseShape } | undefined
+  /** It is a BPF object. */
+  readonly object: boolean
 }
 
 /**
@@ -100,9 +102,9 @@ export interface OpenedFile {
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, NotFoundError
  */
 export async function openTypeFile(path: string, basePath?: string): Promise<OpenedFile> {
-  const { bytes, base } = await readTypeFile(path, basePath)
-  const record = indexOne(path, bytes, base?.shape)
-  return { set: new TypeSet(record, base?.set), bytes, base }
+  const file = await readTypeFile(path, basePath)
+  const record = indexOne(path, file.bytes, file.base?.shape)
+  return { set: new TypeSet(record, file.base?.set), ...file }
 }
 
 /** The bytes of a file's types and their base, not indexed yet. @throws as `openTypeFile`, for the base. */
@@ -110,11 +112,12 @@ export async function readTypeFile(path: string, basePath?: string): Promise<Omi
   const file = await readBtfFile(path)
   if (basePath === undefined) {
     const { distilledBase } = file
-    return { bytes: file.btf, base: distilledBase && openBase('.BTF.base', distilledBase) }
+    const own = distilledBase && openBase('.BTF.base', distilledBase)
+    return { bytes: file.btf, base: own, object: file.object ?? false }
   }
   const base = openBase(basePath, (await readBtfFile(basePath)).btf)
   const bytes = file.distilledBase ? relocateDistilled(file.btf, file.distilledBase, base.set) : file.btf
-  return { bytes, base }
+  return { bytes, base, object: file.object ?? false }
 }
 
 function openBase(name: string, bytes: Uint8Array<SharedArrayBuffer>): { set: TypeSet; shape: BaseShape } {
