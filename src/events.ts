@@ -2,14 +2,20 @@
 
 export { DEFAULT_WAIT, Enricher, type EnrichOptions } from './events/enrich.ts'
 export type { EventType, Lifecycle, TraceEvent } from './events/event.ts'
+export type { EventFilter } from './events/filter.ts'
 export type { Folding } from './events/fold.ts'
 export type { InputFormat } from './events/format.ts'
 export { detectFormat, INPUT_FORMATS, inputFormat } from './events/formats.ts'
 export { readEvents } from './events/live.ts'
 export { diffLines } from './events/output/diff.ts'
+export { firefoxJson } from './events/output/firefox.ts'
 export { flameGraphHtml } from './events/output/flamegraph.ts'
 export { foldedLines } from './events/output/folded.ts'
+export type { CodeMapping, Output, ProfileFacts, ProfileWriter } from './events/output/output.ts'
+export { OUTPUTS, outputOf } from './events/output/outputs.ts'
+export { pprofBytes } from './events/output/pprof.ts'
 export { speedscopeJson } from './events/output/speedscope.ts'
+export { flameSvg } from './events/output/svg.ts'
 export type { EventParts } from './events/parts.ts'
 export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
 export type { BadInputLine, StretchAnswer } from './events/stretch.ts'
@@ -34,5 +40,14 @@ export {
   rawFrame,
   type StackShape,
 } from './stacks/frame.ts'
-export { Profile } from './stacks/profile.ts'
+export {
+  type CodeKind,
+  Profile,
+  type ProfileFrame,
+  type ProfilePart,
+  type ProfileSample,
+  type ProfileStack,
+  Profiles,
+  type Weighing,
+} from './stacks/profile.ts'
 export { type StackOptions, StackResolver } from './stacks/resolve.ts'

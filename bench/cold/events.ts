@@ -3,7 +3,7 @@
 
 import { createReadStream } from 'node:fs'
 import split2 from 'split2'
-import { Enricher, ProcessCache, Profile, runStream } from '../../src/events.ts'
+import { Enricher, ProcessCache, Profiles, runStream } from '../../src/events.ts'
 import { type Kernel, openKernel } from '../../src/index.ts'
 import { type PlainSymbol, type PlainTable, plainFind, tableOf } from '../lib/baselines.ts'
 import { answer, coldTask } from '../lib/cold.ts'
@@ -30,15 +30,15 @@ const GATHERED = 1 << 16
 async function stream(kernel: Kernel, threads: number): Promise<number> {
   let length = 0
   const { file, input, product } = task
-  const profile = new Profile()
+  const profiles = new Profiles()
   const enricher = new Enricher(new ProcessCache(), { generation: kernel.generation, output: 'ndjson' })
   const bytes = createReadStream(file, { highWaterMark: 1 << 18 })
   for await (const made of runStream(bytes, kernel.snapshot(), product, { threads, input })) {
     length += made.bytes?.length ?? 0
-    if (made.profile !== undefined) profile.merge(made.profile)
+    if (made.profile !== undefined) profiles.merge(made.profile)
     if (made.parts !== undefined) length += enricher.push(made.parts).length
   }
-  return length + enricher.end().length + profile.weights.size
+  return length + enricher.end().length + (profiles.all[0]?.folded().length ?? 0)
 }
 
 /** What is known of an address. */

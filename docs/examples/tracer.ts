@@ -88,17 +88,10 @@ for await (const event of readEvents(bytes(), inputFormat('ftrace'))) {
     symbolized = true
     process.stderr.write(`first symbolized event after ${(performance.now() - begun).toFixed(0)} ms\n`)
   }
-  if (frames.length > 0)
-    stacks.add(
-      frames
-        .map((frame) => foldedName(frame, false))
-        .reverse()
-        .join(';'),
-      1n,
-    )
+  if (frames.length > 0) stacks.add(frames.map((frame) => foldedName(frame, false)).reverse(), 1n)
   process.stdout.write(`${type.padEnd(11)} ${pid} ${image?.binary ?? image?.comm ?? '?'} (of ${parent?.comm ?? '?'})\n`)
 }
 process.stdout.write('\nhottest kernel stacks\n')
-const hottest = stacks.sorted().sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0))
+const hottest = stacks.folded().sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0))
 for (const [stack, count] of hottest.slice(0, 5)) process.stdout.write(`${count}  ${stack}\n`)
 await kernel.close()

@@ -3,25 +3,23 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { formatAddress, parseAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
+import type { EventFilter } from '../events/filter.ts'
 import type { Folding } from '../events/fold.ts'
+import { nanoseconds } from '../events/format.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
-import { diffLines } from '../events/output/diff.ts'
-import { flameGraphHtml } from '../events/output/flamegraph.ts'
-import { foldedLines } from '../events/output/folded.ts'
-import { speedscopeJson } from '../events/output/speedscope.ts'
+import type { Output } from '../events/output/output.ts'
+import { OUTPUTS, outputOf } from '../events/output/outputs.ts'
 import { runStream, type StreamOptions } from '../events/run.ts'
-import type { StretchPlan } from '../events/stretch.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Frame, frameInWords } from '../stacks/frame.ts'
-import { Profile } from '../stacks/profile.ts'
+import { Profiles, type Weighing } from '../stacks/profile.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note } from './output.ts'
+import { writeProfile } from './profile.ts'
 import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
 import { type Tally, tally, tallyMetrics } from './tally.ts'
-
-const OUTPUTS = ['text', 'ndjson', 'compact', 'folded', 'flamegraph', 'speedscope', 'diff'] as const
 
 /** The options that say what a stream is, for every command that reads one. */
 export interface StreamCommandOptions extends CommonOptions {
@@ -38,10 +36,20 @@ export interface StreamCommandOptions extends CommonOptions {
 }
 
 interface ResolveOptions extends StreamCommandOptions {
-  readonly output?: (typeof OUTPUTS)[number]
+  readonly output?: string
   readonly kernelMark?: boolean
-  readonly prefix: Folding['prefix']
-  readonly weight: Folding['weight']
+  readonly prefix: 'none' | 'comm' | 'comm-pid'
+  readonly weight: Weighing
+  readonly comm?: readonly string[]
+  readonly pid?: readonly number[]
+  readonly event?: readonly string[]
+  readonly time?: TimeRange
+  readonly invert?: boolean
+}
+
+interface TimeRange {
+  readonly from: bigint | undefined
+  readonly to: bigint | undefined
 }
 
 /** Adds what every stream command takes. */
@@ -96,21 +104,27 @@ export function addResolveCommand(program: Command): void {
       .argument('[file...]', 'files, plain or .gz; without any, or for -, stdin')
       .description('stacks and addresses in any text a tool emits, put into words')
       .addOption(
-        new Option(
-          '--output <format>',
-          'what to write; text is the input with addresses in words, bytes else unchanged',
-        )
-          .choices(OUTPUTS)
+        new Option('--output <format>', 'what to write, see below')
+          .choices(OUTPUTS.map(({ name }) => name))
           .default(undefined, 'text, or ndjson for JSON input'),
       )
-      .option('--kernel-mark', 'mark kernel frames of folded stacks with _[k]')
+      .option('--comm <name...>', 'only events of these processes, by name')
+      .option('--pid <number...>', 'only events of these processes or threads', pids)
+      .option('--event <name...>', 'only these events; a profile is of one, and the first if none is named')
       .addOption(
-        new Option('--prefix <what>', 'outermost frame of folded stacks')
+        new Option('--time <from,to>', 'only events from this second on, or up to this one, or both').argParser(
+          timeRange,
+        ),
+      )
+      .option('--invert', 'profiles: innermost frame first, its callers behind it')
+      .option('--kernel-mark', 'profiles: mark kernel frames with _[k]')
+      .addOption(
+        new Option('--prefix <what>', 'profiles: the outermost frame, where it is known')
           .choices(['none', 'comm', 'comm-pid'])
-          .default('none'),
+          .default('comm'),
       )
       .addOption(
-        new Option('--weight <what>', 'weight of folded stacks: what the tool measured, or the number of events')
+        new Option('--weight <what>', 'profiles: what the tool measured, or the number of events')
           .choices(['measured', 'events'])
           .default('measured'),
       ),
@@ -118,6 +132,9 @@ export function addResolveCommand(program: Command): void {
     .addHelpText(
       'after',
       `
+Outputs:
+${OUTPUTS.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join('\n')}
+
 Input formats:
 ${INPUT_FORMATS.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join('\n')}
 
@@ -128,7 +145,9 @@ Examples:
   $ perf script | kerndex resolve > in-words.txt
   $ sudo cat /proc/*/stack | kerndex resolve
   $ kerndex resolve perf.txt --output flamegraph --to flames.html
+  $ kerndex resolve perf.txt --output pprof --comm nginx --to profile.pb.gz
   $ kerndex resolve before.txt after.txt --output diff
+  $ kerndex resolve before.txt after.txt --output diff --to growth.html
   $ kerndex resolve oops.txt --from capture/ --json`,
     )
     .action(async (files: string[], options: ResolveOptions) => {
@@ -136,19 +155,46 @@ Examples:
     })
 }
 
+function pids(text: string, before: readonly number[] = []): number[] {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return [...before, Number(text)]
+}
+
+/** `12.5,13`, `12.5,` or `,13`: seconds as the tools print them. */
+function timeRange(text: string): TimeRange {
+  const [from = '', to = '', ...more] = text.split(',')
+  const time = (word: string) => {
+    const [, seconds, fraction = ''] = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(word) ?? []
+    if (seconds === undefined) throw new InvalidArgumentError('seconds are needed, as in 12.5,13 or 12.5, or ,13.')
+    return nanoseconds(seconds, fraction)
+  }
+  if (more.length > 0 || (from === '' && to === ''))
+    throw new InvalidArgumentError('two times are needed, as in 12.5,13.')
+  return { from: from === '' ? undefined : time(from), to: to === '' ? undefined : time(to) }
+}
+
 async function resolve(kernel: Kernel, files: readonly string[], options: ResolveOptions): Promise<number> {
-  const output = options.output ?? (options.json ? 'ndjson' : undefined)
-  if (output === 'diff' && files.length !== 2) throw new UsageError('--output diff takes two files: before and after')
+  const name = options.output ?? (options.json ? 'ndjson' : undefined)
+  const output = name === undefined ? undefined : outputOf(name)
+  const wants = output?.writer?.inputs
+  if (wants !== undefined && files.length !== wants)
+    throw new UsageError(`--output ${name} takes two files: before and after`)
+  if (output?.file === true && options.to === undefined && process.stdout.isTTY) {
+    throw new UsageError(`--output ${name} is not for a terminal: name a file with --to, or send it on with > or |`)
+  }
   const counts = tally()
-  const profiles: Profile[] = []
+  const profiles: Profiles[] = []
   await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
       for (const input of inputStreams(files)) {
-        const profile = new Profile()
-        profiles.push(profile)
-        await runInput(kernel, input, { output, options, profile, product, letters, counts })
+        // The stacks of all inputs are summed up, but where they are compared.
+        if (profiles.length === 0 || wants !== undefined) profiles.push(new Profiles())
+        await runInput(kernel, input, { output, options, profiles: profiles.at(-1)!, product, letters, counts })
       }
-      for (const piece of profileProduct(output, profiles, files)) await product.write(piece)
+      if (output !== undefined) {
+        for (const piece of writeProfile(output, profiles, files, kernel.snapshot(), options))
+          await product.write(piece)
+      }
     }),
   )
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
@@ -193,62 +239,31 @@ export async function withDeadLetters<T>(
 }
 
 interface Run {
-  readonly output: ResolveOptions['output']
+  readonly output: Output | undefined
   readonly options: ResolveOptions
-  readonly profile: Profile
+  readonly profiles: Profiles
   readonly product: Product
   readonly letters: Product | undefined
   readonly counts: Tally
 }
 
 async function runInput(kernel: Kernel, input: InputStream, run: Run): Promise<void> {
-  const { output, options, profile, product, letters, counts } = run
+  const { output, options, profiles, product, letters, counts } = run
   const progress = new Progress()
   progress.begin(input)
   try {
-    const folding = { kernelMark: options.kernelMark ?? false, prefix: options.prefix, weight: options.weight }
-    const read = { ...streamOptions(kernel, options), folding }
-    for await (const answer of runStream(input.bytes, kernel.snapshot(), productOf(output), read)) {
+    const { kernelMark = false, prefix, comm, pid, event, time } = options
+    const folding: Partial<Folding> = { kernelMark, prefix, ...output?.writer?.folding }
+    const filter: EventFilter = { comms: comm, pids: pid, events: event, ...time }
+    const read = { ...streamOptions(kernel, options), folding, filter }
+    for await (const answer of runStream(input.bytes, kernel.snapshot(), output?.product ?? 'usual', read)) {
       counts.add(answer)
       if (answer.bytes !== undefined) await product.write(answer.bytes)
-      if (answer.profile !== undefined) profile.merge(answer.profile)
+      if (answer.profile !== undefined) profiles.merge(answer.profile)
       if (letters !== undefined && answer.bad.length > 0) await letters.write(deadLetters(input, answer))
       progress.update(answer, input, counts.events)
     }
   } finally {
     progress.stop()
-  }
-}
-
-function productOf(output: ResolveOptions['output']): StretchPlan['product'] | 'usual' {
-  if (output === undefined) return 'usual'
-  return output === 'text' || output === 'ndjson' || output === 'compact' ? output : 'profile'
-}
-
-function* profileProduct(
-  output: ResolveOptions['output'],
-  profiles: readonly Profile[],
-  files: readonly string[],
-): Generator<string> {
-  const whole = () => {
-    const sum = new Profile()
-    for (const profile of profiles) sum.merge(profile.weights)
-    return sum
-  }
-  const title = files.length === 0 ? 'kernel stacks' : files.join(', ')
-  switch (output) {
-    case 'folded':
-      yield* foldedLines(whole())
-      break
-    case 'flamegraph':
-      yield flameGraphHtml(whole(), title)
-      break
-    case 'speedscope':
-      yield speedscopeJson(whole(), title)
-      break
-    case 'diff':
-      yield* diffLines(profiles[0] ?? new Profile(), profiles[1] ?? new Profile())
-      break
-    default:
   }
 }

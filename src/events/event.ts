@@ -63,6 +63,8 @@ export interface TraceEvent {
   readonly comm: string | undefined
   /** What the stack weighs in a profile: a period, a count of hits, or 1. */
   readonly weight: bigint
+  /** The unit of the weight, where the format says it: `nanoseconds`, `bytes`, or a word of its own. */
+  readonly unit: string | undefined
   readonly frames: readonly RawFrame[]
   /** For each frame the number of its line in the stretch, from 0; empty where frames have no lines of their own. */
   readonly frameLines: readonly number[]
@@ -88,6 +90,7 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
     cpu: given.cpu,
     comm: given.comm,
     weight: given.weight ?? 1n,
+    unit: given.unit,
     frames: given.frames ?? [],
     frameLines: given.frameLines ?? [],
     shape: given.shape ?? 'pc-first',

@@ -1,8 +1,8 @@
 // Stacks of one stream folded and summed up. They are kept as a tree, outermost frames at its root, so that a stack that was
-// met before costs a step a frame, and its text is made once.
+// met before costs a step a frame, and what a profile keeps of a frame is made once.
 
 import type { Frame } from '../stacks/frame.ts'
-import { foldedName } from '../stacks/profile.ts'
+import { codeKind, foldedName, foldedWord, type ProfileFrame, type ProfilePart } from '../stacks/profile.ts'
 import type { TraceEvent } from './event.ts'
 import type { LineStack } from './format.ts'
 
@@ -10,10 +10,12 @@ import type { LineStack } from './format.ts'
 export interface Folding {
   /** Mark kernel frames with `_[k]`. */
   readonly kernelMark: boolean
-  /** What the outermost frame is: the process's name, with its number, or nothing. */
-  readonly prefix: 'none' | 'comm' | 'comm-pid'
-  /** What a stack weighs: what the tool measured (a period, a count), or 1 for each event. */
-  readonly weight: 'measured' | 'events'
+  /** What the outermost frame is: the process's name where it is known, that with its number, the thread with its numbers as its owner, or nothing. */
+  readonly prefix: 'none' | 'comm' | 'comm-pid' | 'thread'
+  /** Keep frames at different addresses apart. Else frames of one name and owner are one. */
+  readonly addresses: boolean
+  /** Keep every event with its time, too. */
+  readonly samples: boolean
 }
 
 /** Nodes kept; when there are more, the tree begins anew, which bounds memory without bookkeeping. */
@@ -21,10 +23,13 @@ const MOST_NODES = 1 << 17
 
 /** A stack, as its innermost frame and the node of all others. */
 class Node {
-  readonly text: string
+  readonly parent: Node | undefined
+  readonly frame: ProfileFrame | undefined
   weight = 0n
-  /** Whether the present stretch has it. */
-  met = false
+  count = 0
+  /** The last stretch that met it, and its number in that stretch. */
+  stretch = -1
+  number = 0
   readonly #children = new Map<Frame, Node>()
   /** The child that was met last: idle machines do one thing over and over. */
   #frame: Frame | undefined
@@ -32,8 +37,9 @@ class Node {
   /** Of a root: where whole stacks end that were met before. Weak, as who remembers the stacks also forgets them. */
   readonly whole = new WeakMap<LineStack, Node>()
 
-  constructor(text: string) {
-    this.text = text
+  constructor(parent: Node | undefined, frame: ProfileFrame | undefined) {
+    this.parent = parent
+    this.frame = frame
   }
 
   childOf(frame: Frame): Node | undefined {
@@ -51,22 +57,38 @@ class Node {
   }
 }
 
+/** The stacks of one event name. */
+interface Tree {
+  readonly event: string | undefined
+  readonly unit: string | undefined
+  readonly roots: Map<string, Node>
+  /** The stacks that the present stretch has met. */
+  met: Node[]
+  time: [bigint, bigint] | undefined
+  /** Its events one by one. */
+  samples: { leaves: Node[]; times: (bigint | undefined)[]; weights: bigint[] } | undefined
+}
+
 /** Folds stacks, stretch after stretch. */
 export class StackFolder {
   readonly #folding: Folding
-  readonly #roots = new Map<string, Node>()
+  readonly #byEvent: boolean
+  readonly #trees = new Map<string | undefined, Tree>()
   #nodes = 0
-  /** The stacks that the present stretch has met. */
-  #met: Node[] = []
+  #stretch = 0
 
-  constructor(folding: Folding) {
+  /** `byEvent`: events of different names measure different things, and make a profile each. */
+  constructor(folding: Folding, byEvent: boolean) {
     this.#folding = folding
+    this.#byEvent = byEvent
   }
 
   /** Adds an event's stack, innermost frame first. `stack` stands for the same frames each time, if it is given. */
   add(event: TraceEvent, frames: readonly Frame[], stack?: LineStack): void {
-    if (frames.length === 0) return
-    const root = this.#root(event)
+    // Addresses that were found on the stack called nobody.
+    if (!frames.some(({ reliable }) => reliable)) return
+    const tree = this.#tree(event)
+    const root = this.#root(tree, event)
     let node = stack && root.whole.get(stack)
     if (node === undefined) {
       node = this.#leaf(root, frames)
@@ -75,23 +97,32 @@ export class StackFolder {
         this.#nodes++
       }
     }
-    if (!node.met) {
-      node.met = true
-      this.#met.push(node)
+    if (node.count === 0) tree.met.push(node)
+    node.weight += event.weight
+    node.count++
+    const { ts, weight } = event
+    if (ts !== undefined) {
+      if (tree.time === undefined) tree.time = [ts, ts]
+      else if (ts > tree.time[1]) tree.time[1] = ts
+      else if (ts < tree.time[0]) tree.time[0] = ts
     }
-    node.weight += this.#folding.weight === 'events' ? 1n : event.weight
+    if (this.#folding.samples) {
+      tree.samples ??= { leaves: [], times: [], weights: [] }
+      tree.samples.leaves.push(node)
+      tree.samples.times.push(ts)
+      tree.samples.weights.push(weight)
+    }
   }
 
   /** The node of a stack below a root, made as far as it was not met before. */
   #leaf(root: Node, frames: readonly Frame[]): Node {
-    const { kernelMark } = this.#folding
     let node = root
     for (let i = frames.length - 1; i >= 0; i--) {
       const frame = frames[i]!
+      if (!frame.reliable) continue
       let child = node.childOf(frame)
       if (child === undefined) {
-        const name = foldedName(frame, kernelMark)
-        child = new Node(node.text === '' ? name : `${node.text};${name}`)
+        child = new Node(node, this.#profileFrame(frame))
         node.add(frame, child)
         this.#nodes++
       }
@@ -100,33 +131,104 @@ export class StackFolder {
     return node
   }
 
-  /** The stacks since the last call and what they weigh; the next stretch begins at nothing. */
-  take(): [stack: string, weight: bigint][] {
-    const stacks = this.#met.map((node): [string, bigint] => [node.text, node.weight])
-    for (const node of this.#met) {
-      node.weight = 0n
-      node.met = false
+  #profileFrame(frame: Frame): ProfileFrame {
+    const { kernelMark, addresses } = this.#folding
+    return {
+      name: foldedName(frame, kernelMark),
+      kind: codeKind(frame),
+      owner: frame.owner ?? undefined,
+      address: addresses ? calledAt(frame) : undefined,
     }
-    this.#met = []
-    if (this.#nodes > MOST_NODES) {
-      this.#roots.clear()
-      this.#nodes = 0
-    }
-    return stacks
   }
 
-  #root({ comm, pid, tid }: TraceEvent): Node {
-    const { prefix } = this.#folding
-    let name = ''
-    if (prefix !== 'none') {
-      name = (comm ?? '[unknown]').replaceAll(';', ':')
-      if (prefix === 'comm-pid') name += `-${pid ?? tid ?? '?'}`
+  /** The stacks since the last call, a part for each event; the next stretch begins at nothing. */
+  take(): ProfilePart[] {
+    const parts: ProfilePart[] = []
+    for (const tree of this.#trees.values()) {
+      if (tree.met.length > 0) parts.push(this.#part(tree))
+      tree.met = []
+      tree.time = undefined
+      tree.samples = undefined
     }
-    let root = this.#roots.get(name)
+    this.#stretch++
+    if (this.#nodes > MOST_NODES) {
+      this.#trees.clear()
+      this.#nodes = 0
+    }
+    return parts
+  }
+
+  #part({ event, unit, met, time, samples: kept }: Tree): ProfilePart {
+    const frames: ProfileFrame[] = []
+    const numbers = new Map<ProfileFrame, number>()
+    const parents: number[] = []
+    const nodes: number[] = []
+    const weights: bigint[] = []
+    const counts: number[] = []
+    /** The nodes above a stack that the part does not have yet, innermost first. */
+    const path: Node[] = []
+    for (const leaf of met) {
+      for (let at: Node | undefined = leaf; at?.frame !== undefined && at.stretch !== this.#stretch; at = at.parent) {
+        path.push(at)
+      }
+      while (path.length > 0) {
+        const node = path.pop()!
+        const frame = node.frame!
+        let number = numbers.get(frame)
+        if (number === undefined) {
+          number = frames.push(frame) - 1
+          numbers.set(frame, number)
+        }
+        const { parent } = node
+        parents.push(parent?.frame === undefined ? 0 : parent.number + 1)
+        node.stretch = this.#stretch
+        node.number = nodes.push(number) - 1
+        weights.push(node.weight)
+        counts.push(node.count)
+      }
+    }
+    for (const leaf of met) {
+      weights[leaf.number] = leaf.weight
+      counts[leaf.number] = leaf.count
+      leaf.weight = 0n
+      leaf.count = 0
+    }
+    const samples = kept && {
+      nodes: kept.leaves.map(({ number }) => number),
+      times: kept.times,
+      weights: kept.weights,
+    }
+    return { event, unit, frames, parents, nodes, weights, counts, time, samples }
+  }
+
+  #tree({ name, unit }: TraceEvent): Tree {
+    const event = this.#byEvent ? name : undefined
+    let tree = this.#trees.get(event)
+    if (tree === undefined) {
+      tree = { event, unit, roots: new Map(), met: [], time: undefined, samples: undefined }
+      this.#trees.set(event, tree)
+    }
+    return tree
+  }
+
+  #root(tree: Tree, { comm, pid, tid }: TraceEvent): Node {
+    const { prefix } = this.#folding
+    let name = prefix === 'none' ? '' : foldedWord(comm ?? '')
+    const owner = prefix === 'thread' ? `${pid ?? tid ?? 0}/${tid ?? pid ?? 0}` : undefined
+    if (prefix === 'comm-pid' && (pid ?? tid) !== undefined) name = `${name === '' ? '[unknown]' : name}-${pid ?? tid}`
+    const key = owner === undefined ? name : `${name}\n${owner}`
+    let root = tree.roots.get(key)
     if (root === undefined) {
-      root = new Node(name)
-      this.#roots.set(name, root)
+      const frame = { name, kind: 'process', owner, address: undefined } as const
+      root = new Node(undefined, key === '' ? undefined : frame)
+      tree.roots.set(key, root)
+      this.#nodes++
     }
     return root
   }
+}
+
+/** An address within the instruction: a return address lies behind its call. */
+function calledAt({ address, pc }: Frame): bigint | undefined {
+  return address === undefined || pc ? address : address - 1n
 }

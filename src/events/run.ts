@@ -9,6 +9,7 @@ import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../sta
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import type { Trust } from '../stacks/resolve.ts'
 import { Cutter, type Stretch } from './cut.ts'
+import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
@@ -27,6 +28,8 @@ export interface StreamOptions {
   /** What is known of the boot that the stream is of. */
   readonly boot?: BootFacts | undefined
   readonly folding?: Partial<Folding> | undefined
+  /** Which events are wanted; default: all. */
+  readonly filter?: EventFilter | undefined
   /** Events of a type that is not known are bad lines; else they are passed on like probes, and counted. */
   readonly strict?: boolean | undefined
   /** false: events keep only type, pid, tid and ts of what they came with. */
@@ -84,7 +87,8 @@ export async function* runStream(
       rebase,
       trust,
       generation: snapshot.generation,
-      folding: { kernelMark: false, prefix: 'none', weight: 'measured', ...options.folding },
+      folding: { kernelMark: false, prefix: 'none', addresses: false, samples: false, ...options.folding },
+      filter: options.filter ?? {},
       strict: options.strict ?? false,
       passthrough: options.passthrough ?? true,
     }

@@ -4,10 +4,12 @@
 import { UsageError } from '../core/errors.ts'
 import type { Rebase } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
+import type { ProfilePart } from '../stacks/profile.ts'
 import { StackResolver, type Trust } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'
+import { type EventFilter, wanted } from './filter.ts'
 import { type Folding, StackFolder } from './fold.ts'
 import { FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
 import { inputFormat } from './formats.ts'
@@ -35,6 +37,8 @@ export interface StretchPlan {
   /** Number of the symbol table's generation, written into events. */
   readonly generation: number
   readonly folding: Folding
+  /** Which events are wanted; text has all lines. */
+  readonly filter: EventFilter
   /** Events of a type that is not known are bad lines. */
   readonly strict: boolean
   /** Whether events keep what they came with, beside type, pid, tid and ts. */
@@ -52,7 +56,8 @@ export interface BadInputLine {
 /** What came of a stretch. */
 export interface StretchAnswer {
   readonly bytes: Uint8Array | undefined
-  readonly profile: readonly (readonly [string, bigint])[] | undefined
+  /** The stacks, a part for each event that is told apart. */
+  readonly profile: readonly ProfilePart[] | undefined
   readonly parts: EventParts | undefined
   readonly bad: readonly BadInputLine[]
   /** Lines in the stretch; a last one without a line end counts. */
@@ -97,15 +102,17 @@ export class StretchWorker {
   readonly #lines = new LineMemo()
   readonly #stacks: StackMemo<Made> | undefined
   readonly #folder: StackFolder
+  readonly #wanted: ((event: TraceEvent) => boolean) | undefined
   readonly #out = new ByteWriter()
   #stretch = 0
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
-    this.#folder = new StackFolder(plan.folding)
     this.#addresses = new AddressWriter(symbols)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase, trust: plan.trust })
-    const { stackMark } = inputFormat(plan.input)
+    const { stackMark, apart } = inputFormat(plan.input)
+    this.#folder = new StackFolder(plan.folding, apart ?? false)
+    this.#wanted = wanted(plan.filter)
     if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
   }
 
@@ -120,6 +127,9 @@ export class StretchWorker {
       throw new UsageError(
         `no stacks are in ${format.name}, only addresses here and there: use --output text or ndjson, or name the format with --input`,
       )
+    }
+    if (product === 'text' && this.#wanted !== undefined) {
+      throw new UsageError('text has all lines of its input: choose another output to have only some events')
     }
     const bulk = this.#bulk(bytes)
     if (bulk !== undefined) return bulk
@@ -141,6 +151,7 @@ export class StretchWorker {
     }
     const sink: Sink = {
       event: (event, stack) => {
+        if (this.#wanted?.(event) === false) return
         if (event.strange) {
           counts.strange++
           if (strict) {
@@ -313,7 +324,13 @@ export class StretchWorker {
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
   #bulk(bytes: Uint8Array): StretchAnswer | undefined {
     const { input, product, rebase, generation } = this.#plan
-    if (input !== 'addresses' || rebase !== undefined || (product !== 'text' && product !== 'ndjson')) return undefined
+    if (
+      this.#wanted !== undefined ||
+      input !== 'addresses' ||
+      rebase !== undefined ||
+      (product !== 'text' && product !== 'ndjson')
+    )
+      return undefined
     const read = readAddresses(bytes)
     if (read === undefined) return undefined
     const other = (address: bigint) => {

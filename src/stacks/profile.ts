@@ -1,36 +1,295 @@
-// A profile: how often each stack was seen. Stacks are folded, outermost frame first; weights are whole numbers of 64 bits.
+// A profile: which stacks were seen, how often, and what they weigh. Stacks are kept as a tree, outermost frames at its root,
+// and frames once, so that profiles of parts of a stream merge by one step a node. Weights are whole numbers of 64 bits.
 
 import { formatAddress } from '../core/address.ts'
+import { LimitError } from '../core/errors.ts'
 import type { Frame } from './frame.ts'
 
 /** How a frame reads in a folded stack: its name, or its address where it has none. `;` and line ends would cut it. */
 export function foldedName(frame: Frame, kernelMark: boolean): string {
   const { symbol, address, user } = frame
   const name = symbol ?? (address === undefined ? '[unknown]' : formatAddress(address))
-  const safe = /[;\n\r]/.test(name) ? name.replaceAll(';', ':').replaceAll(/[\r\n]/g, ' ') : name
+  const safe = foldedWord(name)
   return kernelMark && !user && frame.reason !== 'not_kernel' ? `${safe}_[k]` : safe
 }
 
+/** A name without what would cut a folded stack. */
+export function foldedWord(name: string): string {
+  return /[;\n\r]/.test(name) ? name.replaceAll(';', ':').replaceAll(/[\r\n]/g, ' ') : name
+}
+
+/** The code that a frame is in, as pictures colour it: the core kernel, a module (bpf programs too), user space, a name or address that nothing is known of; `process` is no code but the name in front of a stack. */
+export type CodeKind = 'kernel' | 'module' | 'user' | 'unknown' | 'process'
+
+/** A frame as profiles keep it. */
+export interface ProfileFrame {
+  /** As it reads in a folded stack. */
+  readonly name: string
+  readonly kind: CodeKind
+  /** `vmlinux`, a module, `bpf`, or the file of user code; of a thread its numbers, as `PID/TID`; undefined where none is known. */
+  readonly owner: string | undefined
+  /** An address within the instruction; undefined where there is none, or the profile keeps names alone. */
+  readonly address: bigint | undefined
+}
+
+/** The kind of code that a frame is in. */
+export function codeKind({ user, reason, symbol, owner }: Frame): CodeKind {
+  if (user || reason === 'not_kernel') return 'user'
+  if (symbol === null) return 'unknown'
+  return owner === null || owner === 'vmlinux' ? 'kernel' : 'module'
+}
+
+/** The stacks of one event, in columns that threads hand over: each node of the tree stands behind its parent. */
+export interface ProfilePart {
+  /** What was sampled, as the tool calls it; undefined where the input does not tell events apart. */
+  readonly event: string | undefined
+  /** The unit of weights, where the input says it. */
+  readonly unit: string | undefined
+  readonly frames: readonly ProfileFrame[]
+  /** For each node one more than its parent's number; 0 for an outermost frame. */
+  readonly parents: readonly number[]
+  /** For each node the number of its frame. */
+  readonly nodes: readonly number[]
+  /** For each node what the stacks weigh that end there. */
+  readonly weights: readonly bigint[]
+  /** For each node how many events end there. */
+  readonly counts: readonly number[]
+  /** The earliest and the latest time of an event, in nanoseconds; undefined where events have none. */
+  readonly time: readonly [bigint, bigint] | undefined
+  /** Every event in the order of the input, where that was asked for: the number of its node, its time, its weight. */
+  readonly samples: ProfileSamples | undefined
+}
+
+/** Events one by one, in columns. */
+export interface ProfileSamples {
+  readonly nodes: readonly number[]
+  /** Nanoseconds; undefined where the input has no times. */
+  readonly times: readonly (bigint | undefined)[]
+  readonly weights: readonly bigint[]
+}
+
+/** An event of a profile that keeps them. */
+export interface ProfileSample {
+  readonly frames: readonly ProfileFrame[]
+  readonly time: bigint | undefined
+  readonly weight: bigint
+}
+
+/** What a profile's numbers count: what the tool measured, or events. */
+export type Weighing = 'measured' | 'events'
+
+/** A stack of a profile, outermost frame first. */
+export interface ProfileStack {
+  readonly frames: readonly ProfileFrame[]
+  readonly weight: bigint
+  readonly count: number
+}
+
+/** Samples that are kept one by one. */
+export const MOST_SAMPLES = 4_000_000
+/** More frames than any profile has: a node and a frame make one key. */
+const FRAMES = 2 ** 25
+const CLOCKS = /^(?:cpu|task)-clock(?::|$)/
+
 /** Stacks and their weights. Adding is commutative, so profiles of parts of a stream merge into that of the whole. */
 export class Profile {
-  readonly weights = new Map<string, bigint>()
-
-  add(stack: string, weight: bigint): void {
-    this.weights.set(stack, (this.weights.get(stack) ?? 0n) + weight)
+  /** What was sampled, as the tool calls it. */
+  readonly event: string | undefined
+  #unit: string | undefined
+  readonly #frames: ProfileFrame[] = []
+  readonly #frameNumbers = new Map<string, number>()
+  /** Nodes are numbered from 1; 0 is the root. */
+  readonly #parents = [0]
+  readonly #frameOf = [0]
+  readonly #weights = [0n]
+  readonly #counts = [0]
+  readonly #children = new Map<number, number>()
+  #totalWeight = 0n
+  #totalCount = 0
+  #time: [bigint, bigint] | undefined
+  readonly #samples: { nodes: number[]; times: (bigint | undefined)[]; weights: bigint[] } = {
+    nodes: [],
+    times: [],
+    weights: [],
   }
 
-  merge(stacks: Iterable<readonly [string, bigint]>): void {
-    for (const [stack, weight] of stacks) this.add(stack, weight)
+  constructor(event?: string, unit?: string) {
+    this.event = event
+    this.#unit = unit
   }
 
-  get total(): bigint {
-    let total = 0n
-    for (const weight of this.weights.values()) total += weight
-    return total
+  /** Adds a stack, outermost frame first, that `count` events saw. Of a string only its name is known. */
+  add(frames: Iterable<ProfileFrame | string>, weight: bigint, count = 1): void {
+    let node = 0
+    for (const frame of frames) node = this.#child(node, this.#number(typeof frame === 'string' ? named(frame) : frame))
+    this.#put(node, weight, count)
   }
 
-  /** All stacks in the order of their UTF-16 units, which depends on nothing but the stacks. */
-  sorted(): [stack: string, weight: bigint][] {
-    return [...this.weights].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  /** Adds the stacks of a part of the stream. */
+  merge({ unit, frames, parents, nodes, weights, counts, time, samples }: ProfilePart): void {
+    this.#unit ??= unit
+    if (time !== undefined) {
+      this.#time ??= [...time]
+      if (time[0] < this.#time[0]) this.#time[0] = time[0]
+      if (time[1] > this.#time[1]) this.#time[1] = time[1]
+    }
+    const numbers = frames.map((frame) => this.#number(frame))
+    const own: number[] = []
+    for (let i = 0; i < nodes.length; i++) {
+      const parent = parents[i]!
+      const node = this.#child(parent === 0 ? 0 : own[parent - 1]!, numbers[nodes[i]!]!)
+      own.push(node)
+      if (counts[i]! > 0) this.#put(node, weights[i]!, counts[i]!)
+    }
+    if (samples === undefined) return
+    const kept = this.#samples
+    for (let i = 0; i < samples.nodes.length; i++) {
+      kept.nodes.push(own[samples.nodes[i]!]!)
+      kept.times.push(samples.times[i])
+      kept.weights.push(samples.weights[i]!)
+    }
+    if (kept.nodes.length > MOST_SAMPLES) {
+      throw new LimitError(
+        `more than ${MOST_SAMPLES} samples one by one: choose fewer with --time, --comm, --pid or --event`,
+      )
+    }
   }
+
+  /** The sum over all stacks. */
+  total(weighing: Weighing = 'measured'): bigint {
+    return weighing === 'events' ? BigInt(this.#totalCount) : this.#totalWeight
+  }
+
+  /** Events in all. */
+  get events(): number {
+    return this.#totalCount
+  }
+
+  /**
+   * The unit of the weights: as the input says; nanoseconds for perf's clocks; `samples` where each event weighs 1; `count`
+   * for what any other event counts.
+   */
+  unit(weighing: Weighing = 'measured'): string {
+    if (weighing === 'events') return 'samples'
+    if (this.#unit !== undefined) return this.#unit
+    if (this.#totalWeight === BigInt(this.#totalCount)) return 'samples'
+    return this.event !== undefined && CLOCKS.test(this.event) ? 'nanoseconds' : 'count'
+  }
+
+  /** The earliest and the latest time of an event, in nanoseconds; undefined where events have none. */
+  get time(): readonly [bigint, bigint] | undefined {
+    return this.#time
+  }
+
+  /** Every event in the order of the input; none where the stream was not asked to keep them. */
+  *samples(): Generator<ProfileSample> {
+    const paths = new Map<number, readonly ProfileFrame[]>()
+    const { nodes, times, weights } = this.#samples
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i]!
+      let frames = paths.get(node)
+      if (frames === undefined) {
+        frames = this.#path(node)
+        paths.set(node, frames)
+      }
+      yield { frames, time: times[i], weight: weights[i]! }
+    }
+  }
+
+  /** All stacks that events ended with, each parent before its children. */
+  *stacks(): Generator<ProfileStack> {
+    for (let node = 0; node < this.#counts.length; node++) {
+      if (this.#counts[node] === 0) continue
+      yield { frames: this.#path(node), weight: this.#weights[node]!, count: this.#counts[node]! }
+    }
+  }
+
+  /** Stacks as text, outermost frame first and joined by `;`, in the order of their UTF-16 units, and what they weigh. */
+  folded(weighing: Weighing = 'measured'): [stack: string, weight: bigint][] {
+    const texts = ['']
+    const sums = new Map<string, bigint>()
+    for (let node = 1; node < this.#counts.length; node++) {
+      const { name } = this.#frames[this.#frameOf[node]!]!
+      const parent = this.#parents[node]!
+      const text = parent === 0 ? name : `${texts[parent]};${name}`
+      texts.push(text)
+      const count = this.#counts[node]!
+      if (count === 0) continue
+      sums.set(text, (sums.get(text) ?? 0n) + (weighing === 'events' ? BigInt(count) : this.#weights[node]!))
+    }
+    return [...sums].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  /** The same stacks with the innermost frame first, so that callers stand above what they call; processes stay outside. */
+  inverted(): Profile {
+    const inverted = new Profile(this.event, this.#unit)
+    for (const { frames, weight, count } of this.stacks()) {
+      const first = frames[0]?.kind === 'process' ? 1 : 0
+      inverted.add([...frames.slice(0, first), ...frames.slice(first).reverse()], weight, count)
+    }
+    return inverted
+  }
+
+  #put(node: number, weight: bigint, count: number): void {
+    this.#weights[node]! += weight
+    this.#counts[node]! += count
+    this.#totalWeight += weight
+    this.#totalCount += count
+  }
+
+  #child(parent: number, frame: number): number {
+    const key = parent * FRAMES + frame
+    let node = this.#children.get(key)
+    if (node === undefined) {
+      node = this.#parents.push(parent) - 1
+      this.#frameOf.push(frame)
+      this.#weights.push(0n)
+      this.#counts.push(0)
+      this.#children.set(key, node)
+    }
+    return node
+  }
+
+  #number(frame: ProfileFrame): number {
+    const { name, kind, owner, address } = frame
+    const key = `${kind}\n${owner ?? ''}\n${address ?? ''}\n${name}`
+    let number = this.#frameNumbers.get(key)
+    if (number === undefined) {
+      number = this.#frames.push(frame) - 1
+      this.#frameNumbers.set(key, number)
+    }
+    return number
+  }
+
+  #path(node: number): ProfileFrame[] {
+    const frames: ProfileFrame[] = []
+    for (let at = node; at !== 0; at = this.#parents[at]!) frames.push(this.#frames[this.#frameOf[at]!]!)
+    return frames.reverse()
+  }
+}
+
+/** The profiles of a stream, one for each event that it tells apart, in the order in which events came. */
+export class Profiles {
+  readonly #byEvent = new Map<string | undefined, Profile>()
+
+  /** Adds what a stretch of the stream has. */
+  merge(parts: readonly ProfilePart[]): void {
+    for (const part of parts) {
+      let profile = this.#byEvent.get(part.event)
+      if (profile === undefined) {
+        profile = new Profile(part.event, part.unit)
+        this.#byEvent.set(part.event, profile)
+      }
+      profile.merge(part)
+    }
+  }
+
+  /** The events there are. */
+  get all(): Profile[] {
+    return [...this.#byEvent.values()]
+  }
+}
+
+function named(name: string): ProfileFrame {
+  return { name, kind: 'unknown', owner: undefined, address: undefined }
 }

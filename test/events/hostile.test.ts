@@ -66,14 +66,16 @@ function detection(text: string): void {
 }
 
 function planOf({ name }: InputFormat, product: StretchPlan['product']): StretchPlan {
-  const folding = { kernelMark: false, prefix: 'none', weight: 'measured' } as const
+  const folding = { kernelMark: false, prefix: 'none', addresses: false, samples: false } as const
   return {
     input: name,
     product,
     mode: 'return',
     rebase: undefined,
+    trust: 'weigh',
     generation: 1,
     folding,
+    filter: {},
     strict: false,
     passthrough: true,
   }

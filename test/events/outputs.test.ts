@@ -9,7 +9,7 @@ import { foldedLines } from '../../src/events/output/folded.ts'
 import { speedscopeJson } from '../../src/events/output/speedscope.ts'
 import type { Snapshot } from '../../src/load/snapshot.ts'
 import type { Frame } from '../../src/stacks/frame.ts'
-import { Profile } from '../../src/stacks/profile.ts'
+import { Profile, Profiles, type Weighing } from '../../src/stacks/profile.ts'
 import { HOST, output, run, sample, snapshotOf } from './samples.ts'
 
 let host: Snapshot
@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 function profile(stacks: Record<string, bigint>): Profile {
   const made = new Profile()
-  for (const [stack, weight] of Object.entries(stacks)) made.add(stack, weight)
+  for (const [stack, weight] of Object.entries(stacks)) made.add(stack.split(';'), weight)
   return made
 }
 
@@ -31,25 +31,30 @@ const STACK = `a;b 7 [000]  1.000001:     250000 cpu-clock:
 `
 
 describe('folded stacks', () => {
-  const folded = async (folding = {}) => {
-    const sum = new Profile()
+  const folded = async (folding = {}, weighing?: Weighing) => {
+    const sum = new Profiles()
     for (const answer of await run(Buffer.from(STACK + STACK), host, 'profile', { folding }))
       sum.merge(answer.profile ?? [])
-    return [...foldedLines(sum)].join('')
+    return [...foldedLines(sum.all[0]!, weighing)].join('')
   }
   it('are outermost first, weighed by period, `;` in names put aside', async () => {
     expect(await folded()).toBe('v8::A:B;x86_64_start_reservations;pv_native_safe_halt 500000\n')
   })
   it('marked, with the process in front, weighed by events', async () => {
-    expect(await folded({ kernelMark: true, prefix: 'comm-pid', weight: 'events' })).toBe(
+    expect(await folded({ kernelMark: true, prefix: 'comm-pid' }, 'events')).toBe(
       'a:b-7;v8::A:B;x86_64_start_reservations_[k];pv_native_safe_halt_[k] 2\n',
     )
   })
   it('sum up over stretches, whatever they weigh', () => {
-    const folder = new StackFolder({ kernelMark: false, prefix: 'none', weight: 'measured' })
+    const folder = new StackFolder({ kernelMark: false, prefix: 'none', addresses: false, samples: false }, false)
+    const take = () => {
+      const profiles = new Profiles()
+      profiles.merge(folder.take())
+      return profiles.all.flatMap((profile) => profile.folded())
+    }
     const frame = (symbol: string): Frame => ({
       ...{ address: undefined, symbol, offset: null, size: null, owner: null, aliases: [], reason: undefined },
-      ...{ user: false, reliable: true, pc: false, entry: false },
+      ...{ user: false, reliable: true, pc: false, entry: false, printed: false, inlined: false },
     })
     const [a, b, c] = ['a', 'b', 'c'].map(frame)
     const add = (weight: bigint, ...frames: (Frame | undefined)[]) =>
@@ -62,22 +67,22 @@ describe('folded stacks', () => {
     add(3n, a)
     add(5n, b, a)
     add(7n, c, b, a)
-    expect(folder.take()).toEqual([
-      ['a;b', 7n],
+    expect(take()).toEqual([
       ['a', 3n],
+      ['a;b', 7n],
       ['a;b;c', 7n],
     ])
     add(1n, a)
     add(4n, frame('b'), a)
-    expect(folder.take()).toEqual([
+    expect(take()).toEqual([
       ['a', 1n],
       ['a;b', 4n],
     ])
-    expect(folder.take()).toEqual([])
+    expect(take()).toEqual([])
   })
   it('read again weigh the same, and sums beyond 2^53 are exact', async () => {
     const huge = profile({ 'a;b': 9007199254740993n })
-    huge.merge([['a;b', 9007199254740993n]])
+    huge.add(['a', 'b'], 9007199254740993n)
     expect([...foldedLines(huge)]).toEqual(['a;b 18014398509481986\n'])
   })
 })
@@ -91,7 +96,9 @@ it('the difference of two profiles has every stack of either', () => {
 })
 
 it('speedscope has each frame once and the stacks as their numbers', () => {
-  const file = JSON.parse(speedscopeJson(profile({ 'main;f': 3n, 'main;g;f': 4n }), 'name'))
+  const file = JSON.parse(
+    speedscopeJson(profile({ 'main;f': 3n, 'main;g;f': 4n }), { title: 'name', weighing: 'measured' }),
+  )
   expect(file.$schema).toBe('https://www.speedscope.app/file-format-schema.json')
   expect(file.shared.frames).toEqual([{ name: 'main' }, { name: 'f' }, { name: 'g' }])
   expect(file.profiles).toEqual([
@@ -111,7 +118,7 @@ it('speedscope has each frame once and the stacks as their numbers', () => {
 })
 
 it('the flame graph is one file that names nothing outside of it', () => {
-  const html = flameGraphHtml(profile({ 'a;</script><b>&"': 1n }), '<title> & "more"')
+  const html = flameGraphHtml(profile({ 'a;</script><b>&"': 1n }), { title: '<title> & "more"', weighing: 'measured' })
   expect(html).not.toMatch(/<(?:script|link|img)[^>]*(?:src|href)=/)
   expect(html).not.toContain('</script><b>')
   expect(html).toContain('<title>&lt;title&gt; &amp; &quot;more&quot;</title>')
@@ -164,10 +171,15 @@ describe('addresses in bulk', () => {
 })
 
 it('folded real stacks hold every sample', async () => {
-  const sum = new Profile()
+  const sum = new Profiles()
   for (const answer of await run(sample(HOST, 'perf-script-default.txt'), host, 'profile', {}))
     sum.merge(answer.profile ?? [])
-  expect(sum.total).toBe(1201n * 250000n)
-  const idle = [...sum.weights.keys()].find((stack) => stack.startsWith('common_startup_64;x86_64_start_kernel;'))
+  expect(sum.all).toHaveLength(1)
+  expect(sum.all[0]?.total()).toBe(1201n * 250000n)
+  expect(sum.all[0]?.total('events')).toBe(1201n)
+  const idle = sum.all[0]
+    ?.folded()
+    .map(([stack]) => stack)
+    .find((stack) => stack.startsWith('common_startup_64;x86_64_start_kernel;'))
   expect(idle).toMatch(/^common_startup_64;x86_64_start_kernel;x86_64_start_reservations;start_kernel;rest_init;/)
 })

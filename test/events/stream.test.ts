@@ -7,7 +7,7 @@ import { AbortedError, UnsupportedError } from '../../src/core/errors.ts'
 import { Cutter, STRETCH_BYTES } from '../../src/events/cut.ts'
 import { inputFormat } from '../../src/events/formats.ts'
 import type { Snapshot } from '../../src/load/snapshot.ts'
-import { Profile } from '../../src/stacks/profile.ts'
+import { Profiles } from '../../src/stacks/profile.ts'
 import { DEBIAN, HOST, inPieces, output, run, sample, snapshotOf } from './samples.ts'
 
 let host: Snapshot
@@ -18,9 +18,9 @@ beforeAll(async () => {
 })
 
 const profileOf = async (...given: Parameters<typeof run>) => {
-  const profile = new Profile()
-  for (const answer of await run(...given)) profile.merge(answer.profile ?? [])
-  return profile.sorted()
+  const profiles = new Profiles()
+  for (const answer of await run(...given)) profiles.merge(answer.profile ?? [])
+  return profiles.all.map((profile) => [profile.event, profile.folded()])
 }
 
 describe('the bytes that come out', () => {

@@ -17,6 +17,7 @@ export const bpftraceText: InputFormat = {
   name: 'bpftrace',
   what: 'bpftrace maps whose keys are stacks, of any stack mode',
   kind: 'text',
+  apart: true,
   recognise: (lines) => {
     const maps = countLines(lines, /^@\w*\[/)
     return maps === 0
@@ -132,6 +133,7 @@ export const bpftraceJson: InputFormat = {
   name: 'bpftrace-json',
   what: 'bpftrace -f json: maps whose keys are stacks',
   kind: 'json',
+  apart: true,
   recognise: (lines) => 2 * countLines(lines, /^\{"type": ?"(?:attached_probes|map|printf|lost_events)", ?"data":/),
   startsRecord: 'every line',
   decoder: (sink, memo) => ({

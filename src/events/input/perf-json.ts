@@ -15,6 +15,7 @@ export const perfJson: InputFormat = {
   name: 'perf-json',
   what: 'perf data convert --to-json, or its samples as lines',
   kind: 'json',
+  apart: true,
   recognise: (lines) =>
     10 * countLines(lines, /"linux-perf-json-version"/) +
     2 * countLines(lines, /^\s*\{.*"timestamp"\s*:.*"callchain"\s*:/),

@@ -50,6 +50,7 @@ export const perfScript: InputFormat = {
   name: 'perf-script',
   what: 'perf script text, with any of -F comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso, and task events',
   kind: 'text',
+  apart: true,
   recognise: (lines) => {
     const headers = lines.filter((line) => HEADER.test(line) && !line.startsWith('['))
     // ftrace's lines have TASK-TID in front of the CPU and flags behind it.
@@ -255,6 +256,7 @@ function eventOf({ type, name, weight, payload }: Kind, common: Common, end: num
     cpu,
     comm,
     weight,
+    unit: undefined,
     frames: [],
     frameLines: [],
     shape: 'pc-first',

@@ -1,34 +1,48 @@
 // A profile in speedscope's file format (https://www.speedscope.app/file-format-schema.json): frames once, then each
 // stack as their numbers, outermost first, with its weight.
 
-import type { Profile } from '../../stacks/profile.ts'
+import type { Profile, ProfileFrame } from '../../stacks/profile.ts'
+import type { Output, ProfileFacts } from './output.ts'
+
+/** Units that the format has a name for; weights of any other are plain numbers. */
+const UNITS: Readonly<Record<string, string>> = { nanoseconds: 'nanoseconds', bytes: 'bytes' }
 
 /** The whole file. Weights become JSON numbers, as the format wants; those beyond 2^53 lose their last digits there. */
-export function speedscopeJson(profile: Profile, name: string): string {
-  const frames = new Map<string, number>()
+export function speedscopeJson(profile: Profile, { title, weighing }: ProfileFacts): string {
+  const numbers = new Map<ProfileFrame, number>()
+  const frames: { name: string; file?: string }[] = []
   const samples: number[][] = []
   const weights: number[] = []
-  let total = 0n
-  for (const [stack, weight] of profile.sorted()) {
-    const numbers: number[] = []
-    for (const frame of stack.split(';')) {
-      let number = frames.get(frame)
-      if (number === undefined) {
-        number = frames.size
-        frames.set(frame, number)
-      }
-      numbers.push(number)
-    }
-    samples.push(numbers)
-    weights.push(Number(weight))
-    total += weight
+  for (const { frames: stack, weight, count } of profile.stacks()) {
+    samples.push(
+      stack.map((frame) => {
+        let number = numbers.get(frame)
+        if (number === undefined) {
+          const { name, owner } = frame
+          number = frames.push(owner === undefined ? { name } : { name, file: owner }) - 1
+          numbers.set(frame, number)
+        }
+        return number
+      }),
+    )
+    weights.push(weighing === 'events' ? count : Number(weight))
   }
+  const name = profile.event === undefined ? title : `${title}: ${profile.event}`
+  const unit = UNITS[profile.unit(weighing)] ?? 'none'
+  const endValue = Number(profile.total(weighing))
   return JSON.stringify({
     $schema: 'https://www.speedscope.app/file-format-schema.json',
-    shared: { frames: Array.from(frames.keys(), (frame) => ({ name: frame })) },
-    profiles: [{ type: 'sampled', name, unit: 'none', startValue: 0, endValue: Number(total), samples, weights }],
+    shared: { frames },
+    profiles: [{ type: 'sampled', name, unit, startValue: 0, endValue, samples, weights }],
     name,
     exporter: 'kerndex',
     activeProfileIndex: 0,
   })
+}
+
+export const speedscope: Output = {
+  name: 'speedscope',
+  what: 'a file for speedscope',
+  product: 'profile',
+  writer: { write: ([profile], facts) => [speedscopeJson(profile, facts)] },
 }
