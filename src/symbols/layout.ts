@@ -3,6 +3,7 @@
 
 import { BadFormatError } from '../core/errors.ts'
 import { type Layout, readSections, type Section } from '../core/sections.ts'
+import { weigh } from '../core/shared-memory.ts'
 import { PREFIX_BITS } from './names.ts'
 import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
@@ -172,6 +173,8 @@ export function symbolSectionBytes(sizes: {
  */
 export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const sections = readSections(SYMBOL_LAYOUT, buffer)
+  // Every thread that holds a table has to give it up by itself.
+  weigh(buffer, buffer.byteLength)
   const columns = symbolColumns(buffer, sections)
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0
