@@ -2,7 +2,7 @@
 // lost on the way and positions are positions in the input.
 
 import { decodeName } from '../core/bytes.ts'
-import { type RawFrame, rawFrame } from '../stacks/frame.ts'
+import { type Frame, type RawFrame, rawFrame } from '../stacks/frame.ts'
 import type { TraceEvent } from './event.ts'
 
 /** Takes what a decoder finds. */
@@ -47,6 +47,11 @@ export interface InputFormat {
   readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
   /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */
   readonly frameLine?: (text: string) => Partial<RawFrame> | undefined
+  /**
+   * What to put in place of a frame's part that is put into words (`RawFrame.column`), so that the text stays one of this
+   * format; undefined to leave it. Formats without it have their addresses replaced by words in the kernel's manner.
+   */
+  readonly inWords?: (frame: Frame, raw: RawFrame) => string | undefined
   /** The byte that the lines of a stack begin with, and no line around it: they can be taken as a whole by `Decoder.stack`. */
   readonly stackMark?: number
   /** Events of different names measure different things, so that a profile is of one of them. */

@@ -139,7 +139,7 @@ export class StretchWorker {
     const counts = { ...noFrames(), lines: 0, events: 0, strange: 0, remembered: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
-    const rewriter = product === 'text' ? new TextRewriter(bytes, starts, this.#out) : undefined
+    const rewriter = product === 'text' ? new TextRewriter(bytes, starts, this.#out, format.inWords) : undefined
     const parts = product === 'parts' || product === 'compact-parts' ? noParts() : undefined
     const write = rewriter === undefined ? this.#writer(counts, parts ?? noParts()) : undefined
     /** The whole stack that the decoder was given last, and where it stands. */
@@ -253,7 +253,8 @@ export class StretchWorker {
     let frames: readonly Frame[] = NO_FRAMES
     let bytes = NO_BYTES
     if (product === 'text') {
-      const rewriter = new TextRewriter(stack.bytes, stack.starts, new ByteWriter())
+      const { inWords } = inputFormat(this.#plan.input)
+      const rewriter = new TextRewriter(stack.bytes, stack.starts, new ByteWriter(), inWords)
       this.#resolver.each(stack.frames, shape, (frame, index) => {
         count(counts, frame)
         rewriter.replace(index, stack.frames[index]!, frame)

@@ -5,12 +5,22 @@ import { formatAddress } from '../core/address.ts'
 import { LimitError } from '../core/errors.ts'
 import type { Frame } from './frame.ts'
 
-/** How a frame reads in a folded stack: its name, or its address where it has none. `;` and line ends would cut it. */
+/**
+ * How a frame reads in a folded stack: its name; a kernel frame without one its address; one of user space its file,
+ * `[libc.so.6]`, or `[unknown]`, as stackcollapse has it. `;` and line ends would cut it.
+ */
 export function foldedName(frame: Frame, kernelMark: boolean): string {
-  const { symbol, address, user } = frame
-  const name = symbol ?? (address === undefined ? '[unknown]' : formatAddress(address))
+  const { symbol, address, user, owner, reason } = frame
+  const inUser = user || reason === 'not_kernel'
+  let name = symbol ?? '[unknown]'
+  if (symbol === null && address !== undefined && !inUser) name = formatAddress(address)
+  else if (symbol === null && owner !== null && owner !== '') name = fileName(owner)
   const safe = foldedWord(name)
-  return kernelMark && !user && frame.reason !== 'not_kernel' ? `${safe}_[k]` : safe
+  return kernelMark && !inUser ? `${safe}_[k]` : safe
+}
+
+function fileName(file: string): string {
+  return file.startsWith('[') ? file : `[${file.slice(file.lastIndexOf('/') + 1)}]`
 }
 
 /** A name without what would cut a folded stack. */

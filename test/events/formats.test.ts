@@ -198,14 +198,14 @@ describe('perf script', () => {
       'a 1 [000] 1.000000:  250000 cpu-clock:  ffffffff821f2c2b halt+0xb ([kernel.kallsyms])\n',
     )
     expect(events[0]?.frames).toMatchObject([
-      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 40, length: 16 },
+      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 56, length: 9 },
     ])
   })
   it.each([
     ['\tffffffffc058585d v9fs_init_inode+0xed ([9p])', { address: 0xffffffffc058585dn, owner: '9p', user: false }],
     [
       '\tffffffff821f2c2b pv_native_safe_halt+0xb ([kernel.kallsyms])',
-      { owner: 'vmlinux', user: false, column: 1, length: 16 },
+      { owner: 'vmlinux', user: false, column: 17, length: 24 },
     ],
     [
       '\t          b1cb9b v8::A<b, c>::D+0x4b (/usr/bin/node (deleted))',
@@ -215,6 +215,24 @@ describe('perf script', () => {
     ['\t    7ffd12345678 [unknown] ([vdso])', { user: true }],
     ['\t    7ffd12345678 [unknown] (//anon)', { user: true }],
     ['\tffffffffc058585d', { address: 0xffffffffc058585dn, name: undefined, user: false }],
+    ['ffffffffc058585d f+0x1 ([m])', { address: 0xffffffffc058585dn, name: 'f', owner: 'm' }],
+    ['\tffffffffc058585d [unknown] ([kernel.kallsyms])', { name: undefined, owner: 'vmlinux', user: false }],
+    ['\tffffffff8158585d f ([kernel.kallsyms].init.text)', { name: 'f', owner: 'vmlinux', user: false }],
+    ['\tffffffff8158585d f+0x1 (/usr/lib/debug/boot/vmlinux-5.4.0-1)', { owner: 'vmlinux', user: false }],
+    ['\tffffffffc058585d f (/lib/modules/6.1/kernel/net/nf-tables.ko.xz)', { owner: 'nf_tables', user: false }],
+    ['\tffffffffc058585d bpf_prog_0123456789abcdef_f (bpf_prog_0123456789abcdef_f)', { user: false }],
+    ['\tffffffffff600000 [unknown] ([vsyscall])', { owner: '[vsyscall]', user: true }],
+    ['\tffffffffff600400 [unknown] ([unknown])', { owner: undefined, user: true }],
+    ['\tffffffff81000000 in_caller (inlined)', { name: 'in_caller', inlined: true, owner: undefined }],
+    ['\tffffffff81000000 in_caller (/bin/a) (inlined)', { name: 'in_caller', inlined: true, owner: '/bin/a' }],
+    [
+      '\t          401000 f(int (*)(int), char)+0x4 (/opt/a b (c)/l.so)',
+      { name: 'f(int (*)(int), char)', offset: 4, owner: '/opt/a b (c)/l.so' },
+    ],
+    ['\t          401000 decltype (auto) f<int>(int)', { name: 'decltype (auto) f<int>(int)', owner: undefined }],
+    ['\t          401000 f (/lib/libc.so.6+0x9e10)', { name: 'f', owner: '/lib/libc.so.6', user: true }],
+    ['\t          401000 java.lang.String.hashCode ([JIT app cache])', { owner: '[JIT app cache]', user: true }],
+    ['\t          401000 a+0xzz (/bin/a)', { name: 'a+0xzz', offset: undefined }],
   ])('frame %j', (line, expected) => {
     const { events } = decode('perf-script', `a 1 [000] 1.000000: 1 x: \n${line}\n`)
     expect(events[0]?.frames[0]).toMatchObject(expected)
@@ -228,6 +246,13 @@ describe('perf script', () => {
     ],
     ['tid, period', 'sh 7  250000 cpu-clock: \n', { tid: 7, weight: 250000n, name: 'cpu-clock' }],
     ['nothing at all', '', { comm: undefined, tid: undefined }],
+    ['comm', 'my prog \n', { comm: 'my prog', tid: undefined, name: undefined }],
+    ['event', 'cycles:P: \n', { comm: undefined, tid: undefined, name: 'cycles:P' }],
+    ['period, event', '         7 cycles: \n', { comm: undefined, tid: undefined, name: 'cycles', weight: 7n }],
+    ['comm, period, event', 'sh          7 cycles: \n', { comm: 'sh', tid: undefined, name: 'cycles', weight: 7n }],
+    ['tid, event', '   7001 cycles: \n', { comm: undefined, tid: 7001, name: 'cycles', weight: 1n }],
+    ['tid', '   7001 \n', { comm: undefined, tid: 7001, name: undefined }],
+    ['cpu and misc', 'sh 7 [001] K cycles: \n', { comm: 'sh', tid: 7, cpu: 1 }],
   ])('without a time, with %s', (_, head, expected) => {
     const text = `${head}\tffffffff81000010 f+0x1 ([m])\n\tffffffff81000020 g ([kernel.kallsyms])\n\n`
     const { events, bad } = decode('perf-script', text + text)
@@ -239,10 +264,54 @@ describe('perf script', () => {
       expect(event.frames.map(({ name }) => name)).toEqual(['f', 'g'])
     }
   })
+  it.each([
+    ['time, event', ' 5595.541375: cycles: ', { comm: undefined, tid: undefined, name: 'cycles', ts: 5595541375000n }],
+    ['comm, time', 'my prog 5595.541375: ', { comm: 'my prog', tid: undefined, name: undefined }],
+    ['cpu, time, period', '[003] 5595.541375375:  12 ', { comm: undefined, cpu: 3, weight: 12n, ts: 5595541375375n }],
+    ['tid, misc, time', '  47 [003] U     5595.541375: cpu/cycles,name=x/: ', { tid: 47, name: 'cpu/cycles,name=x/' }],
+    [
+      'a comm that holds a time',
+      'a 1.000000: b 7/8 [000] 2.000000: x: ',
+      { comm: 'a 1.000000: b', pid: 7, tid: 8, ts: 2000000000n },
+    ],
+    ['a negative thread', ':-1    -1 [000] 2.000000: x: ', { comm: ':-1', tid: -1 }],
+    ['a word like misc', 'K 2.000000: x: ', { comm: 'K', tid: undefined }],
+  ])('with a time and %s', (_, head, expected) => {
+    const { events, bad } = decode('perf-script', `${head}\n\tffffffff81000010 f+0x1 ([m])\n\n`)
+    expect(bad).toEqual([])
+    expect(events).toHaveLength(1)
+    expect(events[0]).toMatchObject({ ...expected, type: 'sample' })
+    expect(events[0]?.frames).toHaveLength(1)
+  })
+  it('lines of source stand behind their frames', () => {
+    const text =
+      'a 1 [000] 1.000000: 1 x: \n\tffffffff81000010 f+0x1 ([m])\n  read_write.c:468\n\t401000 g (/bin/a)\n  a.c:1\n\n'
+    const { events, bad } = decode('perf-script', text)
+    expect(bad).toEqual([])
+    expect(events[0]?.frames.map(({ name }) => name)).toEqual(['f', 'g'])
+  })
+  it('costs time that is linear in a line’s length', () => {
+    const lines = (n: number) => [
+      ' '.repeat(n),
+      ` ${'1 '.repeat(n)}`,
+      `a ${'1/'.repeat(n)}`,
+      '1.000000:'.repeat(n),
+      ' 1.000000: '.repeat(n),
+      'a: '.repeat(n),
+      `\t401000 ${' ('.repeat(n)}`,
+      `\t401000 ${')'.repeat(n)}`,
+      `\t401000 ${'+0x'.repeat(n)} (a)`,
+      `[${'1'.repeat(n)}] 1.000000: `,
+      `a${' '.repeat(n)}1 [000]${' '.repeat(n)}1.000000: x: `,
+      `${'K'.repeat(n)} 1.000000: `,
+    ]
+    for (const text of lines(1 << 19))
+      expect(decode('perf-script', `${text}\n\t401000 f\n`).events.length).toBeLessThan(2)
+  }, 20_000)
   it('counts what is neither', () => {
     const { bad, events } = decode(
       'perf-script',
-      'a 1 [000] 1.000000: 1 x: \n\tnothing\n\nnot a header\n\tffffffff81000000\n',
+      'a 1 [000] 1.000000: 1 x: \n\tnothing\n\nnot a header, nor a comm\n\tffffffff81000000\n',
     )
     expect(bad.map(([line]) => line)).toEqual([1, 3, 4])
     expect(events).toHaveLength(1)

@@ -191,18 +191,25 @@ describe('text in place', () => {
     expect(words).toHaveLength(lines.length)
     let replaced = 0
     lines.forEach((line, i) => {
-      const kernel = /^(\t)([0-9a-f]{16})( .* \(\[kernel\.kallsyms\]\))$/.exec(line)
+      const kernel = /^(\t[0-9a-f]{16}) .*( \(\[kernel\.kallsyms\]\))$/.exec(line)
       if (kernel === null) {
         expect(words[i]).toBe(line)
         return
       }
       replaced++
+      const [, before = '', behind = ''] = kernel
       const changed = words[i] ?? ''
-      expect(changed.startsWith('\t')).toBe(true)
-      expect(changed.endsWith(kernel[3] ?? '')).toBe(true)
-      expect(changed.slice(1, changed.length - (kernel[3] ?? '').length)).toMatch(/^[\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+$/)
+      expect(changed.startsWith(before) && changed.endsWith(behind)).toBe(true)
+      expect(changed.slice(before.length, changed.length - behind.length)).toMatch(/^ [\w.]+\+0x[0-9a-f]+$/)
     })
     expect(replaced).toBeGreaterThan(2_500)
+  })
+  it('gives perf text its names in perf’s manner', async () => {
+    const head = 'a 7 [000] 1.000000: 1 x: \n'
+    const bare = `${head}\tffffffff816b8aab\n\tffffffff816b8aab [unknown] ([unknown])\n\t401000 [unknown] (/bin/a)\n\n`
+    const words = `${head}\tffffffff816b8aab vfs_read+0xbb ([kernel.kallsyms])\n\tffffffff816b8aab vfs_read+0xbb ([kernel.kallsyms])\n\t401000 [unknown] (/bin/a)\n\n`
+    expect((await output(Buffer.from(bare), host, 'text')).toString()).toBe(words)
+    expect((await output(Buffer.from(words), host, 'text')).toString()).toBe(words)
   })
   it('puts found addresses where they were hidden', async () => {
     const text = Buffer.from('[<0>] vfs_read+0xbb/0x360\n[<0>] unheard_of+0x1/0x2\n')

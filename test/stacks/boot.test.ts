@@ -84,8 +84,9 @@ it('a moved trace reads like the one it was made of', async () => {
     return `\t${(BigInt(`0xffffffff${low}`) + 0x1200000n).toString(16)} `
   })
   expect(other).not.toBe(text.toString('latin1'))
-  const here = await output(text, snapshot, 'text')
-  expect((await output(Buffer.from(other, 'latin1'), snapshot, 'text')).equals(here)).toBe(true)
+  const names = async (of: Buffer) =>
+    (await output(of, snapshot, 'text')).toString('latin1').replaceAll(/^\tffffffff[0-9a-f]{8}/gm, '')
+  expect(await names(Buffer.from(other, 'latin1'))).toBe(await names(text))
 })
 
 it('modules of another boot are not guessed at, and user addresses stay what they are', () => {

@@ -1,33 +1,35 @@
-// Text with its addresses put into words, in place: every byte that is no address of a resolved frame stays as it was.
+// Text with its frames put into words, in place: every byte that is no part of a resolved frame stays as it was. What is
+// written can be read again, and then comes out as it is: words replace an address only where nothing names it yet.
 
 import { encodeName } from '../../core/bytes.ts'
 import { type Frame, frameInWords, type RawFrame } from '../../stacks/frame.ts'
+import type { InputFormat } from '../format.ts'
 import type { ByteWriter } from './byte-writer.ts'
+
+type Words = NonNullable<InputFormat['inWords']>
 
 /** Rewrites one stretch of text. What is replaced comes in any order: stacks of several printers overlap in a log. */
 export class TextRewriter {
   readonly #text: Uint8Array
   readonly #starts: readonly number[]
   readonly #out: ByteWriter
+  readonly #words: Words
   /** What is replaced: where it begins and ends, and by what. */
   #edits: { readonly start: number; readonly end: number; readonly bytes: Uint8Array }[] = []
   #ordered = true
 
   /** `starts` holds where each line begins, and is filled as the lines are read. */
-  constructor(text: Uint8Array, starts: readonly number[], out: ByteWriter) {
+  constructor(text: Uint8Array, starts: readonly number[], out: ByteWriter, words: Words = kernelWords) {
     this.#text = text
     this.#starts = starts
     this.#out = out
+    this.#words = words
   }
 
-  /**
-   * Puts a frame into words where its address stands. A hidden address (`<0>`) becomes the address that was found, as
-   * the words stand beside it; what was not found stays.
-   */
+  /** Puts a frame into words where its line has room for them. */
   replace(line: number, raw: RawFrame, frame: Frame): void {
-    if (raw.length === 0 || frame.user) return
-    const words = raw.address === undefined ? hidden(frame) : replacement(frame)
-    if (words === undefined) return
+    const words = replacement(this.#words, raw, frame)
+    if (words.length === 0) return
     const start = this.#starts[line]! + raw.column
     this.put(start, start + raw.length, words)
   }
@@ -55,20 +57,27 @@ export class TextRewriter {
   }
 }
 
-function hidden({ address }: Frame): Uint8Array | undefined {
-  return address === undefined ? undefined : Buffer.from(address.toString(16).padStart(16, '0'), 'latin1')
+/**
+ * An address becomes `symbol+0x10/0x30 [owner]`, a hidden one (`<0>`) the address that was found, as the words stand beside
+ * it. What was not found stays, and so does an address that the line names already.
+ */
+function kernelWords(frame: Frame, raw: RawFrame): string | undefined {
+  if (raw.length === 0 || frame.user) return undefined
+  if (raw.address === undefined) return frame.address?.toString(16).padStart(16, '0')
+  return raw.name === undefined ? frameInWords(frame) : undefined
 }
 
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+/** Each line's frame is an object of its own, so that its words are made once. */
 const kept = new WeakMap<Frame, Uint8Array>()
 
-/** A frame in words, as bytes. */
-function replacement(frame: Frame): Uint8Array | undefined {
-  let words = kept.get(frame)
-  if (words === undefined) {
-    const text = frameInWords(frame)
-    if (text === undefined) return undefined
-    words = encodeName(text)
-    kept.set(frame, words)
+/** A frame in words, as bytes; none where it stays as it is. */
+function replacement(inWords: Words, raw: RawFrame, frame: Frame): Uint8Array {
+  let bytes = kept.get(frame)
+  if (bytes === undefined) {
+    const text = inWords(frame, raw)
+    bytes = text === undefined ? NO_BYTES : encodeName(text)
+    kept.set(frame, bytes)
   }
-  return words
+  return bytes
 }
