@@ -1,8 +1,6 @@
 // A BPF object file against a kernel: which of its CO-RE relocations would fail there, and why.
-
 import { type ElfFile, findSection, readElf, sectionBytes } from '../core/elf.ts'
 import { NotFoundError, UnsupportedError } from '../core/errors.ts'
-import { sharedMemory } from '../core/shared-memory.ts'
 import { type ObjectRelocation, readRelocations } from './btf-ext.ts'
 import { isLittleEndian, type RelocationResult, Relocator } from './core-relocate.ts'
 import { indexTypes } from './index-types.ts'
@@ -26,7 +24,7 @@ export function checkObject(file: Uint8Array, types: Types): CheckedRelocation[]
   const btf = findSection(elf, '.BTF')
   if (!btf) throw new NotFoundError('the object has no .BTF section: compile it with -g')
   const source = sectionBytes(elf, btf)
-  const bytes = new Uint8Array(sharedMemory(source.length))
+  const bytes = new Uint8Array(new SharedArrayBuffer(source.length))
   bytes.set(source)
   const { records, failures } = indexTypes([{ name: 'object', bytes }])
   if (failures[0]) throw failures[0].error

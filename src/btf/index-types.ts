@@ -271,8 +271,6 @@ export function* indexTypesSteps(
     if (names) yield* names.writeNames(count, bits, buckets, entries)
     else yield* writeNames({ ...output, count }, bits, buckets, entries, STEP_WORDS)
   }
-  names?.release()
-  compiled?.weigh()
   return { records, failures }
 }
 

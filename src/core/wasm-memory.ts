@@ -1,9 +1,6 @@
-// One WebAssembly memory from which arrays are cut, and modules that run over it. Memory that a load works in is used again by the
-// next one: it is touched already, and V8 would not notice how much of it lies about.
+// One WebAssembly memory from which arrays are cut, and modules that run over it.
 
 /// <reference path="./webassembly.d.ts" />
-
-import { weigh } from './shared-memory.ts'
 
 const PAGE = 65_536
 /** The most that a WebAssembly memory can have: 4 GiB. */
@@ -30,18 +27,12 @@ function compiledModule(base64: string): WebAssembly.Module | null {
   return module
 }
 
-/** A memory with a module's functions over it. */
-export interface OpenWasm {
-  readonly memory: WasmMemory
-  readonly exports: object
-}
-
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
-export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {
+export function openWasm(base64: string): { memory: WasmMemory; exports: object } | undefined {
   if (compiledModule(base64) === null) return undefined
   try {
-    const over = memory ?? new WasmMemory()
-    return { memory: over, exports: over.run(base64) }
+    const memory = new WasmMemory()
+    return { memory, exports: memory.run(base64) }
   } catch (error) {
     // No address space for a memory of this kind, as under a limit of it.
     if (error instanceof RangeError) return undefined
@@ -49,36 +40,12 @@ export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefi
   }
 }
 
-/**
- * Memory that nobody works in at the moment, for as long as the collector has no reason to free it. Two loads may go on side by
- * side all the time, symbols and types; what more there is goes.
- */
-const idle: WeakRef<WasmMemory>[] = []
-const MOST_IDLE = 2
-
-/** `openWasm` with memory that has been given back, where there is some. */
-export function borrowWasm(base64: string): OpenWasm | undefined {
-  for (let known = idle.pop(); known !== undefined; known = idle.pop()) {
-    const memory = known.deref()
-    if (memory !== undefined) return openWasm(base64, memory)
-  }
-  return openWasm(base64)
-}
-
-/** Gives memory back. Nothing that was cut from it may be used any more, by any thread. */
-export function giveBack(memory: WasmMemory): void {
-  memory.reset()
-  if (idle.length < MOST_IDLE) idle.push(new WeakRef(memory))
-}
-
-/** Shared memory that grows as arrays are cut from it. What is cut lasts until `reset`. */
+/** Shared memory that grows as arrays are cut from it. What is cut lasts as long as the memory. */
 export class WasmMemory {
   readonly #memory = new WebAssembly.Memory({ initial: GROWTH, maximum: MOST_PAGES, shared: true })
-  /** Every buffer object that the memory has had, with the bytes cut from it: there is a new one when it grows. */
-  readonly #buffers = new Map<ArrayBufferLike, number>([[this.#memory.buffer, 0]])
+  /** Every buffer object that the memory has had: it gets a new one when it grows. */
+  readonly #buffers = new WeakSet<ArrayBufferLike>([this.#memory.buffer])
   #used = ALIGNMENT
-  /** Where memory begins that has never been used. */
-  #fresh = ALIGNMENT
 
   /** The functions of a module, whose only import is a memory. @throws TypeError where this engine cannot run it */
   run(base64: string): object {
@@ -87,49 +54,22 @@ export class WasmMemory {
     return new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports
   }
 
-  /** Whether all that `allocate` gives has been used before, and need not be touched ahead of its use. */
-  get used(): boolean {
-    return this.#fresh > this.#used
-  }
-
-  /** Memory on a boundary of 16 bytes, all zeros. @throws RangeError beyond 4 GiB */
+  /** Fresh memory, all zeros, on a boundary of 16 bytes. @throws RangeError beyond 4 GiB */
   allocate(bytes: number): Uint8Array<SharedArrayBuffer> {
-    const known = this.#fresh - this.#used
-    const array = this.room(bytes)
-    return known > 0 ? array.fill(0, 0, known) : array
-  }
-
-  /** The same with anything in it, for what is written before it is read. @throws RangeError beyond 4 GiB */
-  room(bytes: number): Uint8Array<SharedArrayBuffer> {
     const start = this.#used
     const end = start + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
     const missing = Math.ceil((end + OVERREAD) / PAGE) - this.#memory.buffer.byteLength / PAGE
     if (missing > 0) {
       const room = MOST_PAGES - this.#memory.buffer.byteLength / PAGE
       this.#memory.grow(Math.max(missing, Math.min(GROWTH, room)))
+      this.#buffers.add(this.#memory.buffer)
     }
-    const { buffer } = this.#memory
-    this.#buffers.set(buffer, (this.#buffers.get(buffer) ?? 0) + end - start)
     this.#used = end
-    this.#fresh = Math.max(this.#fresh, end)
-    return new Uint8Array(buffer, start, bytes)
+    return new Uint8Array(this.#memory.buffer, start, bytes)
   }
 
   /** Whether bytes are a part of this memory. */
   has(bytes: Uint8Array): boolean {
     return this.#buffers.has(bytes.buffer)
-  }
-
-  /** Takes back all that was cut. */
-  reset(): void {
-    this.#used = ALIGNMENT
-    const { buffer } = this.#memory
-    this.#buffers.clear()
-    this.#buffers.set(buffer, 0)
-  }
-
-  /** Has the collector count what was cut, for as long as anybody holds it: see `weigh`. */
-  weigh(): void {
-    for (const [buffer, bytes] of this.#buffers) weigh(buffer, bytes)
   }
 }

@@ -125,7 +125,7 @@ export class StretchWorker {
     }
     if (product === 'profile' && format.stacks === false) {
       throw new UsageError(
-        `no stacks are in ${format.name}, only addresses here and there: use --output text or ndjson, or name the format with --input`,
+        `the input is in no format that has stacks, only addresses are here and there (${format.name}): use --output text or ndjson, or name the format with --input`,
       )
     }
     if (product === 'text' && this.#wanted !== undefined) {

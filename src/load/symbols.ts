@@ -6,7 +6,6 @@ import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
-import type { RememberedText } from '../symbols/remembered.ts'
 import { newWorkspace } from '../symbols/wasm.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
@@ -48,11 +47,11 @@ export interface SymbolLoad {
   readonly onProgress?: (bytes: number) => void
 }
 
-/** What a load leaves behind for the next one: the digests of its chunks, and what was gathered of them. */
+/** What a load leaves behind for the next one: the digests of its chunks, and the builder that gathered them. */
 export interface TextMemory {
   readonly chunkBytes: number
   readonly digests: readonly string[]
-  readonly gathered: RememberedText
+  readonly builder: TableBuilder
   readonly facts: BuildFacts
 }
 
@@ -79,27 +78,22 @@ interface Chunk {
 export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise<LoadedSymbols> {
   const pipeline = new Pipeline(reader, load)
   try {
-    try {
-      await pipeline.readAll()
-      await pipeline.finishChunks()
-    } finally {
-      reader.close()
-      await pipeline.settle()
-    }
-    const { timeline, pacer, earlier } = load
-    const facts = await load.facts
-    if (earlier !== undefined && pipeline.unchanged && sameRanges(facts, earlier.facts)) {
-      return { table: undefined, memory: earlier }
-    }
-    const start = timeline.elapsed
-    const builder = await pipeline.takeBuilder()
-    const table = await pacer.drive(builder.finish(facts))
-    const gathered = builder.remember(table.buffer)
-    timeline.record('merge', 'symbols', start)
-    return { table, memory: { chunkBytes: pipeline.chunkBytes, digests: pipeline.digests, gathered, facts } }
+    await pipeline.readAll()
+    await pipeline.finishChunks()
   } finally {
-    pipeline.release()
+    reader.close()
+    await pipeline.settle()
   }
+  const { timeline, pacer, earlier } = load
+  const facts = await load.facts
+  if (earlier !== undefined && pipeline.unchanged && sameRanges(facts, earlier.facts)) {
+    return { table: undefined, memory: earlier }
+  }
+  const start = timeline.elapsed
+  const builder = await pipeline.takeBuilder()
+  const table = await pacer.drive(builder.finish(facts))
+  timeline.record('merge', 'symbols', start)
+  return { table, memory: { chunkBytes: pipeline.chunkBytes, digests: pipeline.digests, builder, facts } }
 }
 
 function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
@@ -152,7 +146,7 @@ class Pipeline {
     const { sizeHint } = this.#reader
     // A file's size is only what it claims: a sparse file of terabytes gets no columns to match.
     const guess = Math.min(Math.ceil(sizeHint / TYPICAL_LINE), MOST_EXPECTED)
-    const expected = this.#earlier?.gathered.count ?? (sizeHint > 0 ? guess : undefined)
+    const expected = this.#earlier?.builder.count ?? (sizeHint > 0 ? guess : undefined)
     return new TableBuilder(this.#workspace, expected, this.#load.keep)
   }
 
@@ -160,7 +154,7 @@ class Pipeline {
   async #beginWith(same: number): Promise<TableBuilder> {
     const builder = this.#begin()
     for (let i = 0; i < same && this.#earlier !== undefined; i++) {
-      await this.#load.pacer.drive(builder.appendFrom(this.#earlier.gathered, i))
+      await this.#load.pacer.drive(builder.appendFrom(this.#earlier.builder, i))
     }
     return builder
   }
@@ -211,11 +205,6 @@ class Pipeline {
       if (this.#chunks.length > 0 && this.#chunks[0]?.done === undefined) await Promise.race(this.#running)
       if (this.#failure !== undefined) throw this.#failure.error
     }
-  }
-
-  /** Gives the memory back in which all of this was done. */
-  release(): void {
-    this.#workspace.release()
   }
 
   /** Waits for the threads that still work on a chunk, so that nothing runs on behind a failure. */
@@ -301,7 +290,7 @@ class Pipeline {
         const start = timeline.elapsed
         const steps =
           parsed === undefined && this.#earlier !== undefined
-            ? this.#builder.appendFrom(this.#earlier.gathered, chunk.number)
+            ? this.#builder.appendFrom(this.#earlier.builder, chunk.number)
             : this.#builder.append(parsed!, chunk.text)
         await pacer.drive(steps)
         timeline.record('gather', 'kallsyms', start)
@@ -312,6 +301,6 @@ class Pipeline {
 
   #buffer(bytes: number): Uint8Array<SharedArrayBuffer> {
     const free = bytes === this.chunkBytes ? this.#free.pop() : undefined
-    return free ?? this.#workspace.room(bytes)
+    return free ?? this.#workspace.allocate(bytes)
   }
 }

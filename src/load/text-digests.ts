@@ -14,11 +14,11 @@ const NEWLINE = 0x0a
  */
 export async function isSameText(reader: ByteReader, known: TextDigests, pacer: Pacer): Promise<boolean> {
   const { digests, chunkBytes } = known
-  // As the load does: digests of the compiled loops and of the plain ones are not the same.
-  const workspace = newWorkspace()
   try {
+    // As the load does: digests of the compiled loops and of the plain ones are not the same.
+    const workspace = newWorkspace()
     const digestOf = (bytes: Uint8Array) => workspace.loops.digest(bytes)
-    const text = workspace.room(chunkBytes)
+    const text = workspace.allocate(chunkBytes)
     let filled = 0
     let chunk = 0
     for (;;) {
@@ -38,7 +38,6 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
     if (filled > 0 && digestOf(text.subarray(0, filled)) !== digests[chunk++]) return false
     return chunk === digests.length
   } finally {
-    workspace.release()
     reader.close()
   }
 }

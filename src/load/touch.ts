@@ -21,10 +21,6 @@ export function touched(arrays: readonly Uint8Array[]): Touching | undefined {
   const zeros = openZeros()
   if (zeros === undefined) return undefined
   let givenUp = false
-  let end = () => {}
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
   const over = new Promise<void>((resolve) => {
     const giveUp = () => {
       givenUp = true
@@ -40,13 +36,11 @@ export function touched(arrays: readonly Uint8Array[]): Touching | undefined {
       clearTimeout(timer)
       clearImmediate(waiting)
       closeSync(zeros)
-      end()
       resolve()
     })
   })
   return {
     over,
-    ended,
     get givenUp() {
       return givenUp
     },

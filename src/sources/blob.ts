@@ -2,7 +2,6 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
-import { sharedMemory } from '../core/shared-memory.ts'
 import { type ByteReader, identityOf, openReader, openReaderNow, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
 
@@ -39,7 +38,7 @@ export class BlobArena implements Room {
   /** Room for so many bytes, at a multiple of eight. */
   take(bytes: number): Uint8Array<SharedArrayBuffer> {
     if (this.#used + bytes > this.#piece.length) {
-      this.#piece = new Uint8Array(sharedMemory(Math.max(ARENA_PIECE, bytes)))
+      this.#piece = new Uint8Array(new SharedArrayBuffer(Math.max(ARENA_PIECE, bytes)))
       this.#used = 0
     }
     const room = this.#piece.subarray(this.#used, this.#used + bytes)
@@ -134,7 +133,7 @@ function* fillBlob(
   arena: Arena,
 ): Generator<Uint8Array<SharedArrayBuffer> | Buffer, Blob, number> {
   const room = Math.min(sizeHint || LEAST_ROOM, LARGEST)
-  let bytes = arena?.take(room) ?? new Uint8Array(sharedMemory(room))
+  let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
   let length = 0
   // From Buffer's pool: thousands of pages of their own would cost more than the reads.
   const probe = Buffer.allocUnsafe(2048)
@@ -145,7 +144,7 @@ function* fillBlob(
     if (count === 0) break
     if (full) {
       if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
-      const wider = new Uint8Array(sharedMemory(Math.max(LEAST_ROOM, bytes.length * 2)))
+      const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
       wider.set(bytes)
       wider.set(probe.subarray(0, count), length)
       bytes = wider
@@ -154,7 +153,7 @@ function* fillBlob(
   }
   if (arena) return { bytes: bytes.subarray(0, length), identity }
   if (length === bytes.length) return { bytes, identity }
-  const exact = new Uint8Array(sharedMemory(length))
+  const exact = new Uint8Array(new SharedArrayBuffer(length))
   exact.set(bytes.subarray(0, length))
   return { bytes: exact, identity }
 }

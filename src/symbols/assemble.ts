@@ -11,7 +11,7 @@ import { orderByAddress } from './order.ts'
 import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
 import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
 import { textStretches } from './text.ts'
-import { halfWordRoom, type Steps, type Workspace, wordRoom, words } from './workspace.ts'
+import { halfWords, type Steps, type Workspace, words } from './workspace.ts'
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
@@ -47,13 +47,13 @@ export interface Room extends Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'ent
 /** Room for `capacity` symbols. It is made ahead of its use, so that its memory can be touched ahead. */
 export function roomFor(workspace: Workspace, capacity: number): Room {
   return {
-    order: wordRoom(workspace, capacity),
-    low: wordRoom(workspace, capacity),
-    name: wordRoom(workspace, capacity),
-    entries: wordRoom(workspace, capacity),
-    ids: wordRoom(workspace, capacity),
-    hashes: wordRoom(workspace, capacity),
-    kind: workspace.room(capacity),
+    order: words(workspace, capacity),
+    low: words(workspace, capacity),
+    name: words(workspace, capacity),
+    entries: words(workspace, capacity),
+    ids: words(workspace, capacity),
+    hashes: words(workspace, capacity),
+    kind: workspace.allocate(capacity),
   }
 }
 
@@ -113,7 +113,7 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
     low: room.low,
     kind: room.kind,
     name: room.name,
-    regions: wordRoom(workspace, regions.length),
+    regions: words(workspace, regions.length),
     buckets: words(workspace, 2 ** bucketBits + 1),
     entries: room.entries,
   }
@@ -193,10 +193,10 @@ const NO_CHUNK = 0xffff_ffff
 function beginSurvey(workspace: Workspace, count: number): Survey {
   return {
     // Room for the worst: every address in a group of its own, every owner another than the one before.
-    groups: wordRoom(workspace, GROUP_ENTRY * count),
-    chunks: wordRoom(workspace, 2 * count),
-    runStart: wordRoom(workspace, count),
-    runOwner: halfWordRoom(workspace, count),
+    groups: words(workspace, GROUP_ENTRY * count),
+    chunks: words(workspace, 2 * count),
+    runStart: words(workspace, count),
+    runOwner: halfWords(workspace, count),
     state: words(workspace, SURVEY.words),
   }
 }
@@ -299,7 +299,7 @@ function* indexNames(
     loops.countNames(name, rootHash, indexing, buckets, from, Math.min(count, from + slice))
     yield
   }
-  const next = wordRoom(workspace, buckets.length)
+  const next = words(workspace, buckets.length)
   loops.sumCounts(buckets, next)
   yield
   for (let from = 0; from < count; from += slice) {

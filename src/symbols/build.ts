@@ -6,22 +6,12 @@ import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { assemble, type BuildFacts, type Room, roomFor } from './assemble.ts'
 import type { MarkerHashes, TableColumns } from './gather.ts'
 import { isData } from './kinds.ts'
-import { openSymbolColumns, ROOT_BITS, ROOT_MASK } from './layout.ts'
+import { ROOT_BITS, ROOT_MASK } from './layout.ts'
 import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
 import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
 import { MARKERS, type MarkerAddress } from './regions.ts'
-import { RememberedText } from './remembered.ts'
 import { RootHeap } from './roots.ts'
-import {
-  bytesOf,
-  halfWordRoom,
-  halfWords,
-  type Steps,
-  type Touching,
-  type Workspace,
-  wordRoom,
-  words,
-} from './workspace.ts'
+import { bytesOf, halfWords, type Steps, type Touching, type Workspace, words } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
@@ -53,7 +43,7 @@ export interface LeftOut {
 }
 
 /** A stretch of the text as it was gathered, so that a later load can take it over unread. */
-export interface Segment {
+interface Segment {
   /** The symbols kept: file positions [from, to). */
   readonly from: number
   readonly to: number
@@ -61,7 +51,7 @@ export interface Segment {
   readonly badCount: number
   readonly bad: readonly BadLine[]
   /** Owners in order of first appearance in the stretch. */
-  readonly ownerNumbers: readonly number[]
+  readonly owners: readonly string[]
   readonly leftOut: LeftOut
 }
 
@@ -159,41 +149,46 @@ export class TableBuilder {
     }
     this.#seen ||= chunk.count > 0
     const { lines, badCount, bad } = chunk
-    const ownerNumbers = numbers.filter((number) => number >= 0)
-    this.#close({ from, to: this.#count, lines, badCount, bad, ownerNumbers, leftOut })
+    this.#close({ from, to: this.#count, lines, badCount, bad, owners: owners.filter((_, i) => kept[i]), leftOut })
   }
 
   /** Takes over a stretch of text that an earlier load has gathered and that has not changed, without parsing it. */
-  *appendFrom(earlier: RememberedText, segment: number): Steps<void> {
+  *appendFrom(earlier: TableBuilder, segment: number): Steps<void> {
     if (this.#segments.length === 0) yield* this.#begin()
-    const known = earlier.segments[segment]!
+    const known = earlier.#segments[segment]!
     const from = this.#count
     const count = known.to - known.from
     if (from + count > this.#capacity) this.#grow(from + count)
-    const columns = this.#columns
-    const numbers = new Uint16Array(earlier.owners.length)
-    for (const number of known.ownerNumbers) numbers[number] = this.#ownerNumber(earlier.owners[number]!)
-    const heap = this.#workspace.reach('heap', earlier.heap)
+    const { high, low, kind, rootHash, name, owner } = earlier.#columns
+    const to = this.#columns
+    to.high.set(high.subarray(known.from, known.to), from)
+    to.low.set(low.subarray(known.from, known.to), from)
+    to.kind.set(kind.subarray(known.from, known.to), from)
+    to.rootHash.set(rootHash.subarray(known.from, known.to), from)
+    const numbers = new Uint16Array(earlier.#owners.length)
+    for (const name of known.owners) numbers[earlier.#ownerNumbers.get(name)!] = this.#ownerNumber(name)
+    const heap = this.#workspace.reach('heap', earlier.#roots.bytes.subarray(0, earlier.#roots.length))
+    const names = this.#workspace.reach('names', bytesOf(name.subarray(0, earlier.#count)))
+    const references = new Uint32Array(names.buffer, names.byteOffset, earlier.#count)
     const { slice } = this.#workspace
     this.#roots.reserve(count, heap.length)
     for (let at = known.from; at < known.to; at += slice) {
       if (at > known.from) yield
       const end = Math.min(known.to, at + slice)
       const target = from + at - known.from
-      earlier.recall(at, end, columns, target, numbers)
-      this.#workspace.loops.adopt(heap, columns.name, target, target + end - at, target, columns, this.#roots)
+      this.#workspace.loops.adopt(heap, references, at, end, target, to, this.#roots)
+      for (let i = at; i < end; i++) to.owner[target + i - at] = numbers[owner[i]!]!
       this.#checkHeap()
     }
-    for (const [name, marker] of earlier.markers) {
+    for (const [name, marker] of earlier.#markers) {
       if (marker.segment === segment && !this.#markers.has(name)) {
         this.#markers.set(name, { ...marker, segment: this.#segments.length })
       }
     }
     this.#count += count
-    this.#seen ||= earlier.seen
-    this.#seenAddress[0]! |= earlier.seenAddress
-    const owners = known.ownerNumbers.map((number) => earlier.owners[number]!)
-    this.#close({ ...known, from, to: this.#count, ownerNumbers: owners.map((name) => this.#ownerNumbers.get(name)!) })
+    this.#seen ||= earlier.#seen
+    this.#seenAddress[0]! |= earlier.#seenAddress[0]!
+    this.#close({ ...known, from, to: this.#count })
   }
 
   /** Waits for the memory of columns and roots, and has the room touched while they are filled. */
@@ -352,26 +347,15 @@ export class TableBuilder {
       },
       facts,
     )
+    this.#roots.forgetHashes()
+    this.#room = roomFor(this.#workspace, 0)
+    this.#touching = undefined
     return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
-  }
-
-  /** What a later load needs to take stretches over, once the table is finished; the workspace is not needed for it. */
-  remember(buffer: SharedArrayBuffer): RememberedText {
-    return new RememberedText({
-      table: openSymbolColumns(buffer),
-      ids: this.#room.ids.slice(0, this.#count),
-      rootHashes: this.#columns.rootHash.slice(0, this.#count),
-      owners: this.#owners,
-      segments: this.#segments,
-      markers: this.#markers,
-      seen: this.#seen,
-      seenAddress: this.#seenAddress[0]!,
-    })
   }
 }
 
 /** A section marker: its address and the stretch of text it stands in. */
-export interface Marker extends MarkerAddress {
+interface Marker extends MarkerAddress {
   readonly segment: number
 }
 
@@ -387,12 +371,12 @@ for (const name of MARKER_NAMES) {
 
 function tableColumns(workspace: Workspace, capacity: number): TableColumns {
   return {
-    high: wordRoom(workspace, capacity),
-    low: wordRoom(workspace, capacity),
-    name: wordRoom(workspace, capacity),
-    rootHash: wordRoom(workspace, capacity),
-    owner: halfWordRoom(workspace, capacity),
-    kind: workspace.room(capacity),
+    high: words(workspace, capacity),
+    low: words(workspace, capacity),
+    name: words(workspace, capacity),
+    rootHash: words(workspace, capacity),
+    owner: halfWords(workspace, capacity),
+    kind: workspace.allocate(capacity),
   }
 }
 

@@ -3,7 +3,6 @@
 
 import { BadFormatError } from '../core/errors.ts'
 import { type Layout, readSections, type Section } from '../core/sections.ts'
-import { weigh } from '../core/shared-memory.ts'
 import { PREFIX_BITS } from './names.ts'
 import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
@@ -173,8 +172,6 @@ export function symbolSectionBytes(sizes: {
  */
 export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const sections = readSections(SYMBOL_LAYOUT, buffer)
-  // Every thread that holds a table has to give it up by itself.
-  weigh(buffer, buffer.byteLength)
   const columns = symbolColumns(buffer, sections)
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0

@@ -36,13 +36,10 @@ export type SymbolLoops = Readonly<typeof plainLoops>
 
 /** A workspace with the plain loops, and every column in a buffer of its own. */
 export function plainWorkspace(): Workspace {
-  const allocate = (bytes: number) => new Uint8Array(new SharedArrayBuffer(bytes))
   return {
     loops: plainLoops,
     slice: 2_048,
-    allocate,
-    room: allocate,
+    allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
     reach: (_use, bytes) => bytes,
-    release: () => {},
   }
 }

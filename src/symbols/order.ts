@@ -1,6 +1,6 @@
 // The order of a table: file positions sorted by 64-bit address, stable, touching only what is not sorted already.
 
-import { type Workspace, wordRoom, words } from './workspace.ts'
+import { type Workspace, words } from './workspace.ts'
 
 /** Symbols worked on between two yields. */
 const SLICE = 16_384
@@ -59,9 +59,9 @@ function* radixSort(
   from: number,
   to: number,
 ): Generator<void, Uint32Array, void> {
-  let source = wordRoom(workspace, to - from)
+  let source = words(workspace, to - from)
   if (from === to) return source
-  let target = wordRoom(workspace, to - from)
+  let target = words(workspace, to - from)
   const varying = words(workspace, 2)
   workspace.loops.listPositions(high, low, from, to, source, varying)
   yield

@@ -8,7 +8,7 @@
 
 import { UNSURE } from './kinds.ts'
 import type { SymbolLoops } from './loops.ts'
-import { halfWords, type Workspace, wordRoom } from './workspace.ts'
+import { halfWords, type Workspace, words } from './workspace.ts'
 
 /** Address bits within a chunk, and within a cell. */
 export const CHUNK_BITS = 16
@@ -66,7 +66,7 @@ export function* indexPages(
   let directoryLength = 0
   let length = 0
   for (const own of populated) length += own.length + 2
-  const chunks = wordRoom(workspace, length)
+  const chunks = words(workspace, length)
   let used = 0
   for (let g = 0; g < populated.length; g++) {
     const row = g * GROUP_WORDS

@@ -313,7 +313,7 @@ export class ChunkParser {
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace
-    this.#columns = columns(workspace.room(BYTES_A_SYMBOL * this.#capacity), this.#capacity)
+    this.#columns = columns(workspace.allocate(BYTES_A_SYMBOL * this.#capacity), this.#capacity)
     this.#state = words(workspace, SCAN.words)
   }
 
@@ -360,7 +360,7 @@ export class ChunkParser {
 
   #grow(): void {
     const capacity = this.#capacity * 2
-    const wider = columns(this.#workspace.room(BYTES_A_SYMBOL * capacity), capacity)
+    const wider = columns(this.#workspace.allocate(BYTES_A_SYMBOL * capacity), capacity)
     copyColumns(this.#columns, this.#capacity, wider)
     this.#capacity = capacity
     this.#columns = wider

@@ -50,7 +50,7 @@ export class RootHeap {
     this.state = words(workspace, ROOTS.words)
     this.state[ROOTS.mask] = slots - 1
     this.#slots = words(workspace, 2 * slots)
-    this.bytes = workspace.room(Math.max(4096, expected * BYTES_A_ROOT))
+    this.bytes = workspace.allocate(Math.max(4096, expected * BYTES_A_ROOT))
     this.#place()
   }
 
@@ -75,7 +75,7 @@ export class RootHeap {
   reserve(roots: number, bytes: number): void {
     const needed = this.length + bytes + 3 * roots + SLACK
     if (needed > this.bytes.length) {
-      const wider = this.#workspace.room(Math.max(needed, Math.ceil(this.bytes.length * 1.5)))
+      const wider = this.#workspace.allocate(Math.max(needed, Math.ceil(this.bytes.length * 1.5)))
       wider.set(this.bytes.subarray(0, this.length))
       this.bytes = wider
     }
@@ -124,6 +124,11 @@ export class RootHeap {
     for (let i = 0; i < size; i++) bytes[at + i] = text[start + i]!
     this.state[ROOTS.length] = at + size
     return offset
+  }
+
+  /** Gives back what only `add` needs; the bytes stay. */
+  forgetHashes(): void {
+    this.#slots = new Uint32Array(0)
   }
 
   #growSlots(): void {

@@ -1,6 +1,6 @@
 // A workspace whose memory is one WebAssembly memory and whose loops are WebAssembly: assembly/loops.ts, compiled.
 
-import { borrowWasm, giveBack, type WasmMemory } from '../core/wasm-memory.ts'
+import { openWasm, type WasmMemory } from '../core/wasm-memory.ts'
 import { TYPE_CODE } from './kinds.ts'
 import { plainWorkspace, type SymbolLoops } from './loops.ts'
 import { LOOPS_WASM } from './loops-wasm.ts'
@@ -16,13 +16,13 @@ import {
   prefixHash,
 } from './names.ts'
 import { DIGIT, SCAN, scan } from './parse.ts'
-import { type Touching, type Workspace, words } from './workspace.ts'
+import { type Workspace, words } from './workspace.ts'
 
 const NEWLINE = 0x0a
 
 /** A workspace with the compiled loops; undefined where they cannot run. */
 export function wasmWorkspace(touch?: Workspace['touch']): Workspace | undefined {
-  const wasm = borrowWasm(LOOPS_WASM)
+  const wasm = openWasm(LOOPS_WASM)
   // What the module exports is known from its source.
   return wasm && new WasmWorkspace(wasm.memory, wasm.exports as Exports, touch)
 }
@@ -36,15 +36,12 @@ class WasmWorkspace implements Workspace {
   readonly loops: SymbolLoops
   readonly slice = 16_384
   readonly touch: Workspace['touch']
-  /** What may still be written to by somebody else. */
-  readonly #touching: Promise<void>[] = []
   readonly #memory: WasmMemory
   readonly #copies = new Map<string, Uint8Array>()
 
   constructor(memory: WasmMemory, code: Exports, touch: Workspace['touch']) {
     this.#memory = memory
-    // What was used before is touched already.
-    this.touch = touch && !memory.used ? (arrays) => this.#touch(touch, arrays) : undefined
+    this.touch = touch
     const record = words(this, RECORD_WORDS)
     this.loops = wasmLoops(code, this.allocate(TABLE_BYTES), record, this.allocate(DIGEST_BYTES))
   }
@@ -53,29 +50,15 @@ class WasmWorkspace implements Workspace {
     return this.#memory.allocate(bytes)
   }
 
-  room(bytes: number): Uint8Array<SharedArrayBuffer> {
-    return this.#memory.room(bytes)
-  }
-
   reach(use: string, bytes: Uint8Array): Uint8Array {
     if (this.#memory.has(bytes)) return bytes
     let copy = this.#copies.get(use)
     if (copy === undefined || copy.length < bytes.length) {
-      copy = this.room(Math.ceil(bytes.length * 1.25))
+      copy = this.allocate(Math.ceil(bytes.length * 1.25))
       this.#copies.set(use, copy)
     }
     copy.set(bytes)
     return copy.subarray(0, bytes.length)
-  }
-
-  release(): void {
-    Promise.all(this.#touching).then(() => giveBack(this.#memory))
-  }
-
-  #touch(touch: NonNullable<Workspace['touch']>, arrays: readonly Uint8Array[]): Touching | undefined {
-    const work = touch(arrays)
-    if (work !== undefined) this.#touching.push(work.ended)
-    return work
   }
 }
 

@@ -8,10 +8,8 @@ export interface Workspace {
   readonly loops: SymbolLoops
   /** Symbols to work on between two yields: about a millisecond even before the code is compiled. */
   readonly slice: number
-  /** Memory on a boundary of 16 bytes, all zeros. */
+  /** Fresh memory, all zeros, on a boundary of 16 bytes. */
   allocate(bytes: number): Uint8Array<SharedArrayBuffer>
-  /** The same with anything in it, for what is written before it is read. */
-  room(bytes: number): Uint8Array<SharedArrayBuffer>
   /**
    * The same bytes where the loops can reach them: themselves if they are there, else a copy that lasts until the next call
    * for the same `use`.
@@ -22,17 +20,14 @@ export interface Workspace {
    * where that is not worth it.
    */
   readonly touch?: ((fresh: readonly Uint8Array[]) => Touching | undefined) | undefined
-  /** Gives its memory back: nothing that was allocated may be used any more. */
-  release(): void
 }
 
 /** Fresh arrays that are being touched: zeros are written to them. */
 export interface Touching {
   /** Fulfilled when they may be used, or have been given up. */
   readonly over: Promise<void>
-  /** Whether they have been given up: zeros may still be written to them until `ended`. */
+  /** Whether they have been given up: zeros may still be written to them at any time. */
   readonly givenUp: boolean
-  readonly ended: Promise<void>
 }
 
 /** Work that yields between bounded pieces; a promise that it yields has to be fulfilled before it goes on. */
@@ -43,20 +38,8 @@ export function words(workspace: Workspace, count: number): Uint32Array<SharedAr
   return new Uint32Array(buffer, byteOffset, count)
 }
 
-/** Words with anything in them. */
-export function wordRoom(workspace: Workspace, count: number): Uint32Array<SharedArrayBuffer> {
-  const { buffer, byteOffset } = workspace.room(count * 4)
-  return new Uint32Array(buffer, byteOffset, count)
-}
-
 export function halfWords(workspace: Workspace, count: number): Uint16Array<SharedArrayBuffer> {
   const { buffer, byteOffset } = workspace.allocate(count * 2)
-  return new Uint16Array(buffer, byteOffset, count)
-}
-
-/** Half words with anything in them. */
-export function halfWordRoom(workspace: Workspace, count: number): Uint16Array<SharedArrayBuffer> {
-  const { buffer, byteOffset } = workspace.room(count * 2)
   return new Uint16Array(buffer, byteOffset, count)
 }
 

@@ -384,6 +384,105 @@ Call Trace:
 `,
     ['cat/4711 vfs_read! ?kfree drv_read@drv gone@drv', 'cat/4711 __dump_stack dump_stack'],
   ],
+  [
+    'lockdep: a stack that begins in the line of its heading',
+    timed(`... which became HARDIRQ-irq-unsafe at:
+...  lock_acquire+0x180/0x300
+  _raw_spin_lock+0x30/0x40
+stack backtrace:
+CPU: 0 PID: 3 Comm: dd Not tainted 4.4.0 #1
+Call Trace:
+ [<ffffffff81d91389>] dump_stack+0xc1/0x128
+`),
+    ['... which became HARDIRQ-irq-unsafe at: lock_acquire _raw_spin_lock', 'dd/3 dump_stack'],
+  ],
+  [
+    'x86 of 32 bits: the PC in two lines, and once more at the end',
+    timed(`BUG: unable to handle kernel NULL pointer dereference at virtual address 00000000
+Modules linked in: drv
+CPU:    0
+EIP:    0060:[<c0123456>]    Not tainted VLI
+EFLAGS: 00010246   (2.6.18-8.el5 #1)
+EIP is at drv_read+0x12/0x40 [drv]
+eax: 00000000   ebx: c1234567   ecx: 00000000   edx: 00000000
+Process cat (pid: 4711, ti=c1234000 task=c1234567 task.ti=c1234000)
+Stack: c1234567 00000000
+Call Trace:
+ [<c0101234>] vfs_read+0x90/0x200
+ [<c0101300>] syscall_call+0x7/0xb
+Code: 00 00
+EIP: [<c0123456>] drv_read+0x12/0x40 [drv] SS:ESP 0068:c1234f00
+`),
+    ['cat/4711 drv_read!@drv vfs_read syscall_call'],
+  ],
+  [
+    'without symbols: addresses alone, with what OpenWrt says of modules',
+    `<1>[   29.641528] CPU 0 Unable to handle kernel paging request at virtual address 00000000, epc == 803cf5a4, ra == 83178634
+<4>[   29.667325] CPU: 0 PID: 1439 Comm: hostapd Not tainted 4.14.167 #0
+<4>[   29.698650] $ 0   : 00000000 fffffff8 00000000 00000000
+<4>[   29.783356] epc   : 803cf5a4 0x803cf5a4
+<4>[   29.790996] ra    : 83178634 0x83178634 [mt76_usb@83178000+0x2290]
+<4>[   29.791000] Call Trace:
+<4>[   29.791001] [<803cf5a4>] 0x803cf5a4
+<4>[   29.791002] [<83178634>] 0x83178634 [mt76_usb@83178000+0x2290]
+<7>[79512.566261] Call trace:
+<7>[79512.568692]  0xffffffc00818ff8c
+<7>[79512.571817]  0xffffffc000c81e2c [netatop@000000006b7888f1+0x12000]
+`,
+    ['hostapd/1439 803cf5a4 83178634@mt76_usb', 'hostapd/1439 ffffffc00818ff8c ffffffc000c81e2c@netatop'],
+  ],
+  [
+    'the crash utility and drgn',
+    `crash> bt
+PID: 1806     TASK: ffff88810bc40000  CPU: 4    COMMAND: "insmod"
+ #0 [ffff88810cef7240] machine_kexec at ffffffff9cf9338f
+ #1 [ffff88810cef75a0] asm_exc_page_fault at ffffffffa000122b
+    [exception RIP: drv_init+53]
+    RIP: ffffffffc14c0105  RSP: ffff88810cef76f0  RFLAGS: 00010282
+    RAX: 0000000000000008  RBX: ffff88810cef77d0  RCX: 0000000000000001
+    ORIG_RAX: ffffffffffffffff  CS: 0010  SS: 0018
+ #2 [ffff88810cef7640] drv_read at ffffffffc14c0123 [drv]
+PID: 1807     TASK: ffff88810bc40000  CPU: 4    COMMAND: "cat"
+ #0 [ffff88810cef7240] __schedule at ffffffff9cf9338f
+
+#0  context_switch (./kernel/sched/core.c:4683:2)
+#1  asm_sysvec_call+0x1a/0x20 (arch/x86/include/asm/idtentry.h:632)
+#2  0xffffffff9cf9338f
+`,
+    [
+      'insmod/1806 machine_kexec asm_exc_page_fault drv_init! drv_read@drv',
+      'cat/1807 __schedule',
+      'cat/1807 context_switch asm_sysvec_call ffffffff9cf9338f',
+    ],
+  ],
+  [
+    'kdb, the list of page owners, a hypervisor at the same console',
+    `kdb> btp 1
+Stack traceback for pid 1
+0x(ptrval)        1        0  0    0   S  0x(ptrval)  init
+Call Trace:
+[c60e1db0] [100c82b6] 0x100c82b6 (unreliable)
+[c60e1eb0] [c053565c] schedule+0x30/0x5c
+(XEN) Xen call trace:
+(XEN)    [<ffff82d04023a355>] R credit2.c#csched2_free_domdata+0x65/0xd0
+(XEN)    [<ffff82d04023a35a>] F do_softirq+0x65/0xd0
+[c60e1f40] [c000e11c] ret_from_syscall+0x0/0x38
+
+Page allocated via order 0, mask 0xcc0(GFP_KERNEL), pid 1, tgid 1 (swapper/0), ts 123 ns
+PFN 0x1000 type Unmovable Block 8 type Unmovable Flags 0x0()
+ register_early_stack+0x2b/0x60
+ init_page_owner+0x34/0x50
+`,
+    [
+      '/1 ?100c82b6 schedule ret_from_syscall',
+      'Page allocated via order 0, mask 0xcc0(GFP_KERNEL), pid 1, tgid 1 (swapper/0), ts 123 ns: swapper/0/1 register_early_stack init_page_owner',
+    ],
+  ],
+  [
+    'lines without line ends between',
+    '[ 2052.055150][ T1668] Call trace: [ 2052.055152][ T1668] __switch_to+0x25c/0x41c [ 2052.055154][ T1668] __schedule+0x6a0/0xaac [ 2052.055172][ T1668] task:Default state:D stack: 0 pid: 9436 ppid: 828 flags:0x04000800 [ 2052.055175][ T1668] Call trace: [ 2052.055177][ T1668] __switch_to+0x25c/0x41c\n',
+    ['__switch_to __schedule', 'Default/9436 __switch_to'],
+  ],
   ['frames and nothing else', 'vfs_read+0x90/0x200\nksys_read+0x60/0x100\n', ['vfs_read ksys_read']],
   [
     'two printers at once are told apart by the caller',
@@ -456,6 +555,10 @@ const PREFIXES = [
   '> [   12.345678] ',
   '> ',
   'root@host:~# [   12.345678] ',
+  '[22:22:59:896] [   12.345678] ',
+  '  1277.666152:   <4> (01-28 07:22:34.265420763) ',
+  '    Nov 28 19:10:02 kernel: ',
+  '2022-04-29T17:06:40.443064Z WARNING kernel: [   12.345678] ',
   '\x1b[32m[   12.345678] \x1b[0m',
 ]
 
@@ -467,7 +570,7 @@ describe('kernel logs', () => {
     expect(detectFormat(text, true)?.name).toBe('oops')
   })
   it.each(PREFIXES)('behind %j', (prefix) => {
-    for (const behind of ['\n', '\r\n', ' \r\r\n', '\x1b[0m\n']) {
+    for (const behind of ['\n', '\r\n', ' \r\r\n', '\x1b[0m\n', '\xe2\x90\x8d\xe2\x90\x8a\n']) {
       const text = WORDS.map((line) => prefix + line + behind).join('')
       expect(detectFormat(text, true)?.name).toBe('oops')
       expect(decode('oops', text).events.map(inWords)).toEqual(['cat/4711 panic ?drv_read@drv vfs_read'])
@@ -493,10 +596,10 @@ function compare(text: string): { lost: string[]; invented: string[] } {
   const got = new Map<string, number>()
   const invented: string[] = []
   for (const { frames, frameLines } of decode('oops', text).events)
-    frames.forEach(({ name, offset }, i) => {
+    frames.forEach(({ name, offset, size }, i) => {
       const found = key(frameLines[i] ?? -1, name, offset)
       got.set(found, (got.get(found) ?? 0) + 1)
-      if (offset !== undefined && name !== undefined && !may.has(found)) invented.push(found)
+      if (size !== undefined && !may.has(found)) invented.push(found)
     })
   const lost: string[] = []
   for (const { line, name, offset, kind } of printed) {

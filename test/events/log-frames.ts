@@ -18,7 +18,9 @@ const SYSLOG = /^.{0,120}?\bkernel: /
 const MARK = '(?:<{1,2}[/#\\w ]{2,16}>{1,2}\\s*)'
 const ADDRESS = '(?:\\(?\\[<?\\(?[\\w]{1,18}\\)?>?\\]\\s*)'
 /** What stands between the indentation and the name of a frame. */
-const BEFORE = new RegExp(`^\\s*${MARK}*(?:Call [Tt]race:\\s*)?${MARK}*${ADDRESS}{0,2}(?:\\?\\s+)?$`)
+const BEFORE = new RegExp(
+  `^\\s*(?:\\.{3}\\s+|#\\d+\\s+)?${MARK}*(?:Call [Tt]race:\\s*)?${MARK}*${ADDRESS}{0,2}(?:\\?\\s+)?$`,
+)
 const ARM_BEFORE = /^\s*(?:\[<[0-9a-f]+>\] \()?$/
 const ARM_BETWEEN =
   /^\s*(?:\[<[0-9a-f]+>\] )?\(?[\w.$]+(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from (?:\[<[0-9a-f]+>\] \()?$/
@@ -29,16 +31,23 @@ const BEHIND = /^\)?(?:$|\s|\[|\()/
 
 export function printedSymbols(text: string): Printed[] {
   const found: Printed[] = []
-  text.split('\n').forEach((raw, line) => {
-    const words = raw.replace(FRONT, '').replace(SYSLOG, ' ').trimEnd()
-    for (const match of words.matchAll(SYMBOL)) {
-      const before = words.slice(0, match.index)
-      const behind = words.slice(match.index + match[0].length)
-      const arm = ARM_BETWEEN.test(before) || (ARM_BEFORE.test(before) && / from /.test(behind))
-      const isFrame = (BEFORE.test(before) || arm) && BEHIND.test(behind)
-      const kind = isFrame ? 'frame' : REGISTER.test(before) ? 'register' : 'mention'
-      found.push({ line, name: match[1] ?? '', offset: Number.parseInt(match[2] ?? '', 16), kind })
-    }
+  text.split('\n').forEach((whole, line) => {
+    // Lines may come without a line end between them.
+    for (const raw of whole.split(/(?=\[ *\d{1,7}\.\d{6}\])/)) found.push(...inLine(raw, line))
   })
+  return found
+}
+
+function inLine(raw: string, line: number): Printed[] {
+  const found: Printed[] = []
+  const words = raw.replace(FRONT, '').replace(SYSLOG, ' ').trimEnd()
+  for (const match of words.matchAll(SYMBOL)) {
+    const before = words.slice(0, match.index)
+    const behind = words.slice(match.index + match[0].length)
+    const arm = ARM_BETWEEN.test(before) || (ARM_BEFORE.test(before) && / from /.test(behind))
+    const isFrame = (BEFORE.test(before) || arm) && BEHIND.test(behind)
+    const kind = isFrame ? 'frame' : REGISTER.test(before) ? 'register' : 'mention'
+    found.push({ line, name: match[1] ?? '', offset: Number.parseInt(match[2] ?? '', 16), kind })
+  }
   return found
 }

@@ -292,7 +292,7 @@ it('a text in which nothing is known passes through, and stays nothing where eve
   }
   await expect(run(Buffer.from('\0\0\0\0'), host, 'text')).rejects.toThrow(/no format/)
   await expect(run(words, host, 'profile')).rejects.toThrow(/no format/)
-  await expect(run(Buffer.from('at ffffffff81000010\n'), host, 'profile')).rejects.toThrow(/no stacks/)
+  await expect(run(Buffer.from('at ffffffff81000010\n'), host, 'profile')).rejects.toThrow(/no format that has stacks/)
 })
 
 it('a text that nobody knows is refused, and an abort is heard', async () => {

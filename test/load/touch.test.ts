@@ -25,7 +25,7 @@ function late(isGivenUp: () => boolean): NonNullable<Workspace['touch']> {
       for (let turn = 0; turn < 20; turn++) await new Promise((resume) => setImmediate(resume))
       for (const bytes of fresh) bytes.fill(0)
     })()
-    return { over: givenUp ? Promise.resolve() : lastTouch, givenUp, ended: lastTouch }
+    return { over: givenUp ? Promise.resolve() : lastTouch, givenUp }
   }
 }
 

@@ -24,6 +24,9 @@ const LONGEST_TAIL = 512
  */
 export function readFrame(text: string, from = 0): ReadFrame | undefined {
   let at = skipMarks(text, skipBlanks(text, from))
+  // lockdep's `... which became HARDIRQ-irq-unsafe at:` goes on in front of the stack's first frame.
+  if (text.startsWith('... ', at)) at = skipBlanks(text, at + 3)
+  if (text.charCodeAt(at) === HASH) return readNumbered(text, at)
   const doubted = text.startsWith('([<', at)
   if (doubted) at++
   const place = readAddress(text, at)
@@ -60,6 +63,33 @@ export function readFrame(text: string, from = 0): ReadFrame | undefined {
     certain,
     end: tail.end,
   }
+}
+
+/**
+ * Frames with numbers: `#1 [stack pointer] name at address` of the crash utility, with `[module]` or without, and
+ * `#1  name (file.c:12:3)` or `#1  name+0x10/0x20 (…)` of drgn.
+ */
+function readNumbered(text: string, hash: number): ReadFrame | undefined {
+  let at = hash + 1
+  while (isDigit(text.charCodeAt(at))) at++
+  if (at === hash + 1 || at - hash > 4 || !isBlank(text.charCodeAt(at))) return undefined
+  at = skipBlanks(text, at)
+  if (text.charCodeAt(at) !== OPEN) {
+    const read = text.charCodeAt(at) === HASH ? undefined : readFrame(text, at)
+    return read && { ...read, certain: true }
+  }
+  const stack = hexEnd(text, at + 1)
+  if (text.charCodeAt(stack) !== CLOSE) return undefined
+  at = skipBlanks(text, stack + 1)
+  const end = nameEnd(text, at)
+  if (end === at || !text.startsWith(' at ', end)) return undefined
+  const column = end + 4
+  const stop = hexEnd(text, column)
+  const tail = readTail(text, stop)
+  if (tail === undefined || (stop - column !== 8 && stop - column !== 16)) return undefined
+  const address = hexAddress(text.slice(column, stop))
+  const frame = { name: asText(text.slice(at, end)), address, owner: tail.owner, column, length: 0 }
+  return { frame, certain: true, end: tail.end }
 }
 
 /** Two frames of 32-bit ARM's lines: `[<address>] (name) from [<address>] (name+0x10/0x20)`, or `name from name+0x10/0x20`. */
@@ -377,6 +407,7 @@ const PAREN_OPEN = 40
 const PAREN_CLOSE = 41
 const QUESTION = 63
 const COLON = 58
+const HASH = 35
 
 export function isBlank(code: number): boolean {
   return code === 32 || code === 9 || code === 13

@@ -12,7 +12,7 @@ const FAILURE =
 const PART = /^INFO: (?:Allocated in|Freed in|Slab |Object |lockdep is|Freeing)/
 /** Stacks of their own whose headings do not end in a colon. */
 const HEADING =
-  /^(?:(?:INFO: )?(?:Allocated|Freed) in |page last |page_owner |BUG: K(?:MSAN|FENCE|CSAN): |Uninit was |Invalid free |.*(?: at| users at|allocated at|leaked reference\.?)$)/
+  /^(?:(?:INFO: )?(?:Allocated|Freed) in |page last |page_owner |Page allocated via |BUG: K(?:MSAN|FENCE|CSAN): |Uninit was |Invalid free |.*(?: at| users at|allocated at|leaked reference\.?)$)/
 /** Headings that say no more than that a stack follows. */
 const PLAIN = /^(?:call trace|call backtrace|backtrace|stack backtrace|stack trace|trace|stack)\b/i
 
@@ -60,6 +60,11 @@ export function dumpedBy(words: string): Who | undefined {
   if (at >= 0) {
     const end = digitsEnd(words, at + 5)
     if (end > at + 5 && words.startsWith(' Comm: ', end)) return named(words, at + 5, end, end + 7)
+  }
+  if (words.startsWith('PID: ')) {
+    // The crash utility's: `PID: 1806  TASK: ffff…  CPU: 4  COMMAND: "insmod"`.
+    const comm = between(words, words.indexOf('COMMAND: '), '"', '"')
+    return comm === undefined ? undefined : { tid: numberBehind(words, 'PID: ', 0), tgid: undefined, comm }
   }
   if (!words.startsWith('Pid: ')) return undefined
   const end = digitsEnd(words, 5)
@@ -159,6 +164,7 @@ export function readRegister(words: string): Register | undefined {
     const found = at < 0 ? undefined : findSymbol(words, at + 4)
     return found === undefined ? NO_CODE : { role: 'pc', frame: asPc(found.frame), others: [] }
   }
+  if (words.startsWith('[exception ', start)) return exceptionPc(words, start)
   let end = start
   while (end - start < 8 && isLabel(words.charCodeAt(end))) end++
   if (words.startsWith(' PSW', end) && end - start === 4) end += 4
@@ -171,6 +177,8 @@ export function readRegister(words: string): Register | undefined {
   else if (words[at] === ':' || words[at] === '=') at++
   else if (words[at] !== '[') return undefined
   else if (label !== 'NIP') isPc = false
+  // So does `RIP: name+0x10/0x20 RSP: …`, or `EIP: [<address>] name SS:ESP …`.
+  if (words.includes(' RSP: ') || words.includes(' SS:ESP')) isPc = false
   at = skipBlanks(words, at)
   if (label === 'User PSW' || isUserSegment(words, at)) return { role: 'user', frame: undefined, others: [] }
   const frame = registerFrame(words, at)
@@ -217,6 +225,13 @@ function addressIn(words: string, at: number): Place | undefined {
 
 function asPc(frame: Partial<RawFrame>): RawFrame {
   return rawFrame({ ...frame, pc: true })
+}
+
+/** `[exception RIP: name+53]` of the crash utility, whose offsets are decimal. */
+function exceptionPc(words: string, start: number): Register | undefined {
+  const found = /^\[exception (?:RIP|PC|NIP): ([\w.$]{1,512})\+(\d{1,9})\]$/.exec(words.slice(start).trimEnd())
+  if (found === null) return undefined
+  return { role: 'pc', frame: asPc({ name: asText(found[1] ?? ''), offset: Number(found[2]) }), others: [] }
 }
 
 /** Whether the words are of what is printed within a trace where it was interrupted: registers, code, memory. */

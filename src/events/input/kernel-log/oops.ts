@@ -20,7 +20,7 @@ import {
   traceStart,
   type Who,
 } from './lines.ts'
-import { readPrefix } from './prefix.ts'
+import { nextLine, readPrefix } from './prefix.ts'
 
 /** A longer line is none of the kernel's: printk cuts at 1 KiB, and JSON adds its fields. */
 const LONGEST_LINE = 1 << 14
@@ -31,6 +31,9 @@ const MOST_FOREIGN = 8
 /** Where the kernel's stacks begin. */
 const OUTERMOST =
   /^(?:ret_from_fork(?:_asm)?|ret_from_kernel_thread|ret_from_kernel_user_thread|entry_SYS\w+|entry_INT80\w*|el0t?_\w+|ret_fast_syscall|ret_to_user|secondary_startup_64\w*|system_call\w*|handle_exception|start_kernel)$/
+
+/** What stands between a heading and its stack in /sys/kernel/debug/page_owner. */
+const DETAIL = /^(?:PFN |Charged )/
 
 export const oops: InputFormat = {
   name: 'oops',
@@ -45,28 +48,26 @@ export const oops: InputFormat = {
 }
 
 function wordsOf(line: string): string {
-  if (line.length > LONGEST_LINE) return ''
   const { start, end } = readPrefix(line)
-  return line.slice(start, end)
+  return line.slice(start, Math.min(end, start + LONGEST_LINE))
 }
 
 function recognise(lines: readonly string[]): number {
   let marks = 0
   let frames = 0
-  let bracketed = 0
-  let journal = 0
+  /** Lines that could be another format's as well: with a time of printk's, of a journal, in brackets alone. */
+  let others = 0
   for (const line of lines) {
     const words = wordsOf(line)
-    if (line.startsWith('{')) journal += line.includes('"MESSAGE"') ? 1 : 0
     if (traceStart(words) > 0 || readRegister(words)?.role === 'pc') marks++
     else if (readCallPair(words) !== undefined) frames++
     else if (readFrame(words)?.certain === true) {
       // Without anything around them, lines that begin with a bracket are as well /proc/PID/stack.
-      if (words.length === line.length && words.startsWith('[<')) bracketed++
+      if (words.length === line.length && words.startsWith('[<')) others++
       else frames++
-    }
+    } else if (line.startsWith('{') ? line.includes('"MESSAGE"') : readPrefix(line).ts !== undefined) others++
   }
-  return marks + frames === 0 ? 0 : 2 * marks + frames + bracketed + journal
+  return marks + frames === 0 ? 0 : 2 * marks + frames + others
 }
 
 /** Sorts the lines by who printed them. */
@@ -82,13 +83,24 @@ class KernelLog implements Decoder {
   }
 
   line(text: string, number: number): void {
-    if (text.length > LONGEST_LINE) return
-    const { start, end, ts, caller } = readPrefix(text)
-    if (start > 0) {
-      this.#prefixed = true
-      this.#caller = caller ?? ''
-    } else if (this.#prefixed && end === 0) return
-    this.#report().line(text.slice(start, end), start, number, ts)
+    // What a hypervisor prints at the same console is of its own code.
+    if (text.lastIndexOf('(XEN)', 64) >= 0) return
+    for (let from = 0, length = text.length; ; ) {
+      const { start, end, ts, caller } = readPrefix(text, from, length)
+      length = end
+      const next = nextLine(text, start)
+      const stop = Math.min(end, next)
+      if (start > from) {
+        this.#prefixed = true
+        this.#caller = caller ?? ''
+      }
+      const empty = stop === start
+      if (stop - start <= LONGEST_LINE && !(empty && start === from && this.#prefixed)) {
+        this.#report().line(text.slice(start, stop).trimEnd(), start, number, ts)
+      }
+      if (next >= length) return
+      from = next
+    }
   }
 
   end(): void {
@@ -250,7 +262,7 @@ class Report {
     if (frame === undefined) return
     const placed = rawFrame({ ...frame, column: frame.column + column })
     if (role === 'pc' && this.#traced) this.#interrupted(placed, number)
-    else if (role === 'pc' && this.#awaiting && this.#frames.length === 0) {
+    else if (role === 'pc' && this.#awaiting && (this.#frames.length === 0 || this.#frames[0]?.name === undefined)) {
       this.#frames = [placed]
       this.#lines = [number]
       this.#begun = this.#ts
@@ -275,7 +287,7 @@ class Report {
       // Oops: and the like follow the line that says what happened.
       if (!this.#reporting || this.#printed) {
         this.#summary = asText(words)
-        this.#who = NOBODY
+        this.#who = mentioned(words) ?? NOBODY
       }
       this.#reporting = true
       this.#awaiting = true
@@ -319,7 +331,7 @@ class Report {
       if (this.#traced) this.end()
       return
     }
-    if (skipMarks(words, at) === words.length || isDump(words)) return
+    if (skipMarks(words, at) === words.length || isDump(words) || DETAIL.test(words)) return
     const heading = headingOf(words)
     const named = mentioned(words)
     if (heading !== undefined && this.#traced) this.end()

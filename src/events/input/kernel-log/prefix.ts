@@ -1,7 +1,7 @@
 // What loggers put in front of the kernel's words: time since boot or of day, host, level, and who called printk; in the
 // ways of dmesg, syslog, journald, /dev/kmsg, pstore, netconsole, test labs, Android and the makers of its chips.
 
-import { isBlank, isDigit, skipBlanks, skipMarks } from './frame.ts'
+import { isBlank, isDigit, skipBlanks } from './frame.ts'
 
 /** What stands in front of a line. */
 export interface Prefix {
@@ -18,11 +18,25 @@ export interface Prefix {
 /** How far into a line its prefix may reach. */
 const REACH = 256
 
-/** Reads a line's prefix. Takes time for its first `REACH` characters at most, and for what it skips at its end. */
-export function readPrefix(text: string): Prefix {
-  const reader = new Reader(text)
+/**
+ * Reads the prefix of the line that begins at `from`. Takes time for its first `REACH` characters at most, and for what it
+ * skips at its end.
+ */
+export function readPrefix(text: string, from = 0, to = text.length): Prefix {
+  const reader = new Reader(text, from, to)
   reader.read()
   return reader
+}
+
+/**
+ * Where the next of several lines begins that came without line ends between them, as two printers at one console make
+ * them and some who paste: at the next time since boot. The line's end if there is none.
+ */
+export function nextLine(text: string, from: number): number {
+  for (let at = text.indexOf('[', from); at >= 0; at = text.indexOf('[', at + 1)) {
+    if (stampOf(text, at) !== undefined) return at
+  }
+  return text.length
 }
 
 class Reader implements Prefix {
@@ -31,15 +45,18 @@ class Reader implements Prefix {
   ts: bigint | undefined
   caller: string | undefined
   readonly #text: string
+  readonly #from: number
 
-  constructor(text: string) {
+  constructor(text: string, from: number, to: number) {
     this.#text = text
-    this.end = text.length
+    this.start = from
+    this.#from = from
+    this.end = to
   }
 
   read(): void {
     const text = this.#text
-    if (text.charCodeAt(0) === 123) this.#json()
+    if (text.charCodeAt(this.#from) === 123) this.#json()
     this.#trim()
     const stamp = this.#stamp()
     if (stamp !== undefined) this.start = stamp
@@ -70,11 +87,18 @@ class Reader implements Prefix {
       // `^M` as some terminals' logs have it, a syslog's `#015`, and the end of a colour.
       if (text.endsWith('^M', this.end)) this.end -= 2
       else if (text.endsWith('#015', this.end)) this.end -= 4
-      else if (last === 109 && text.lastIndexOf('\x1b[', this.end) >= Math.max(this.start, this.end - 8))
-        this.end = text.lastIndexOf('\x1b[', this.end)
+      else if (text.endsWith(PICTURES, this.end)) this.end -= PICTURES.length
+      else if (last === 109 && this.#colour() > this.start) this.end = this.#colour()
       else if (last === 0) this.end--
       else return
     }
+  }
+
+  /** Where the escape sequence begins that ends the line, or -1. */
+  #colour(): number {
+    const from = Math.max(this.start, this.end - 8)
+    const at = this.#text.slice(from, this.end).lastIndexOf('\x1b[')
+    return at < 0 ? -1 : from + at
   }
 
   /** Behind the time since boot, wherever in the prefix it stands. */
@@ -85,25 +109,17 @@ class Reader implements Prefix {
       const end = this.#stampAt(at)
       if (end === undefined) continue
       // Two lines without a line end between: the first is what is read.
-      const plus = at > this.start + 8 ? text.indexOf('+0x', this.start) : -1
-      return plus >= 0 && plus < at ? undefined : end
+      return text.slice(this.start, at).includes('+0x') ? undefined : end
     }
     return undefined
   }
 
-  /** Behind `[   12.345678]`, `[   12.345678@1]`, `[   12.345678 <    0.000003>]`, `[   12.345678,0]`, `[  +0.000003]`. */
   #stampAt(open: number): number | undefined {
     const text = this.#text
-    let at = skipBlanks(text, open + 1)
-    const since = text[at] === '+'
-    if (since) at++
-    const dot = digitsEnd(text, at)
-    if (dot === at || dot - at > 10 || text[dot] !== '.') return undefined
-    const stop = digitsEnd(text, dot + 1)
-    if (stop - dot < 2 || stop - dot > 10) return undefined
-    const close = within(text, ']', stop)
-    if (close < 0) return undefined
-    if (!since && this.ts === undefined)
+    const stamp = stampOf(text, open)
+    if (stamp === undefined) return undefined
+    const { at, dot, stop, close } = stamp
+    if (text[at - 1] !== '+' && this.ts === undefined)
       this.ts = BigInt(text.slice(at, dot)) * 1_000_000_000n + BigInt(text.slice(dot + 1, stop).padEnd(9, '0'))
     this.#callerIn(stop, close)
     return close + 1
@@ -117,7 +133,7 @@ class Reader implements Prefix {
       return
     }
     for (let pieces = 0; pieces < 12; pieces++) {
-      const next = this.#piece(this.start)
+      const next = this.#piece(skipBlanks(this.#text, this.start))
       if (next === undefined) return
       this.start = next
     }
@@ -129,10 +145,14 @@ class Reader implements Prefix {
     const code = text.charCodeAt(at)
     if (code === 27) return this.#escape(at)
     if (code === 60) return this.#level(at)
-    if (code === 62 && at - this.start === 0) return isBlank(text.charCodeAt(at + 1)) ? at + 2 : undefined
+    if (code === 62) return isBlank(text.charCodeAt(at + 1)) ? at + 2 : undefined
     if (code === 91) return this.#dated(at)
     const end = wordEnd(text, at)
     const word = text.slice(at, Math.min(end, at + 40))
+    if (code === 40) {
+      const close = within(text, ')', at)
+      return close > 0 && /\d\d:\d\d:\d\d/.test(text.slice(at, close)) ? close + 1 : undefined
+    }
     if (isDigit(code)) {
       const kmsg = this.#kmsg(at)
       if (kmsg !== undefined) return kmsg
@@ -145,7 +165,7 @@ class Reader implements Prefix {
     }
     // A service's name, as containers' logs have it.
     const bar = skipBlanks(text, end)
-    if (end > at && bar > end && text[bar] === '|' && at - this.start === 0) {
+    if (end > at && bar > end && text[bar] === '|' && at === this.#from) {
       return bar + (text[bar + 1] === ' ' ? 2 : 1)
     }
     return undefined
@@ -175,7 +195,8 @@ class Reader implements Prefix {
     if (close < 0) return undefined
     const words = text.slice(at + 1, close)
     const time = /\d\d:\d\d/.test(words) || /^\d{4}-\d\d-\d\d/.test(words)
-    if (!time || words.includes('+0x')) return undefined
+    if (KERNELS_CALLER.test(words.trim())) this.#callerIn(at + 1, close)
+    else if (!time || words.includes('+0x')) return undefined
     return close + 1 + (text[close + 1] === ' ' ? 1 : 0)
   }
 
@@ -206,10 +227,11 @@ class Reader implements Prefix {
   /** Behind the tag `kernel:`, with or without a number, as syslog, journald and logcat have it. */
   #tag(from: number, reach: number): number | undefined {
     const text = this.#text
+    const near = text.slice(from, from + reach)
     for (const name of TAGS) {
-      const found = text.indexOf(name, from)
-      if (found < 0 || found - from > reach) continue
-      if (found > 0 && !'./] '.includes(text[found - 1] ?? '')) continue
+      const found = from + near.indexOf(name)
+      if (found < from) continue
+      if (found > this.#from && !'./] '.includes(text[found - 1] ?? '')) continue
       let at = skipBlanks(text, found + name.length)
       const open = text[at]
       if (open === '(' || open === '[') {
@@ -226,27 +248,27 @@ class Reader implements Prefix {
   /** Takes away what stands between the time and the words, and the one blank that printk puts there. */
   #callers(): void {
     const text = this.#text
+    if (this.start === this.#from) return
     for (let pieces = 0; pieces < 6; pieces++) {
       const at = text.charCodeAt(this.start) === 32 ? skipBlanks(text, this.start) : this.start
       const next = this.#caller(at) ?? (pieces === 0 ? this.#hostAndTag() : undefined)
       if (next === undefined) break
       this.start = next
     }
-    if (this.start > 0 && text.charCodeAt(this.start) === 32) this.start++
+    if (text.charCodeAt(this.start) === 32) this.start++
     if (this.start > this.end) this.start = this.end
   }
 
   #hostAndTag(): number | undefined {
-    return this.start > 0 ? this.#tag(this.start, 80) : undefined
+    return this.#tag(this.start, 80)
   }
 
   /** Behind what says who printed. */
   #caller(at: number): number | undefined {
     const text = this.#text
-    if (at === 0) return undefined
     const code = text.charCodeAt(at)
     if (code === 27) return this.#escape(at)
-    if (code === 60) return this.#level(at) ?? this.#markedStamp(at)
+    if (code === 60) return this.#level(at)
     if (code === 91) return this.#stampAt(at) ?? this.#bracketed(at)
     // MediaTek: `(1)[123:name]`, `-(1)[123:name]`; Spreadtrum: `c1   4711 `; Samsung: `I[1:  name: 4711]`.
     const open = code === 45 ? at + 1 : at
@@ -265,14 +287,12 @@ class Reader implements Prefix {
       this.caller = text.slice(at, stop)
       return stop
     }
-    if (code >= 65 && code <= 90 && text[at + 1] === '[') return this.#bracketed(at + 1)
+    if (code === 58 && text[at - 1] === ']') return at + 1
+    if (code >= 65 && code <= 90) {
+      const bracket = skipBlanks(text, digitsEnd(text, at + 1))
+      if (text[bracket] === '[') return this.#bracketed(bracket)
+    }
     return undefined
-  }
-
-  /** `<EOI> [   12.345678]`, where the rest of a line came as one of its own. */
-  #markedStamp(at: number): number | undefined {
-    const next = skipMarks(this.#text, at)
-    return next > at && this.#text.charCodeAt(next) === 91 ? this.#stampAt(next) : undefined
   }
 
   /** `[  T123]`, `[    C1]`, `[123:name]`, `[1:  name: 123]`, `[pid:1,cpu0,name]`, and times in brackets. */
@@ -281,7 +301,7 @@ class Reader implements Prefix {
     const close = within(text, ']', open)
     if (close < 0) return undefined
     const words = text.slice(open + 1, close).trim()
-    const kernels = /^[TC]\d{1,10}$/.test(words)
+    const kernels = KERNELS_CALLER.test(words)
     if (!kernels && (words.includes('+0x') || words.includes('<') || words.includes(' ['))) return undefined
     const colon = words.indexOf(':')
     if (!kernels && colon < 0 && !/^\d{1,7}$/.test(words)) return undefined
@@ -292,10 +312,29 @@ class Reader implements Prefix {
 
   #callerIn(start: number, end: number): void {
     const words = this.#text.slice(start, end).trim()
-    if (/^[TC]\d{1,10}$/.test(words) || (words.includes(':') && /\d/.test(words))) this.caller = words
+    if (KERNELS_CALLER.test(words) || (words.includes(':') && /\d/.test(words))) this.caller = words
   }
 }
 
+/**
+ * The places in `[   12.345678]`, `[   12.345678@1]`, `[   12.345678 <    0.000003>]`, `[   12.345678,0]`, `[  +0.000003]`: of the
+ * seconds, the point, what follows the time, and the bracket.
+ */
+function stampOf(text: string, open: number): { at: number; dot: number; stop: number; close: number } | undefined {
+  let at = skipBlanks(text, open + 1)
+  if (text[at] === '+') at++
+  const dot = digitsEnd(text, at)
+  if (dot === at || dot - at > 10 || text[dot] !== '.') return undefined
+  const stop = digitsEnd(text, dot + 1)
+  if (stop - dot < 2 || stop - dot > 10) return undefined
+  const close = within(text, ']', stop)
+  return close < 0 ? undefined : { at, dot, stop, close }
+}
+
+/** Some terminals write pictures of CR and LF: U+240D and U+240A in UTF-8. */
+const PICTURES = '\xe2\x90\x8d\xe2\x90\x8a'
+/** What printk itself says of its caller, with CONFIG_PRINTK_CALLER. */
+const KERNELS_CALLER = /^[TC]\d{1,10}$/
 const TAGS = ['kernel', 'KERNEL', 'klogd', 'vmunix']
 const FACILITIES = new Set(['kern', 'user', 'daemon', 'syslog'])
 const MONTHS = new Set(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])
@@ -311,7 +350,9 @@ function isTimeWord(word: string): boolean {
     /^\d{4}-\d\d-\d\d(?:T[\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?$/.test(word) ||
     /^\d\d-\d\d$/.test(word) ||
     /^\d{4}$/.test(word) ||
-    /^\d{9,11}\.\d{3,9}$/.test(word)
+    /^\d{9,11}\.\d{3,9}$/.test(word) ||
+    /^\d{1,10}\.\d{6,9}:?$/.test(word) ||
+    /^\d{13,19}$/.test(word)
   )
 }
 
