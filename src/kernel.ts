@@ -15,6 +15,7 @@ import type { Span, Timeline } from './load/timeline.ts'
 import type { Probes } from './probes/probes.ts'
 import type { BulkOptions, QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
+import type { Stacks } from './stacks/stacks.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
 
@@ -167,6 +168,11 @@ export class Kernel {
   /** The current snapshot's types. */
   get types(): Types {
     return this.#snapshot.types
+  }
+
+  /** Looks up many stacks at once over the current snapshot. */
+  get stacks(): Stacks {
+    return this.#snapshot.stacks
   }
 
   /** Plans probes over the current snapshot. */

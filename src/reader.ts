@@ -2,14 +2,22 @@
 
 import { Snapshot } from './load/snapshot.ts'
 import { Probes } from './probes/probes.ts'
+import { Stacks } from './stacks/stacks.ts'
 
-/** An attached snapshot: symbols, types and probes of one generation. */
+/** An attached snapshot: symbols, types, probes and stacks of one generation. */
 export class Reader extends Snapshot {
   #probes: Probes | undefined
+  #stacks: Stacks | undefined
 
   /** Plans probes over this snapshot. */
   get probes(): Probes {
     this.#probes ??= new Probes(this)
     return this.#probes
+  }
+
+  /** Looks up many stacks at once. */
+  get stacks(): Stacks {
+    this.#stacks ??= new Stacks(this.symbols)
+    return this.#stacks
   }
 }

@@ -5,21 +5,12 @@
 import type { NothingReason } from '../symbols/locate.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import type { Rebase } from './boot.ts'
+import { Entries, isEntryName } from './entries.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
 import { agrees, movedTo, symbolOfFrame } from './named.ts'
 
 /** Frames kept looked up; when there are more, all are forgotten, which bounds memory without bookkeeping. */
 const CACHE_LIMIT = 1 << 16
-
-/** Entry code outside of the range that the kernel marks: x86's NMI, Xen's twins, and arm64's vectors. */
-const ENTRY_NAME =
-  /^(?:xen_)?asm_(?:exc_|sysvec_|common_interrupt|spurious_interrupt)|^el1[ht]?_(?:64_|32_)?(?:sync|irq|fiq|error)$/
-
-/**
- * Code that stands in place of a return address: tracers put its first byte on the stack, so that this is the one return
- * address that is where it says.
- */
-const TRAMPOLINE = /^(?:return_to_handler|(?:arch_rethook|__?kretprobe|kretprobe)_trampoline)$/
 
 const REASONS: Record<NothingReason, FrameReason> = {
   user: 'not_kernel',
@@ -51,8 +42,7 @@ export class StackResolver {
   readonly #mode: LookupMode
   readonly #rebase: Rebase | undefined
   readonly #trust: Trust
-  readonly #entryStart: bigint
-  readonly #entryEnd: bigint
+  readonly #entries: Entries
   readonly #pcs = new Map<RawFrame, Frame>()
   readonly #returns = new Map<RawFrame, Frame>()
 
@@ -61,8 +51,7 @@ export class StackResolver {
     this.#mode = options.mode ?? 'return'
     this.#rebase = options.rebase
     this.#trust = options.trust ?? 'weigh'
-    this.#entryStart = symbols.named('__irqentry_text_start', { owner: 'vmlinux' })[0]?.address ?? 0n
-    this.#entryEnd = symbols.named('__irqentry_text_end', { owner: 'vmlinux' })[0]?.address ?? 0n
+    this.#entries = new Entries(symbols)
   }
 
   /** The frames of one stack, innermost first; markers are left out, so the answer may be shorter than the question. */
@@ -113,7 +102,7 @@ export class StackResolver {
       printed: false,
       size: symbol.size,
       owner: symbol.owner,
-      entry: this.#isEntry(symbol.name, symbol.address),
+      entry: this.#entries.isEntry(symbol.name, symbol.address),
     }
   }
 
@@ -147,15 +136,15 @@ export class StackResolver {
       offset: Number(address - move.address),
       size: move.size,
       owner: move.owner,
-      entry: this.#isEntry(move.name, move.address),
+      entry: this.#entries.isEntry(move.name, move.address),
       printed: false,
     }
   }
 
   #at(raw: RawFrame, address: bigint, pc: boolean): Frame {
     const symbols = this.#symbols
-    const exact = pc ? undefined : symbols.startingAt(address).find(({ name }) => TRAMPOLINE.test(name))
-    const match = symbols.at(pc || exact !== undefined ? address : address - 1n)
+    const exact = pc || this.#entries.trampolines.includes(address)
+    const match = symbols.at(exact ? address : address - 1n)
     if (match === undefined) return { ...nameless(raw, REASONS[symbols.reasonFor(address)], pc), address, owner: null }
     const { symbol, size, aliases } = match
     const start = symbol.address
@@ -171,13 +160,9 @@ export class StackResolver {
       inlined: false,
       user: false,
       reliable: raw.reliable,
-      pc: pc || exact !== undefined,
-      entry: this.#isEntry(symbol.name, start),
+      pc: exact,
+      entry: this.#entries.isEntry(symbol.name, start),
     }
-  }
-
-  #isEntry(name: string, start: bigint): boolean {
-    return (start >= this.#entryStart && start < this.#entryEnd) || ENTRY_NAME.test(name)
   }
 }
 
@@ -202,7 +187,7 @@ function asPrinted(raw: RawFrame, reason: FrameReason | undefined, pc: boolean):
     user: raw.user,
     reliable: raw.reliable,
     pc,
-    entry: !raw.user && symbol !== null && ENTRY_NAME.test(symbol),
+    entry: !raw.user && symbol !== null && isEntryName(symbol),
   }
 }
 
