@@ -1,7 +1,7 @@
 // kallsyms from a source to the finished table: the calling thread reads in slices and parses what no other thread has
 // taken; chunks are gathered in the order of the text, whoever parsed them.
 
-import { LimitError } from '../core/errors.ts'
+import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
 import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
@@ -25,6 +25,12 @@ const TYPICAL_LINE = 45
 const MOST_EXPECTED = 1 << 21
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
+/** The most text: many times what the largest kernel has. */
+const MOST_TEXT = 2 ** 28
+/** The most lines, the bad ones included. */
+const MOST_LINES = MOST_EXPECTED
+/** Lines after which a text without a single symbol is taken for something else, however long it goes on. */
+const PATIENT_LINES = 1000
 /** Chunks that may wait for a thread before the calling thread parses one itself. */
 const MOST_WAITING = 2
 
@@ -73,7 +79,9 @@ interface Chunk {
 
 /**
  * Loads the table from an open kallsyms text and closes it.
- * @throws NoPermissionError if addresses are hidden; NotReadableError if a read fails; WorkerFailedError, AbortedError
+ * @throws NoPermissionError if addresses are hidden; NotReadableError if a read fails or there is nothing to read;
+ * BadFormatError if it is another kind of file; LimitError if it has more than 256 MiB or 2 million lines;
+ * WorkerFailedError, AbortedError
  */
 export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise<LoadedSymbols> {
   const pipeline = new Pipeline(reader, load)
@@ -112,6 +120,9 @@ class Pipeline {
   readonly #load: SymbolLoad
   readonly #earlier: TextMemory | undefined
   #queued = 0
+  /** Lines that were parsed, and the symbols in them. */
+  #lines = 0
+  #symbols = 0
   readonly #workspace = newWorkspace(touched)
   readonly #parser = new ChunkParser(this.#workspace)
   /** All chunks that have not been gathered, in the order of the text. */
@@ -186,6 +197,7 @@ class Pipeline {
       if (count === 0) break
       filled += count
       total += count
+      if (total > MOST_TEXT) throw new LimitError(`more than ${MOST_TEXT} bytes: no kernel has as many symbols`)
       if (pacer.due) {
         onProgress?.(total)
         timeline.record('read', 'kallsyms', start)
@@ -194,6 +206,8 @@ class Pipeline {
       }
     }
     timeline.record('read', 'kallsyms', start)
+    if (total === 0)
+      throw new NotReadableError('kallsyms is empty: the system hides it from this process, or it was never written')
     if (filled > 0) this.#queue(text, filled)
     onProgress?.(total)
   }
@@ -284,6 +298,7 @@ class Pipeline {
       if (chunk?.done === undefined) return
       this.#chunks.shift()
       const { digest, parsed } = chunk.done
+      if (parsed !== undefined) this.#count(parsed)
       if (parsed !== undefined) this.#builder ??= await this.#beginWith(chunk.number)
       this.digests.push(digest)
       if (this.#builder !== undefined) {
@@ -297,6 +312,16 @@ class Pipeline {
       }
       if (chunk.text.length === this.chunkBytes) this.#free.push(chunk.text)
     }
+  }
+
+  /** @throws BadFormatError, LimitError for what no kernel writes, before it has filled the memory */
+  #count({ lines, count }: ParsedChunk): void {
+    this.#lines += lines
+    this.#symbols += count
+    if (this.#symbols === 0 && this.#lines >= PATIENT_LINES) {
+      throw new BadFormatError(`none of the first ${this.#lines} lines is a symbol: this is no kallsyms text`)
+    }
+    if (this.#lines > MOST_LINES) throw new LimitError(`more than ${MOST_LINES} lines: no kernel has as many symbols`)
   }
 
   #buffer(bytes: number): Uint8Array<SharedArrayBuffer> {

@@ -15,8 +15,13 @@ const unpack = promisify(gunzip)
 /** Names by which an archive is known. */
 const ARCHIVE = /\.(?:tar|tgz|tar\.gz)$/
 
-/** The most bytes that an archive's files may have together, and one of them alone when it is unpacked. */
-const MOST_BYTES = 2 ** 30
+/**
+ * The most bytes that an archive may unpack to: its files together, and those of them that are packed once more. Several
+ * times what the largest kernels have.
+ */
+const MOST_BYTES = 2 ** 28
+/** The most that a packed file in it may become; no file of types or symbols is as large. */
+const MOST_FILE_BYTES = 2 ** 27
 /** The most files: several times as many as the largest kernel has modules. */
 const MOST_FILES = 50_000
 
@@ -29,7 +34,8 @@ export const isArchive = (path: string): boolean => ARCHIVE.test(path)
  * @throws NotReadableError if it is damaged or holds no capture; LimitError if it would take too much memory
  */
 export async function archiveSource(path: string): Promise<Source> {
-  const files = captureIn(await readArchive(path))
+  const budget = new Budget(path)
+  const files = captureIn(await readArchive(path, budget))
   if (files.size === 0) {
     throw new NotReadableError(`${path} is no capture: it has neither kallsyms nor btf/`, { path })
   }
@@ -38,9 +44,16 @@ export async function archiveSource(path: string): Promise<Source> {
     if (plain !== undefined) return plain
     const packed = files.get(`${name}.gz`)
     if (packed === undefined) return undefined
-    return unpack(packed, { maxOutputLength: MOST_BYTES }).catch((error: unknown) => {
+    // gzip's last four bytes say how much it holds, more or less honestly: a bomb that does is not unpacked at all.
+    if (packed.length > 4 && packed.readUInt32LE(packed.length - 4) > MOST_FILE_BYTES) throw budget.exceeded()
+    try {
+      const bytes = await unpack(packed, { maxOutputLength: Math.min(MOST_FILE_BYTES, budget.left) })
+      if (budget.take(bytes.length)) return bytes
+    } catch (error) {
+      if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw budget.exceeded()
       throw new NotReadableError(`${path}: ${name}.gz cannot be unpacked: ${String(error)}`, { path }, { cause: error })
-    })
+    }
+    throw budget.exceeded()
   }
   const blobs = [...files.keys()].filter((name) => /^btf\/[^/]+$/.test(name))
   const modules = [...new Set(blobs.map((name) => name.slice('btf/'.length).replace(/\.gz$/, '')))]
@@ -74,6 +87,31 @@ export async function archiveSource(path: string): Promise<Source> {
   }
 }
 
+/** What is left of the bytes that an archive may unpack to. */
+class Budget {
+  left = MOST_BYTES
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Whether there were as many bytes left. */
+  take(bytes: number): boolean {
+    const enough = bytes <= this.left
+    if (enough) this.left -= bytes
+    return enough
+  }
+
+  exceeded(): LimitError {
+    const megabytes = MOST_BYTES / 2 ** 20
+    return new LimitError(
+      `${this.#path} unpacks to more than ${megabytes} MiB or ${MOST_FILES} files, or a file in it to more than half of that`,
+      { path: this.#path },
+    )
+  }
+}
+
 /** Hands out bytes that are got when the first of them are wanted. */
 function readerOf(path: string, get: () => Promise<Buffer | undefined>): ByteReader {
   let bytes: Buffer | undefined
@@ -104,24 +142,25 @@ function shared(bytes: Buffer): Uint8Array<SharedArrayBuffer> {
 }
 
 /** Every regular file of an archive that could be one of a capture, by its path in there; links and devices are left out. */
-async function readArchive(path: string): Promise<Map<string, Buffer>> {
+async function readArchive(path: string, budget: Budget): Promise<Map<string, Buffer>> {
   // Only archives need it.
   const { extract } = await import('tar-stream')
   const files = new Map<string, Buffer>()
-  let total = 0
   const entries = extract()
-  entries.on('entry', ({ name, type, size = 0 }, stream, next) => {
+  entries.on('entry', (header, stream, next) => {
+    const { name, type, size = 0 } = header
     // What ends the archive early ends its entry as well; the pipeline reports it.
     stream.on('error', () => {})
     const clean = cleanPath(name)
+    // POSIX lets a directory have a size, of what it may hold; no bytes follow.
+    if (type === 'directory') header.size = 0
     if (type !== 'file' || clean === undefined) {
       stream.on('end', next)
       stream.resume()
       return
     }
-    total += size
-    if (total > MOST_BYTES || files.size >= MOST_FILES) {
-      next(new LimitError(`${path} unpacks to more than ${MOST_BYTES} bytes or ${MOST_FILES} files`, { path }))
+    if (files.size >= MOST_FILES || size > MOST_FILE_BYTES || !budget.take(size)) {
+      next(budget.exceeded())
       return
     }
     const pieces: Buffer[] = []
@@ -138,7 +177,7 @@ async function readArchive(path: string): Promise<Map<string, Buffer>> {
   const bounded = async function* (source: AsyncIterable<Buffer>) {
     for await (const piece of source) {
       seen += piece.length
-      if (seen > 2 * MOST_BYTES) throw new LimitError(`${path} unpacks to more than ${2 * MOST_BYTES} bytes`, { path })
+      if (seen > 2 * MOST_BYTES) throw budget.exceeded()
       yield piece
     }
   }

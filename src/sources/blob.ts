@@ -13,6 +13,8 @@ export interface Blob {
 
 /** The largest file that is read; vmlinux has about 6 MB of BTF, and ids and offsets of the format end long before this. */
 const LARGEST = 128 * 1024 * 1024
+/** How many times larger a packed file may be than its packing makes one expect: types pack to a third or a tenth. */
+const MOST_GROWTH = 12
 /** The least room to begin with where the size is not known. */
 const LEAST_ROOM = 64 * 1024
 /** Bytes of an arena's pieces: what is not used of them takes address space only. */
@@ -133,6 +135,7 @@ function* fillBlob(
   arena: Arena,
 ): Generator<Uint8Array<SharedArrayBuffer> | Buffer, Blob, number> {
   const room = Math.min(sizeHint || LEAST_ROOM, LARGEST)
+  const most = path.endsWith('.gz') ? Math.min(LARGEST, MOST_GROWTH * room + LARGEST_AT_ONCE) : LARGEST
   let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
   let length = 0
   // From Buffer's pool: thousands of pages of their own would cost more than the reads.
@@ -143,7 +146,7 @@ function* fillBlob(
     const count = yield full ? probe : bytes.subarray(length)
     if (count === 0) break
     if (full) {
-      if (length >= LARGEST) throw new LimitError(`${path} has more than ${LARGEST} bytes`, { path })
+      if (length >= most) throw new LimitError(`${path} has more than ${most} bytes of types`, { path })
       const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
       wider.set(bytes)
       wider.set(probe.subarray(0, count), length)

@@ -71,6 +71,7 @@ function planOf({ name }: InputFormat, product: StretchPlan['product']): Stretch
     input: name,
     product,
     mode: 'return',
+    trust: 'weigh',
     rebase: undefined,
     trust: 'weigh',
     generation: 1,

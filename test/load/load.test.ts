@@ -114,12 +114,38 @@ describe('the table of a load', () => {
     }
   })
 
-  it('of an empty text has no symbols', async () => {
-    for (const threads of [undefined, loader(2)]) {
-      const snapshot = await load(fakeSource(Buffer.alloc(0)), { threads })
-      expect(snapshot.symbols.size).toBe(0)
-      expect(snapshot.skipped).toEqual({ count: 0, lines: [], leftOut: { data: 0, owners: 0 } })
+  it.each([0, 2])('%i threads: an empty text is no kernel without symbols', async (threads) => {
+    const source = fakeSource(Buffer.alloc(0))
+    await expect(load(source, { threads: threads === 0 ? undefined : loader(threads) })).rejects.toMatchObject({
+      code: 'NOT_READABLE',
+    })
+    expect(source.reader?.closed).toBe(1)
+  })
+
+  it.each([
+    ['what has no symbol', 'x\n', 'BAD_FORMAT'],
+    ['lines of symbols', 'ffffffff81000000 t a\n', 'LIMIT'],
+    ['lines that are none behind one that is', 'x\n', 'LIMIT'],
+  ])('of %s without end ends', async (_, line, code) => {
+    const block = Buffer.from(line.repeat(10_000))
+    const first = Buffer.from(code === 'LIMIT' ? 'ffffffff81000000 T _stext\n' : '')
+    // A text that is never over: what is asked for beyond a gigabyte fails the test.
+    let at = 0
+    const source = fakeSource(first)
+    const endless = {
+      ...source,
+      openSymbols: () => ({
+        ...source.openSymbols(),
+        read(target: Uint8Array) {
+          if (at > 2 ** 30) throw new Error('read on and on')
+          const from = at === 0 ? first : block
+          const count = from.length === 0 ? block.copy(target) : Buffer.from(from).copy(target)
+          at += Math.max(count, 1)
+          return count
+        },
+      }),
     }
+    await expect(load(endless)).rejects.toMatchObject({ code })
   })
 })
 

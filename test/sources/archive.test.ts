@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { createGzip, gzipSync } from 'node:zlib'
+import { createGzip, gunzipSync, gzipSync } from 'node:zlib'
 import { type Header, pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KerndexError } from '../../src/core/errors.ts'
@@ -129,6 +129,34 @@ describe('a capture in an archive', () => {
     const path = join(folder, 'large.tar.gz')
     await writeFile(path, gzipSync(Buffer.concat([header(2 ** 31), Buffer.alloc(1 << 20)])))
     await expect(openKernel({ from: path })).rejects.toMatchObject({ code: 'LIMIT' })
+  })
+
+  it('is read where its directories have a size, as POSIX lets them have', async () => {
+    const path = await archive('sizes.tar.gz', [
+      { name: 'cap/', type: 'directory' },
+      { name: 'cap/kallsyms', content: KALLSYMS },
+    ])
+    const tar = gunzipSync(await readFile(path))
+    tar.write('00000001000', 124)
+    tar.fill(' ', 148, 156)
+    const sum = tar.subarray(0, 512).reduce((total, byte) => total + byte, 0)
+    tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+    await writeFile(path, gzipSync(tar))
+    const kernel = await openKernel({ from: path, threads: 0, types: false })
+    expect(kernel.symbols.size).toBe(2)
+    await kernel.close()
+  })
+
+  it.each([
+    ['a packed file that becomes too large', 1, 200],
+    ['packed files that become too large together', 3, 100],
+  ])('with %s is refused', async (_, files, megabytes) => {
+    const bomb = gzipSync(Buffer.alloc(megabytes << 20))
+    // Where the packing does not tell how much it holds.
+    if (files === 1) bomb.writeUInt32LE(1, bomb.length - 4)
+    const entries = Array.from({ length: files }, (_, i) => ({ name: `btf/m${i}.gz`, content: bomb }))
+    const path = await archive(`bombs${files}.tar.gz`, [{ name: 'kallsyms', content: KALLSYMS }, ...entries])
+    await expect(openKernel({ from: path, threads: 0 })).rejects.toMatchObject({ code: 'LIMIT' })
   })
 })
 
