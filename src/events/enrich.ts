@@ -45,14 +45,18 @@ export class Enricher {
   constructor(cache: ProcessCache, options: EnrichOptions) {
     this.#cache = cache
     const { generation, output } = options
-    this.#wait = new OrderedWait(options.wait ?? DEFAULT_WAIT, ({ part, unknown }, late) => {
-      if (late) cache.counters.late++
-      if (unknown) cache.counters.retries.process_info++
-      const placed = place(part, cache, this.#evidence)
-      if (output === 'compact') return { part, before: inWords(part, placed), behind: '' }
-      const above = options.ancestors === true ? this.#above(placed) : undefined
-      return { part, before: beforeStack(part, placed, above), behind: behindStack(placed, generation, above) }
-    })
+    this.#wait = new OrderedWait(
+      options.wait ?? DEFAULT_WAIT,
+      ({ part, unknown }, late) => {
+        if (late) cache.counters.late++
+        if (unknown) cache.counters.retries.process_info++
+        const placed = place(part, cache, this.#evidence)
+        if (output === 'compact') return { part, before: inWords(part, placed), behind: '' }
+        const above = options.ancestors === true ? this.#above(placed) : undefined
+        return { part, before: beforeStack(part, placed, above), behind: behindStack(placed, generation, above) }
+      },
+      (ts) => this.#cache.restart(ts),
+    )
   }
 
   /** Takes the next events of the input; returns the bytes that are ready to be written. */

@@ -69,6 +69,8 @@ export function feed(format: InputFormat, decoder: Decoder, memo: FrameMemo, tex
 
 /** Frames kept by their text; when there are more, all are forgotten. */
 const MEMO_LIMIT = 1 << 16
+/** The longest text that is kept. */
+const MEMO_LONGEST = 1024
 
 /**
  * Frames by the text they were decoded from. A kernel's stacks repeat: 22,366 frames of a profile held 899 addresses, so
@@ -90,6 +92,7 @@ export class FrameMemo {
     const decoded = decode(own)
     if (decoded === undefined) return undefined
     const frame = rawFrame(decoded)
+    if (own.length > MEMO_LONGEST) return frame
     if (this.#frames.size >= MEMO_LIMIT) this.#frames.clear()
     this.#frames.set(own, frame)
     return frame

@@ -1,7 +1,8 @@
 // What an event does to the process cache, and which process it belongs to after that. Events come in the order of their
 // times, as far as they waited for each other.
 
-import type { Birth, Entry, ProcessCache } from '../processes/cache.ts'
+import { setBounded } from '../core/bounded-map.ts'
+import { type Birth, type Entry, MOST_THREADS, type ProcessCache } from '../processes/cache.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
 import type { EventType, Lifecycle } from './event.ts'
 
@@ -36,9 +37,10 @@ export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
 
 /** Takes from an event what it tells of threads, as soon as it is seen: a fork that waits may need it. */
 export function learnFrom({ pid, tid, life }: ProcessEvent, evidence: Map<number, number>): void {
-  if (life?.oldPid !== undefined && pid !== undefined && life.oldPid !== pid) evidence.set(life.oldPid, pid)
+  const learn = (thread: number, group: number) => setBounded(evidence, thread, group, MOST_THREADS)
+  if (life?.oldPid !== undefined && pid !== undefined && life.oldPid !== pid) learn(life.oldPid, pid)
   if (life !== undefined && !life.byThread) return
-  if (pid !== undefined && tid !== undefined && pid !== tid) evidence.set(tid, pid)
+  if (pid !== undefined && tid !== undefined && pid !== tid && evidence.get(tid) !== pid) learn(tid, pid)
 }
 
 /** Applies an event to the cache. `evidence` says of threads what later events that have been seen know. */
@@ -107,10 +109,14 @@ export interface Ancestry {
   readonly whole: boolean
 }
 
+/** More than any shell nests; each event has them all. */
+const MOST_ANCESTORS = 256
+
 export function ancestorsOf(entry: Entry): Ancestry {
   const ancestors: ProcessSnapshot[] = []
   let last = entry
   for (let above = entry.parent; above !== undefined; above = above.parent) {
+    if (ancestors.length === MOST_ANCESTORS) return { ancestors, whole: false }
     if (last !== entry) ancestors.push(above.snapshot)
     last = above
   }

@@ -16,10 +16,23 @@ export interface WaitLimits {
   readonly most: number
 }
 
+/**
+ * A clock that goes back by this many waits was set anew: what follows is another recording, or another boot. What is merely
+ * late comes nowhere near.
+ */
+const RESET_WAITS = 5n
+const LEAST_RESET_NS = 10_000_000_000n
+/** Items in a row that have to say so: a single time may be wrong. */
+const RESET_ITEMS = 64
+
 /** Orders items by time, and gives their results in the order in which they came. */
 export class OrderedWait<Item, Result> {
   readonly #limits: WaitLimits
   readonly #apply: (item: Item, late: boolean) => Result
+  readonly #restart: (ts: bigint) => void
+  readonly #resetNs: bigint
+  /** What came last, one after another, and is so old that the clock may have been set anew. */
+  #behind: Waiting<Item>[] = []
   /** By time, the earliest first. */
   readonly #waiting = new Line<Waiting<Item>>()
   /** In the order of the items; undefined where one still waits. */
@@ -30,9 +43,17 @@ export class OrderedWait<Item, Result> {
   #newest: bigint | undefined
   #applied: bigint | undefined
 
-  constructor(limits: WaitLimits, apply: (item: Item, late: boolean) => Result) {
+  /** `restart` is told where the clock goes on after it was set back; all items before that have been applied then. */
+  constructor(
+    limits: WaitLimits,
+    apply: (item: Item, late: boolean) => Result,
+    restart: (ts: bigint) => void = () => {},
+  ) {
     this.#limits = limits
     this.#apply = apply
+    this.#restart = restart
+    const resetNs = RESET_WAITS * limits.waitNs
+    this.#resetNs = resetNs > LEAST_RESET_NS ? resetNs : LEAST_RESET_NS
   }
 
   /** How many items wait, or stand behind one that does. */
@@ -42,26 +63,23 @@ export class OrderedWait<Item, Result> {
 
   /** Takes an item; one without a time is as old as the newest before it. Returns the results that are complete. */
   push(item: Item, ts: bigint | undefined): Result[] {
-    const time = ts ?? this.#newest ?? 0n
-    if (this.#newest === undefined || time > this.#newest) this.#newest = time
-    const number = this.#count++
+    const time = ts ?? this.#behind.at(-1)?.ts ?? this.#newest ?? 0n
+    const waiting = { item, ts: time, number: this.#count++ }
     this.#results.push(undefined)
-    if (this.#applied !== undefined && time < this.#applied) {
-      this.#results.set(number - this.#first, this.#apply(item, true))
-      return this.#takeBounded()
+    if (this.#newest !== undefined && time < this.#newest - this.#resetNs) {
+      this.#behind.push(waiting)
+      if (this.#behind.length >= RESET_ITEMS) this.#reset()
+    } else {
+      this.#applyLate(this.#behind)
+      this.#behind = []
+      this.#place(waiting)
     }
-    const waiting = this.#waiting
-    // Streams are nearly in order, so that its place is nearly always at the end.
-    let at = waiting.length
-    while (at > 0 && waiting.at(at - 1).ts > time) at--
-    waiting.insert(at, { item, ts: time, number })
-    const until = this.#newest - this.#limits.waitNs
-    while (waiting.length > 0 && waiting.at(0).ts <= until) this.#applyEarliest()
     return this.#takeBounded()
   }
 
   /** No more items: all that wait are applied. */
   end(): Result[] {
+    if (this.#behind.length > 0) this.#reset()
     while (this.#waiting.length > 0) this.#applyEarliest()
     return this.#take()
   }
@@ -77,6 +95,34 @@ export class OrderedWait<Item, Result> {
       complete.push(...this.#take())
     }
     return complete
+  }
+
+  /** Lets an item wait, or applies it if older ones have been applied that should have come after it. */
+  #place(item: Waiting<Item>): void {
+    if (this.#applied !== undefined && item.ts < this.#applied) {
+      this.#applyLate([item])
+      return
+    }
+    if (this.#newest === undefined || item.ts > this.#newest) this.#newest = item.ts
+    const waiting = this.#waiting
+    waiting.insert(placeOf(item.ts, waiting), item)
+    const until = this.#newest - this.#limits.waitNs
+    while (waiting.length > 0 && waiting.at(0).ts <= until) this.#applyEarliest()
+  }
+
+  #applyLate(items: readonly Waiting<Item>[]): void {
+    for (const { item, number } of items) this.#results.set(number - this.#first, this.#apply(item, true))
+  }
+
+  /** The clock was set back: nothing older will come, and what came since begins anew. */
+  #reset(): void {
+    while (this.#waiting.length > 0) this.#applyEarliest()
+    const items = this.#behind
+    this.#behind = []
+    this.#newest = undefined
+    this.#applied = undefined
+    this.#restart(items[0]?.ts ?? 0n)
+    for (const item of items) this.#place(item)
   }
 
   #applyEarliest(): void {
@@ -97,6 +143,19 @@ export class OrderedWait<Item, Result> {
     }
     return complete
   }
+}
+
+/** Where a time belongs among those that wait. Streams are nearly in order, so that it is nearly always at the end. */
+function placeOf(ts: bigint, waiting: Line<Waiting<unknown>>): number {
+  let low = 0
+  let high = waiting.length
+  if (high === 0 || waiting.at(high - 1).ts <= ts) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (waiting.at(middle).ts <= ts) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Spent places at the front of a line before they are given up. */

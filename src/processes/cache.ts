@@ -7,12 +7,17 @@
 // - fork of a thread makes no entry; exit of a thread ends nothing while others live.
 // Changes after exec that no event tells of (setuid and the like) are not seen.
 
+import { setBounded } from '../core/bounded-map.ts'
 import { ProcessCounters } from './counters.ts'
 import { execId, type ProcessSnapshot } from './process.ts'
 import { type Color, type Counted, References } from './refs.ts'
 
 /** Entries kept if nothing else is said, as in tetragon. */
 export const DEFAULT_CAPACITY = 65_536
+/** Threads whose groups are remembered; of more the one that was learnt longest ago is forgotten. */
+export const MOST_THREADS = 1 << 17
+/** Images kept of one number. */
+const MOST_IMAGES = 256
 /** Nanoseconds of event time between collections. */
 const TICK_NS = 30_000_000_000n
 
@@ -116,11 +121,10 @@ export class ProcessCache {
     const entry = this.#byPid.get(tid)?.at(-1)
     if (entry?.alive && entry.tentative) {
       this.counters.retractedForks++
-      this.#giveParent(entry)
-      this.#references.forget(entry)
-      this.#remove(entry)
+      this.#discard(entry)
     }
-    this.#threads.set(tid, pid)
+    const forgotten = setBounded(this.#threads, tid, pid, MOST_THREADS)
+    if (forgotten !== undefined) this.dropThread(...forgotten)
     this.#byPid.get(pid)?.at(-1)?.threads.add(tid)
   }
 
@@ -233,6 +237,18 @@ export class ProcessCache {
     }
   }
 
+  /**
+   * Event time goes on at an earlier moment: another recording, or a clock that was set. Images that begin after it are of
+   * what was before.
+   */
+  restart(ts: bigint): void {
+    for (const entry of [...this.#entries.keys()]) if (entry.startTs > ts) this.#discard(entry)
+    this.#threads.clear()
+    this.tick()
+    this.tick()
+    this.#nextTick = undefined
+  }
+
   /** One round of collection. */
   tick(): void {
     this.#references.tick()
@@ -254,7 +270,11 @@ export class ProcessCache {
 
   #imageStartedAt(pid: number, startTs: bigint | undefined): Entry | undefined {
     if (startTs === undefined) return undefined
-    return this.#byPid.get(pid)?.find((entry) => entry.snapshot.startTs === startTs)
+    const images = this.#byPid.get(pid) ?? []
+    for (let i = images.length - 1; i >= 0 && images[i]!.startTs >= startTs; i--) {
+      if (images[i]!.snapshot.startTs === startTs) return images[i]
+    }
+    return undefined
   }
 
   /** The image that another recorder's event made of this fork a moment ago. */
@@ -323,6 +343,11 @@ export class ProcessCache {
       if (at < images.length - 1) this.#end(entry)
     }
     this.#entries.set(entry, true)
+    const oldest = images?.[0]
+    if (images !== undefined && images.length > MOST_IMAGES && oldest !== undefined) {
+      this.counters.capacityEvictions++
+      this.#discard(oldest)
+    }
     if (this.#entries.size > this.counters.capacity) this.#evict(entry)
     this.counters.size = this.#entries.size
     return entry
@@ -346,11 +371,16 @@ export class ProcessCache {
     for (const entry of this.#entries.keys()) {
       if (entry === keep) continue
       this.counters.capacityEvictions++
-      this.#giveParent(entry)
-      this.#references.forget(entry)
-      this.#remove(entry)
+      this.#discard(entry)
       return
     }
+  }
+
+  /** Takes an entry out before its time. */
+  #discard(entry: Entry): void {
+    this.#giveParent(entry)
+    this.#references.forget(entry)
+    this.#remove(entry)
   }
 
   #remove(entry: Entry): void {

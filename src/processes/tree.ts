@@ -2,6 +2,9 @@
 
 import type { EntryView } from './cache.ts'
 
+/** Levels that are indented: a chain of thousands would be mostly blanks. */
+const MOST_INDENT = 100
+
 /** Lines of the tree: children below their parents, in the order of their numbers. */
 export function* treeLines(entries: readonly EntryView[]): Generator<string> {
   const children = new Map<string | undefined, EntryView[]>()
@@ -17,7 +20,7 @@ export function* treeLines(entries: readonly EntryView[]): Generator<string> {
   const open = [...(children.get(undefined) ?? [])].reverse().map((entry) => ({ entry, depth: 0 }))
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { entry, depth } = next
-    yield `${'  '.repeat(depth)}${inWords(entry)}\n`
+    yield `${'  '.repeat(Math.min(depth, MOST_INDENT))}${inWords(entry)}\n`
     const below = children.get(entry.snapshot.execId) ?? []
     for (let i = below.length - 1; i >= 0; i--) open.push({ entry: below[i]!, depth: depth + 1 })
   }

@@ -11,6 +11,8 @@ import { agrees, movedTo, symbolOfFrame } from './named.ts'
 
 /** Frames kept looked up; when there are more, all are forgotten, which bounds memory without bookkeeping. */
 const CACHE_LIMIT = 1 << 16
+/** The longest printed name whose frame is kept; longer ones are no symbol's. */
+const LONGEST_NAME = 1024
 
 const REASONS: Record<NothingReason, FrameReason> = {
   user: 'not_kernel',
@@ -81,7 +83,7 @@ export class StackResolver {
       if (cache.size >= CACHE_LIMIT) cache.clear()
       // What the kernel prints at offset 0 is there: its unwinder knows which addresses are return addresses.
       frame = this.#frameOf(raw, pc || (raw.kernelWords && raw.offset === 0))
-      cache.set(raw, frame)
+      if ((raw.name?.length ?? 0) <= LONGEST_NAME) cache.set(raw, frame)
     }
     return frame
   }

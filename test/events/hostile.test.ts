@@ -11,15 +11,7 @@ import { type Shape, shapesOf } from './hostile-shapes.ts'
 import { snapshotOfText } from './samples.ts'
 
 /** Formats whose decoders are known to take more than linear time. Each leaves this list with its mend. */
-const UNMENDED: readonly string[] = [
-  'perf-script',
-  'perf-json',
-  'bpftrace',
-  'bpftrace-json',
-  'proc-stack',
-  'oops',
-  'symbols',
-]
+const UNMENDED: readonly string[] = ['perf-script', 'perf-json', 'bpftrace', 'bpftrace-json']
 
 const long = process.env.KERNDEX_LONG !== undefined
 /** The lengths that every shape is tried in: what is quadratic stands out, and what is worse ends here. */
@@ -71,7 +63,6 @@ function planOf({ name }: InputFormat, product: StretchPlan['product']): Stretch
     input: name,
     product,
     mode: 'return',
-    trust: 'weigh',
     rebase: undefined,
     trust: 'weigh',
     generation: 1,
