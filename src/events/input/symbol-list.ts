@@ -7,7 +7,7 @@ import { asText, countLines, hexAddress, type InputFormat } from '../format.ts'
 
 /** `ADDRESS TYPE NAME` and a tab before the module's brackets, as in kallsyms; else `[ADDRESS] NAME [MODULE]`. */
 const LINE =
-  /^(?:([0-9a-f]{8,16}) (?:[A-Za-z?] ([^\t]+)(?:\t\[([^\]]+)\])?|(\S+)(?: \[(\S+)\])?)|([^\s;]+)(?: \[(\S+)\])?)\s*$/
+  /^(?:([0-9a-f]{8,16}) (?:[A-Za-z?] ([^\t]+)(?:\t\[([^\]]+)\])?|(\S+)(?: \[(\S+)\])?)|([^\s;]+)(?: \[(\S+)\])?)$/
 /** What only these lists look like: a name alone could be anything. */
 const TOLD = /^(?:[0-9a-f]{8,16} (?:[A-Za-z?] )?[A-Za-z_.$][^\s;]*(?:[ \t]\[\S+\])?|[A-Za-z_][\w.]* \[[\w-]+\])$/
 
@@ -29,7 +29,7 @@ export const symbolList: InputFormat = {
 }
 
 function decode(text: string): Partial<RawFrame> | undefined {
-  const found = LINE.exec(text)
+  const found = LINE.exec(text.trimEnd())
   if (found === null) return undefined
   const [, digits = '', symbol, owner, traced, module, bare, bareModule] = found
   // A restricted reader sees zeros for addresses; the name is then all there is.
