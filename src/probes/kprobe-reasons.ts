@@ -53,7 +53,7 @@ export function kprobeReasons(
   else if (isBlacklisted(context, symbol, offset)) {
     reasons.push(reason('BLACKLISTED', `${symbol.name} is on the kprobe blacklist: register_kprobe gives EINVAL`))
   }
-  if (facts.kprobesOnNotrace) return reasons.length === 0 ? NONE : reasons
+  if (facts.kprobesOnNotrace) return settled(reasons)
   if (isAbsence(traceable)) reasons.push(missing.traceable)
   else {
     // within_notrace_func: the function, or for a name with a suffix the base, if there is one.
@@ -66,7 +66,14 @@ export function kprobeReasons(
       reasons.push(reason('NOTRACE', `${what}: ftrace cannot hook it, and then kprobe events are refused with EINVAL`))
     }
   }
-  return reasons.length === 0 ? NONE : reasons
+  return settled(reasons)
+}
+
+/** Reasons without facts that are missing, where the rest settles the verdict. */
+function settled(reasons: readonly Reason[]): readonly Reason[] {
+  if (reasons.length === 0) return NONE
+  const refusals = reasons.filter(({ code }) => !code.startsWith('UNKNOWN_'))
+  return refusals.length === 0 ? reasons : refusals
 }
 
 /** What the kernel says of an offset behind a function's end: it looks up anew what lies there (_kprobe_addr). */

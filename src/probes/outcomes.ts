@@ -1,12 +1,15 @@
 // Targets that say why nothing is attached: a name that is several functions, that is not there, or that BTF leaves out.
 
 import { isGlob } from '../core/glob.ts'
+import { isAbsence } from '../sources/source.ts'
+import type { ProbeContext } from './context.ts'
 import { type Home, targetOf } from './expansion.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
 import { functionOf, placeReasons } from './places.ts'
 import { caution, type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
 import type { ProbeTarget } from './target.ts'
+import { noTrace } from './trampoline-reasons.ts'
 
 /**
  * One name that is several functions, or several FUNCs, with all of them and the ways out.
@@ -82,8 +85,11 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   const wanted = moduleMatcher(module)
   const data = symbols.named(spec.function).find(({ owner }) => wanted(owner))
   if (data !== undefined) {
-    const message = `${spec.function} is data (type ${data.type}), not a function`
-    return targetOf(home, { ...parts, module: data.owner, reasons: [reason('NOT_A_FUNCTION', message)] })
+    // Types are those of code for data as well (x86 since 6.18): only the place tells.
+    const none = /^[tTwW]$/.test(data.type)
+      ? reason('NOT_TEXT', `${spec.function} is outside of the kernel's text (_stext to _etext)`)
+      : reason('NOT_A_FUNCTION', `${spec.function} is data (type ${data.type}), not a function`)
+    return targetOf(home, { ...parts, module: data.owner, reasons: [none] })
   }
   const variants = variantsMeant(context, spec)
   const names = [...new Set(variants.map(({ name }) => name))]
@@ -117,6 +123,12 @@ export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTar
   return targetOf(home, { ...parts, reasons: [reason('NO_MATCH', message, 'kerndex')] })
 }
 
+/** Whether ftrace surely cannot hook a symbol. */
+function isHidden(context: ProbeContext, id: number): boolean {
+  const { traceable } = context.facts
+  return !isAbsence(traceable) && traceable.of(functionOf(context, id)) === 'no'
+}
+
 /** A function that the types of its module do not have, or whose module has no types. */
 export function withoutBtf(
   home: Home,
@@ -131,7 +143,10 @@ export function withoutBtf(
   const where = symbols.ownerOf(id)
   const misplaced = placeReasons(context, functionOf(context, id), home.settings.allow)
   const none = reason('NO_BTF', `No BTF found for ${where}:${spec.function}`)
-  const reasons = misplaced.length > 0 ? misplaced : missing.length > 0 ? missing : [none]
+  // A function that ftrace cannot hook is refused whatever types there are.
+  const hidden = missing.length > 0 && ids.every((each) => isHidden(context, each))
+  const reasons =
+    misplaced.length > 0 ? misplaced : missing.length === 0 ? [none] : hidden ? [noTrace(spec.function)] : missing
   return targetOf(home, {
     spec: spec.text,
     kind,

@@ -68,8 +68,13 @@ function hookReason(
     case 'which':
       return context.missing.whichTraceable
     case 'no':
-      return reason('NOTRACE', `ftrace cannot hook ${name}: it is not in available_filter_functions`)
+      return noTrace(name)
   }
+}
+
+/** A function without a place for ftrace's call. */
+export function noTrace(name: string): Reason {
+  return reason('NOTRACE', `ftrace cannot hook ${name}: it is not in available_filter_functions`)
 }
 
 /** The verifier's own lists, of functions of the core: those that the kernel's symbols have, else those known here. */
