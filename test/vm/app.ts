@@ -6,7 +6,7 @@ import { join, relative } from 'node:path'
 import { run } from './shell.ts'
 
 /** Programs in C that the guest calls by name: the source, beside this file's, and the name. */
-const PROGRAMS: Readonly<Record<string, string>> = { 'attach.c': 'attach' }
+const PROGRAMS: Readonly<Record<string, string>> = { 'attach.c': 'attach', 'workload.c': 'workload' }
 
 /** Writes the archive that is unpacked to /opt/app. `root` is the project's folder, which has been built. */
 export function writeApp(root: string, archive: string): void {

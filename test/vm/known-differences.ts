@@ -17,4 +17,35 @@ export interface KnownDifference {
   readonly reason: string
 }
 
-export const KNOWN_DIFFERENCES: readonly KnownDifference[] = []
+export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
+  {
+    suite: 'symbols',
+    check: '%pS*',
+    kernel: 'answers beyond the end',
+    kerndex: 'nothing',
+    reason: 'the kernel gives the nearest name below for want of one: its own size says that the address is not in it',
+  },
+  {
+    suite: 'symbols',
+    check: '%pS*',
+    kernel: 'answers from far',
+    kerndex: 'nothing',
+    reason: 'a section ends there, or no symbol is within 1 MiB: the name says nothing of what is at the address',
+  },
+  {
+    suite: 'symbols',
+    check: '%pS, live',
+    kernel: 'nothing',
+    kerndex: 'answers',
+    subject: /, kerndex \S+ \[(bpf|__builtin__\w+)\]$/,
+    reason: 'kallsyms lists pages that the kernel made for tracing and programs, and %pS does not look there',
+  },
+  {
+    suite: 'symbols',
+    check: '%pS, from kallsyms alone',
+    kernel: 'answers without a size',
+    kerndex: 'nothing',
+    atMost: 0.049,
+    reason: 'a section without symbols, such as .bss: without the list of sections nothing says that it is there',
+  },
+]

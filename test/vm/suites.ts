@@ -3,10 +3,11 @@ import type { Suite } from './suite.ts'
 import { changes } from './suites/changes.ts'
 import { lockdown } from './suites/lockdown.ts'
 import { probes } from './suites/probes.ts'
+import { processes } from './suites/processes.ts'
 import { rights } from './suites/rights.ts'
 import { symbols } from './suites/symbols.ts'
 import { tables } from './suites/tables.ts'
 import { trampolines } from './suites/trampolines.ts'
 
 // Those that need few modules first; lockdown, which no boot takes back, last.
-export const SUITES: readonly Suite[] = [rights, changes, tables, symbols, probes, trampolines, lockdown]
+export const SUITES: readonly Suite[] = [rights, changes, tables, symbols, probes, trampolines, processes, lockdown]

@@ -37,6 +37,11 @@ function samePlace(owner: string, printed: string): boolean {
   return owner === printed || (printed === 'vmlinux' && (owner === 'bpf' || owner.startsWith('__builtin__')))
 }
 
+/** Bytes behind a symbol from which on no lookup of kerndex reaches back to it. */
+const FAR = 1n << 20n
+/** Names of places where a section of the core kernel ends: nothing is known of what is behind. */
+const SECTION_END = /^(_etext|_edata|_end|_einittext|__end_\w+|__init_end|__bss_stop|__brk_limit|__stop_\w+)$/
+
 /** How kerndex's answer compares with the kernel's. */
 export function compareAddress(check: string, symbols: SymbolTable, truth: AddressTruth): Outcome {
   const { address, printed } = truth
@@ -51,8 +56,16 @@ export function compareAddress(check: string, symbols: SymbolTable, truth: Addre
     return { check, class: truth.class, kernel, kerndex, wrong, subject }
   }
   if (said === undefined) return outcome('nothing', match === undefined ? 'nothing' : 'answers', match !== undefined)
-  // An offset behind the symbol's own end is the nearest name for want of one, and says nothing of what is there.
-  const kernel = said.offset < said.size && said.size < 1n << 63n ? 'answers' : 'answers beyond the end'
+  // Of modules' data the kernel takes the end of the text for the end of all: the size is then less than nothing. An offset behind
+  // the symbol's own end is the nearest name for want of one, and says nothing of what is there.
+  const sized = said.size < 1n << 63n
+  const kernel = !sized
+    ? 'answers without a size'
+    : said.offset >= said.size
+      ? 'answers beyond the end'
+      : said.offset >= FAR || (said.owner === 'vmlinux' && SECTION_END.test(said.name) && said.offset > 0n)
+        ? 'answers from far'
+        : 'answers'
   if (match === undefined) return outcome(kernel, 'nothing', true)
   const { symbol, offset, size } = match
   if (!samePlace(symbol.owner, said.owner)) return outcome(kernel, 'other owner', true)
@@ -61,7 +74,7 @@ export function compareAddress(check: string, symbols: SymbolTable, truth: Addre
     return outcome(kernel, alias ? 'an alias' : 'other name', true)
   }
   if (BigInt(offset) !== said.offset) return outcome(kernel, 'other offset', true)
-  return BigInt(size) === said.size ? outcome(kernel, 'same', false) : outcome(kernel, 'other size', true)
+  return !sized || BigInt(size) === said.size ? outcome(kernel, 'same', false) : outcome(kernel, 'other size', true)
 }
 
 /** The sites that ftrace lists with their addresses, against what is looked up there. */

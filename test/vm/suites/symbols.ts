@@ -1,13 +1,14 @@
 // Whose address is it: the kernel's own %pS, printed by the immediate arguments of a probe event with the type `symbol`, and the
-// sites that ftrace lists with their addresses. Asked live in the guest; judged on the host from the same boot's capture.
+// sites that ftrace lists with their addresses. Judged on the host: from a
+// snapshot of what was loaded live, from the same boot's capture, and from its kallsyms alone.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openKernel } from 'kerndex'
-import { Definitions, hasTracing, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
+import { Definitions, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
 import { addressOf, type Line, ofLoadedModule, random, readLines, spread } from '../kallsyms.ts'
 import type { Guest, Judging, Suite } from '../suite.ts'
 import { type AddressTruth, compareAddress, compareSites, formatTruth, parseTruth } from '../symbol-truth.ts'
-import { CAPTURE } from './tables.ts'
+import { CAPTURE, LIVE } from './tables.ts'
 
 const TRUTH = 'printed.tsv'
 const SITES = 'available_filter_functions_addrs'
@@ -24,17 +25,12 @@ export const symbols: Suite = {
     const truth = askKernel(asked, lines, guest)
     guest.say(`${truth.length} addresses answered by the kernel`)
     writeFileSync(join(guest.folder, TRUTH), formatTruth(truth))
-    const kernel = await openKernel({ types: false })
-    for (const row of truth) guest.note(compareAddress('%pS, live', kernel.symbols, row))
-    if (hasTracing(SITES)) {
-      for (const outcome of compareSites('sites, live', kernel.symbols, readTracing(SITES))) guest.note(outcome)
-    }
-    await kernel.close()
   },
 
   async judge(judging) {
     const truth = parseTruth(readFileSync(join(judging.folder, TRUTH), 'latin1'))
     const capture = join(judging.share, CAPTURE)
+    await judgeFrom(judging, join(judging.share, LIVE), 'live', truth)
     await judgeFrom(judging, capture, 'from a capture', truth)
     await judgeFrom(judging, join(capture, 'kallsyms'), 'from kallsyms alone', truth)
   },

@@ -11,8 +11,10 @@ export const CAPTURE = 'capture'
 const TEXT = 'kallsyms.txt'
 const THREADS = [0, 2]
 
-/** A snapshot of what was loaded live: its bytes are the table's, so the host, which is no emulation, can look into it. */
+/** Snapshots of what was loaded live: their bytes are the table's, so the host, which is no emulation, can look into them. */
 const snapshotName = (threads: number) => `live-${threads}-threads.snapshot`
+/** One of them, below the folder of all suites. */
+export const LIVE = 'tables/live-0-threads.snapshot'
 
 export const tables: Suite = {
   name: 'tables',
