@@ -32,7 +32,10 @@ export function compareAttempt(check: string, probes: Probes, truth: AttemptTrut
   const spec = `${kind === 'fprobe' ? 'kprobe' : kind}:${target}`
   const { kerndex, codes } = verdictOn(probes, spec)
   const wrong =
-    kerndex === 'unknown' || (kerndex === 'ok' && kernel === 'refuses') || (kerndex === 'no' && kernel === 'takes')
+    kerndex === 'unknown' ||
+    (kernel === 'refuses'
+      ? kerndex === 'ok' || (kerndex === 'ok, by address' && !/not unique/.test(said))
+      : kerndex === 'no')
   return {
     check: `${check}, ${kind}`,
     class: `${truth.class}${codes === '' ? '' : ` ${codes}`}`,
@@ -43,7 +46,10 @@ export function compareAttempt(check: string, probes: Probes, truth: AttemptTrut
   }
 }
 
-/** `ok`, `no` where the kernel is said to refuse, `caution` where kerndex alone does, or `unknown`; with the reasons' codes. */
+/**
+ * `ok`, also by the address of a function whose name others share; `no` where the kernel is said to refuse, `caution` where kerndex
+ * alone does; or `unknown`. With the reasons' codes.
+ */
 function verdictOn(probes: Probes, spec: string) {
   const plan = probes.plan(spec)
   const reasons = plan.specs.flatMap(({ targets, rejected }) => {
@@ -52,7 +58,9 @@ function verdictOn(probes: Probes, spec: string) {
   const codes = [...new Set(reasons.map(({ code }) => code))].sort().join('+')
   const cautious =
     reasons.length > 0 && reasons.every(({ code, by }) => by === 'kerndex' && !code.startsWith('UNKNOWN'))
-  return { kerndex: plan.verdict === 'no' && cautious ? 'caution' : plan.verdict, codes }
+  if (plan.verdict === 'no') return { kerndex: cautious ? 'caution' : 'no', codes }
+  const byAddress = !/:0x/.test(spec) && plan.targets.some(({ attach }) => attach?.method === 'address')
+  return { kerndex: plan.verdict === 'ok' && byAddress ? 'ok, by address' : plan.verdict, codes }
 }
 
 /** A printed line as it stands. */

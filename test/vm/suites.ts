@@ -10,4 +10,4 @@ import { tables } from './suites/tables.ts'
 import { trampolines } from './suites/trampolines.ts'
 
 // Those that need few modules first; lockdown, which no boot takes back, last.
-export const SUITES: readonly Suite[] = [rights, changes, tables, symbols, probes, trampolines, processes, lockdown]
+export const SUITES: readonly Suite[] = [rights, changes, processes, tables, symbols, probes, trampolines, lockdown]

@@ -9,12 +9,12 @@ import { openKernel } from 'kerndex'
 import { Definitions, takeErrorLog } from '../guest/tracefs.ts'
 import { alignTraces, compareEvents, type PrintedEvent, readTrace, TRUTH_EVENTS, truthOf } from '../process-truth.ts'
 import type { Suite } from '../suite.ts'
-import { CAPTURE } from './tables.ts'
 
 const TRACING = '/sys/kernel/tracing'
 const WORKLOAD = 'workload'
 const SCHED = ['fork', 'exec', 'exit'].map((what) => `sched/sched_process_${what}`)
 const TRUTH = 'truth'
+const SYMBOLS = 'kallsyms'
 
 interface Recording {
   readonly tgid: boolean
@@ -44,8 +44,10 @@ export const processes: Suite = {
   name: 'processes',
   title:
     'processes and threads of a workload, recorded in several ways, against the starts and ends that the kernel tells',
+  before: 'modules',
 
   async record(guest) {
+    writeFileSync(join(guest.folder, SYMBOLS), readFileSync('/proc/kallsyms'))
     await defineProbes()
     const bound = readFileSync('/proc/sys/kernel/pid_max', 'latin1')
     const all: [string, Recording][] = [
@@ -61,7 +63,7 @@ export const processes: Suite = {
     guest.say('recorded')
   },
 
-  async judge({ folder, share, note }) {
+  async judge({ folder, note }) {
     const lines = readTrace(readFileSync(join(folder, fileOf(TRUTH)), 'latin1'))
     const truth = truthOf(lines)
     const command = join(dirname(fileURLToPath(import.meta.resolve('kerndex'))), 'cli.cjs')
@@ -76,7 +78,7 @@ export const processes: Suite = {
           '--input',
           'ftrace',
           '--from',
-          join(share, CAPTURE),
+          join(folder, SYMBOLS),
           '--wait',
           String(wait),
         ]

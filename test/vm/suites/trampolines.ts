@@ -11,8 +11,8 @@ import { CAPTURE } from './tables.ts'
 
 const ATTEMPTS = 'attempts.ndjson'
 const KINDS = ['fentry', 'fexit', 'fmod_ret'] as const
-/** Of those that can be loaded, one in so many is attached too: that changes the kernel's code, and waits. */
-const ATTACHED = 6
+/** Of those that are said to work, one in so many is attached too: that changes the kernel's code, and waits. */
+const ATTACHED = 8
 
 type Attempt = ProgramAttempt & Pick<AttemptTruth, 'class' | 'target'>
 
@@ -50,9 +50,9 @@ function chooseAttempts(kernel: Kernel, kind: (typeof KINDS)[number], scale: num
     const key = [place, verdict, ...new Set(reasons.map(({ code }) => code).sort())].join(' ')
     const attempt = { class: place, kind, target: `${module}:${target.function}`, module: btf.module, id: btf.id }
     const group = groups.get(key)
-    const attach = verdict !== 'ok' || (group?.length ?? 0) % ATTACHED === 0
+    const attach = (group?.length ?? 0) % (verdict === 'ok' ? ATTACHED : 2) === 0
     if (group === undefined) groups.set(key, [{ ...attempt, attach }])
     else group.push({ ...attempt, attach })
   }
-  return [...groups].flatMap(([key, all]) => spread(all, (/^\w+ ok/.test(key) ? 250 : 60) * scale))
+  return [...groups].flatMap(([key, all]) => spread(all, (/^\w+ ok/.test(key) ? 150 : 30) * scale))
 }
