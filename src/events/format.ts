@@ -41,8 +41,11 @@ export interface InputFormat {
   readonly stacks?: false
   /** `text` can be resymbolized in place; the others cannot. */
   readonly kind: 'text' | 'json' | 'binary'
-  /** How many of the sample's lines only this format has: 0 for none at all. The highest wins. */
-  readonly recognise: (lines: readonly string[]) => number
+  /**
+   * How many of the sample's lines only this format has: 0 for none at all. The highest wins. `sample` is what the lines were
+   * cut from, one byte a character.
+   */
+  readonly recognise: (lines: readonly string[], sample: string) => number
   /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
   readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
   /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */

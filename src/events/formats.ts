@@ -59,7 +59,7 @@ export function detectFormat(sample: string, complete: boolean): InputFormat | u
   let best: InputFormat | undefined
   let most = 0
   for (const format of INPUT_FORMATS) {
-    const score = format.recognise(lines)
+    const score = format.recognise(lines, sample)
     if (score > most) {
       best = format
       most = score

@@ -36,6 +36,9 @@ export interface RawFrame {
   readonly length: number
 }
 
+/** The owner of a frame that is known to be the kernel's, by a mark such as `_[k]`, but not of which module. */
+export const KERNEL_CODE = '[kernel]'
+
 /** A raw frame with everything not given left open. */
 export function rawFrame(given: Partial<RawFrame>): RawFrame {
   return {

@@ -3,7 +3,7 @@
 
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import type { Frame, FrameReason, RawFrame } from './frame.ts'
+import { type Frame, type FrameReason, KERNEL_CODE, type RawFrame } from './frame.ts'
 
 /** What a name in a trace stands for. `symbol` is set where all candidates that are left start at one address. */
 export interface NameAnswer {
@@ -17,7 +17,8 @@ export interface NameAnswer {
  * reach as far as the offset; a return address may lie one byte behind the end.
  */
 export function symbolOfFrame(symbols: SymbolTable, frame: RawFrame): NameAnswer {
-  const { name, owner, size, offset } = frame
+  const { name, size, offset } = frame
+  const owner = frame.owner === KERNEL_CODE ? undefined : frame.owner
   if (name === undefined) return { symbol: undefined, reason: 'no_symbol' }
   let found = owner === undefined ? symbols.named(name) : symbols.named(name, { owner })
   if (found.length === 0) return { symbol: undefined, reason: 'unknown_name' }

@@ -16,7 +16,9 @@ export function foldedName(frame: Frame, kernelMark: boolean): string {
   if (symbol === null && address !== undefined && !inUser) name = formatAddress(address)
   else if (symbol === null && owner !== null && owner !== '') name = fileName(owner)
   const safe = foldedWord(name)
-  return kernelMark && !inUser ? `${safe}_[k]` : safe
+  // A name that is nowhere in the table, and of which nothing else is known, may be of user space.
+  const nobody = reason === 'unknown_name' && owner === null
+  return kernelMark && !inUser && !nobody ? `${safe}_[k]` : safe
 }
 
 function fileName(file: string): string {

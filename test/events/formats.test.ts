@@ -360,6 +360,17 @@ describe('ftrace', () => {
   ])('%s', (line, expected) => {
     expect(event(line)).toMatchObject(expected)
   })
+  it('trace-cmd’s addresses may have any number of digits', () => {
+    const text =
+      ' sshd-804   [050]  1997.252608: kernel_stack:         <stack trace>\n=> number (9e59e4)\n=> f+0x10 (ffffffff81000010)\n=> 769010000000322\n=> 2\n=> g+0x1/0x2 [m 0123ab] <ffffffffc0000001>\n'
+    expect(decode('ftrace', text).events[0]?.frames).toMatchObject([
+      { name: 'number', address: 0x9e59e4n, offset: undefined },
+      { name: 'f', address: 0xffffffff81000010n, offset: 16, kernelWords: false },
+      { name: undefined, address: 0x769010000000322n },
+      { name: undefined, address: 2n },
+      { name: 'g', address: 0xffffffffc0000001n, offset: 1, size: 2, owner: 'm', kernelWords: true },
+    ])
+  })
   it('a stack belongs to the event of the same thread before it', () => {
     const line = (tid: number, rest: string) => `  x-${tid} [000] .....  1.000001: ${rest}\n`
     const text = `${line(5, 'sched_waking: a')}${line(5, '<stack trace>')} => f+0x1/0x2\n${line(6, 'sched_waking: b')}${line(5, '<stack trace>')} => g+0x1/0x2\n => h\n`
@@ -408,11 +419,88 @@ describe('bpftrace', () => {
       { name: 'default_idle', offset: 5 },
     ])
   })
+  it.each([
+    ['a count', '3', 3n],
+    ['a sum below zero', '-3', -3n],
+    [
+      'a histogram',
+      '\n[0]                   2 |@@@    |\n[1, 2)               1 |@      |\n[4K, 8K)             40 |@@@@|\n',
+      43n,
+    ],
+    ['statistics', 'count 2, average 10, total 20', 20n],
+  ])('weighs %s', (_, value, weight) => {
+    const text = `@h[bash,\n    fdget+123\n    do_sys_poll+632\n, 7]: ${value}\n@x: 5\n@i[bash]: 9\n`
+    const { events, bad } = decode('bpftrace', text)
+    expect(bad).toEqual([])
+    const stacks = events.filter(({ frames }) => frames.length > 0)
+    expect(stacks.map((event) => ({ ...event, fields: event.fields.slice(0, 2) }))).toMatchObject([
+      {
+        name: '@h',
+        weight,
+        frames: [{ name: 'fdget' }, { name: 'do_sys_poll' }],
+        fields: [
+          ['key0', 'bash'],
+          ['key1', '7'],
+        ],
+      },
+    ])
+    expect(detectFormat(text, true)?.name).toBe('bpftrace')
+  })
+  it('tells of values that weigh nothing', () => {
+    const { events, bad } = decode('bpftrace', '@[\n    fdget+123\n]: (1, 2)\n@[\n    fdget+123\n]: hello\n')
+    expect(bad.map(([line]) => line)).toEqual([2, 5])
+    expect(events.map(({ weight, fields }) => [weight, fields])).toEqual([
+      [0n, [['value', '(1, 2)']]],
+      [0n, [['value', 'hello']]],
+    ])
+  })
+  it('reads stacks without indentation, as before 0.9', () => {
+    const { events, bad } = decode('bpftrace', '@[\nfdget+123\ndo_sys_poll+632\n]: 5\n')
+    expect(bad).toEqual([])
+    expect(events).toMatchObject([{ weight: 5n, frames: [{ name: 'fdget', column: 0 }, { name: 'do_sys_poll' }] }])
+  })
+  it('reads stacks that are printed, each up to what follows it', () => {
+    const text =
+      'Attaching 1 probe...\n\n        fdget+123\n        do_sys_poll+632\n\nsh 7\n        0xffffffff81001290\n        fdget+1\n'
+    expect(detectFormat(text, true)?.name).toBe('bpftrace')
+    const { events, bad } = decode('bpftrace', text)
+    expect(bad).toEqual([])
+    expect(events.map(({ frames, fields }) => [frames.map(({ name, address }) => name ?? address), fields])).toEqual([
+      [['fdget', 'do_sys_poll'], []],
+      [[0xffffffff81001290n, 'fdget'], [['printed', 'sh 7']]],
+    ])
+  })
+  it('reads files beside names in perf’s mode', () => {
+    const text =
+      '@[\n\tffffffff81001290 vfs_read+144 ([kernel.kallsyms])\n\t7f572d91b230 main+12 (/bin/cat)\n\t7f572d91b231\n]: 7\n'
+    expect(decode('bpftrace', text).events[0]?.frames).toMatchObject([
+      { address: 0xffffffff81001290n, name: 'vfs_read', offset: 144, owner: 'vmlinux', user: false },
+      { name: 'main', offset: 12, owner: '/bin/cat', user: true },
+      { address: 0x7f572d91b231n, name: undefined },
+    ])
+  })
+  it('weighs histograms and statistics of JSON, and reads stacks that are printed there', () => {
+    const key = '\\n    fdget+123\\n    do_sys_poll+632\\n'
+    const text = [
+      `{"type": "hist", "data": {"@h": {"${key}": [{"min": 0, "max": 1, "count": 3}, {"min": 2, "count": 4}]}}}`,
+      `{"type": "stats", "data": {"@s": {"${key},sh": {"count": 2, "average": 5, "total": 10}}}}`,
+      `{"type": "value", "data": "${key}"}`,
+      `{"type": "map", "data": {"@t": {"${key}": [1, 2]}}}`,
+    ].join('\n')
+    const { events, bad } = decode('bpftrace-json', text)
+    expect(bad.map(([line]) => line)).toEqual([3])
+    expect(events.map(({ weight, name, frames }) => [weight, name, frames.length])).toEqual([
+      [7n, '@h', 2],
+      [10n, '@s', 2],
+      [1n, undefined, 2],
+      [0n, '@t', 2],
+    ])
+  })
   it('reads raw and perf stacks', () => {
     const { events } = decode('bpftrace', '@[\n    ffffffff821f2c2b\n\tffffffff821f2c2b halt+11\n]: 1\n')
     expect(events[0]?.frames).toMatchObject([
       { address: 0xffffffff821f2c2bn, name: undefined },
-      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 1, length: 16 },
+      { address: 0xffffffff821f2c2bn, name: 'halt', offset: 11, column: 17, length: 8 },
     ])
   })
   it('reads stacks inside of JSON keys', () => {
@@ -523,11 +611,11 @@ describe('kernel log', () => {
 it('folded stacks turn around, suffixes and all', () => {
   const { events, bad } = decode(
     'folded',
-    'a b;entry+118;f_[k];0xffffffff81000010;u_[i] 3\nno count\nx 18446744073709551615\n',
+    'a b;entry+118;f;0xffffffff81000010;u_[i] 3\nno count\nx 18446744073709551615\n',
   )
   expect(events[0]).toMatchObject({ weight: 3n })
   expect(events[0]?.frames.map(({ name, offset, user, address }) => [name, offset, user, address])).toEqual([
-    ['u', undefined, true, undefined],
+    ['u_[i]', undefined, true, undefined],
     [undefined, undefined, false, 0xffffffff81000010n],
     ['f', undefined, false, undefined],
     ['entry', 118, false, undefined],
@@ -537,6 +625,31 @@ it('folded stacks turn around, suffixes and all', () => {
   expect(bad.map(([line]) => line)).toEqual([1])
 })
 
+it('folded stacks with marks or a delimiter say what is the kernel’s', () => {
+  const { events, bad } = decode('folded', 'sh;main;read+5;f_[k];g+118_[k] 3\nsh;main;-;f;g+0x8 4\nsh;-;[unknown] 1\n')
+  expect(bad).toEqual([])
+  expect(events.map(({ frames }) => frames.map(({ name, offset, user }) => [name, offset, user]))).toEqual([
+    [
+      ['g', 118, false],
+      ['f', undefined, false],
+      ['read+5', undefined, true],
+      ['main', undefined, true],
+      ['sh', undefined, true],
+    ],
+    [
+      ['g', 8, false],
+      ['f', undefined, false],
+      ['-', undefined, true],
+      ['main', undefined, true],
+      ['sh', undefined, true],
+    ],
+    [
+      ['[unknown]', undefined, false],
+      ['-', undefined, true],
+      ['sh', undefined, true],
+    ],
+  ])
+})
 it('tetragon: decimal strings digit for digit, symbols where addresses are hidden', () => {
   const { events, bad } = decode('tetragon', `${TETRAGON}{"other":1}\n`)
   expect(bad.map(([line]) => line)).toEqual([3])
@@ -562,6 +675,20 @@ it('tetragon: decimal strings digit for digit, symbols where addresses are hidde
   expect(events[2]).toMatchObject({ type: 'exit', pid: 9, tid: 9, life: { exitCode: 3, groupDead: true } })
 })
 
+it('tetragon: the one stack of old versions, both of newer ones, names beside addresses', () => {
+  const frame = '{"address":"18446744071579697808","offset":"144","symbol":"vfs_read"}'
+  const user = '{"address":"140737353891840","offset":"1234","module":"/lib/libc.so.6","symbol":"write"}'
+  const event = (stacks: string) => `{"process_kprobe":{"process":{"pid":1},"function_name":"f",${stacks}}}\n`
+  const { events } = decode(
+    'tetragon',
+    event(`"stack_trace":[${frame}]`) + event(`"kernel_stack_trace":[${frame}],"user_stack_trace":[${user}]`),
+  )
+  const kernel = { address: 18446744071579697808n, name: 'vfs_read', offset: 144, user: false }
+  expect(events.map(({ frames }) => frames)).toMatchObject([
+    [kernel],
+    [kernel, { address: 140737353891840n, name: 'write', offset: 1234, owner: '/lib/libc.so.6', user: true }],
+  ])
+})
 it('tetragon: killed by a signal there is no exit code; events without a process are events', () => {
   const text = `{"process_exit":{"process":{"pid":9},"signal":"SIGKILL"},"time":"2022-05-11T12:54:47Z"}
 {"process_exit":{"process":{"pid":9}},"time":"2022-05-11T12:54:47Z"}

@@ -45,7 +45,7 @@ function reading(format: InputFormat, products: readonly StretchPlan['product'][
   const workers = products.map((product) => new StretchWorker(symbols, planOf(format, product)))
   return (text) => {
     const lines = text.split(/\r?\n/)
-    format.recognise(lines)
+    format.recognise(lines, '')
     const { startsRecord } = format
     if (typeof startsRecord === 'function') for (const line of lines) startsRecord(line)
     const bytes = Buffer.from(text, 'latin1')
@@ -56,7 +56,7 @@ function reading(format: InputFormat, products: readonly StretchPlan['product'][
 /** What is done with a text to tell its format. */
 function detection(text: string): void {
   const lines = text.split(/\r?\n/)
-  for (const { recognise } of mended) recognise(lines)
+  for (const { recognise } of mended) recognise(lines, text)
 }
 
 function planOf({ name }: InputFormat, product: StretchPlan['product']): StretchPlan {

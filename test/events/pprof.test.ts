@@ -9,6 +9,7 @@ import type { TraceEvent } from '../../src/events/event.ts'
 import { detectFormat } from '../../src/events/formats.ts'
 import { pprof } from '../../src/events/input/pprof.ts'
 import type { Snapshot } from '../../src/load/snapshot.ts'
+import { Profiles } from '../../src/stacks/profile.ts'
 import { HOST, output, run, snapshotOf } from './samples.ts'
 
 let host: Snapshot
@@ -89,6 +90,7 @@ function decoded(bytes: Uint8Array) {
 it.each([
   ['as it is', PROFILE],
   ['packed', gzipSync(PROFILE)],
+  ['with its fields in another order', Buffer.concat([Buffer.from(number(9, 5)), Buffer.from(text(6, '')), PROFILE])],
 ])('is told from text, %s', (_, bytes) => {
   expect(detectFormat(bytes.toString('latin1'), true)?.name).toBe('pprof')
 })
@@ -114,6 +116,22 @@ it('has frames of addresses and of names, weights of the last kind, and who it w
   }
 })
 
+it('keeps all lines of a location, the innermost first, and names without a file', () => {
+  const bytes = Buffer.concat([
+    PROFILE,
+    Buffer.from([
+      ...inner(4, [...number(1, 9), ...number(3, 0x401000), ...inner(4, number(1, 3)), ...inner(4, number(1, 2))]),
+      ...inner(2, [...number(1, 9), ...number(2, 1)]),
+    ]),
+  ])
+  const [, , event] = decoded(bytes).events
+  expect(event?.frames).toMatchObject([
+    { address: 0x401000n, name: 'inlined', inlined: true, user: true },
+    { address: 0x401000n, name: 'main', inlined: false, user: true },
+  ])
+  expect(event).toMatchObject({ name: 'cpu', unit: 'nanoseconds' })
+})
+
 it('weighs what the profile prefers', () => {
   const bytes = Buffer.concat([PROFILE, Buffer.from(number(14, at('samples')))])
   expect(decoded(bytes).events.map(({ weight }) => weight)).toEqual([7n, 1n])
@@ -123,7 +141,9 @@ it('goes through the stream as one stretch, on threads too, and is resolved', as
   const folded = async (threads: number) => {
     const answers = await run(PROFILE, host, 'profile', { threads })
     expect(answers).toHaveLength(1)
-    return answers[0]?.profile
+    const profiles = new Profiles()
+    for (const answer of answers) profiles.merge(answer.profile ?? [])
+    return profiles.all.flatMap((profile) => profile.folded())
   }
   const expected = [
     ['main;x86_64_start_reservations;vfs_read', 250000n],

@@ -1,12 +1,13 @@
 // Folded stacks: names joined by `;`, outermost first, a count behind the last space. Suffixes: `_[k]` for kernel frames
-// (stackcollapse-perf), `+118` in decimal digits (stackcollapse-bpftrace).
+// (stackcollapse-perf, bcc's -a), `+118` in decimal digits (stackcollapse-bpftrace). bcc's -d puts a `-` between the stack of
+// user space and the kernel's.
 
-import type { RawFrame } from '../../stacks/frame.ts'
+import { KERNEL_CODE, type RawFrame } from '../../stacks/frame.ts'
 import { traceEvent } from '../event.ts'
 import { asText, countLines, type InputFormat } from '../format.ts'
 
-const LINE = /^(\S.*) (\d+)$/
-const NAME = /^(.*?)(?:\+(?:0x([0-9a-f]+)|(\d+)))?(?:_\[([a-z])\])?$/
+const MARK = '_[k]'
+const DELIMITERS = ['-', '--']
 
 export const folded: InputFormat = {
   name: 'folded',
@@ -17,32 +18,47 @@ export const folded: InputFormat = {
   decoder: (sink, memo) => ({
     line(text, line) {
       if (text === '') return
-      const found = LINE.exec(text)
-      if (found === null) {
+      const space = text.lastIndexOf(' ')
+      const count = text.slice(space + 1)
+      if (space <= 0 || text.charCodeAt(0) <= 32 || count.length > 40 || !/^\d+$/.test(count)) {
         sink.bad(line, 'no stack with a count behind it')
         return
       }
-      const [, stack = '', count = '1'] = found
+      const names = text.slice(0, space).split(';')
+      // Where some are marked, or a delimiter stands, it is known of the others that they are user space.
+      const border = names.findLastIndex((name) => DELIMITERS.includes(name))
+      const marked = names.some((name) => name.endsWith(MARK))
       const frames: RawFrame[] = []
-      for (const name of stack.split(';')) {
-        const frame = memo.get(name, decode)
+      for (let i = names.length - 1; i >= 0; i--) {
+        const user = i <= border || (marked && border < 0 && !names[i]!.endsWith(MARK))
+        const frame = user ? memo.get(`;${names[i]}`, decodeUser) : memo.get(names[i]!, decode)
         if (frame !== undefined) frames.push(frame)
       }
-      sink.event(traceEvent({ type: 'stack', line, frames: frames.reverse(), weight: BigInt(count) }))
+      sink.event(traceEvent({ type: 'stack', line, frames, weight: BigInt(count) }))
     },
     end() {},
   }),
 }
 
+/** A name of user space, its marks and all, behind a `;` that tells it from one that may be the kernel's. */
+function decodeUser(text: string): Partial<RawFrame> | undefined {
+  const name = text.slice(1)
+  return name === '' ? undefined : { name: asText(name), user: true }
+}
+
 function decode(text: string): Partial<RawFrame> | undefined {
-  const [, name = text, hex, decimal, mark] = NAME.exec(text) ?? []
+  if (text === '') return undefined
+  const marked = text.endsWith(MARK)
+  const bare = marked ? text.slice(0, -MARK.length) : text
+  // Other marks are of code that was made at run time, or inlined.
+  if (/_\[[a-z]\]$/.test(bare)) return { name: asText(bare), user: true }
+  if (/^0x[0-9a-f]{9,16}$/.test(bare)) return { address: BigInt(bare) }
+  const plus = bare.lastIndexOf('+')
+  const [, hex, decimal] = (plus > 0 && /^(?:0x([0-9a-f]{1,12})|(\d{1,12}))$/.exec(bare.slice(plus + 1))) || []
   const offset = hex !== undefined ? Number.parseInt(hex, 16) : decimal !== undefined ? Number(decimal) : undefined
-  const address = /^0x[0-9a-f]{9,16}$/.test(name) ? BigInt(name) : undefined
-  // Marks other than k and j are of user space or of inlined code.
   return {
-    name: address === undefined ? asText(name) : undefined,
-    address,
+    name: asText(offset === undefined ? bare : bare.slice(0, plus)),
     offset,
-    user: mark !== undefined && mark !== 'k',
+    owner: marked ? KERNEL_CODE : undefined,
   }
 }

@@ -15,10 +15,6 @@ const BEHIND_TASK =
   /-(\d{1,10})\s{1,40}(?:\(\s{0,16}(\d{1,10}|-{1,16})\)\s{1,40})?(?:\[(\d{1,6})\]\s{1,40}(?:(?:[^\s\d:]\S{2,7}|\S{0,16}[.a-zA-Z#]\S{0,16})\s{1,40})?|(\d{1,6})[.a-zA-Z#][.a-zA-Z#\d]{2,16}\s{1,40})(\d{1,16})\.(\d{1,16}): /y
 const NAME = /^([\w.-]{1,256}): */
 const FRAME = /^\s*=> ?/
-/** `name+0x10/0x20 [module] <address>`, trace-cmd's `name (address)`, or any part of it. */
-const SYMBOL =
-  /^(.*?)(?:\+0x([0-9a-f]+)(?:\/0x([0-9a-f]+))?)?(?: \[([\w-]+)(?: [0-9a-f]+)?\])?(?: ?[<(]([0-9a-f]{8,16})[>)])?$/
-
 /** An address that no name was found for; no name begins with a digit. */
 const BARE = /^(?:0x[0-9a-f]{1,16}|[0-9][0-9a-f]{0,15}|[a-f][0-9a-f]{8,15})$/
 
@@ -181,21 +177,52 @@ function decodeEvent(found: EventLine, line: number): TraceEvent {
   return traceEvent({ ...common, type, name, shape: 'returns', fields })
 }
 
+/** `=> name+0x10/0x20 [module] <address>`, trace-cmd's `=> name (address)` with any number of digits, or any part of it. */
 function kernelFrame(text: string): Partial<RawFrame> | undefined {
-  const before = FRAME.exec(text)?.[0] ?? ''
-  const found = SYMBOL.exec(text.slice(before.length).trimEnd())
-  if (found === null) return undefined
-  const [, name = '', offset, size, owner, digits] = found
-  const bare = BARE.test(name) ? name : undefined
-  if (name === '' && digits === undefined) return undefined
+  const start = FRAME.exec(text)?.[0].length ?? 0
+  let end = text.trimEnd().length
+  let address: bigint | undefined
+  let column = start
+  let length = 0
+  const digits = addressBefore(text, start, end)
+  if (digits !== undefined) {
+    address = hexAddress(digits)
+    column = end - 1 - digits.length
+    length = digits.length
+    end = text.slice(start, column - 1).trimEnd().length + start
+  }
+  const words = text.slice(start, end)
+  if (words === '') return address === undefined ? undefined : { address, column, length }
+  if (BARE.test(words)) {
+    return { address: address ?? hexAddress(words.replace('0x', '')), column, length: length || words.length }
+  }
+  const owner = / \[([\w-]{1,64})(?: [0-9a-f]{1,64})?\]$/.exec(words)
+  const symbol = owner === null ? words : words.slice(0, owner.index)
+  const plus = symbol.lastIndexOf('+0x')
+  const [, offset, size] =
+    (plus > 0 && /^([0-9a-f]{1,12})(?:\/0x([0-9a-f]{1,12}))?$/.exec(symbol.slice(plus + 3))) || []
   return {
-    name: name === '' || bare !== undefined ? undefined : asText(name),
+    name: asText(offset === undefined ? symbol : symbol.slice(0, plus)),
     offset: offset === undefined ? undefined : Number.parseInt(offset, 16),
     size: size === undefined ? undefined : Number.parseInt(size, 16),
-    owner,
-    address:
-      digits !== undefined ? hexAddress(digits) : bare !== undefined ? hexAddress(bare.replace('0x', '')) : undefined,
-    column: digits === undefined ? before.length : text.lastIndexOf(digits),
-    length: (digits ?? bare ?? '').length,
+    owner: owner?.[1],
+    // The kernel gives a size; trace-cmd, which looks names up itself, does not.
+    kernelWords: size !== undefined,
+    address,
+    column,
+    length,
   }
 }
+
+/** The digits in `<…>` or `(…)` at the end. */
+function addressBefore(text: string, start: number, end: number): string | undefined {
+  const close = text.charCodeAt(end - 1)
+  const open = close === GREATER ? '<' : close === CLOSE ? '(' : undefined
+  if (open === undefined) return undefined
+  const from = text.lastIndexOf(open, end - 2)
+  const digits = from < start ? '' : text.slice(from + 1, end - 1)
+  return digits.length <= 16 && /^[0-9a-f]+$/.test(digits) ? digits : undefined
+}
+
+const GREATER = 62
+const CLOSE = 41

@@ -43,8 +43,12 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   const ts = object.ts === undefined || object.ts === null ? undefined : wholeNumber(object.ts)
   if (object.ts !== undefined && object.ts !== null && ts === undefined) return 'ts is no whole number of nanoseconds'
   const stack = object.stack ?? object.kernel_stack
-  const frames = stack === undefined || stack === null ? [] : framesOf(stack, memo)
-  if (typeof frames === 'string') return frames
+  const kernel = stack === undefined || stack === null ? [] : framesOf(stack, memo, false)
+  if (typeof kernel === 'string') return kernel
+  const user =
+    object.user_stack === undefined || object.user_stack === null ? [] : framesOf(object.user_stack, memo, true)
+  if (typeof user === 'string') return user
+  const frames = user.length === 0 ? kernel : [...kernel, ...user]
   // Types that are not known are probes of some kind: they are passed on with their process and their stack.
   const known = given === undefined ? 'stack' : TYPES.find((type) => type === given)
   const type = known ?? 'tracepoint'
@@ -73,34 +77,50 @@ function pidOf(value: Json | undefined): number | undefined | 'bad' {
   return number === undefined || number < 0 || number > MOST_PID ? 'bad' : number
 }
 
-function framesOf(stack: Json, memo: FrameMemo): RawFrame[] | string {
+function framesOf(stack: Json, memo: FrameMemo, user: boolean): RawFrame[] | string {
   if (!Array.isArray(stack)) return 'stack is no array'
   const frames: RawFrame[] = []
   for (const entry of stack) {
-    const frame = frameOf(entry, memo)
+    const frame = frameOf(entry, memo, { user })
     if (frame === undefined) return `a frame of the stack is no address: ${JSON.stringify(String(entry))}`
     frames.push(frame)
   }
   return frames
 }
 
-/** An address as text or number, or an object with address, or symbol and offset. */
-export function frameOf(entry: Json, memo: FrameMemo): RawFrame | undefined {
-  if (typeof entry === 'string') return memo.get(entry, decodeAddress)
-  if (typeof entry === 'number' || typeof entry === 'bigint') return memo.get(String(entry), decodeDecimal)
-  if (!isObject(entry)) return undefined
-  const address = entry.address ?? entry.ip ?? null
-  const name = entry.symbol ?? null
-  if (address !== null && typeof address !== 'object') {
-    const frame = typeof address === 'string' ? decodeAddress(address) : decodeDecimal(String(address))
-    if (frame === undefined) return undefined
-    return memo.get(JSON.stringify([String(address), typeof address]), () => frame)
+/**
+ * An address as text or number, or an object with an address, a symbol and its offset, or both: what was printed beside an
+ * address is evidence of what was there. `given` is known of the frame otherwise.
+ */
+export function frameOf(entry: Json, memo: FrameMemo, given?: Pick<RawFrame, 'user'>): RawFrame | undefined {
+  const user = given?.user ?? false
+  if (typeof entry === 'string')
+    return memo.get(`${user ? 'u' : ''}${entry}`, () => withUser(decodeAddress(entry), user))
+  if (typeof entry === 'number' || typeof entry === 'bigint') {
+    const text = String(entry)
+    return memo.get(`${user ? 'u' : ''}${text}d`, () => withUser(decodeDecimal(text), user))
   }
-  if (typeof name !== 'string') return undefined
-  const offset = smallInteger(entry.offset)
-  const size = smallInteger(entry.size)
+  if (!isObject(entry)) return undefined
+  const printed = entry.address ?? entry.ip ?? null
+  let address: bigint | undefined
+  if (printed !== null) {
+    if (typeof printed === 'object') return undefined
+    address = (typeof printed === 'string' ? decodeAddress(printed) : decodeDecimal(String(printed)))?.address
+    if (address === undefined) return undefined
+  }
+  const name = stringOf(entry.symbol)
+  if (name === undefined && address === undefined) return undefined
+  const offset = name === undefined ? undefined : smallInteger(entry.offset)
+  const size = name === undefined ? undefined : smallInteger(entry.size)
   const owner = stringOf(entry.module)
-  return memo.get(JSON.stringify([name, offset, size, owner]), () => ({ name, offset, size, owner }))
+  const reliable = entry.reliable !== false
+  const inlined = entry.inlined === true
+  const key = JSON.stringify([String(address), name, offset, size, owner, reliable, inlined, user])
+  return memo.get(key, () => ({ address, name, offset, size, owner, reliable, inlined, user }))
+}
+
+function withUser(frame: Partial<RawFrame> | undefined, user: boolean): Partial<RawFrame> | undefined {
+  return frame && { ...frame, user }
 }
 
 /** `0x…` and what has a hexadecimal letter is hexadecimal, as are 16 digits; else digits are decimal. */

@@ -4,12 +4,12 @@
 import type { RawFrame } from '../../stacks/frame.ts'
 import { asText, countLines, type Decoder, type FrameMemo, type InputFormat, type Sink } from '../format.ts'
 import { isObject, type JsonObject, parseJson, smallInteger, stringOf, wholeNumber } from '../json.ts'
+import { fileOf, NO_FILE } from './dso.ts'
 import { giveObject, type Reading } from './json-lines.ts'
 
 /** The indentation at which perf opens and closes a sample, and the ones that JSON tools change it to. */
 const OPEN = /^(\t\t| {4}| {8})\{$/
 const INLINE = /^\s*(\{.*\}),?$/
-const USER_DSO = /^(?:\/|\[(?:vdso|vsyscall|heap|stack)|lib|ld-|.*\.so)/
 
 export const perfJson: InputFormat = {
   name: 'perf-json',
@@ -119,8 +119,7 @@ function frameOf(entry: JsonObject, memo: FrameMemo): RawFrame | undefined {
   const dso = stringOf(entry.dso)
   return memo.get(`${address} ${name} ${dso}`, () => ({
     address,
-    name,
-    owner: dso === '[kernel.kallsyms]' ? 'vmlinux' : /^\[.*\]$/.test(dso ?? '') ? dso?.slice(1, -1) : dso,
-    user: dso !== undefined && USER_DSO.test(dso),
+    name: name === '[unknown]' ? undefined : name,
+    ...(dso === undefined ? NO_FILE : fileOf(dso, address)),
   }))
 }

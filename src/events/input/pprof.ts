@@ -5,24 +5,19 @@ import { gunzipSync } from 'node:zlib'
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
 import { asText, type InputFormat, type Sink } from '../format.ts'
+import { fileOf } from './dso.ts'
 
 /** Bytes that a packed profile may unpack to. */
 const MOST_UNPACKED = 1 << 28
 const GZIP = '\u001f\u008b'
-/** Bytes of a message of two numbers that are places in the table of strings. */
-const MOST_SAMPLE_TYPE = 22
-const KERNEL = /^\[(?:kernel|guest\.kernel)[.\w]*\]|^\[\w+\]$|(?:^|\/)vmlinux/
+/** Fields that are looked at to tell a profile. */
+const FIELDS_TOLD = 6
 
 export const pprof: InputFormat = {
   name: 'pprof',
   what: 'pprof profiles (protobuf, packed or not), as Go, parca and perf_to_profile write them',
   kind: 'binary',
-  recognise: ([first = '', second = '']) => {
-    const [length, field] = [second.charCodeAt(0), second.charCodeAt(1)]
-    // A line end is what field 1 begins with, the first sample type, and that with its own field 1.
-    const plain = first === '' && length >= 2 && length <= MOST_SAMPLE_TYPE && field === 8
-    return first.startsWith(GZIP) || plain ? Number.MAX_SAFE_INTEGER : 0
-  },
+  recognise: (_, sample) => (sample.startsWith(GZIP) || isProfile(sample) ? Number.MAX_SAFE_INTEGER : 0),
   startsRecord: 'the whole',
   decoder: () => ({ line() {}, end() {} }),
   decodeWhole(bytes, sink) {
@@ -33,6 +28,37 @@ export const pprof: InputFormat = {
       sink.bad(0, error instanceof Error ? error.message : String(error))
     }
   },
+}
+
+/** Wire types of the fields of a Profile: bytes for messages, strings and packed numbers, else numbers. */
+const MESSAGES = [1, 2, 3, 4, 5, 6, 11]
+
+/** Whether a sample begins with the fields of a profile, in whatever order; text does not, as it has no such lengths. */
+function isProfile(sample: string): boolean {
+  if (!/[^\t\n\r\x20-\x7e]/.test(sample)) return false
+  const bytes = Buffer.from(sample, 'latin1')
+  let at = 0
+  for (let fields = 0; fields < FIELDS_TOLD; fields++) {
+    const key = bytes[at++]
+    if (key === undefined) return fields > 1
+    const number = key >> 3
+    const type = key & 7
+    if (key > 127 || number < 1 || number > 15) return false
+    if (type !== 2 && (type !== 0 || MESSAGES.includes(number))) return false
+    if (type === 2 && !MESSAGES.includes(number) && number !== 13) return false
+    let value = 0
+    for (let shift = 1; ; shift *= 128) {
+      const byte = bytes[at++]
+      if (byte === undefined) return fields > 1
+      if (shift > 2 ** 62) return false
+      value += (byte & 127) * shift
+      if (byte < 128) break
+    }
+    if (type === 2) at += value
+    // What is longer than the sample may be the rest of the profile.
+    if (at > bytes.length) return fields > 1
+  }
+  return true
 }
 
 function unpacked(bytes: Uint8Array): Uint8Array {
@@ -143,8 +169,14 @@ function readProfile(bytes: Uint8Array, sink: Sink): void {
       return [number(1), framesOf(number(3), files.get(number(2)), names)]
     }),
   )
-  const types = profile.messages(1).map((type) => text(message(type).number(1)))
-  const preferred = types.indexOf(text(profile.number(14)))
+  const types = profile.messages(1).map((type) => {
+    const { number } = message(type)
+    return { name: text(number(1)), unit: text(number(2)) }
+  })
+  // What the profile prefers, or the last, as pprof shows it.
+  const wanted = text(profile.number(14))
+  const preferred = types.findIndex(({ name }) => name === wanted && name !== '')
+  const type = types[preferred < 0 ? types.length - 1 : preferred]
   const samples = profile.messages(2)
   if (types.length === 0 && samples.length === 0) throw new RangeError('no pprof profile: it has no samples')
   samples.forEach((sample, line) => {
@@ -157,16 +189,34 @@ function readProfile(bytes: Uint8Array, sink: Sink): void {
     }
     const values = list(2)
     const weight = BigInt.asIntN(64, values[preferred < 0 ? values.length - 1 : preferred] ?? 1n)
-    sink.event(traceEvent({ type: 'sample', line, frames, weight, ...labelsOf(messages(3), text) }))
+    sink.event(
+      traceEvent({
+        type: 'sample',
+        name: type?.name || undefined,
+        unit: type?.unit || undefined,
+        line,
+        frames,
+        weight,
+        ...labelsOf(messages(3), text),
+      }),
+    )
   })
 }
 
-/** The frames at a location: one of an address; of inlined names without an address one each, the innermost first. */
+/**
+ * The frames at a location: one for each of its lines, the innermost first, of which all but the last were inlined; one of an
+ * address alone where there are none. Where the profile names no file, addresses of the lower half are user space's.
+ */
 function framesOf(address: bigint, file: string | undefined, names: readonly string[]): RawFrame[] {
-  const user = file !== undefined && file !== '' && !KERNEL.test(file)
-  const owner = user ? file : undefined
-  if (address !== 0n) return [rawFrame({ address, name: names.at(-1) || undefined, owner, user })]
-  return names.filter((name) => name !== '').map((name) => rawFrame({ name, owner, user }))
+  const given = address === 0n ? undefined : address
+  const known = file !== undefined && file !== ''
+  const { owner, user } = known
+    ? fileOf(file, given)
+    : { owner: undefined, user: address !== 0n && address < 1n << 63n }
+  const place = { address: given, owner, user }
+  const named = names.filter((name) => name !== '')
+  if (named.length === 0) return given === undefined ? [] : [rawFrame(place)]
+  return named.map((name, i) => rawFrame({ ...place, name, inlined: i < named.length - 1 }))
 }
 
 /** Who a sample is of, as far as its labels say, and the labels that say something else. */

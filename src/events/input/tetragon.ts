@@ -40,7 +40,10 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   const parent = isObject(event.parent) ? event.parent : {}
   const pid = smallInteger(process.pid)
   const time = stringOf(object.time)
-  const frames = framesOf(event.kernel_stack_trace, memo)
+  // Before 1.1 there was one stack, `stack_trace`, and it was the kernel's.
+  const kernel = framesOf(event.kernel_stack_trace ?? event.stack_trace, memo, false)
+  const user = framesOf(event.user_stack_trace, memo, true)
+  const frames = kernel && user && [...kernel, ...user]
   if (frames === undefined) return 'a frame of the stack has neither address nor symbol'
   const type = EVENTS.get(member) ?? 'tracepoint'
   return {
@@ -61,13 +64,13 @@ function nameOf(event: JsonObject): string | undefined {
   return stringOf(event.function_name) ?? stringOf(event.symbol)
 }
 
-function framesOf(stack: Json | undefined, memo: FrameMemo): RawFrame[] | undefined {
+function framesOf(stack: Json | undefined, memo: FrameMemo, user: boolean): RawFrame[] | undefined {
   if (!Array.isArray(stack)) return []
   const frames: RawFrame[] = []
   for (const entry of stack) {
     // Protobuf leaves zeros out: an entry without an offset has the offset 0.
-    const given = isObject(entry) && entry.address === undefined ? { offset: 0, ...entry } : entry
-    const frame = frameOf(given, memo)
+    const given = isObject(entry) && entry.symbol !== undefined ? { offset: 0, ...entry } : entry
+    const frame = frameOf(given, memo, { user })
     if (frame === undefined) return undefined
     frames.push(frame)
   }
