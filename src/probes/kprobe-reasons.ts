@@ -83,12 +83,15 @@ function landingReasons(
   allow: ReadonlySet<Caution>,
 ): readonly Reason[] {
   const { symbols } = context
-  const match = symbols.at(symbols.addressOf(symbol.id) + BigInt(offset), { kinds: 'text' })
+  const address = symbols.addressOf(symbol.id) + BigInt(offset)
+  const match = address > LAST_ADDRESS ? undefined : symbols.at(address, { kinds: 'text' })
   if (match === undefined) return [reason('NOT_TEXT', `${symbol.name}+${offset} is in no function`)]
   const landing = { symbol: functionOf(context, match.symbol.id), offset: match.offset, returns }
   const all = new Set<Caution>([...allow, 'FRAGMENT', 'LABEL'])
   return kprobeReasons(context, landing, all)
 }
+
+const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn
 
 /** ENDBR64 has four bytes, the call of `__fentry__` five. */
 const ENDBR = 4
