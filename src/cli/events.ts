@@ -122,7 +122,7 @@ async function runInput({ kernel, input, options, product, letters, counts, cach
     if (bytes.length > 0 && options.output !== 'tree') await product.write(bytes)
   }
   try {
-    const read = streamOptions(kernel, options)
+    const read = streamOptions(options)
     for await (const answer of runStream(input.bytes, kernel.snapshot(), inWords ? 'compact-parts' : 'parts', read)) {
       counts.add(answer)
       if (answer.parts !== undefined) await give(enricher.push(answer.parts))

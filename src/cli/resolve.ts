@@ -85,11 +85,11 @@ export function withStreamOptions(command: Command): Command {
 }
 
 /** What the options mean for reading a stream. */
-export function streamOptions(kernel: Kernel, options: StreamCommandOptions): StreamOptions {
+export function streamOptions(options: StreamCommandOptions): StreamOptions {
   return {
     input: options.input,
     mode: options.mode,
-    threads: options.threads ?? kernel.timing.threads,
+    threads: options.threads,
     boot: { bootId: options.traceBootId, release: options.traceRelease, stext: options.traceStext },
     strict: options.strict,
     passthrough: options.passthrough,
@@ -255,7 +255,7 @@ async function runInput(kernel: Kernel, input: InputStream, run: Run): Promise<v
     const { kernelMark = false, prefix, comm, pid, event, time } = options
     const folding: Partial<Folding> = { kernelMark, prefix, ...output?.writer?.folding }
     const filter: EventFilter = { comms: comm, pids: pid, events: event, ...time }
-    const read = { ...streamOptions(kernel, options), folding, filter }
+    const read = { ...streamOptions(options), folding, filter }
     for await (const answer of runStream(input.bytes, kernel.snapshot(), output?.product ?? 'usual', read)) {
       counts.add(answer)
       if (answer.bytes !== undefined) await product.write(answer.bytes)

@@ -83,6 +83,11 @@ export class StackFolder {
     this.#byEvent = byEvent
   }
 
+  /** Nodes that are remembered. */
+  get nodes(): number {
+    return this.#nodes
+  }
+
   /** Adds an event's stack, innermost frame first. `stack` stands for the same frames each time, if it is given. */
   add(event: TraceEvent, frames: readonly Frame[], stack?: LineStack): void {
     // Addresses that were found on the stack called nobody.

@@ -34,6 +34,11 @@ export class LineMemo {
     return this.#frames.length
   }
 
+  /** Bytes of its tables and of the lines. */
+  get bytes(): number {
+    return this.#slots.byteLength + this.#hashes.byteLength + this.#ends.byteLength + this.#heap.byteLength
+  }
+
   /** The bytes that lines are places in from now on. */
   over({ buffer, byteOffset, byteLength }: Uint8Array): void {
     this.#bytes = new DataView(buffer, byteOffset, byteLength)

@@ -1,39 +1,29 @@
 // A whole stream through the stretches: its format told, cut, shared out over threads, answers in the order of the input.
 
+import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { AbortedError, UnsupportedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
 import type { Snapshot } from '../load/snapshot.ts'
 import { Threads } from '../load/threads.ts'
-import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
-import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import type { Trust } from '../stacks/resolve.ts'
 import { Cutter, type Stretch } from './cut.ts'
-import type { EventFilter } from './filter.ts'
-import type { Folding } from './fold.ts'
-import { FrameMemo, feed, type InputFormat } from './format.ts'
+import type { InputFormat } from './format.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
 import { anyText } from './input/any-text.ts'
+import { planOf, type ReadOptions } from './plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'
 
 /** How to read a stream. */
-export interface StreamOptions {
+export interface StreamOptions extends ReadOptions {
   /** The input format's name; undefined: told from the stream's beginning. */
   readonly input?: string | undefined
-  /** Default `return`. */
-  readonly mode?: LookupMode | undefined
-  /** 0: everything on the calling thread. */
-  readonly threads: number
-  /** What is known of the boot that the stream is of. */
-  readonly boot?: BootFacts | undefined
-  readonly folding?: Partial<Folding> | undefined
-  /** Which events are wanted; default: all. */
-  readonly filter?: EventFilter | undefined
-  /** Events of a type that is not known are bad lines; else they are passed on like probes, and counted. */
-  readonly strict?: boolean | undefined
-  /** false: events keep only type, pid, tid and ts of what they came with. */
-  readonly passthrough?: boolean | undefined
+  /**
+   * Threads that help; 0: everything on the calling thread. Default: none for the first megabytes, which are done before a
+   * thread is there, then one for each core, four at most.
+   */
+  readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -53,6 +43,9 @@ export interface PlacedAnswer extends StretchAnswer {
 const STRETCHES_A_THREAD = 2
 /** Milliseconds without input after which complete records are no longer held back. */
 const PAUSE_MS = 50
+/** Bytes after which threads pay for their start, by measurement: they and their code take some 300 ms to get going. */
+const LONG_STREAM = 1 << 26
+const MOST_THREADS = 4
 const NEWLINE = 10
 
 let streams = 0
@@ -79,19 +72,8 @@ export async function* runStream(
       options.input === undefined
         ? told(sample, complete, product === 'usual' || product === 'text')
         : inputFormat(options.input)
-    const { rebase, trust } = bootOf(sample, format, snapshot, options.boot)
-    const plan: StretchPlan = {
-      input: format.name,
-      product: product === 'usual' ? (format.kind === 'text' ? 'text' : 'ndjson') : product,
-      mode: options.mode ?? 'return',
-      rebase,
-      trust,
-      generation: snapshot.generation,
-      folding: { kernelMark: false, prefix: 'none', addresses: false, samples: false, ...options.folding },
-      filter: options.filter ?? {},
-      strict: options.strict ?? false,
-      passthrough: options.passthrough ?? true,
-    }
+    const plan = planOf(format, product, snapshot, options, sample)
+    const { trust } = plan
     const cutter = new Cutter(format)
     const runner = stretchRunner(snapshot, plan, options.threads)
     try {
@@ -152,32 +134,6 @@ function told(sample: Buffer, complete: boolean, passed: boolean): InputFormat {
   return format
 }
 
-/** What the options and the stream's first stacks say of the boot it is of. */
-function bootOf(
-  sample: Buffer,
-  format: InputFormat,
-  { symbols, host }: Snapshot,
-  boot: BootFacts | undefined,
-): { rebase: Rebase | undefined; trust: Trust } {
-  const facts = boot ?? {}
-  const rebase = judgeBoot(facts, { bootId: host.bootId, release: host.release }, symbols)
-  if (facts.bootId !== undefined && facts.bootId === host.bootId) return { rebase, trust: 'table' }
-  if (rebase !== undefined || format.startsRecord === 'the whole') return { rebase, trust: 'weigh' }
-  const frames: RawFrame[] = []
-  const sink = { event: (event: { frames: readonly RawFrame[] }) => frames.push(...event.frames), bad() {} }
-  const memo = new FrameMemo()
-  const decoder = format.decoder(sink, memo)
-  const lines = sample.toString('latin1').split('\n')
-  lines.pop()
-  lines.forEach((line, number) => {
-    feed(format, decoder, memo, line, number)
-  })
-  decoder.end()
-  const testimony = judgeByWitnesses(frames, symbols)
-  const sameRelease = facts.release !== undefined && facts.release === host.release
-  return { rebase: testimony.rebase, trust: sameRelease ? 'table' : testimony.otherKernel ? 'trace' : 'weigh' }
-}
-
 interface StretchRunner {
   /** Stretches that may be under way at once. */
   readonly most: number
@@ -187,33 +143,54 @@ interface StretchRunner {
 
 /**
  * Works on stretches with threads, and while they start, which takes as long as many a stream, on the calling thread: answers
- * do not depend on who gave them.
+ * do not depend on who gave them. Where no number is asked for, threads are started once the stream has shown that it is long.
  */
-function stretchRunner(snapshot: Snapshot, plan: StretchPlan, count: number): StretchRunner {
+function stretchRunner(snapshot: Snapshot, plan: StretchPlan, asked: number | undefined): StretchRunner {
   const here = new StretchWorker(snapshot.symbols, plan)
+  const count = asked ?? Math.min(availableParallelism(), MOST_THREADS)
+  let helpers = asked === undefined || asked === 0 ? undefined : startHelpers(snapshot, plan, count)
+  let done = 0
   const runHere = async ({ text, length }: Stretch) => {
     const answer = here.run(new Uint8Array(text, 0, length))
+    done += length
+    if (asked === undefined && done > LONG_STREAM && count > 1) helpers ??= startHelpers(snapshot, plan, count)
     // The caller's other work gets its turn, and threads can say that they are there.
     await setImmediate()
     return answer
   }
-  if (count === 0) return { most: 1, run: runHere, close: async () => {} }
+  return {
+    get most() {
+      return helpers?.ready === true ? count * STRETCHES_A_THREAD : 1
+    },
+    run: (stretch) => (helpers?.ready === true || helpers?.failed === true ? helpers.run(stretch) : runHere(stretch)),
+    close: async () => helpers?.close(),
+  }
+}
+
+interface Helpers {
+  readonly ready: boolean
+  /** They could not start: what they are given fails, and says why. */
+  readonly failed: boolean
+  run(stretch: Stretch): Promise<StretchAnswer>
+  close(): Promise<void>
+}
+
+function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Helpers {
   const threads = new Threads<StretchTask, StretchAnswer>(workerUrl('events'), count)
   const stream = ++streams
   const table = snapshot.symbols.buffer
-  let dead = false
+  let failed = false
   threads.started.catch(() => {
-    dead = true
+    failed = true
   })
   return {
-    get most() {
-      return threads.ready === 0 ? 1 : count * STRETCHES_A_THREAD
+    get ready() {
+      return threads.ready > 0
     },
-    run: (stretch) =>
-      // Threads that cannot start fail the tasks given to them, which says why.
-      threads.ready === 0 && !dead
-        ? runHere(stretch)
-        : threads.run({ stream, plan, table, text: stretch.text, length: stretch.length }),
+    get failed() {
+      return failed
+    },
+    run: ({ text, length }) => threads.run({ stream, plan, table, text, length }),
     close: () => threads.close(),
   }
 }

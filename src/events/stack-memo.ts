@@ -6,6 +6,8 @@ import type { RawFrame } from '../stacks/frame.ts'
 /** Bytes kept of all stacks, and of the longest. What is made of them takes a few times as much. */
 const MOST_BYTES = 1 << 23
 const LONGEST = 1 << 16
+/** What a stack and what is made of it take for each of its bytes. */
+const MADE = 4
 /** Hashes of stacks that were met once. */
 const SEEN = 1 << 14
 const GOLDEN = 0x9e3779b1
@@ -50,6 +52,11 @@ export class StackMemo<Made> {
   /** `mark` is the byte that each line of a stack begins with, and the line after it does not. */
   constructor(mark: number) {
     this.#mark = mark
+  }
+
+  /** Bytes of the stacks that are kept, and, about, of what is made of them. */
+  get bytes(): number {
+    return this.#seen.byteLength + this.#kept * MADE
   }
 
   /** The bytes that stacks are places in from now on. */

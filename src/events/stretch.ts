@@ -217,6 +217,13 @@ export class StretchWorker {
     const profile = product === 'profile' ? this.#folder.take() : undefined
     return { bytes: parts === undefined && written.length > 0 ? written : undefined, profile, parts, bad, ...counts }
   }
+
+  /** Bytes that it remembers of lines and stacks, about: what they are made of is estimated by their number. */
+  get memory(): number {
+    const frames = this.#memo.size + this.#lines.size + this.#resolver.remembered
+    return this.#lines.bytes + (this.#stacks?.bytes ?? 0) + frames * FRAME_BYTES + this.#folder.nodes * NODE_BYTES
+  }
+
   /** The frame that a line is, if it is one. */
   #frame(read: FrameReader, text: Buffer, start: number, end: number): RawFrame | undefined {
     const known = this.#lines.find(start, end)
@@ -362,6 +369,9 @@ export class StretchWorker {
   }
 }
 
+/** What a remembered frame and a node of folded stacks take, about: an object of so many words, and a place in a map. */
+const FRAME_BYTES = 256
+const NODE_BYTES = 320
 const NO_FRAMES: readonly Frame[] = []
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NEWLINE = 10

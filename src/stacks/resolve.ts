@@ -56,6 +56,11 @@ export class StackResolver {
     this.#entries = new Entries(symbols)
   }
 
+  /** Frames that are remembered. */
+  get remembered(): number {
+    return this.#pcs.size + this.#returns.size
+  }
+
   /** The frames of one stack, innermost first; markers are left out, so the answer may be shorter than the question. */
   resolve(frames: readonly RawFrame[], shape: StackShape): Frame[] {
     const resolved: Frame[] = []

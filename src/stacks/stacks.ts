@@ -32,6 +32,7 @@ export interface ResolvedStacks extends StackColumns {
   frames(stack: number): Frame[]
 }
 
+const [UNKNOWN, NO, YES] = [0, 1, 2]
 /** Addresses looked up at once. */
 const BATCH = 1 << 15
 
@@ -41,8 +42,8 @@ export class Stacks {
   readonly #entries: Entries
   readonly #resolver: StackResolver
   readonly #trampolines: Uint32Array
-  /** Whether a symbol is where the CPU enters. */
-  readonly #isEntry = new Map<number, boolean>()
+  /** For each symbol that was met whether the CPU enters there: one of the values below. A byte each, as a map costs more than the lookup. */
+  #isEntry = new Uint8Array(0)
   /** The addresses of a batch as they are looked up. */
   #asked = new BigUint64Array(0)
 
@@ -166,12 +167,13 @@ export class Stacks {
 
   #entersIn(id: number): boolean {
     if (id === NO_SYMBOL) return false
-    let entry = this.#isEntry.get(id)
-    if (entry === undefined) {
-      entry = this.#entries.isEntry(this.#symbols.nameOf(id), this.#symbols.addressOf(id))
-      this.#isEntry.set(id, entry)
+    if (this.#isEntry.length === 0) this.#isEntry = new Uint8Array(this.#symbols.size)
+    let entry = this.#isEntry[id]
+    if (entry === UNKNOWN) {
+      entry = this.#entries.isEntry(this.#symbols.nameOf(id), this.#symbols.addressOf(id)) ? YES : NO
+      this.#isEntry[id] = entry
     }
-    return entry
+    return entry === YES
   }
 }
 

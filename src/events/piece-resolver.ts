@@ -1,0 +1,70 @@
+// A resolver that lives: it is made once for a kernel, an input format and a product, takes any number of separate pieces of
+// text, and remembers from one to the next what it knows of their lines and stacks.
+
+import { UsageError } from '../core/errors.ts'
+import type { Snapshot } from '../load/snapshot.ts'
+import { inputFormat, SAMPLE_BYTES } from './formats.ts'
+import { planOf, type ReadOptions } from './plan.ts'
+import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+
+/** What a resolver of pieces is made for. */
+export interface PieceOptions extends ReadOptions {
+  /** The input format's name. */
+  readonly input: string
+  readonly product: StretchPlan['product']
+  /** Bytes that it may remember, about; when there are more, all is forgotten. Default: 64 MiB. */
+  readonly memory?: number | undefined
+}
+
+const DEFAULT_MEMORY = 1 << 26
+
+/**
+ * Puts pieces of streams into words, on the calling thread. Each piece is whole records; they may be of one stream or of
+ * many of one kernel. Answers are those that one run over all pieces would give, taken together. Nothing has to be closed: a
+ * resolver that is dropped is collected.
+ */
+export class PieceResolver {
+  readonly #snapshot: Snapshot
+  readonly #options: PieceOptions
+  readonly #limit: number
+  #plan: StretchPlan | undefined
+  #worker: StretchWorker | undefined
+
+  /** @throws UsageError if no input format has this name, or the options say that the pieces are of another kernel */
+  constructor(snapshot: Snapshot, options: PieceOptions) {
+    inputFormat(options.input)
+    const { memory = DEFAULT_MEMORY } = options
+    if (!(memory >= 0)) throw new UsageError(`memory is a number of bytes, not ${memory}`)
+    this.#snapshot = snapshot
+    this.#options = options
+    this.#limit = memory
+  }
+
+  /**
+   * Works on a piece. What the first says of the boot that it is of, holds for all.
+   * @throws UsageError if the format cannot be made into the product
+   */
+  run(piece: Uint8Array): StretchAnswer {
+    this.#plan ??= this.#planFrom(piece)
+    this.#worker ??= new StretchWorker(this.#snapshot.symbols, this.#plan)
+    const answer = this.#worker.run(piece)
+    if (this.#worker.memory > this.#limit) this.forget()
+    return answer
+  }
+
+  /** Bytes that it remembers, about. */
+  get memory(): number {
+    return this.#worker?.memory ?? 0
+  }
+
+  /** Forgets what it knows of lines and stacks; it goes on with the next piece. */
+  forget(): void {
+    this.#worker = undefined
+  }
+
+  #planFrom(piece: Uint8Array): StretchPlan {
+    const { input, product } = this.#options
+    const sample = Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.byteLength, SAMPLE_BYTES))
+    return planOf(inputFormat(input), product, this.#snapshot, this.#options, sample)
+  }
+}
