@@ -9,7 +9,7 @@ import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
 import type { CacheKey, SnapshotCache } from './cache.ts'
 import { hostNow, sameModules } from './host.ts'
-import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, probeFacts, restOf, sameSets } from './load.ts'
+import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, laterFacts, restOf, sameSets } from './load.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
 import { allAbsences, type TypesLater, typesLaterInFile } from './pending-types.ts'
@@ -164,7 +164,7 @@ export class CachedKernel {
       cache.check()
       // Whoever may not see addresses is not given them by a file either.
       const shown = await showsAddresses(this.#source.openSymbols())
-      const facts = await probeFacts(this.#source, options.probes === true)
+      const facts = await laterFacts(this.#source, options.probes === true)
       const { parts, types } = await finish()
       if (!same || !covered || !shown || meta.text === undefined) return undefined
       const records = types.filter(({ name }) => wanted.now.has(name))

@@ -1,7 +1,7 @@
 // Writes the raw capture of a host: its files as they are, in a directory or an archive, for use elsewhere.
 
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -102,7 +102,7 @@ async function gather(source: Source, { signal, onFile }: CaptureOptions) {
   }
   const before = await source.fact('modules')
   add('kallsyms', await readText(source))
-  for (const name of FACT_FILES) add(name, name === 'modules' ? before : await factOf(source, name))
+  for (const name of FACT_FILES) add(name, name === 'modules' ? before : await source.fact(name))
   if (source.kind === 'live') {
     for (const [name, paths] of Object.entries(LIVE_EXTRAS)) {
       const bytes = await firstOf(name, paths)
@@ -153,10 +153,6 @@ async function readText(source: Source): Promise<Buffer> {
   }
 }
 
-async function factOf(source: Source, name: (typeof FACT_FILES)[number]): Promise<Buffer | Absence> {
-  return name === 'module_sections' && source.kind === 'live' ? moduleSections() : source.fact(name)
-}
-
 async function firstOf(what: string, paths: readonly string[]): Promise<Buffer | Absence> {
   let failure: unknown
   for (const path of paths) {
@@ -167,28 +163,6 @@ async function firstOf(what: string, paths: readonly string[]): Promise<Buffer |
     }
   }
   return absenceOf(what, failure)
-}
-
-const MODULES = '/sys/module'
-
-/** Where the sections of each module lie, as /sys/module has it: a line `MODULE SECTION ADDRESS` for each. */
-async function moduleSections(): Promise<Buffer | Absence> {
-  const lines: string[] = []
-  let failure: unknown
-  for (const module of (await readdir(MODULES).catch(() => [])).sort()) {
-    const folder = join(MODULES, module, 'sections')
-    for (const section of (await readdir(folder).catch(() => [])).sort()) {
-      try {
-        lines.push(`${module} ${section} ${(await readFile(join(folder, section), 'latin1')).trim()}\n`)
-      } catch (error) {
-        failure = error
-      }
-    }
-  }
-  if (lines.length > 0) return Buffer.from(lines.join(''), 'latin1')
-  return failure === undefined
-    ? { what: 'module_sections', reason: 'not there' }
-    : absenceOf('module_sections', failure)
 }
 
 async function writeFiles(

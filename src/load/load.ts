@@ -2,11 +2,19 @@
 // gathered meanwhile.
 
 import { BadFormatError } from '../core/errors.ts'
-import type { ModuleInfo } from '../sources/facts.ts'
+import { type ModuleInfo, type ModuleSection, parseModuleSections } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
-import { type Absence, type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import {
+  type Absence,
+  type BtfFile,
+  type FactFile,
+  isAbsence,
+  MODULE_FACTS,
+  PROBE_FACTS,
+  type Source,
+} from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
-import type { MemoryRange } from '../symbols/regions.ts'
+import type { ModuleMemory } from '../symbols/regions.ts'
 import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
@@ -83,7 +91,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     timeline,
     keep,
     earlier: earlier?.text,
-    facts: facts.then(({ modules }) => ({ ranges: modules === undefined ? [] : modules.flatMap(rangeOf) })),
+    facts: facts.then(async ({ modules = [] }) => ({ ranges: memoryOf(modules, await sectionsOf(source)) })),
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
@@ -116,7 +124,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
       table === undefined
         ? earlier!.handle.skipped
         : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
-    later: { facts: await probeFacts(source, options.probes === true), types: later },
+    later: { facts: await laterFacts(source, options.probes === true), types: later },
   }
   const rest = pending.length === 0 ? undefined : restOf(pending, threads, timeline, known)
   return { handle, memory: { text: memory, types: sets, handle }, timeline, rest }
@@ -162,12 +170,13 @@ async function listTypes(
   return { now, later: wanted.filter((file) => !now.includes(file)), absences: [] }
 }
 
-/** The files that plans of probes are made from: in shared memory, or where to find them. */
-export async function probeFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
+/** The files that plans of probes and snapshots are made from: in shared memory, if `now` what plans need, or where to find them. */
+export async function laterFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
   const records = await Promise.all(
-    PROBE_FACTS.map(async (name): Promise<[FactFile, FactRecord]> => {
+    [...PROBE_FACTS, ...MODULE_FACTS].map(async (name): Promise<[FactFile, FactRecord]> => {
       const paths = source.factPaths(name)
-      if (paths.length > 0 && !now) return [name, { paths }]
+      const wanted = now && (PROBE_FACTS as readonly FactFile[]).includes(name)
+      if (paths.length > 0 && !wanted) return [name, { paths }]
       const fact = await source.fact(name)
       return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
     }),
@@ -198,7 +207,29 @@ async function gatherFacts(source: Source): Promise<HostFacts> {
   return hostOf(source, Object.fromEntries(await Promise.all(HOST_FILES.map(read))))
 }
 
-/** A module's memory as /proc/modules gives it; nothing where addresses are hidden. */
-function rangeOf({ name, address, size }: ModuleInfo): MemoryRange[] {
-  return address === 0n ? [] : [{ owner: name, start: address, end: address + BigInt(size) }]
+/**
+ * Where the sections of modules begin, if the source has that at hand. The running kernel does not: it has a file for each
+ * section, which cost more than the whole load (docs/symbols.md has the figures).
+ */
+async function sectionsOf(source: Source): Promise<ReadonlyMap<string, readonly ModuleSection[]>> {
+  if (source.kind === 'live') return new Map()
+  const text = await source.fact('module_sections')
+  return isAbsence(text) ? new Map() : parseModuleSections(text)
+}
+
+/** What is known of modules' memory; nothing where addresses are hidden. */
+function memoryOf(
+  modules: readonly ModuleInfo[],
+  sections: ReadonlyMap<string, readonly ModuleSection[]>,
+): ModuleMemory[] {
+  const listed = modules.map(({ name, address, size, state }) => ({
+    owner: name,
+    start: address,
+    end: address === 0n ? 0n : address + BigInt(size),
+    sections: sections.get(name),
+    loading: state === 'Loading',
+  }))
+  const names = new Set(modules.map(({ name }) => name))
+  const others = [...sections].filter(([name]) => !names.has(name))
+  return [...listed, ...others.map(([owner, own]) => ({ owner, start: 0n, end: 0n, sections: own }))]
 }

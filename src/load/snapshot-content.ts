@@ -3,7 +3,7 @@
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts'
 import { viewIndex } from '../btf/name-index.ts'
 import { inSharedMemory } from '../sources/later.ts'
-import { isAbsence, PROBE_FACTS } from '../sources/source.ts'
+import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
 import type { LoadMemory } from './load.ts'
 import type { Handle, Snapshot } from './snapshot.ts'
 import type { SnapshotContent } from './snapshot-file.ts'
@@ -30,7 +30,7 @@ export function wholeContent(snapshot: Snapshot): SnapshotContent {
   // Asking for the sets reads those that were left for later.
   const names = new Set(types.sets.map(({ name }) => name))
   const records = types.records.filter(({ name }) => names.has(name))
-  const facts = PROBE_FACTS.map((name) => {
+  const facts = [...PROBE_FACTS, ...MODULE_FACTS].map((name) => {
     const fact = snapshot.fact(name)
     return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
   })

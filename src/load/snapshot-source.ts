@@ -3,7 +3,7 @@
 
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import type { TypeSetRecord } from '../btf/index-types.ts'
-import { type BtfFile, type FactFile, isAbsence, PROBE_FACTS, type Source } from '../sources/source.ts'
+import { type BtfFile, type FactFile, isAbsence, MODULE_FACTS, PROBE_FACTS, type Source } from '../sources/source.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { KernelLoad } from './cached.ts'
 import { type TypesLater, typesLaterInFile } from './pending-types.ts'
@@ -120,7 +120,8 @@ export function snapshotSource(snapshot: Snapshot): Source {
     factPaths: () => [],
     async fact(name) {
       if (name === 'notes' && host.buildId !== undefined) return buildIdNote(host.buildId)
-      const known = (PROBE_FACTS as readonly FactFile[]).includes(name) ? snapshot.fact(name) : undefined
+      const isStored = ([...PROBE_FACTS, ...MODULE_FACTS] as readonly FactFile[]).includes(name)
+      const known = isStored ? snapshot.fact(name) : undefined
       if (known !== undefined && !isAbsence(known)) return Buffer.from(known)
       const text = texts[name]
       return text === undefined ? (known ?? { what: name, reason: 'not part of this snapshot' }) : Buffer.from(text)

@@ -107,7 +107,20 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
 function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
   return (
     a.length === b.length &&
-    a.every((range, i) => range.owner === b[i]?.owner && range.start === b[i]?.start && range.end === b[i]?.end)
+    a.every(({ owner, start, end, loading, sections = [] }, i) => {
+      const { sections: others = [], ...other } = b[i]!
+      return (
+        owner === other.owner &&
+        start === other.start &&
+        end === other.end &&
+        loading === other.loading &&
+        sections.length === others.length &&
+        sections.every(({ name, high, low }, s) => {
+          const section = others[s]!
+          return name === section.name && high === section.high && low === section.low
+        })
+      )
+    })
   )
 }
 

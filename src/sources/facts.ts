@@ -23,6 +23,48 @@ export function parseModules(text: Buffer): ModuleInfo[] {
   return modules
 }
 
+/** Where a section of a module begins, as halves of the address. */
+export interface ModuleSection {
+  readonly name: string
+  readonly high: number
+  readonly low: number
+}
+
+/**
+ * The sections of each module, from lines `MODULE SECTION 0xADDRESS` as captures have them. Lines of another form are left out,
+ * and so are addresses of zero, which the kernel shows to those who may not see them.
+ */
+export function parseModuleSections(text: Buffer): Map<string, ModuleSection[]> {
+  const modules = new Map<string, ModuleSection[]>()
+  // One string and few steps a line: these are tens of thousands of lines for code that runs once.
+  const all = text.toString('latin1')
+  let own: ModuleSection[] = []
+  let module = ''
+  let prefix = ' '
+  for (let at = 0, end = 0; at < all.length; at = end + 1) {
+    end = all.indexOf('\n', at)
+    if (end < 0) end = all.length
+    // Lines of one module follow each other.
+    if (!all.startsWith(prefix, at)) {
+      const blank = all.indexOf(' ', at)
+      if (blank < 0 || blank > end) continue
+      prefix = all.slice(at, blank + 1)
+      module = all.slice(at, blank)
+      own = modules.get(module) ?? []
+    }
+    const name = at + prefix.length
+    const blank = all.indexOf(' 0x', name)
+    const digits = end - blank - 3
+    if (blank < 0 || digits < 1 || digits > 16) continue
+    const high = digits > 8 ? Number(all.slice(blank + 1, end - 8)) : 0
+    const low = Number(`0x${all.slice(Math.max(blank + 3, end - 8), end)}`)
+    if (Number.isNaN(high + low) || high + low === 0) continue
+    if (own.length === 0) modules.set(module, own)
+    own.push({ name: all.slice(name, blank), high, low })
+  }
+  return modules
+}
+
 /** The release in /proc/version: `6.1.0-56-amd64` of `Linux version 6.1.0-56-amd64 (…) …`. */
 export function parseRelease(version: Buffer): string | undefined {
   return /^Linux version (\S+)/.exec(version.toString('latin1'))?.[1]

@@ -5,12 +5,15 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { errorCode } from './reader.ts'
 import { type Absence, absenceOf, type BtfFile } from './source.ts'
+import { gatherNow, SYS_MODULE } from './sys-modules.ts'
 
 /** Most bytes that a packed file may grow to: a list of every function of the largest kernel is a tenth of it. */
 const MOST_BYTES = 2 ** 28
 
 /** The bytes of the first path that can be read, a `.gz` unpacked; or why there are none. Waits for the system. */
 export function readNow(what: string, paths: readonly string[]): Buffer | Absence {
+  const gathered = paths[0] === SYS_MODULE ? gatherNow(what) : undefined
+  if (gathered !== undefined) return gathered
   let failure: unknown = Object.assign(new Error('there is no such file'), { code: 'ENOENT' })
   for (const path of paths) {
     try {

@@ -8,13 +8,15 @@ import { gunzip } from 'node:zlib'
 import { NotReadableError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
+import { gatherNow, SYS_MODULE } from './sys-modules.ts'
 
 const BTF = '/sys/kernel/btf'
 
 /** Where the live host keeps what a capture calls by a short name; the first path that exists counts. */
 const PATHS: Readonly<Record<FactFile, readonly string[]>> = {
   modules: ['/proc/modules'],
-  module_sections: [],
+  module_sections: [SYS_MODULE],
+  module_identities: [SYS_MODULE],
   notes: ['/sys/kernel/notes'],
   version: ['/proc/version'],
   boot_id: ['/proc/sys/kernel/random/boot_id'],
@@ -52,6 +54,8 @@ export function liveSource(): Source {
     },
     factPaths: (name) => PATHS[name],
     async fact(name) {
+      const gathered = gatherNow(name)
+      if (gathered !== undefined) return gathered
       let last: unknown = Object.assign(new Error('the live host has no such file'), { code: 'ENOENT' })
       for (const path of PATHS[name]) {
         try {

@@ -21,6 +21,7 @@ export interface Absence {
 export const FACT_FILES = [
   'modules',
   'module_sections',
+  'module_identities',
   'notes',
   'version',
   'boot_id',
@@ -46,6 +47,9 @@ export const PROBE_FACTS = [
   'config',
   'version',
 ] as const satisfies readonly FactFile[]
+
+/** What tells where modules lie, and what they are known by across boots: for snapshots that are used elsewhere. */
+export const MODULE_FACTS = ['module_sections', 'module_identities'] as const satisfies readonly FactFile[]
 
 /** Where a kernel's symbols, types and facts come from. */
 export interface Source {

@@ -1,22 +1,24 @@
 // Gathered symbols → the shared table: order, columns, page index, regions and name index, all laid out in one buffer.
 // Yields between bounded pieces of work, about a millisecond each even before the code is compiled.
 
+import { decodeName } from '../core/bytes.ts'
 import { allocateSections } from '../core/sections.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
 import { flagSpecial } from './flags.ts'
 import type { TableColumns } from './gather.ts'
 import { COUNTS, ROOT_BITS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
+import { nameBytes } from './lookup-names.ts'
 import { fingerprint, nameHash } from './names.ts'
 import { orderByAddress } from './order.ts'
 import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
-import { type MarkerAddress, type MemoryRange, regionsOf } from './regions.ts'
+import { type MarkerAddress, type ModuleMemory, regionsOf } from './regions.ts'
 import { textStretches } from './text.ts'
 import { halfWords, type Steps, type Workspace, words } from './workspace.ts'
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
   /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
-  readonly ranges?: readonly MemoryRange[]
+  readonly ranges?: readonly ModuleMemory[]
   /** What symbols span, where they say so themselves; otherwise each reaches to the next as in a kernel. */
   readonly extents?: Extents
 }
@@ -86,10 +88,14 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
     yield
   }
   const { groups, chunks, runs } = surveyed(survey)
+  const nameOf = (position: number): string => {
+    const { prefix, start, end } = nameBytes({ name: gathered.name, heap }, position)
+    return prefix + decodeName(Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength), start, end)
+  }
   const regions =
     extents !== undefined
       ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
-      : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers }, groups, ranges)
+      : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers, nameOf }, groups, ranges)
   const pages = yield* indexPages(workspace, groups, chunks, room.low)
   const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
   const idBits = Math.ceil(Math.log2(Math.max(2, count)))

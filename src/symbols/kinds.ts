@@ -39,3 +39,27 @@ for (const type of 'bBdDrR') DATA[TYPES.indexOf(type)] = 1
 export function isData(kind: number): boolean {
   return DATA[kind & TYPE_MASK] === 1
 }
+
+/** The kinds of memory that a module's symbols lie in. */
+export const PIECE = { any: 0, text: 1, data: 2, readOnly: 3 } as const
+
+const PIECES = new Uint8Array(TYPE_MASK + 1)
+for (const type of 'tT') PIECES[TYPES.indexOf(type)] = PIECE.text
+for (const type of 'bBdDgGsS') PIECES[TYPES.indexOf(type)] = PIECE.data
+for (const type of 'rR') PIECES[TYPES.indexOf(type)] = PIECE.readOnly
+
+/** The kind of memory that a module's symbol lies in, by its type, which the kernel takes from its section; 0 where it may be any. */
+export function pieceKind(kind: number): number {
+  return PIECES[kind & TYPE_MASK]!
+}
+
+const ABSOLUTE = new Uint8Array(TYPE_MASK + 1)
+for (const type of 'aA') ABSOLUTE[TYPES.indexOf(type)] = 1
+
+/**
+ * Whether a module's symbol is no place in its memory: `a` is what kallsyms prints for absolute values, and for per-cpu
+ * variables, whose values are offsets or lie in the core's own per-cpu section.
+ */
+export function isAbsolute(kind: number): boolean {
+  return ABSOLUTE[kind & TYPE_MASK] === 1
+}

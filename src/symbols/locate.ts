@@ -1,7 +1,7 @@
 // What contains an address, for good: region by region, with the live owner's symbol first, then what other owners left
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
-import { LABEL, UNSURE } from './kinds.ts'
+import { isAbsolute, LABEL, UNSURE } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
@@ -43,6 +43,11 @@ export function ownerOf(table: SymbolColumns, id: number): number {
 /** Whether a symbol never answers an address. */
 function neverAnswers(table: SymbolColumns, id: number): boolean {
   return (table.kind[id]! & LABEL) !== 0
+}
+
+/** Whether a symbol is no candidate in another owner's memory: a label, or no place but a value, such as a per-cpu variable's. */
+function isNoPlace(table: SymbolColumns, id: number, owner: number): boolean {
+  return neverAnswers(table, id) || (isAbsolute(table.kind[id]!) && ownerOf(table, id) !== owner)
 }
 
 /** Where the row of the region that holds an address begins in `regions`, or -1. */
@@ -139,7 +144,7 @@ export function candidatesAt(
   }
 
   let other = nearest
-  while (other >= group.first && low[other]! >= region.startLow && neverAnswers(table, other)) other--
+  while (other >= group.first && low[other]! >= region.startLow && isNoPlace(table, other, region.owner)) other--
   if (other < group.first || low[other]! < region.startLow) return candidates
   const start = low[other]!
   if (value - start >= maxOffset) return candidates
@@ -147,7 +152,8 @@ export function candidatesAt(
   let id = other
   while (id > group.first && low[id - 1] === start) id--
   for (; id < group.end && low[id] === start; id++) {
-    if (neverAnswers(table, id) || ownerOf(table, id) === region.owner || !isOfKind(table, id, kinds)) continue
+    if (isNoPlace(table, id, region.owner) || ownerOf(table, id) === region.owner) continue
+    if (!isOfKind(table, id, kinds)) continue
     candidates.push({ id, size })
   }
   return candidates

@@ -186,7 +186,10 @@ const DOT = 0x2e
 const SUFFIXES = /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv\.\d+|localalias|cold(?:\.\d+)?))+$/
 
 /** The bytes of a symbol's name: its family's prefix and its root. */
-export function nameBytes(columns: SymbolColumns, id: number): { prefix: string; start: number; end: number } {
+export function nameBytes(
+  columns: Pick<SymbolColumns, 'name' | 'heap'>,
+  id: number,
+): { prefix: string; start: number; end: number } {
   const reference = columns.name[id]!
   const root = reference & ROOT_MASK
   const start = rootStart(columns.heap, root)

@@ -1,20 +1,34 @@
-// Whose memory is where: the regions that bound every answer, found from the symbols themselves and, where it helps, from
-// the ranges that /proc/modules gives. No answer ever crosses the end of a region.
-//
-// Rules, from the kernel's own lookup (kernel/kallsyms.c, kernel/module/kallsyms.c) and the answers it gives:
-// - the core answers in [_stext, _end); behind a section's end marker (_etext, …) nothing lives beyond that page;
-// - a module answers in its own memory; the last text symbol before its data ends with its page, and its data begins with
-//   its first symbol;
-// - per-cpu symbols are offsets and answer no address; mapping symbols and local labels answer nowhere;
-// - where symbols of several owners lie in one page, as freed __init symbols do, the page is that of the owner with the most.
+// Whose memory is where: the regions that bound every answer, found from the symbols themselves, from where modules' sections
+// begin, and, where symbols bear them out, from the ranges that /proc/modules gives. No answer ever crosses the end of a
+// region. The rules stand in docs/symbols.md; they follow the kernel's own lookup (kernel/kallsyms.c,
+// kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
-import { isTextType, LABEL } from './kinds.ts'
+import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart } from './claims.ts'
+import { PIECE } from './kinds.ts'
+import {
+  layoutOfSections,
+  type SectionedModule,
+  SectionKinds,
+  type SectionStart,
+  type Stretch,
+  sectionedMemory,
+} from './pieces.ts'
 
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
   readonly owner: string
   readonly start: bigint
   readonly end: bigint
+}
+
+/**
+ * What is known of a module's memory: the range of /proc/modules, which since 6.4 is the address of its text with the size of
+ * all its pieces, and where its sections begin.
+ */
+export interface ModuleMemory extends MemoryRange {
+  readonly sections?: readonly SectionStart[] | undefined
+  /** It is being loaded: its initialisation sections are still memory of its own. */
+  readonly loading?: boolean
 }
 
 /** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
@@ -47,128 +61,234 @@ export interface RegionInput {
   /** Runs of ids with one owner: the first id of each, and the owner. */
   readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
   readonly owners: readonly string[]
+  /** The name of the symbol at a file position. */
+  nameOf(position: number): string
   /** The core symbols named in MARKERS that exist. */
   readonly markers: ReadonlyMap<string, MarkerAddress>
 }
 
-/** A region within one group: lower halves, `end` exclusive and at most 2^32. */
-interface Region {
-  start: number
-  end: number
-  owner: number
+/** The ids whose addresses share an upper half, and what their symbols tell of memory. */
+interface Group {
+  readonly half: number
+  readonly first: number
+  readonly last: number
+  readonly core: Stretch | undefined
+  readonly claims: Claim[]
+  readonly sectioned: readonly SectionedModule[]
 }
 
 const CORE = 0
-/** Symbols worked on between two yields. */
-const SLICE = 16_384
-const PAGE = 4096
 const GROUP_END = 2 ** 32
-/** Owners of pages that the kernel makes for itself inside anybody's memory (kprobe slots, ftrace trampolines). */
-const BUILTIN = '__builtin__'
-
-const pageStart = (low: number): number => low - (low % PAGE)
-const pageEnd = (low: number): number => pageStart(low) + PAGE
 
 /**
  * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of
- * the table's `groups` section. Yields between groups of addresses.
+ * the table's `groups` section. Yields between bounded pieces of work.
  */
 export function* regionsOf(
   input: RegionInput,
   groups: Uint32Array,
-  known: readonly MemoryRange[],
+  modules: readonly ModuleMemory[],
 ): Generator<void, Uint32Array, void> {
-  const { order } = input
-  const trusted = yield* trustedRanges(input, known)
-  let upperHalf = false
-  for (let g = 0; g < groups.length; g += 2) {
-    const last = g + 3 < groups.length ? groups[g + 3]! : order.length
-    if (groups[g]! >= 0x8000_0000 && runsOf(input, groups[g + 1]!, last, CORE).length > 0) upperHalf = true
-  }
-  const words: number[] = []
+  const { order, owners } = input
+  const known = knownModules(modules, owners)
+  const kinds = new SectionKinds()
+  const found: Group[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
     const first = groups[g + 1]!
     const last = g + 3 < groups.length ? groups[g + 3]! : order.length
-    // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
-    if (half === 0 && upperHalf) continue
-    for (const { start, end, owner: number } of yield* regionsOfGroup(input, half, first, last, trusted)) {
-      words.push(half, start, end === GROUP_END ? half + 1 : half, end === GROUP_END ? 0 : end, number)
+    const claims = yield* claimPages(input, first, last)
+    const sectioned = known.flatMap(({ owner, half: own, start, end, sections, loading }): SectionedModule[] => {
+      const starts = kinds.startsOf(sections, half)
+      const bytes = own === half && end > start ? end - start : undefined
+      return starts.length === 0 ? [] : [{ owner, starts, bytes, loading }]
+    })
+    found.push({ half, first, last, core: coreStretch(input, half, first, last), claims, sectioned })
+    yield
+  }
+  // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
+  const upperHalf = found.some(({ half, core }) => half >= 0x8000_0000 && core !== undefined)
+  const upper = found.filter(({ half }) => half !== 0 || !upperHalf)
+  const layout = layoutOf(upper)
+  const words: number[] = []
+  for (const group of upper) {
+    for (const { start, end, owner } of regionsOfGroup(input, group, known, layout)) {
+      words.push(group.half, start, end === GROUP_END ? group.half + 1 : group.half, end === GROUP_END ? 0 : end, owner)
     }
     yield
   }
   return Uint32Array.from(words)
 }
 
-/**
- * The known ranges that can be believed. Since 6.4 a module's memory is several pieces and /proc/modules gives the first
- * address with the total size: such a range misses most of the module's symbols, or overlaps another's, and is dropped.
- */
-function* trustedRanges(
-  input: RegionInput,
-  known: readonly MemoryRange[],
-): Generator<void, Map<number, Region & { high: number }>, void> {
-  const numbers = new Map(input.owners.map((name, number) => [name, number]))
-  const ranges = new Map<number, Region & { high: number }>()
-  for (const { owner, start, end } of known) {
-    const number = numbers.get(owner)
+/** How the kernel lays its modules out. */
+interface ModuleLayout {
+  /** Each kind of memory of a module is an allocation by itself, as since 6.4. */
+  readonly apart: boolean
+  /** Whether any module told. */
+  readonly known: boolean
+}
+
+/** A module's memory, with its owner's number and its range as halves. */
+interface KnownModule {
+  readonly owner: number
+  readonly half: number
+  readonly start: number
+  readonly end: number
+  readonly sections: readonly SectionStart[]
+  readonly loading: boolean
+}
+
+function knownModules(modules: readonly ModuleMemory[], owners: readonly string[]): KnownModule[] {
+  const numbers = new Map(owners.map((name, number) => [name, number]))
+  return modules.flatMap(({ owner: name, start, end, sections = [], loading = false }) => {
+    const owner = numbers.get(name)
+    if (owner === undefined || owner === CORE) return []
     const half = Number(start >> 32n)
-    if (number === undefined || number === CORE || end <= start || Number((end - 1n) >> 32n) !== half) continue
     const low = Number(start & 0xffff_ffffn)
-    ranges.set(number, { high: half, start: low, end: low + Number(end - start), owner: number })
-  }
-  if (ranges.size === 0) return ranges
-  const inside = new Uint32Array(input.owners.length)
-  const outside = new Uint32Array(input.owners.length)
-  const byOwner = input.owners.map((_, number) => ranges.get(number))
-  for (let from = 0; from < input.order.length; from += SLICE) {
-    countInside(input, byOwner, from, Math.min(input.order.length, from + SLICE), inside, outside)
-    yield
-  }
-  for (const number of [...ranges.keys()]) if (outside[number]! * 4 > inside[number]!) ranges.delete(number)
-  const ascending = [...ranges.values()].sort((a, b) => a.high - b.high || a.start - b.start)
-  ascending.forEach((range, i) => {
-    const next = ascending[i + 1]
-    if (next === undefined || next.high !== range.high || next.start >= range.end) return
-    ranges.delete(range.owner)
-    ranges.delete(next.owner)
+    const inOneGroup = end > start && Number((end - 1n) >> 32n) === half
+    return [{ owner, half, start: low, end: inOneGroup ? low + Number(end - start) : low, sections, loading }]
   })
-  return ranges
 }
 
-/** Counts, by owner, the symbols at file positions [from, to) that lie in their owner's known range, and those that do not. */
-function countInside(
-  { high, low, owner }: RegionInput,
-  ranges: readonly ((Region & { readonly high: number }) | undefined)[],
-  from: number,
-  to: number,
-  inside: Uint32Array,
-  outside: Uint32Array,
-): void {
-  for (let i = from; i < to; i++) {
-    const number = owner[i]!
-    // Per-cpu offsets and freed __init symbols lie outside of any module's range.
-    if (number === CORE || high[i] === 0) continue
-    const range = ranges[number]
-    if (range === undefined) continue
-    if (high[i] === range.high && low[i]! >= range.start && low[i]! < range.end) inside[number]!++
-    else outside[number]!++
+/**
+ * Whether pieces of a module are apart. Until 6.3 its read-only data lies below its data in one allocation; since 6.4 data is
+ * allocated first. Sections tell it of every module, symbols of those that have both; the majority counts, because an
+ * allocation may also fall into a hole below.
+ */
+function layoutOf(groups: readonly Group[]): ModuleLayout {
+  let { apart, together } = layoutOfSections(groups.flatMap(({ sectioned }) => sectioned))
+  if (apart + together === 0) {
+    for (const { claims } of groups) {
+      const data = new Set<number>()
+      const readOnly = new Set<number>()
+      const told = new Set<number>()
+      for (const { owner, first, last } of claims) {
+        for (const kind of [first, last]) {
+          if (kind === PIECE.readOnly) readOnly.add(owner)
+          else if (kind === PIECE.data) data.add(owner)
+          if (told.has(owner) || !data.has(owner) || !readOnly.has(owner)) continue
+          told.add(owner)
+          if (kind === PIECE.readOnly) apart++
+          else together++
+        }
+      }
+    }
   }
+  return { apart: apart > together, known: apart + together > 0 }
 }
 
-/** The regions among the ids [first, last), whose addresses share their upper half. */
-function* regionsOfGroup(
+/** The regions of one group, ascending. */
+function regionsOfGroup(
   input: RegionInput,
+  { half, first, last, core, claims, sectioned }: Group,
+  modules: readonly KnownModule[],
+  layout: ModuleLayout,
+): Stretch[] {
+  const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start)
+  const rest = pieces.claims.filter(({ owner }) => !pieces.owners.has(owner))
+  const ranges = layout.apart ? [] : believedRanges(modules, half, rest, layout.known)
+  const joined = joinClaims(pieces.claims, core, layout.apart, input.owners)
+  const isOwn = ({ owner }: Stretch) => isBuiltin(input.owners[owner]!)
+  const fixed = overlay(
+    core === undefined ? [] : splitCore(input, half, first, last, core),
+    overlay(ranges, pieces.stretches),
+  )
+  return overlay(
+    overlay(
+      joined.filter((stretch) => !isOwn(stretch)),
+      fixed,
+    ),
+    joined.filter(isOwn),
+  )
+}
+
+/**
+ * The claims with what lies between those of one owner that follow each other: nobody else has a symbol there. It is the owner's,
+ * too, if both are of one kind; else two pieces of its memory meet, and it is the first's, but for the page that is never
+ * mapped where pieces are apart. Data and read-only data of one allocation are joined: the kernel's lookup does not tell them
+ * apart.
+ */
+function joinClaims(
+  claims: readonly Claim[],
+  core: Stretch | undefined,
+  apart: boolean,
+  owners: readonly string[],
+): Stretch[] {
+  const joined: Stretch[] = []
+  claims.forEach(({ start, end, owner, first }, i) => {
+    const before = claims[i - 1]
+    const stretch = joined[joined.length - 1]
+    const isNear = before?.owner === owner && start - before.end < MOST_OFFSET && !isBuiltin(owners[owner]!)
+    if (isNear && stretch !== undefined && !(core !== undefined && core.start < start && core.end > before.end)) {
+      const isOne = mayShare(before.last, first)
+      if (isOne || (!apart && before.last !== PIECE.text && first !== PIECE.text)) {
+        stretch.end = end
+        return
+      }
+      stretch.end = apart ? Math.max(stretch.end, start - PAGE) : start
+    }
+    joined.push({ start, end, owner })
+  })
+  return joined
+}
+
+/**
+ * The ranges of /proc/modules that the symbols bear out, cut where text and data meet. None does where a module has no data
+ * symbols, because nothing tells then where its text ends.
+ */
+function believedRanges(
+  modules: readonly KnownModule[],
   half: number,
-  first: number,
-  last: number,
-  trusted: ReadonlyMap<number, Region & { high: number }>,
-): Generator<void, Region[], void> {
-  const ranges = [...trusted.values()].filter((range) => range.high === half).sort((a, b) => a.start - b.start)
-  const core = coreRegion(input, half, first, last)
-  const fixed = core === undefined ? ranges : overlay([core], ranges)
-  const claimed = yield* claimPages(input, first, last, fixed)
-  return yield* splitAtHoles(input, first, last, overlay(fixed, claimed))
+  claims: readonly Claim[],
+  layoutKnown: boolean,
+): Stretch[] {
+  const ranges = modules
+    .filter((module) => module.half === half && module.end > module.start)
+    .sort((a, b) => a.start - b.start)
+  const ofOwner = new Map(ranges.map((range) => [range.owner, range]))
+  const doubted = new Set<number>()
+  ranges.forEach((range, i) => {
+    const next = ranges[i + 1]
+    if (next === undefined || next.start >= range.end) return
+    doubted.add(range.owner)
+    doubted.add(next.owner)
+  })
+  const inside = new Map<number, Claim[]>()
+  const outside = new Map<number, number>()
+  let r = 0
+  for (const claim of claims) {
+    while (r < ranges.length && ranges[r]!.end <= claim.start) r++
+    const range = ofOwner.get(claim.owner)
+    const isInside = range !== undefined && claim.start >= range.start && claim.start < range.end
+    if (isInside) {
+      const own = inside.get(claim.owner)
+      if (own === undefined) inside.set(claim.owner, [claim])
+      else own.push(claim)
+    } else outside.set(claim.owner, (outside.get(claim.owner) ?? 0) + claim.symbols)
+    // What a module left elsewhere, as freed initialisation code is listed, says nothing against another's range.
+    const isLeft = range !== undefined && !isInside
+    for (let at = r; at < ranges.length && ranges[at]!.start < claim.end; at++) {
+      if (ranges[at]!.owner !== claim.owner && !isLeft) doubted.add(ranges[at]!.owner)
+    }
+  }
+  const stretches: Stretch[] = []
+  for (const { owner, start, end } of ranges) {
+    const own = inside.get(owner) ?? []
+    const symbols = own.reduce((sum, claim) => sum + claim.symbols, 0)
+    const hasData = own.some(({ first, last }) => (first | last) > PIECE.text)
+    const strayed = (outside.get(owner) ?? 0) * (layoutKnown ? 4 : symbols + 1)
+    if (doubted.has(owner) || !hasData || strayed > symbols) continue
+    let from = start
+    own.forEach((claim, i) => {
+      const next = own[i + 1]
+      if (next === undefined || mayShare(claim.last, next.first)) return
+      if (claim.last !== PIECE.text && next.first !== PIECE.text) return
+      stretches.push({ start: from, end: next.start, owner })
+      from = next.start
+    })
+    stretches.push({ start: from, end, owner })
+  }
+  return stretches
 }
 
 /** The runs of one owner's ids, cut to [first, last). */
@@ -184,7 +304,7 @@ function runsOf({ runs }: RegionInput, first: number, last: number, owner: numbe
 }
 
 /** The core kernel's image within one group, or undefined where it has no symbol. */
-function coreRegion(input: RegionInput, half: number, first: number, last: number): Region | undefined {
+function coreStretch(input: RegionInput, half: number, first: number, last: number): Stretch | undefined {
   const { low, order, markers } = input
   const runs = runsOf(input, first, last, CORE)
   const firstCore = runs[0]?.first
@@ -202,72 +322,9 @@ function coreRegion(input: RegionInput, half: number, first: number, last: numbe
   return { start, end: Math.max(lastLow + 1, Math.min(lastLow + MOST_OFFSET, next)), owner: CORE }
 }
 
-/** Regions of the owners whose memory is not known: page by page, to the owner with the most symbols there. */
-function* claimPages(
-  input: RegionInput,
-  first: number,
-  last: number,
-  fixed: readonly Region[],
-): Generator<void, Region[], void> {
-  const { low, kind, owner, order, owners, runs } = input
-  const regions: Region[] = []
-  const builtin = owners.map((name) => name.startsWith(BUILTIN))
-  const tally = new Float64Array(owners.length)
-  const voters: number[] = []
-  let f = 0
-  let id = first
-  let run = 0
-  let pause = first + SLICE
-  while (id < last) {
-    while (run + 1 < runs.start.length && runs.start[run + 1]! <= id) run++
-    if (runs.owner[run] === CORE) {
-      // The core's memory is known, so its symbols need no counting.
-      id = run + 1 < runs.start.length ? runs.start[run + 1]! : last
-      continue
-    }
-    if (id >= pause) {
-      yield
-      pause = id + SLICE
-    }
-    const start = pageStart(low[order[id]!]!)
-    for (const voter of voters) tally[voter] = 0
-    voters.length = 0
-    let winner = -1
-    let ownedByKernel = false
-    for (; id < last; id++) {
-      const position = order[id]!
-      if (low[position]! >= start + PAGE) break
-      if ((kind[position]! & LABEL) !== 0) continue
-      const number = owner[position]!
-      if (tally[number] === 0) voters.push(number)
-      const votes = tally[number]! + 1
-      tally[number] = votes
-      if (winner < 0 || votes > tally[winner]!) winner = number
-      if (builtin[number] === true) {
-        winner = number
-        ownedByKernel = true
-        tally[number] = Number.POSITIVE_INFINITY
-      }
-    }
-    if (winner < 0) continue
-    while (f < fixed.length && fixed[f]!.end <= start) f++
-    const taken = f < fixed.length && fixed[f]!.start < start + PAGE
-    if (winner === CORE || (taken && !ownedByKernel)) continue
-    const before = regions[regions.length - 1]
-    // Pages that the kernel made for itself are allocations of their own, with unmapped pages between them.
-    const joins = before !== undefined && before.owner === winner && builtin[winner] !== true
-    const contiguous = joins && start - before.end < MOST_OFFSET
-    // Between two stretches of one owner nobody else has a symbol, unless known memory lies there.
-    const free = before === undefined || !fixed.some((region) => region.start < start && region.end > before.end)
-    if (contiguous && free) before.end = start + PAGE
-    else regions.push({ start, end: start + PAGE, owner: winner })
-  }
-  return regions
-}
-
-/** The fixed regions with the claimed ones laid over them, ascending. */
-function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[] {
-  const result: Region[] = []
+/** The first with the others laid over them, ascending. */
+function overlay(fixed: readonly Stretch[], claimed: readonly Stretch[]): Stretch[] {
+  const result: Stretch[] = []
   let c = 0
   let start = 0
   for (const region of fixed) {
@@ -285,66 +342,34 @@ function overlay(fixed: readonly Region[], claimed: readonly Region[]): Region[]
   return result
 }
 
-/** Cuts the known holes out of regions: behind the core's section ends, and between a module's text and its data. */
-function* splitAtHoles(
-  input: RegionInput,
-  first: number,
-  last: number,
-  regions: readonly Region[],
-): Generator<void, Region[], void> {
-  const { low, kind, owner, order } = input
-  const result: Region[] = []
-  let id = first
-  let pause = first + SLICE
-  for (const region of regions) {
-    if (region.owner === CORE) {
-      result.push(...splitCore(input, first, last, region))
-      continue
-    }
-    let start = region.start
-    let previous = -1
-    id = firstAtOrAbove(input, id, last, region.start)
-    for (; id < last && low[order[id]!]! < region.end; id++) {
-      const position = order[id]!
-      if (owner[position] !== region.owner || (kind[position]! & LABEL) !== 0) continue
-      const at = low[position]!
-      if (previous >= 0 && isTextType(kind[previous]!) && !isTextType(kind[position]!)) {
-        // Text and data that share a page have no hole between them.
-        const hole = pageStart(at)
-        if (hole > low[previous]! && hole < at) {
-          result.push({ start, end: hole, owner: region.owner })
-          start = at
-        }
-      }
-      previous = position
-    }
-    result.push({ start, end: region.end, owner: region.owner })
-    if (id >= pause) {
-      yield
-      pause = id + SLICE
-    }
-  }
-  return result
-}
+/** Names that say of a core symbol that something ends there. */
+const ENDS = /(?:^_e|^__stop_|_end$|_end_|_stop$|_limit$|_etext$|_edata$)/
 
-/** A core region without the holes behind the section ends in it: nothing lives there beyond the end marker's page. */
-function splitCore(input: RegionInput, first: number, last: number, region: Region): Region[] {
-  const { low, high, order, owner, markers } = input
+/**
+ * A core region without the holes behind the section ends in it: behind the page in which a section ends nothing lives until
+ * the next symbol, unless another section begins just where that one ends.
+ */
+function splitCore(input: RegionInput, half: number, first: number, last: number, region: Stretch): Stretch[] {
+  const { low, order, owner, markers, nameOf } = input
   const ends: number[] = []
   for (const name of MARKERS.sectionEnd) {
     const marker = markers.get(name)
-    if (marker !== undefined && marker.high === high[order[first]!]) ends.push(marker.low)
+    if (marker !== undefined && marker.high === half) ends.push(marker.low)
   }
-  const result: Region[] = []
+  const result: Stretch[] = []
   let start = region.start
   for (const end of ends.sort((a, b) => a - b)) {
     if (end < start || end >= region.end) continue
-    let next = firstAtOrAbove(input, first, last, end + 1)
-    while (next < last && owner[order[next]!] !== CORE) next++
+    let next = firstAtOrAbove(input, first, last, end)
+    let begins = false
+    for (; next < last && (low[order[next]!] === end || owner[order[next]!] !== CORE); next++) {
+      const position = order[next]!
+      if (low[position] === end && owner[position] === CORE && !ENDS.test(nameOf(position))) begins = true
+    }
     const hole = pageEnd(end)
     const after = next < last ? low[order[next]!]! : region.end
-    if (hole >= after || hole >= region.end) continue
-    result.push({ start, end: hole, owner: CORE })
+    if (begins || hole >= after || hole >= region.end) continue
+    if (hole > start) result.push({ start, end: hole, owner: CORE })
     start = Math.min(after, region.end)
   }
   if (start < region.end) result.push({ start, end: region.end, owner: CORE })

@@ -93,7 +93,9 @@ export class Model {
         const { address: at, owner } = symbols[id]!
         if (at <= start || !answers(id)) continue
         if (at >= region.end)
-          return counts === own && region.owner === 'vmlinux' && owner === 'vmlinux' ? at : region.end
+          return counts === own && region.owner === 'vmlinux' && owner === 'vmlinux' && at >> 32n === start >> 32n
+            ? at
+            : region.end
         if (counts(id)) return at
       }
       return region.end
@@ -108,12 +110,14 @@ export class Model {
       if (id !== undefined) candidates.push({ id, size: endBehind(start, own) - start })
     }
     let other = this.#nearest(address)
-    while (within(other) && !answers(other)) other--
+    // What is no place but a value (per-cpu variables) is no candidate in another's memory.
+    const isPlace = (id: number) => answers(id) && (own(id) || !/[aA]/.test(symbols[id]!.type))
+    while (within(other) && !isPlace(other)) other--
     if (within(other) && address - symbols[other]!.address < maxOffset) {
       const start = symbols[other]!.address
       const size = endBehind(start, () => true) - start
       for (const id of this.#startingAt(start)) {
-        if (!own(id) && answers(id) && ofKind(symbols[id]!)) candidates.push({ id, size })
+        if (!own(id) && isPlace(id) && ofKind(symbols[id]!)) candidates.push({ id, size })
       }
     }
     const first = candidates[0]

@@ -1,0 +1,165 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseModuleSections, parseModules } from '../../src/sources/facts.ts'
+import type { ModuleMemory } from '../../src/symbols/regions.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
+import { fixtureBytes } from '../fixtures.ts'
+import { tableOf } from './build-table.ts'
+import { type MadeKernel, madeKernel } from './kernels.ts'
+import { Model, type PlainRegion, regionsIn } from './model.ts'
+import { inOrder, readPlainly } from './plain-table.ts'
+import { type PlainModule, regionsByTheBook } from './regions-model.ts'
+
+const LONG = Boolean(process.env.KERNDEX_LONG)
+
+const named = (table: SymbolTable, address: bigint) => {
+  const match = table.at(address)
+  return (
+    match && `${match.symbol.name}+0x${match.offset.toString(16)}/0x${match.size.toString(16)} [${match.symbol.owner}]`
+  )
+}
+
+const plainModules = (modules: readonly ModuleMemory[]): PlainModule[] =>
+  modules.map(({ sections, ...module }) => ({
+    ...module,
+    sections: sections?.map(({ name, high, low }) => ({ name, address: (BigInt(high) << 32n) | BigInt(low) })),
+  }))
+
+/** What may be known of a kernel's modules beside its symbols. */
+const KNOWLEDGE = {
+  nothing: () => [],
+  ranges: ({ modules }) => modules.map(({ sections: _, ...module }) => module),
+  sections: ({ modules }) => modules.map((module) => ({ ...module, start: 0n, end: 0n })),
+  both: ({ modules }) => modules,
+  some: ({ modules }) => modules.map(({ sections, ...module }, i) => (i % 2 === 0 ? { ...module, sections } : module)),
+} satisfies Record<string, (kernel: MadeKernel) => ModuleMemory[] | readonly ModuleMemory[]>
+
+const knowledge = fc.constantFrom(...(Object.keys(KNOWLEDGE) as (keyof typeof KNOWLEDGE)[]))
+const shown = (regions: readonly PlainRegion[]) =>
+  regions.map(({ start, end, owner }) => `${start.toString(16)}-${end.toString(16)} ${owner}`)
+
+describe('whose memory an address is in', () => {
+  it('is never told by a range that other symbols contradict', () => {
+    const text = [
+      ...[0n, 1n, 2n, 3n, 4n].map((i) => `${(0xffffffffc0990000n + i * 0x100n).toString(16)} t jfs_${i}\t[jfs]`),
+      'ffffffffc09bf000 t lockd_a\t[lockd]',
+      'ffffffffc09bf100 t lockd_b\t[lockd]',
+      'ffffffffc09bf200 t lockd_c\t[lockd]',
+      'ffffffffc1715000 r lockd_r\t[lockd]',
+      'ffffffffc1715100 r lockd_s\t[lockd]',
+    ].join('\n')
+    const ranges = [
+      { owner: 'jfs', start: 0xffffffffc0990000n, end: 0xffffffffc0990000n + 319488n },
+      { owner: 'lockd', start: 0xffffffffc09bf000n, end: 0xffffffffc09bf000n + 163840n },
+    ]
+    expect(named(tableOf(text, { ranges }), 0xffffffffc09bf110n)).toBe('lockd_b+0x10/0x100 [lockd]')
+  })
+
+  it.each(['tidy', 'with holes'])('follows the book in kernels that are made up, %s', (how) => {
+    fc.assert(
+      fc.property(madeKernel(how === 'tidy'), knowledge, (kernel, known) => {
+        const ranges = KNOWLEDGE[known](kernel)
+        const table = tableOf(kernel.text, { ranges })
+        const symbols = inOrder(readPlainly(Buffer.from(kernel.text)).symbols)
+        const book = regionsByTheBook(symbols, plainModules(ranges))
+        expect(shown(regionsIn(table.buffer, table.owners)), kernel.text).toEqual(shown(book))
+        const model = new Model(Buffer.from(kernel.text), book)
+        const asked = new Set(symbols.flatMap(({ address }) => [address - 1n, address, address + 9n]))
+        for (const { start, end } of [...kernel.memory, ...book])
+          for (const at of [start, end]) asked.add(at).add(at - 1n)
+        for (const address of asked) {
+          const match = table.at(address)
+          const answer = match && { id: match.symbol.id, offset: BigInt(match.offset), size: BigInt(match.size) }
+          const { candidates: _, ...expected } = model.at(address) ?? { candidates: [] }
+          expect(answer ?? {}, address.toString(16)).toEqual(expected)
+        }
+      }),
+      { numRuns: LONG ? 5000 : 120 },
+    )
+  })
+
+  it('is the truth in whole pieces where sections are known', () => {
+    fc.assert(
+      fc.property(madeKernel(true), (kernel) => {
+        const table = tableOf(kernel.text, { ranges: kernel.modules })
+        for (const { owner, start, end } of kernel.memory) {
+          for (const address of [start, end - 1n]) expect(table.ownerAt(address), address.toString(16)).toBe(owner)
+          // Behind a module's memory is another's, or nothing's.
+          const isOwn = kernel.memory.some((other) => other.owner === owner && other.start === end)
+          if (!isOwn) expect(table.ownerAt(end), end.toString(16)).not.toBe(owner)
+        }
+      }),
+      { numRuns: LONG ? 5000 : 120 },
+    )
+  })
+
+  it('is never another module’s, whatever is known', () => {
+    fc.assert(
+      fc.property(madeKernel(false), knowledge, (kernel, known) => {
+        const table = tableOf(kernel.text, { ranges: KNOWLEDGE[known](kernel) })
+        const symbols = readPlainly(Buffer.from(kernel.text)).symbols.filter(({ name }) => name !== 'setup')
+        for (const { owner, address } of symbols) {
+          if (owner === 'vmlinux') continue
+          const page = address - (address % 4096n)
+          const voices = (who: (other: string) => boolean) =>
+            readPlainly(Buffer.from(kernel.text)).symbols.filter(
+              (other) => who(other.owner) && other.address - (other.address % 4096n) === page,
+            ).length
+          // What is left of another's initialisation may outnumber the symbols of a page, where nothing else is known.
+          if (voices((other) => other !== owner) >= voices((other) => other === owner)) continue
+          expect(table.at(address)?.symbol.owner, `${address.toString(16)} in\n${kernel.text}`).toBe(owner)
+        }
+      }),
+      { numRuns: LONG ? 5000 : 120 },
+    )
+  })
+})
+
+describe('a kernel whose modules are in pieces', () => {
+  const file = (name: string) => fixtureBytes(`debian-7.3-amd64/${name}.br`)
+  const text = file('kallsyms')
+  const modules = parseModules(file('modules'))
+  const sections = parseModuleSections(file('module_sections'))
+  const ranges = modules.map(({ name, address, size }) => ({
+    owner: name,
+    start: address,
+    end: address + BigInt(size),
+    sections: sections.get(name),
+  }))
+  const known = {
+    'symbols alone': [],
+    '/proc/modules': ranges.map(({ sections: _, ...range }) => range),
+    sections: ranges,
+  }
+
+  it.each(Object.entries(known))('gives every site that ftrace lists to its module, by %s', (_, facts) => {
+    const table = tableOf(text, { ranges: facts })
+    const sites = file('available_filter_functions_addrs').toString('latin1').trimEnd().split('\n')
+    expect(sites.length).toBe(1534)
+    for (const site of sites) {
+      const [, address, name, owner] = /^([0-9a-f]+) (\S+) \[(.+)\]$/.exec(site)!
+      const match = table.at(BigInt(`0x${address}`))
+      const names = [match?.symbol, ...(match?.aliases ?? [])].map((symbol) => symbol?.name)
+      expect(match?.symbol.owner, site).toBe(owner)
+      expect(names, site).toContain(name)
+    }
+  })
+
+  it('gives each module as many pages as /proc/modules does, where sections are known', () => {
+    const table = tableOf(text, { ranges })
+    const regions = regionsIn(table.buffer, table.owners)
+    for (const { name, size } of modules) {
+      const own = regions.filter(({ owner }) => owner === name)
+      expect(Number(own.reduce((sum, { start, end }) => sum + end - start, 0n)), name).toBe(size)
+    }
+  })
+
+  it('takes data that is printed as text for data', () => {
+    const table = tableOf(text)
+    for (const name of ['init_stack', 'modules']) {
+      const [symbol] = table.named(name, { owner: 'vmlinux' })
+      expect(table.isText(symbol!.id), name).toBe(false)
+    }
+    expect(table.isText(table.named('vfs_read')[0]!.id)).toBe(true)
+  })
+})
