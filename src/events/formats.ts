@@ -38,6 +38,8 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
 
 /** Bytes of a stream that are looked at to tell its format. */
 export const SAMPLE_BYTES = 1 << 16
+/** Bytes that are looked at where nothing is told from those. */
+export const LATE_SAMPLE_BYTES = 1 << 20
 
 /** The format of a name. @throws UsageError if there is none */
 export function inputFormat(name: string): InputFormat {

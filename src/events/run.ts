@@ -9,7 +9,7 @@ import { Threads } from '../load/threads.ts'
 import type { Trust } from '../stacks/resolve.ts'
 import { Cutter, type Stretch } from './cut.ts'
 import type { InputFormat } from './format.ts'
-import { detectFormat, inputFormat, SAMPLE_BYTES } from './formats.ts'
+import { detectFormat, inputFormat, LATE_SAMPLE_BYTES, SAMPLE_BYTES } from './formats.ts'
 import { anyText } from './input/any-text.ts'
 import { planOf, type ReadOptions } from './plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
@@ -66,12 +66,16 @@ export async function* runStream(
   const { signal } = options
   const source = new Pausing(input)
   try {
-    const { sample, complete } = await beginning(source, options.input === undefined ? undefined : PAUSE_MS)
+    let start = await beginning(source, options.input === undefined ? undefined : PAUSE_MS)
+    let format = options.input === undefined ? detected(start) : inputFormat(options.input)
+    if (options.input === undefined && (format === undefined || format === anyText)) {
+      // A serial console's log begins with what the firmware prints.
+      start = await beginning(source, PAUSE_MS, LATE_SAMPLE_BYTES, start)
+      format = detected(start)
+    }
+    const { sample, complete } = start
     if (complete && sample.length === 0) return
-    const format =
-      options.input === undefined
-        ? told(sample, complete, product === 'usual' || product === 'text')
-        : inputFormat(options.input)
+    format ??= nothingKnown(sample, product === 'usual' || product === 'text')
     const plan = planOf(format, product, snapshot, options, sample)
     const { trust } = plan
     const cutter = new Cutter(format)
@@ -124,14 +128,14 @@ export async function* runStream(
   }
 }
 
-/** The format that a stream is in. Text in which nothing is known is in none, and `passed` on as it is. */
-function told(sample: Buffer, complete: boolean, passed: boolean): InputFormat {
-  const format = detectFormat(sample.toString('latin1'), complete)
-  if (format === undefined) {
-    if (passed && !sample.includes(0)) return anyText
-    throw new UnsupportedError('the input is in no format that kerndex knows: name it with --input, or see --help')
-  }
-  return format
+function detected({ sample, complete }: Beginning): InputFormat | undefined {
+  return detectFormat(sample.toString('latin1'), complete)
+}
+
+/** The format of a stream that is in none: text is `passed` on as it is. */
+function nothingKnown(sample: Buffer, passed: boolean): InputFormat {
+  if (passed && !sample.includes(0)) return anyText
+  throw new UnsupportedError('the input is in no format that kerndex knows: name it with --input, or see --help')
 }
 
 interface StretchRunner {
@@ -195,14 +199,27 @@ function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Hel
   }
 }
 
+/** What a stream begins with. */
+interface Beginning {
+  readonly sample: Buffer
+  /** It is the whole stream. */
+  readonly complete: boolean
+}
+
 /**
- * What a stream begins with: SAMPLE_BYTES of it, or all. Where a patience is given, what there is when a stream that has
+ * What a stream begins with: `most` bytes of it, or all. Where a patience is given, what there is when a stream that has
  * begun pauses.
  */
-async function beginning(source: Pausing, patienceMs?: number): Promise<{ sample: Buffer; complete: boolean }> {
-  const pieces: Uint8Array[] = []
-  let length = 0
-  while (length < SAMPLE_BYTES) {
+async function beginning(
+  source: Pausing,
+  patienceMs?: number,
+  most = SAMPLE_BYTES,
+  before: Beginning = { sample: Buffer.alloc(0), complete: false },
+): Promise<Beginning> {
+  if (before.complete) return before
+  const pieces: Uint8Array[] = [before.sample]
+  let { length } = before.sample
+  while (length < most) {
     const piece = await source.next(length > 0 ? patienceMs : undefined)
     if (piece === 'pause') break
     if (piece === undefined) return { sample: Buffer.concat(pieces), complete: true }

@@ -479,6 +479,23 @@ PFN 0x1000 type Unmovable Block 8 type Unmovable Flags 0x0()
     ],
   ],
   [
+    'another CPU begins a report within a stack, and tells no caller',
+    timed(`CPU: 1 PID: 20679 Comm: dd Not tainted 4.16.0+ #288
+INFO: task kworker/0:3:7985 blocked for more than 120 seconds.
+Call Trace:
+ dump_stack+0x1a7/0x27d
+      Not tainted 4.16.0+ #288
+ should_fail+0x914/0xae0
+FAULT_INJECTION: forcing a failure.
+name failslab, interval 1, probability 0, space 0, times 0
+ lock_acquire+0x1d5/0x580
+kworker/0:3     D21600  7985      2 0x80000000
+Call Trace:
+ schedule+0x92/0x180
+`),
+    ['dd/20679 dump_stack should_fail lock_acquire', 'kworker/0:3/7985 schedule'],
+  ],
+  [
     'lines without line ends between',
     '[ 2052.055150][ T1668] Call trace: [ 2052.055152][ T1668] __switch_to+0x25c/0x41c [ 2052.055154][ T1668] __schedule+0x6a0/0xaac [ 2052.055172][ T1668] task:Default state:D stack: 0 pid: 9436 ppid: 828 flags:0x04000800 [ 2052.055175][ T1668] Call trace: [ 2052.055177][ T1668] __switch_to+0x25c/0x41c\n',
     ['__switch_to __schedule', 'Default/9436 __switch_to'],

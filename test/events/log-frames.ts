@@ -13,8 +13,8 @@ export interface Printed {
 
 const SYMBOL = /([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]{1,16})\/0x[0-9a-f]{1,16}/g
 /** Whatever is in front of printk's words. */
-const FRONT = /^.{0,200}?\[ *\d{1,7}\.\d{3,9}[^\]<]{0,30}\](?:\s?\[[ \w:,/.-]{1,40}\])*/
-const SYSLOG = /^.{0,120}?\bkernel: /
+const FRONT = /^.{0,200}?\[ *\d{1,10}\.\d{3,9}[^\]<]{0,30}\](?:\s?\[[ \w:,/.-]{1,40}\])*/
+const SYSLOG = /^(?:.{0,120}?\bkernel: |<\d>)/
 const MARK = '(?:<{1,2}[/#\\w ]{2,16}>{1,2}\\s*)'
 const ADDRESS = '(?:\\(?\\[<?\\(?[\\w]{1,18}\\)?>?\\]\\s*)'
 /** What stands between the indentation and the name of a frame. */
@@ -27,16 +27,19 @@ const ARM_BETWEEN =
 const REGISTER =
   /^\s*(?:RIP|EIP|PC|pc|lr|LR|epc|ra|NIP|IP|TPC|ERA|Krnl PSW|--- interrupt|--- Exception)\b(?: is at|\s*[:=[])/
 /** What may stand behind a frame: a module, letters, a place in the source. */
-const BEHIND = /^\)?(?:$|\s|\[|\()/
+const BEHIND = /^\)?(?:$|\s|\[)/
 
 export function printedSymbols(text: string): Printed[] {
   const found: Printed[] = []
   text.split('\n').forEach((whole, line) => {
     // Lines may come without a line end between them.
-    for (const raw of whole.split(/(?=\[ *\d{1,7}\.\d{6}\])/)) found.push(...inLine(raw, line))
+    for (const raw of whole.split(/(?=\[ *\d{1,10}\.\d{6}\])/)) found.push(...inLine(raw, line))
   })
   return found
 }
+
+/** The last caller that a line of 32-bit ARM told: the next such line begins with it again. */
+let caller = ''
 
 function inLine(raw: string, line: number): Printed[] {
   const found: Printed[] = []
@@ -44,8 +47,11 @@ function inLine(raw: string, line: number): Printed[] {
   for (const match of words.matchAll(SYMBOL)) {
     const before = words.slice(0, match.index)
     const behind = words.slice(match.index + match[0].length)
-    const arm = ARM_BETWEEN.test(before) || (ARM_BEFORE.test(before) && / from /.test(behind))
-    const isFrame = (BEFORE.test(before) || arm) && BEHIND.test(behind)
+    const between = ARM_BETWEEN.test(before)
+    const first = ARM_BEFORE.test(before) && / from /.test(behind)
+    const again = first && match[0] === caller
+    if (between) caller = match[0]
+    const isFrame = !again && (BEFORE.test(before) || between || first) && BEHIND.test(behind)
     const kind = isFrame ? 'frame' : REGISTER.test(before) ? 'register' : 'mention'
     found.push({ line, name: match[1] ?? '', offset: Number.parseInt(match[2] ?? '', 16), kind })
   }

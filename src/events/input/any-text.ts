@@ -20,16 +20,18 @@ export const anyText: InputFormat = {
   startsRecord: 'every line',
   decoder: (sink) => ({
     line(text, line) {
-      for (const found of text.matchAll(ADDRESS)) {
-        if (REGISTER.test(text.slice(Math.max(0, found.index - 16), found.index))) continue
-        const frame: RawFrame = rawFrame({
-          address: hexAddress(found[1] ?? ''),
-          column: found.index,
-          length: found[0].length,
-        })
+      for (const frame of looseAddresses(text)) {
         sink.event(traceEvent({ type: 'stack', line, frames: [frame], frameLines: [line] }))
       }
     },
     end() {},
   }),
+}
+
+/** The kernel addresses in a line, each as a PC at its column. */
+export function* looseAddresses(text: string): Generator<RawFrame> {
+  for (const found of text.matchAll(ADDRESS)) {
+    if (REGISTER.test(text.slice(Math.max(0, found.index - 16), found.index))) continue
+    yield rawFrame({ address: hexAddress(found[1] ?? ''), pc: true, column: found.index, length: found[0].length })
+  }
 }

@@ -13,6 +13,8 @@ const PART = /^INFO: (?:Allocated in|Freed in|Slab |Object |lockdep is|Freeing)/
 /** Stacks of their own whose headings do not end in a colon. */
 const HEADING =
   /^(?:(?:INFO: )?(?:Allocated|Freed) in |page last |page_owner |Page allocated via |BUG: K(?:MSAN|FENCE|CSAN): |Uninit was |Invalid free |.*(?: at| users at|allocated at|leaked reference\.?)$)/
+/** What ends in a colon and announces no stack: lists of locks and memory, and what KASAN says of the memory. */
+const NO_HEADING = /^(?:[#,]|.{0,5}:$|DMA|Normal|lowmem|Mem-Info|Memory state|Showing|Dumping|The buggy)/
 /** Headings that say no more than that a stack follows. */
 const PLAIN = /^(?:call trace|call backtrace|backtrace|stack backtrace|stack trace|trace|stack)\b/i
 
@@ -36,6 +38,7 @@ export function headingOf(words: string): string | undefined {
   const text = words.trim()
   if (text.length > LONGEST_HEADING) return undefined
   if (PLAIN.test(text)) return ''
+  if (NO_HEADING.test(text)) return undefined
   if (text.endsWith(':')) return asText(text.slice(0, -1))
   return HEADING.test(text) ? asText(text) : undefined
 }
@@ -89,14 +92,20 @@ export function taskHeader(words: string): Who | undefined {
     if (tid === undefined) return undefined
     return { tid, tgid: numberBehind(words, ' tgid:', state), comm: asText(words.slice(5, state).trim()) }
   }
-  // `cat             D ffff88008ad8f6b0     0  4711      1 0x00000000`: name, state, stack, pid, parent, flags.
+  // `cat  D ffff88008ad8f6b0     0  4711      1 0x00000000`: name, state, stack, free bytes of it, pid, parent, flags.
   if (words.length > 200 || !/ 0x[0-9a-f]{8,16}\s*$/.test(words)) return undefined
   const parts = words.trim().split(/\s+/)
   const [free = '', pid = '', parent = ''] = parts.slice(-4, -1)
-  if (![free, pid, parent].every((part) => /^\d{1,10}$/.test(part))) return undefined
-  const state = words.search(/ [RSDTtZXxKWPINi] (?: *(?:running|[0-9a-f]{8,16}|\d+))/)
-  if (state <= 0) return undefined
-  return { tid: Number(pid), tgid: undefined, comm: asText(words.slice(0, state).trim()) }
+  if (!/^\d{1,10}$/.test(pid) || !/^\d{1,10}$/.test(parent)) return undefined
+  let state = parts.length - 4
+  // Many free bytes stand right behind the state: `D21600`.
+  if (/^\d{1,10}$/.test(free)) {
+    state--
+    if (/^(?:[0-9a-f]{8}|[0-9a-f]{16})$/.test(parts[state] ?? '')) state--
+    else if (parts[state] === 'task' && parts[state - 1] === 'running') state -= 2
+  } else if (!/^[A-Za-z]\d{1,9}$/.test(free)) return undefined
+  if (state < 1 || !/^[RSDTtZXxKWPINi](?:\d{1,9})?$/.test(parts[state] ?? '')) return undefined
+  return { tid: Number(pid), tgid: undefined, comm: asText(parts.slice(0, state).join(' ')) }
 }
 
 /** Who the words name beside what they say: `by task cat/4711`, `by task 4711`, `pid=4711`, `comm "cat", pid 4711`. */
@@ -238,6 +247,13 @@ function exceptionPc(words: string, start: number): Register | undefined {
 export function isDump(words: string): boolean {
   const start = skipBlanks(words, 0)
   if (words.startsWith('Code:', start) || words.startsWith('Exception stack(', start)) return true
+  // Memory, as x86 prints of its stack: `ffff880066befc88 ffffffff81001290`.
+  const first = hexEnd(words, start)
+  if (first - start === 8 || first - start === 16) {
+    let at = start
+    while (at < words.length && hexEnd(words, at) > at) at = skipBlanks(words, hexEnd(words, at))
+    if (at >= words.length) return true
+  }
   let end = start
   while (end - start < 16 && isLabel(words.charCodeAt(end))) end++
   const colon = skipBlanks(words, end)

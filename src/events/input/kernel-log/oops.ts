@@ -5,6 +5,7 @@
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
 import { traceEvent } from '../../event.ts'
 import { asText, type Decoder, type InputFormat, type Sink } from '../../format.ts'
+import { looseAddresses } from '../any-text.ts'
 import { type CallPair, readCallPair, readFrame, skipBlanks, skipMarks } from './frame.ts'
 import {
   dumpedBy,
@@ -55,19 +56,23 @@ function wordsOf(line: string): string {
 function recognise(lines: readonly string[]): number {
   let marks = 0
   let frames = 0
-  /** Lines that could be another format's as well: with a time of printk's, of a journal, in brackets alone. */
-  let others = 0
+  let bracketed = 0
+  let kernels = 0
   for (const line of lines) {
-    const words = wordsOf(line)
+    const { start, end, kernel } = readPrefix(line)
+    const words = line.slice(start, Math.min(end, start + LONGEST_LINE))
+    if (kernel || (line.startsWith('{') && line.includes('"MESSAGE"'))) kernels++
     if (traceStart(words) > 0 || readRegister(words)?.role === 'pc') marks++
     else if (readCallPair(words) !== undefined) frames++
     else if (readFrame(words)?.certain === true) {
       // Without anything around them, lines that begin with a bracket are as well /proc/PID/stack.
-      if (words.length === line.length && words.startsWith('[<')) others++
+      if (words.length === line.length && words.startsWith('[<')) bracketed++
       else frames++
-    } else if (line.startsWith('{') ? line.includes('"MESSAGE"') : readPrefix(line).ts !== undefined) others++
+    }
   }
-  return marks + frames === 0 ? 0 : 2 * marks + frames + others
+  if (marks + frames > 0) return 2 * marks + frames + bracketed + kernels
+  // A log whose stacks come later.
+  return kernels > 2 ? kernels / 2 : 0
 }
 
 /** Sorts the lines by who printed them. */
@@ -132,6 +137,8 @@ class Report {
   #lines: number[] = []
   /** The open stack has more than the PC of a register dump. */
   #traced = false
+  /** A failure's message came within the open stack: of another printer if frames follow right away. */
+  #suspended = false
   /** Foreign lines since the open stack's last frame. */
   #foreign = 0
   /** The open stack's kind, and what the line before would make it. */
@@ -141,7 +148,11 @@ class Report {
   #owner: Who = NOBODY
   #who: Who = NOBODY
   #named: Who | undefined
+  /** No stack has been printed of the one who was named last. */
+  #expected = false
+  /** What went wrong, as the last report said, and as that of the open stack did. */
   #summary: string | undefined
+  #about: string | undefined
   #ts: bigint | undefined
   /** The time of the open stack's first line. */
   #begun: bigint | undefined
@@ -176,6 +187,10 @@ class Report {
       return
     }
     this.#other(words)
+    if (isDump(words)) return
+    for (const found of looseAddresses(words)) {
+      this.#sink.mention?.(rawFrame({ ...found, column: found.column + column }), number)
+    }
   }
 
   /** The open stack is complete. */
@@ -184,6 +199,7 @@ class Report {
     this.#frames = []
     this.#lines = []
     this.#traced = false
+    this.#suspended = false
     this.#foreign = 0
   }
 
@@ -240,16 +256,19 @@ class Report {
     this.#frames.push(frame)
     this.#lines.push(number)
     this.#foreign = 0
+    this.#suspended = false
   }
 
   /** The first frame of a trace. */
   #begin(): void {
     this.#traced = true
+    this.#about = this.#summary
     this.#kind = this.#heading === '' ? undefined : this.#heading
     this.#owner = this.#named ?? (this.#kind === undefined ? this.#who : NOBODY)
     this.#heading = undefined
     this.#named = undefined
     this.#awaiting = false
+    this.#expected = false
   }
 
   #register({ role, frame, others }: Register, column: number, number: number): void {
@@ -260,6 +279,7 @@ class Report {
     }
     for (const other of others) this.#sink.mention?.(rawFrame({ ...other, column: other.column + column }), number)
     if (frame === undefined) return
+    if (this.#suspended) this.end()
     const placed = rawFrame({ ...frame, column: frame.column + column })
     if (role === 'pc' && this.#traced) this.#interrupted(placed, number)
     else if (role === 'pc' && this.#awaiting && (this.#frames.length === 0 || this.#frames[0]?.name === undefined)) {
@@ -267,6 +287,7 @@ class Report {
       this.#lines = [number]
       this.#begun = this.#ts
       this.#owner = this.#who
+      this.#about = this.#summary
       this.#kind = undefined
     }
   }
@@ -283,17 +304,7 @@ class Report {
   /** A line that is neither frame nor register. */
   #other(words: string): void {
     if (isFailure(words)) {
-      this.end()
-      // Oops: and the like follow the line that says what happened.
-      if (!this.#reporting || this.#printed) {
-        this.#summary = asText(words)
-        this.#who = mentioned(words) ?? NOBODY
-      }
-      this.#reporting = true
-      this.#awaiting = true
-      this.#printed = false
-      this.#heading = headingOf(words)
-      this.#named = this.#heading === undefined ? undefined : mentioned(words)
+      this.#failure(words)
       return
     }
     const dumped = dumpedBy(words)
@@ -303,6 +314,7 @@ class Report {
       // A stack that is printed for its own sake: what went wrong earlier is not its reason.
       if (!this.#reporting) this.#summary = undefined
       this.#who = dumped
+      this.#expected = true
       this.#awaiting = true
       this.#heading = undefined
       return
@@ -311,6 +323,7 @@ class Report {
     if (task !== undefined) {
       this.end()
       this.#who = task
+      this.#expected = true
       this.#heading = ''
       return
     }
@@ -341,6 +354,24 @@ class Report {
     this.#foreign++
   }
 
+  #failure(words: string): void {
+    const last = this.#frames.at(-1)?.name
+    const heading = headingOf(words)
+    const whole = last === undefined || OUTERMOST.test(last)
+    if (this.#traced && !whole && heading === undefined) this.#suspended = true
+    else this.end()
+    // Oops: and the like follow the line that says what happened.
+    if (!this.#reporting || this.#printed || this.#suspended) {
+      this.#summary = asText(words)
+      if (!this.#expected) this.#who = mentioned(words) ?? NOBODY
+    }
+    this.#reporting = true
+    this.#awaiting = true
+    this.#printed = false
+    this.#heading = heading
+    this.#named = heading === undefined ? undefined : mentioned(words)
+  }
+
   #emit(): void {
     this.#printed = true
     const { tid, tgid, comm } = this.#owner
@@ -356,7 +387,7 @@ class Report {
         comm,
         frames: this.#frames,
         frameLines: this.#lines,
-        fields: this.#summary === undefined ? [] : [['summary', this.#summary]],
+        fields: this.#about === undefined ? [] : [['summary', this.#about]],
       }),
     )
   }

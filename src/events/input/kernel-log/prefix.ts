@@ -9,6 +9,8 @@ export interface Prefix {
   readonly start: number
   /** Where they end: a JSON string, an escape sequence or a carriage return may stand behind. */
   readonly end: number
+  /** The prefix is one that only the kernel's own words have: their time since boot, or their tag. */
+  readonly kernel: boolean
   /** Nanoseconds since boot. */
   readonly ts: bigint | undefined
   /** The thread or CPU that printed the line, as the kernel's caller ids (`T123`, `C1`) or the maker's own. */
@@ -42,6 +44,7 @@ export function nextLine(text: string, from: number): number {
 class Reader implements Prefix {
   start = 0
   end: number
+  kernel = false
   ts: bigint | undefined
   caller: string | undefined
   readonly #text: string
@@ -119,6 +122,7 @@ class Reader implements Prefix {
     const stamp = stampOf(text, open)
     if (stamp === undefined) return undefined
     const { at, dot, stop, close } = stamp
+    this.kernel = true
     if (text[at - 1] !== '+' && this.ts === undefined)
       this.ts = BigInt(text.slice(at, dot)) * 1_000_000_000n + BigInt(text.slice(dot + 1, stop).padEnd(9, '0'))
     this.#callerIn(stop, close)
@@ -209,6 +213,7 @@ class Reader implements Prefix {
     if (fields[0]?.includes('.')) fields.shift()
     const [level = '', sequence = '', time = '', ...rest] = fields
     if (!isNumber(level) || !isNumber(sequence) || !isNumber(time) || rest.length === 0) return undefined
+    this.kernel = true
     this.ts = BigInt(time) * 1000n
     for (const field of rest) if (field.startsWith('caller=')) this.caller = field.slice(7)
     return semicolon + 1
@@ -240,7 +245,10 @@ class Reader implements Prefix {
         at = skipBlanks(text, close + 1)
       }
       // `kernel: BUG at …` is the kernel's own only where a date or a host stands before.
-      if (text[at] === ':' && (isBlank(text.charCodeAt(at + 1)) || at + 1 >= this.end)) return at + 1
+      if (text[at] === ':' && (isBlank(text.charCodeAt(at + 1)) || at + 1 >= this.end)) {
+        this.kernel = true
+        return at + 1
+      }
     }
     return undefined
   }
