@@ -1,13 +1,13 @@
 // What the filter commands share: their inputs as streams, progress with rate and time left, the dead-letter file, and where
 // their product goes.
 
-import { createReadStream, statSync } from 'node:fs'
-import { createGunzip } from 'node:zlib'
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
-import { NotReadableError } from '../core/errors.ts'
+import { KerndexError, NotReadableError } from '../core/errors.ts'
 import type { PlacedAnswer } from '../events/run.ts'
 import { createFile, type FileWriter } from '../load/write-file.ts'
 import { readFailure } from '../sources/reader.ts'
+import { PACKING_BYTES, packingOf, unpackedStream } from '../sources/unpack.ts'
 import { stdin } from './input.ts'
 import { interrupted } from './interrupt.ts'
 import { write } from './output.ts'
@@ -21,33 +21,45 @@ export interface InputStream {
 
 const READ_BYTES = 1 << 18
 
-/** The files named, or stdin for none and for `-`. @throws UsageError if it would be stdin and that is a terminal */
+/**
+ * The files named, or stdin for none and for `-`, unpacked where they are packed, whatever they are called.
+ * @throws UsageError if it would be stdin and that is a terminal
+ */
 export function* inputStreams(files: readonly string[]): Generator<InputStream> {
   for (const file of files.length === 0 ? ['-'] : files) {
     if (file === '-') {
-      yield { name: 'stdin', size: undefined, bytes: stdin('nothing to read: name files, or pipe something in') }
+      const bytes = stdin('nothing to read: name files, or pipe something in')
+      yield { name: 'stdin', size: undefined, bytes: readAll('stdin', bytes) }
       continue
     }
-    const packed = file.endsWith('.gz')
     let size: number | undefined
     try {
       const stat = statSync(file)
       if (stat.isDirectory()) throw new NotReadableError(`${file} is a directory, not a file`, { path: file })
-      if (stat.isFile() && !packed) size = stat.size
+      if (stat.isFile() && packingOf(beginningOf(file)) === undefined) size = stat.size
     } catch (error) {
       throw error instanceof NotReadableError ? error : readFailure(file, error)
     }
-    yield { name: file, size, bytes: readAll(file, packed) }
+    yield { name: file, size, bytes: readAll(file, createReadStream(file, { highWaterMark: READ_BYTES })) }
   }
 }
 
-async function* readAll(file: string, packed: boolean): AsyncGenerator<Uint8Array> {
-  const raw = createReadStream(file, { highWaterMark: READ_BYTES })
-  const stream = packed ? raw.on('error', (error) => stream.destroy(error)).pipe(createGunzip()) : raw
+/** A file's first bytes. Devices and pipes, which give each byte once, are not asked: they have no size either. */
+function beginningOf(file: string): Uint8Array {
+  const start = Buffer.alloc(PACKING_BYTES)
+  const descriptor = openSync(file, 'r')
   try {
-    yield* stream
+    return start.subarray(0, readSync(descriptor, start, 0, PACKING_BYTES, 0))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+async function* readAll(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* unpackedStream(name, bytes)
   } catch (error) {
-    throw readFailure(file, error)
+    throw error instanceof KerndexError ? error : readFailure(name, error)
   }
 }
 

@@ -46,6 +46,8 @@ export interface InputFormat {
    * cut from, one byte a character.
    */
   readonly recognise: (lines: readonly string[], sample: string) => number
+  /** The release of the kernel that the stream's beginning says it is of. */
+  readonly releaseOf?: (lines: readonly string[]) => string | undefined
   /** Whether a record begins with this line, whatever stood before: a stream may be cut in front of it. */
   readonly startsRecord: 'every line' | 'the whole' | ((line: string) => boolean)
   /** Reads a line that is a frame, whatever stands around it; formats without such lines have no such function. */

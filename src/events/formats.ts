@@ -36,6 +36,18 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
   anyText,
 ]
 
+/** Recordings that their own tools have to read, by how they begin: what to do with them. */
+const RECORDINGS: readonly (readonly [magic: string, advice: string])[] = [
+  ['PERFILE2', 'this is perf.data, a recording: run `perf script` on it first (perf script -i FILE | kerndex resolve)'],
+  ['2ELIFREP', 'this is perf.data of a big-endian machine: run `perf script` on it first'],
+  ['\u0017\bDtracing', 'this is trace.dat, a recording: run `trace-cmd report` on it first (trace-cmd report -i FILE)'],
+]
+
+/** Why a stream that begins so is in none of the formats, and what to do; undefined where nothing is known of it. */
+export function adviceFor(sample: string): string | undefined {
+  return RECORDINGS.find(([magic]) => sample.startsWith(magic))?.[1]
+}
+
 /** Bytes of a stream that are looked at to tell its format. */
 export const SAMPLE_BYTES = 1 << 16
 /** Bytes that are looked at where nothing is told from those. */

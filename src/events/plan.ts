@@ -63,13 +63,18 @@ function bootOf(
   const sink = { event: (event: { frames: readonly RawFrame[] }) => frames.push(...event.frames), bad() {} }
   const memo = new FrameMemo()
   const decoder = format.decoder(sink, memo)
-  const lines = sample.toString('latin1').split('\n')
+  const lines = sample.toString('latin1').split(/\r?\n/)
   lines.pop()
   lines.forEach((line, number) => {
     feed(format, decoder, memo, line, number)
   })
   decoder.end()
   const testimony = judgeByWitnesses(frames, symbols)
-  const sameRelease = facts.release !== undefined && facts.release === host.release
-  return { rebase: testimony.rebase, trust: sameRelease ? 'table' : testimony.otherKernel ? 'trace' : 'weigh' }
+  if (facts.release !== undefined && facts.release === host.release) return { rebase: testimony.rebase, trust: 'table' }
+  const release = format.releaseOf?.(lines)
+  // Releases are written in more than one way: a name that lies where the table has it speaks louder.
+  const otherRelease = release !== undefined && host.release !== undefined && release !== host.release
+  return (otherRelease && !testimony.agreed) || testimony.otherKernel
+    ? { rebase: undefined, trust: 'trace' }
+    : { rebase: testimony.rebase, trust: 'weigh' }
 }

@@ -9,7 +9,7 @@ import { Threads } from '../load/threads.ts'
 import type { Trust } from '../stacks/resolve.ts'
 import { Cutter, type Stretch } from './cut.ts'
 import type { InputFormat } from './format.ts'
-import { detectFormat, inputFormat, LATE_SAMPLE_BYTES, SAMPLE_BYTES } from './formats.ts'
+import { adviceFor, detectFormat, inputFormat, LATE_SAMPLE_BYTES, SAMPLE_BYTES } from './formats.ts'
 import { anyText } from './input/any-text.ts'
 import { planOf, type ReadOptions } from './plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
@@ -128,8 +128,12 @@ export async function* runStream(
   }
 }
 
+/** @throws UnsupportedError if it is a recording that its own tool has to read */
 function detected({ sample, complete }: Beginning): InputFormat | undefined {
-  return detectFormat(sample.toString('latin1'), complete)
+  const text = sample.toString('latin1')
+  const advice = adviceFor(text)
+  if (advice !== undefined) throw new UnsupportedError(advice)
+  return detectFormat(text, complete)
 }
 
 /** The format of a stream that is in none: text is `passed` on as it is. */

@@ -137,3 +137,73 @@ function soleFrameSize(bytes: Buffer): number {
   if (size > blocks * MOST_BLOCK_BYTES) throw new BadFormatError(`${blocks} zstd blocks cannot hold ${size} bytes`)
   return size
 }
+
+/** The most that a zstd frame may unpack to in a stream: it is unpacked as a whole. */
+const MOST_ZSTD = 1 << 28
+
+/**
+ * A stream's bytes, unpacked piece by piece where its first bytes say that they are packed, and as they are else.
+ * @throws as `unpack`
+ */
+export async function* unpackedStream(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const pieces = bytes[Symbol.asyncIterator]()
+  const first: Uint8Array[] = []
+  try {
+    for (let length = 0; length < PACKING_BYTES; ) {
+      const { value, done } = await pieces.next()
+      if (done === true) break
+      first.push(value)
+      length += value.length
+      // What waits for more bytes than it has may be a live stream of text; what is packed begins with its magic.
+      if (packingStarts(first) === false) break
+    }
+    const start = Buffer.concat(first)
+    const packing = packingOf(start)
+    const whole = (async function* () {
+      if (start.length > 0) yield start
+      for (;;) {
+        const { value, done } = await pieces.next()
+        if (done === true) return
+        yield value
+      }
+    })()
+    if (packing === undefined) yield* whole
+    else yield* unpackedPieces(name, packing, whole)
+  } finally {
+    await pieces.return?.()
+  }
+}
+
+/** false where bytes that are there already cannot begin what is packed. */
+function packingStarts(first: readonly Uint8Array[]): boolean {
+  const byte = first.find(({ length }) => length > 0)?.[0]
+  return byte === undefined || byte === 0x1f || byte === 0xfd || byte === 0x28
+}
+
+async function* unpackedPieces(
+  name: string,
+  packing: Packing,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (packing === 'gzip') {
+      const source = Readable.from(pieces)
+      const unpacker = zlib.createGunzip()
+      source.on('error', (error) => unpacker.destroy(error))
+      yield* source.pipe(unpacker)
+    } else if (packing === 'xz') {
+      const { default: xz } = await import('xz-decompress')
+      yield* new xz.XzReadableStream(ReadableStream.from(pieces))
+    } else {
+      const unpacked: Uint8Array[] = []
+      await unpackZstd(pieces, (piece) => unpacked.push(piece), MOST_ZSTD)
+      yield* unpacked
+    }
+  } catch (error) {
+    if (error instanceof NotReadableError) throw error
+    const message = `${name} cannot be unpacked as ${packing}: ${error instanceof Error ? error.message : String(error)}`
+    if (error instanceof LimitError) throw new LimitError(message, { path: name })
+    if (error instanceof UnsupportedError) throw new UnsupportedError(message, { path: name })
+    throw new NotReadableError(message, { path: name }, { cause: error })
+  }
+}

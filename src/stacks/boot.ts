@@ -82,6 +82,8 @@ export interface Testimony {
   readonly rebase: Rebase | undefined
   /** They contradict the table, and agree on no displacement: their kernel is another. */
   readonly otherKernel: boolean
+  /** At least one agrees with the table as it is. */
+  readonly agreed: boolean
 }
 
 /** Frames that would agree with the table if they were moved by so much. */
@@ -124,9 +126,10 @@ export function judgeByWitnesses(frames: Iterable<RawFrame>, symbols: SymbolTabl
   if (best !== undefined) {
     const [delta, { count, names, exact }] = best
     const sure = names.size > 1 || (exact && delta % LARGE_PAGE === 0n)
-    if (sure && count * 2 > agreed + against) return { rebase: rebaseBy(delta, symbols), otherKernel: false }
+    if (sure && count * 2 > agreed + against)
+      return { rebase: rebaseBy(delta, symbols), otherKernel: false, agreed: agreed > 0 }
   }
-  return { rebase: undefined, otherKernel: against > agreed }
+  return { rebase: undefined, otherKernel: against > agreed, agreed: agreed > 0 }
 }
 
 /** By how much a frame would have to be moved to lie in the symbol that it names: one answer, as far as it can be told. */

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { HOST, sample } from './samples.ts'
 
@@ -64,6 +65,42 @@ describe('resolve', () => {
       kernel_stack: [{ address: '0xffffffff816b8aab', symbol: 'vfs_read', offset: 187, size: 864, module: 'vmlinux' }],
       generation: 1,
     })
+  })
+  it('tells packed input by its first bytes, also where it comes through a pipe', async () => {
+    const text = '[<0>] vfs_read+0xbb/0x360\n'
+    // Made by xz and zstd, whose name and content that is.
+    const packed = {
+      gzip: gzipSync(text),
+      xz: Buffer.from(
+        '/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAZWzwwPl0gdmZzX3JlYWQrMHhiYi8weDM2MAoAAABHelX2dKgDpAABMhogGJQwH7bzfQEAAAAABFla',
+        'base64',
+      ),
+      zstd: Buffer.from('KLUv/SQa0QAAWzwwPl0gdmZzX3JlYWQrMHhiYi8weDM2MArgrEMz', 'base64'),
+    }
+    for (const [name, bytes] of Object.entries(packed)) {
+      for (const ended of [
+        await kerndex(bytes, 'resolve'),
+        await kerndex('', 'resolve', file(`packed.${name}.txt`, bytes)),
+      ])
+        expect(ended, name).toEqual({ code: 0, out: '[<ffffffff816b8aab>] vfs_read+0xbb/0x360\n', err: '' })
+    }
+    const cut = await kerndex(packed.gzip.subarray(0, 30), 'resolve')
+    expect(cut).toMatchObject({ code: 3, out: '' })
+    expect(cut.err).toContain('cannot be unpacked as gzip')
+  })
+  it('says what to do with recordings, and nothing of nothing', async () => {
+    const recording = await kerndex('PERFILE2\0\0', 'resolve')
+    expect(recording).toMatchObject({ code: 3, out: '' })
+    expect(recording.err).toContain('perf script')
+    expect(await kerndex('', 'resolve')).toEqual({ code: 0, out: '', err: '' })
+    expect(await kerndex('no address\n', 'resolve')).toEqual({ code: 0, out: 'no address\n', err: '' })
+  })
+  it('keeps and tells names that contradict the symbols', async () => {
+    const text = 'cat 4711 [000] 10.000001: 1 cycles: \n\tffffffff816b8aab sys_enter_old+0x95 ([kernel.kallsyms])\n\n'
+    const { code, out, err } = await kerndex(text, 'resolve', '--output', 'folded', '--prefix', 'none')
+    expect({ code, out }).toEqual({ code: 1, out: 'sys_enter_old 1\n' })
+    expect(err).toContain('the trace has sys_enter_old+0x95')
+    expect(err).toContain('vfs_read+0xbb')
   })
   it('ends in 1 where a kernel address has no symbol or a line is not understood, and keeps such lines', async () => {
     const letters = join(folder, 'letters.ndjson')

@@ -38,6 +38,21 @@ describe('what is known of both boots', () => {
   })
 })
 
+describe('the release in perf’s header', () => {
+  const head = (release: string) => `# ========\n# os release : ${release}\n# ========\n#\n`
+  const perf = 'a 7 [000] 1.000000: 1 x: \n\tffffffff816b8aab\n\n'
+  const words = async (text: string) => (await output(Buffer.from(text), await snapshotOf(HOST), 'text')).toString()
+  it('of another kernel: nothing is looked up', async () => {
+    expect(await words(head('5.4.0-1') + perf)).toBe(head('5.4.0-1') + perf)
+  })
+  it('gives way to names that lie where the table has them', async () => {
+    const named = perf.replace('\n\n', '\n\tffffffff816b8aab vfs_read+0xbb ([kernel.kallsyms])\n\n')
+    expect(await words(head('5.4.0-1') + named)).toContain(
+      '816b8aab vfs_read+0xbb ([kernel.kallsyms])\n\tffffffff816b8aab vfs',
+    )
+  })
+})
+
 describe('what the trace says itself', () => {
   const SHIFT = 0x1d200000n
   const frames = () =>
@@ -47,7 +62,7 @@ describe('what the trace says itself', () => {
   const moved = (by: (frame: RawFrame, i: number) => bigint) =>
     frames().map((frame, i) => rawFrame({ ...frame, address: (frame.address ?? 0n) + by(frame, i) }))
 
-  const NONE = { rebase: undefined, otherKernel: false }
+  const NONE = { rebase: undefined, otherKernel: false, agreed: true }
   it('agrees with its own boot', () => {
     expect(judgeByWitnesses(frames(), symbols)).toEqual(NONE)
   })
@@ -59,12 +74,12 @@ describe('what the trace says itself', () => {
   it('also without offsets, where two names agree', () => {
     const all = moved(() => SHIFT).map((frame) => rawFrame({ ...frame, offset: undefined, size: undefined }))
     expect(judgeByWitnesses(all, symbols).rebase?.delta).toBe(-SHIFT)
-    expect(judgeByWitnesses(all.slice(0, 1), symbols)).toEqual({ rebase: undefined, otherKernel: true })
+    expect(judgeByWitnesses(all.slice(0, 1), symbols)).toEqual({ rebase: undefined, otherKernel: true, agreed: false })
   })
   it('of another kernel agrees on nothing, however few its frames are', () => {
     const all = moved(({ name }) => BigInt((name ?? '').length) * 16n)
     for (const some of [all, all.slice(0, 2), all.slice(0, 1)])
-      expect(judgeByWitnesses(some, symbols)).toEqual({ rebase: undefined, otherKernel: true })
+      expect(judgeByWitnesses(some, symbols)).toEqual({ rebase: undefined, otherKernel: true, agreed: false })
   })
   it('is not held against it where most frames agree', () => {
     const all = moved((_, i) => (i % 3 === 0 ? 48n : 0n))
@@ -72,8 +87,7 @@ describe('what the trace says itself', () => {
   })
   it('nothing is evidence of nothing', () => {
     const silent = moved(() => SHIFT).map((frame) => rawFrame({ ...frame, name: undefined, offset: undefined }))
-    expect(judgeByWitnesses(silent, symbols)).toEqual(NONE)
-    expect(judgeByWitnesses([], symbols)).toEqual(NONE)
+    for (const none of [silent, []]) expect(judgeByWitnesses(none, symbols)).toEqual({ ...NONE, agreed: false })
   })
 })
 

@@ -19,6 +19,13 @@ export const perfJson: InputFormat = {
   recognise: (lines) =>
     10 * countLines(lines, /"linux-perf-json-version"/) +
     2 * countLines(lines, /^\s*\{.*"timestamp"\s*:.*"callchain"\s*:/),
+  releaseOf: (lines) => {
+    for (const line of lines) {
+      const found = /^\s*"os-release"\s*:\s*"([^"\\]{1,256})",?$/.exec(line)
+      if (found !== null) return found[1]
+    }
+    return undefined
+  },
   startsRecord: (line) => OPEN.test(line) || INLINE.test(line),
   decoder: (sink, memo) => new PerfJson(sink, memo),
 }

@@ -30,6 +30,7 @@ const LONGEST_COMM = 15
 /** perf writes a period in ten columns, numbers of threads in five or seven. */
 const PERIOD_COLUMNS = 8
 
+const RELEASE = '# os release : '
 const TAB = 9
 const SPACE = 32
 const MINUS = 45
@@ -56,6 +57,12 @@ export const perfScript: InputFormat = {
     })
     return headers > 0 ? headers + frames : believed ? frames : 0
   },
+  // `perf script --header`.
+  releaseOf: (lines) =>
+    lines
+      .find((line) => line.startsWith(RELEASE))
+      ?.slice(RELEASE.length)
+      .trim(),
   // A blank line ends a record, so that the next one may begin with it.
   startsRecord: (line) => line === '' || (!/^[\t#]/.test(line) && timedHead(line)?.tid !== undefined),
   frameLine: readFrame,
