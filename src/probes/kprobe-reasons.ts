@@ -43,6 +43,7 @@ export function kprobeReasons(
       return [reason('BAD_RETPROBE', 'a kretprobe can only be at the entry of a function'), ...reasons]
     }
     if (at === 'unknown') reasons.push(missing.instruction)
+    else if (at === 'start') reasons.push(missing.reserved)
     else if (at === 'inside') {
       const what = 'no instruction begins there: register_kprobe gives EILSEQ'
       reasons.push(reason('MID_INSTRUCTION', `${symbol.name}+${offset} is in the middle of an instruction; ${what}`))

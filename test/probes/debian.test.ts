@@ -158,7 +158,7 @@ describe('single functions', () => {
     ['kprobe:vfs_read+0x30f', ['UNKNOWN_INSTRUCTION']],
     // That kernel was built without ENDBR64, so that the call of __fentry__ is the first instruction.
     ['kprobe:vfs_read+4', ['MID_INSTRUCTION']],
-    ['kprobe:vfs_read+5', []],
+    ['kprobe:vfs_read+5', ['UNKNOWN_INSTRUCTION']],
     ['kretprobe:vfs_read+5', ['BAD_RETPROBE']],
     ['kretprobe:vfs_read+4', ['BAD_RETPROBE']],
     ['fentry:migrate_disable', ['DENIED']],

@@ -298,15 +298,21 @@ describe('the first instructions', () => {
   const MID = 'MID_INSTRUCTION kernel'
   const CODE = 'UNKNOWN_INSTRUCTION kernel'
   test.each([
-    ['no ENDBR64 in this kernel', without, [MID, MID, 'ok', CODE, CODE]],
-    ['a site at the start', sited(0), [MID, MID, 'ok', CODE, CODE]],
-    ['a site behind an ENDBR64', sited(4), [MID, 'ok', MID, MID, 'ok']],
+    ['no ENDBR64 in this kernel', without, [MID, MID, CODE, CODE, CODE]],
+    ['a site at the start', sited(0), [MID, MID, CODE, CODE, CODE]],
+    ['a site behind an ENDBR64', sited(4), [MID, 'ok', MID, MID, CODE]],
     ['nothing tells', unknown, [CODE, CODE, CODE, CODE, CODE]],
   ])('%s: +1, +4, +5, +8, +9', (_, made, expected) => {
     expect([1, 4, 5, 8, 9].map((offset) => said(made, `kprobe:foo+${offset}`))).toEqual(expected)
     const entry = made === unknown ? CODE : expected[1] === 'ok' ? 'ok' : 'BAD_RETPROBE kernel'
     expect(said(made, 'kretprobe:foo+4')).toBe(entry)
     expect(said(made, 'kretprobe:foo+9')).toBe('BAD_RETPROBE kernel')
+  })
+
+  test('behind the call an instruction begins, and may be one that the kernel rewrites', () => {
+    const messages = [5, 8].map((offset) => reasonsOf(without, `kprobe:foo+${offset}`)[0]!.message)
+    expect(messages[0]).toMatch(/^an instruction begins there; whether it is a jump label/)
+    expect(messages[1]).toMatch(/^whether an instruction begins there/)
   })
 
   test('instructions of arm64 have four bytes', () => {
