@@ -34,7 +34,6 @@ export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } f
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
 export type { Architecture } from './probes/conventions.ts'
 export type { Candidate } from './probes/describe.ts'
-export type { AmbiguityPolicy } from './probes/expansion.ts'
 export {
   type ArgumentGroup,
   attachAll,
@@ -48,7 +47,7 @@ export type { Caution, Reason, ReasonCode, Verdict, Warning, WarningCode } from 
 export type { AttachMethod, AttachRecipe } from './probes/recipe.ts'
 export { type AskedKind, type ProbeKind, type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
 export type { Trust } from './probes/suffix.ts'
-export type { ProbeTarget, TargetArgument } from './probes/target.ts'
+export type { AmbiguityPolicy, ProbeTarget, TargetArgument } from './probes/target.ts'
 export type { BulkOptions } from './query/pool.ts'
 export { Reader } from './reader.ts'
 export type { ModuleInfo } from './sources/facts.ts'

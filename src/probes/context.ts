@@ -9,7 +9,7 @@ import { type FactSource, HostFacts } from './facts.ts'
 import { MissingFacts } from './missing-facts.ts'
 import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
 import { type Caution, NO_CAUTION, type Reason, reason } from './reasons.ts'
-import { SuffixIndex } from './suffix-index.ts'
+import { SuffixIndex } from './suffix.ts'
 
 /** What plans are made from: a snapshot is one. */
 export interface ProbeSource extends FactSource {

@@ -2,7 +2,6 @@
 
 import { formatAddress } from '../core/address.ts'
 import { isGlob } from '../core/glob.ts'
-import { type Home, type TargetParts, targetOf } from './expansion.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { functionsMeant, type Namesake, namesakeOf, variantsMeant } from './meant.ts'
 import { ambiguous, missing } from './outcomes.ts'
@@ -10,7 +9,7 @@ import { functionOf } from './places.ts'
 import { reason, type Warning } from './reasons.ts'
 import { isReturn, type ProbeSpec } from './spec.ts'
 import { notOffered } from './suffix.ts'
-import type { ProbeTarget } from './target.ts'
+import { type Home, type ProbeTarget, type TargetParts, targetOf } from './target.ts'
 
 type Kind = 'kprobe' | 'kretprobe'
 

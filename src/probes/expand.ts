@@ -4,10 +4,9 @@ import { isGlob } from '../core/glob.ts'
 import { expandGlob } from './expand-glob.ts'
 import { addressTarget, kprobeTargets } from './expand-kprobe.ts'
 import { trampolineTargets } from './expand-trampoline.ts'
-import type { Expansion, Home } from './expansion.ts'
 import { isBetter, type Verdict, type Warning } from './reasons.ts'
 import { isReturn, type ProbeSpec } from './spec.ts'
-import type { ProbeTarget } from './target.ts'
+import type { Expansion, Home, ProbeTarget } from './target.ts'
 
 /** What a specification means. One that names a single function always gives at least one target, perhaps a refused one. */
 export function expand(home: Home, spec: ProbeSpec): Expansion {

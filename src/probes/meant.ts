@@ -5,7 +5,7 @@ import { isKernelOrModule, type ProbeContext } from './context.ts'
 import { COUNTS_IN_MODULE, COUNTS_MODULES, has, PREFERS_CORE, REFUSES_SAME_NAMES } from './kernel-rules.ts'
 import { functionOf, isFunctionPlace } from './places.ts'
 import type { ProbeSpec } from './spec.ts'
-import type { SuffixedSymbol } from './suffix-index.ts'
+import type { SuffixedSymbol } from './suffix.ts'
 
 /** Text symbols of a name in the modules that are meant; those that are no functions only if there is nothing else. */
 export function functionsMeant(context: ProbeContext, name: string, module: string | undefined): number[] {

@@ -3,12 +3,11 @@
 import { isGlob } from '../core/glob.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
-import { type Home, targetOf } from './expansion.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
 import { functionOf, placeReasons } from './places.ts'
 import { caution, type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
-import type { ProbeTarget } from './target.ts'
+import { type Home, type ProbeTarget, targetOf } from './target.ts'
 import { noTrace } from './trampoline-reasons.ts'
 
 /**

@@ -4,11 +4,10 @@ import { UsageError } from '../core/errors.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
 import { expand } from './expand.ts'
-import type { AmbiguityPolicy } from './expansion.ts'
 import { CAUTIONS, type Caution, type Reason, reason, type Verdict, type Warning } from './reasons.ts'
 import { fitsMulti, hasMulti } from './recipe.ts'
 import { isTrampoline, type ProbeSpec, parseSpec } from './spec.ts'
-import type { ProbeTarget, TargetSettings } from './target.ts'
+import type { AmbiguityPolicy, ProbeTarget, TargetSettings } from './target.ts'
 
 /** What a plan depends on beside the specifications. */
 export interface PlanOptions {
