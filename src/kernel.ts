@@ -3,7 +3,8 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
-import { AbortedError, ClosedError, UsageError } from './core/errors.ts'
+import { callback, choice, type Options, options as optionsOf, signal, whole, wrong } from './core/arguments.ts'
+import { AbortedError, ClosedError } from './core/errors.ts'
 import type { CacheReport, KernelLoad } from './load/cached.ts'
 import { Change } from './load/changes.ts'
 import type { LoadMemory } from './load/load.ts'
@@ -13,7 +14,7 @@ import type { Handle, HostFacts, SkippedLines } from './load/snapshot.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { Span, Timeline } from './load/timeline.ts'
 import type { Probes } from './probes/probes.ts'
-import type { BulkOptions, QueryPool } from './query/pool.ts'
+import { BULK_OPTIONS, type BulkOptions, type MatchOptions, type QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
 import type { Stacks } from './stacks/stacks.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
@@ -41,8 +42,27 @@ export interface Refreshed {
 /** The parts of a kernel that can be waited for. */
 export type KernelPart = 'symbols' | 'types'
 
+const PART = choice<KernelPart>('symbols', 'types')
+
 /** The shortest interval of a watch: a refresh reads the whole symbol file, which costs the kernel tens of milliseconds. */
 const SHORTEST_INTERVAL_MS = 10
+/** The longest that a timer of Node can wait. */
+const MOST_INTERVAL_MS = 2 ** 31 - 1
+
+const INTERVAL = `a number of milliseconds, at least ${SHORTEST_INTERVAL_MS}`
+
+/** What `watch` takes. */
+const WATCH_OPTIONS: Options<WatchOptions> = {
+  intervalMs(value, name) {
+    if (typeof value !== 'number' || !(value >= SHORTEST_INTERVAL_MS && value <= MOST_INTERVAL_MS)) {
+      throw wrong(name, INTERVAL, value)
+    }
+    return value
+  },
+  signal,
+  refreshes: (value, name) =>
+    value === Number.POSITIVE_INFINITY ? value : whole(0, Number.MAX_SAFE_INTEGER)(value, name),
+}
 
 /** Every published change is announced here, and every refresh that failed. */
 const published = channel('kerndex:refresh')
@@ -144,10 +164,12 @@ export class Kernel {
    * Without waiting, a lookup that needs types loads them itself.
    * @throws what loading that part throws; AbortedError if the signal aborts the waiting; ClosedError
    */
-  async ready(part?: KernelPart, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async ready(part?: KernelPart, options: BulkOptions = {}): Promise<void> {
+    const wanted = part === undefined ? undefined : PART(part, 'part')
+    const { signal } = optionsOf(options, 'ready', BULK_OPTIONS)
     this.#checkOpen()
-    if (part === 'symbols' || this.#pending === undefined || this.#pending.loaded !== undefined) return
-    await until(this.#typesLoading, options.signal)
+    if (wanted === 'symbols' || this.#pending === undefined || this.#pending.loaded !== undefined) return
+    await until(this.#typesLoading, signal)
   }
 
   /** How the first load went. */
@@ -255,10 +277,7 @@ export class Kernel {
    * The ids of the symbols whose names match a pattern, in table order, through the query pool.
    * @throws ClosedError, AbortedError, WorkerFailedError
    */
-  async matching(
-    pattern: Pattern,
-    options: BulkOptions & { readonly owner?: Pattern | undefined } = {},
-  ): Promise<Uint32Array> {
+  async matching(pattern: Pattern, options: MatchOptions = {}): Promise<Uint32Array> {
     this.#checkOpen()
     return this.#query.matching(this.#snapshot.symbols, pattern, options)
   }
@@ -309,6 +328,7 @@ export class Kernel {
    * throws reaches the caller of `refresh`.
    */
   subscribe(listener: (change: Change) => void): () => void {
+    callback(listener, 'listener')
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -319,10 +339,8 @@ export class Kernel {
    * @throws what `refresh` throws: the watch ends with the first failure, the snapshot stays
    */
   async *watch(options: WatchOptions): AsyncGenerator<Change, void, void> {
-    const { intervalMs, signal, refreshes = Number.POSITIVE_INFINITY } = options
-    if (!(intervalMs >= SHORTEST_INTERVAL_MS)) {
-      throw new UsageError(`intervalMs must be at least ${SHORTEST_INTERVAL_MS}, not ${intervalMs}`)
-    }
+    const { intervalMs, signal, refreshes = Number.POSITIVE_INFINITY } = optionsOf(options, 'watch', WATCH_OPTIONS)
+    if (intervalMs === undefined) throw wrong('intervalMs', INTERVAL, undefined)
     this.#checkOpen()
     const changes: Change[] = []
     const unsubscribe = this.subscribe((change) => changes.push(change))

@@ -1,10 +1,25 @@
 // How a kernel is opened: from which source, with which threads, by a load, a snapshot file or the cache.
 
 import { availableParallelism } from 'node:os'
-import { UsageError } from './core/errors.ts'
+import {
+  anyOf,
+  callback,
+  choice,
+  exactly,
+  flag,
+  listOf,
+  nameText,
+  nested,
+  type Options,
+  options as optionsOf,
+  path,
+  signal,
+  whole,
+  wrong,
+} from './core/arguments.ts'
 import { workerUrl } from './core/place.ts'
 import { Kernel, timingOf } from './kernel.ts'
-import { type CacheUser, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
+import { type CacheUser, SNAPSHOT_CACHE_OPTIONS, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { Load } from './load/cached.ts'
 import { type LoadProgress, loadKernel } from './load/load.ts'
 import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
@@ -12,7 +27,7 @@ import type { Handle } from './load/snapshot.ts'
 import { isSnapshotFile, readSnapshotFile, snapshotSource } from './load/snapshot-source.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
-import { Threads } from './load/threads.ts'
+import { MOST_THREADS, Threads } from './load/threads.ts'
 import { poolPays } from './load/types.ts'
 import { QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
@@ -22,8 +37,8 @@ import { isAbsence, type Source } from './sources/source.ts'
 import type { Keep } from './symbols/build.ts'
 
 export interface OpenOptions {
-  /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file. */
-  readonly from?: string | undefined
+  /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file: a path, or its URL. */
+  readonly from?: string | URL | undefined
   /**
    * Whether to open the running kernel from a file that an earlier process left, and to leave one for the next. What comes
    * from a file is provisional until it has been checked: see `kernel.provisional` and `kernel.verified`. The cache is for
@@ -65,19 +80,67 @@ export interface KernelCacheOptions extends SnapshotCacheOptions {
   readonly wait?: boolean | undefined
 }
 
-/** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
-const MOST_THREADS = 256
-
 /** Most threads that are started unless the caller asks for more. */
 const MOST_DEFAULT_THREADS = 4
 
 /**
- * Loads a kernel's symbols and types.
+ * Loads a kernel's symbols and types. A path alone, or its URL, stands for `{ from }`.
  * @throws NoPermissionError if the addresses are hidden or the file may not be read; NotReadableError if there is nothing
  * to read; WorkerFailedError, AbortedError, LimitError; UsageError for a wrong option
  */
-export function openKernel(options: OpenOptions = {}): Promise<Kernel> {
+export function openKernel(options: OpenOptions | string | URL = {}): Promise<Kernel> {
   return openKernelOn({ live: liveSource, user: thisUser() }, options)
+}
+
+/** Both have to be said. */
+function textAndData(value: unknown, name: string): { readonly text: true; readonly data: readonly string[] } {
+  const given = nested<{ text?: true; data?: readonly string[] }>(TEXT_AND_DATA)(value, name)
+  const { text, data } = given
+  if (text === undefined || data === undefined)
+    throw wrong(name, '{ text: true, data: [names of data symbols to keep] }', value)
+  return { text, data }
+}
+
+const TEXT_AND_DATA: Options<{ text?: true; data?: readonly string[] }> = {
+  text: exactly<true>(true),
+  data: listOf(nameText, 'names'),
+}
+
+const CACHE_OPTIONS: Options<KernelCacheOptions> = { ...SNAPSHOT_CACHE_OPTIONS, wait: flag }
+
+/** What `openKernel` takes. */
+const OPEN_OPTIONS: Options<OpenOptions> = {
+  from: path,
+  cache: anyOf<boolean | KernelCacheOptions>(
+    'true, false or { directory, maxBytes, wait }',
+    exactly(true),
+    exactly(false),
+    nested(CACHE_OPTIONS),
+  ),
+  threads: whole(0, MOST_THREADS),
+  symbols: anyOf<NonNullable<OpenOptions['symbols']>>(
+    "'all' or { text: true, data: [names of data symbols to keep] }",
+    choice('all'),
+    textAndData,
+  ),
+  modules: listOf(nameText, 'names'),
+  types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", exactly(true), exactly(false), choice('lazy')),
+  ready: choice('all', 'symbols'),
+  probes: flag,
+  signal,
+  onProgress: callback,
+}
+
+/** The options as they are used from here on. */
+interface Opened extends OpenOptions {
+  readonly from?: string | undefined
+}
+
+/** @throws UsageError */
+function checked(given: OpenOptions | string | URL): Opened {
+  const whole = typeof given === 'string' || given instanceof URL ? { from: given } : given
+  // The check of `from` makes a path of a URL.
+  return optionsOf(whole, 'openKernel', OPEN_OPTIONS) as Opened
 }
 
 /** What stands for the running kernel, and who uses the cache. */
@@ -87,11 +150,9 @@ export interface Machine {
 }
 
 /** The same on another machine than this one; for tests. @throws as `openKernel` */
-export async function openKernelOn(machine: Machine, options: OpenOptions = {}): Promise<Kernel> {
+export async function openKernelOn(machine: Machine, given: OpenOptions | string | URL = {}): Promise<Kernel> {
+  const options = checked(given)
   const threads = options.threads ?? defaultThreads()
-  if (!Number.isInteger(threads) || threads < 0 || threads > MOST_THREADS) {
-    throw new UsageError(`threads must be a whole number from 0 to ${MOST_THREADS}, not ${threads}`)
-  }
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
@@ -142,7 +203,7 @@ export async function openKernelOn(machine: Machine, options: OpenOptions = {}):
 /** How the options have a kernel opened. */
 async function openingOf(
   machine: Machine,
-  options: OpenOptions,
+  options: Opened,
   all: boolean,
   loading: (source: Source) => Load,
 ): Promise<Opening> {
@@ -159,20 +220,14 @@ async function openingOf(
   return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes, symbolsFirst }, load)
 }
 
-/** @throws UsageError */
-function isSymbolsFirst({ ready = 'all' }: OpenOptions): boolean {
-  if (ready !== 'all' && ready !== 'symbols') throw new UsageError(`ready must be 'all' or 'symbols', not ${ready}`)
+function isSymbolsFirst({ ready }: OpenOptions): boolean {
   return ready === 'symbols'
 }
 
-/** What the options leave in the table. @throws UsageError */
+/** What the options leave in the table. */
 function keepOf({ symbols = 'all', modules }: OpenOptions): Keep {
   const owners = modules && new Set(modules)
-  if (symbols === 'all') return { owners }
-  if (symbols?.text !== true || !Array.isArray(symbols.data)) {
-    throw new UsageError("symbols must be 'all' or { text: true, data: [names of data symbols to keep] }")
-  }
-  return { owners, data: new Set(symbols.data) }
+  return symbols === 'all' ? { owners } : { owners, data: new Set(symbols.data) }
 }
 
 /**

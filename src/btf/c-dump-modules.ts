@@ -1,13 +1,14 @@
 // One C header of vmlinux and several modules. A type that modules share stands in it once; types of one name that differ
 // are an error that names them, because C has no name space for modules.
+import { listOf, options as optionsOf } from '../core/arguments.ts'
 import { AmbiguousError, UsageError } from '../core/errors.ts'
-import { type CDumpOptions, CHeader, FOOTER, HEADER } from './c-dump.ts'
+import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER } from './c-dump.ts'
 import { UniqueNames } from './c-names.ts'
 import { sortForC } from './c-sort.ts'
 import { factsOf } from './diff.ts'
 import { KIND_ENUM, KIND_ENUM64, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from './format.ts'
 import { decodeType } from './type.ts'
-import type { TypeSet } from './type-set.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
 
 /** A definition that the header has already. */
 interface Defined {
@@ -21,7 +22,9 @@ interface Defined {
  * The C header of modules of one kernel, with all of vmlinux, in pieces.
  * @throws AmbiguousError naming types that differ between modules; UsageError if the sets are not modules of one base.
  */
-export function* dumpModulesC(sets: readonly TypeSet[], options: Pick<CDumpOptions, 'order'> = {}): Generator<string> {
+export function* dumpModulesC(sets: readonly TypeSet[], given?: Pick<CDumpOptions, 'order'>): Generator<string> {
+  listOf(typeSet, 'sets of types')(sets, 'sets')
+  const options = optionsOf(given, 'dumpModulesC', { order: C_DUMP_OPTIONS.order })
   const modules = sets.filter((set) => set.base !== undefined)
   const base = modules[0]?.base ?? sets[0]
   if (!base || modules.some((set) => set.base !== base)) throw new UsageError('these modules are not of one kernel')

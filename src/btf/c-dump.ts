@@ -1,5 +1,6 @@
 // A C header of a set: definitions in an order that compiles, forward declarations where needed, kfunc prototypes. Byte
 // for byte what `bpftool btf dump … format c` prints, whose algorithm (libbpf's btf_dump) defines the order.
+import { choice, count, listOf, type Options, options as optionsOf } from '../core/arguments.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { Declarations } from './c-declare.ts'
 import { UniqueNames } from './c-names.ts'
@@ -28,7 +29,7 @@ import {
   kindName,
 } from './format.ts'
 import { referencedTypes } from './references.ts'
-import type { TypeSet } from './type-set.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
 
 /** What a header holds and in which order. */
 export interface CDumpOptions {
@@ -36,6 +37,12 @@ export interface CDumpOptions {
   readonly order?: 'sorted' | 'ids'
   /** Only these types and what they need. */
   readonly roots?: readonly number[]
+}
+
+/** What `dumpC` takes. */
+export const C_DUMP_OPTIONS: Options<CDumpOptions> = {
+  order: choice('sorted', 'ids'),
+  roots: listOf(count, 'ids of types'),
 }
 
 export const HEADER = `#ifndef __VMLINUX_H__
@@ -78,10 +85,12 @@ const PIECE = 1 << 16
  * @throws BadFormatError for types that C cannot express, such as a struct that contains itself; LimitError if they are
  * nested absurdly deep.
  */
-export function* dumpC(set: TypeSet, options: CDumpOptions = {}): Generator<string> {
+export function* dumpC(set: TypeSet, options?: CDumpOptions): Generator<string> {
+  typeSet(set, 'set')
+  const { roots: wanted, order } = optionsOf(options, 'dumpC', C_DUMP_OPTIONS)
   const header = new CHeader(set)
   let text = HEADER
-  const roots = options.roots ?? (options.order === 'ids' ? allIds(set) : sortForC(set))
+  const roots = wanted ?? (order === 'ids' ? allIds(set) : sortForC(set))
   for (const id of roots) {
     text += header.define(id)
     if (text.length > PIECE) {
@@ -89,7 +98,7 @@ export function* dumpC(set: TypeSet, options: CDumpOptions = {}): Generator<stri
       text = ''
     }
   }
-  if (!options.roots) text += header.kfuncs()
+  if (!wanted) text += header.kfuncs()
   yield text + FOOTER
 }
 

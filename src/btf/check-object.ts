@@ -1,4 +1,5 @@
 // A BPF object file against a kernel: which of its CO-RE relocations would fail there, and why.
+import { bytes } from '../core/arguments.ts'
 import { type ElfFile, findSection, readElf, sectionBytes } from '../core/elf.ts'
 import { NotFoundError, UnsupportedError } from '../core/errors.ts'
 import { type ObjectRelocation, readRelocations } from './btf-ext.ts'
@@ -6,7 +7,7 @@ import { isLittleEndian, type RelocationResult, Relocator } from './core-relocat
 import { indexTypes } from './index-types.ts'
 import { patchOutcome } from './instruction.ts'
 import { TypeSet } from './type-set.ts'
-import type { Types } from './types.ts'
+import { type Types, typesArgument } from './types.ts'
 
 /** A relocation of an object with its outcome. */
 export interface CheckedRelocation extends ObjectRelocation {
@@ -20,13 +21,15 @@ export interface CheckedRelocation extends ObjectRelocation {
  * the kernel's; NotFoundError if it has no types.
  */
 export function checkObject(file: Uint8Array, types: Types): CheckedRelocation[] {
+  bytes(file, 'file')
+  typesArgument(types, 'types')
   const elf = readElf(file)
   const btf = findSection(elf, '.BTF')
   if (!btf) throw new NotFoundError('the object has no .BTF section: compile it with -g')
   const source = sectionBytes(elf, btf)
-  const bytes = new Uint8Array(new SharedArrayBuffer(source.length))
-  bytes.set(source)
-  const { records, failures } = indexTypes([{ name: 'object', bytes }])
+  const own = new Uint8Array(new SharedArrayBuffer(source.length))
+  own.set(source)
+  const { records, failures } = indexTypes([{ name: 'object', bytes: own }])
   if (failures[0]) throw failures[0].error
   const local = new TypeSet(records[0]!)
   const kernel = types.requireSet('vmlinux')

@@ -1,5 +1,6 @@
 // The kernel's own rules for a BTF blob (kernel/bpf/btf.c), with its wording: header, sections, every type's record.
 // The second pass, which follows references, is in check-resolve.ts.
+import { flag, like, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
 import { KerndexError } from '../core/errors.ts'
 import { findFieldError } from './check-fields.ts'
 import { findReferenceError } from './check-resolve.ts'
@@ -35,7 +36,7 @@ import {
 import { readHeader } from './header.ts'
 import { type BaseShape, indexTypes } from './index-types.ts'
 import { isIdentifier, MAX_NAME, nameEnd } from './names.ts'
-import { TypeSet } from './type-set.ts'
+import { TypeSet, typeSet } from './type-set.ts'
 
 /** A rule that a blob breaks. */
 export interface CheckError {
@@ -65,16 +66,37 @@ export interface CheckBase {
   readonly shape: BaseShape
 }
 
+/** How to check. */
+export interface CheckOptions {
+  /** What the blob is split on. */
+  readonly base?: CheckBase | undefined
+  /** Also the kernel's own rules. */
+  readonly strict?: boolean | undefined
+  /** The blob is a BPF object's, as a compiler left it. */
+  readonly object?: boolean | undefined
+}
+
+const CHECK_OPTIONS: Options<CheckOptions> = {
+  base: like<CheckBase>({ set: typeSet, shape: like({}, 'the shape of a base') }, 'a base, as openTypeFile gives it'),
+  strict: flag,
+  object: flag,
+}
+
+/** Bytes in shared memory: types are read in place. */
+function sharedBytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array && value.buffer instanceof SharedArrayBuffer)) {
+    throw wrong(name, 'a Uint8Array over a SharedArrayBuffer', value)
+  }
+}
+
 /**
  * Checks a blob by the structural rules that every blob must meet to be read and, if `strict`, by the rules the kernel
  * applies to BTF that is loaded into it. Types of an `object` as clang writes them are checked as a loader hands them over, and
  * the result says what it fills in. Never throws for what a blob contains.
  */
-export function checkBtf(
-  bytes: Uint8Array<SharedArrayBuffer>,
-  options: { readonly base?: CheckBase; readonly strict?: boolean; readonly object?: boolean } = {},
-): CheckResult {
-  const { base, strict = false, object = false } = options
+export function checkBtf(bytes: Uint8Array<SharedArrayBuffer>, options?: CheckOptions): CheckResult {
+  sharedBytes(bytes, 'bytes')
+  const { base, strict = false, object = false } = optionsOf(options, 'checkBtf', CHECK_OPTIONS)
   const split = base !== undefined
   if (strict) {
     const message = headerError(bytes, split)

@@ -1,4 +1,5 @@
 // CO-RE relocations: which value a program's access to a kernel type has on this kernel, or why it has none.
+import { choice, count, like, text } from '../core/arguments.ts'
 import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { typesCompatible, typesMatch } from './core-match.ts'
 import {
@@ -9,6 +10,7 @@ import {
   matchEnumerator,
   matchField,
   parseSpec,
+  RELOCATION_KINDS,
   type RelocationKind,
   type Spec,
   sameKind,
@@ -18,8 +20,8 @@ import { KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR } from './format.ts'
 import { enum64Value } from './raw.ts'
 import { sizeOf } from './sizes.ts'
 import { memberAt, skipModifiers } from './type.ts'
-import type { TypeSet } from './type-set.ts'
-import type { TypeCandidate, Types } from './types.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
+import { type TypeCandidate, type Types, typesArgument } from './types.ts'
 
 /** A relocation as a program's `.BTF.ext` has it. */
 export interface Relocation {
@@ -72,6 +74,9 @@ interface Value {
   readonly type?: { readonly set: TypeSet; readonly id: number }
 }
 
+const KIND = choice(...RELOCATION_KINDS)
+const RELOCATION = like<Relocation>({ kind: KIND, typeId: count, access: text }, '{ kind, typeId, access }')
+
 /**
  * Works out relocations of one object on one kernel, in the object's order: once a relocation fits only some of the
  * candidates of a root type, the ones behind it consider only those, as in libbpf.
@@ -82,12 +87,17 @@ export class Relocator {
   readonly #candidates = new Map<number, TypeCandidate[]>()
 
   constructor(local: TypeSet, types: Types) {
-    this.#local = local
-    this.#types = types
+    this.#local = typeSet(local, 'local')
+    this.#types = typesArgument(types, 'types')
   }
 
   /** What becomes of a relocation on this kernel. Never throws for what a program contains. */
-  relocate(relocation: Relocation): RelocationResult {
+  relocate(asked: Relocation): RelocationResult {
+    const { kind, typeId, access } = RELOCATION(asked, 'relocation')
+    return this.#relocate({ kind: KIND(kind, 'kind'), typeId, access })
+  }
+
+  #relocate(relocation: Relocation): RelocationResult {
     const none = { candidates: [], matching: [], widthDiffers: false, compared: false }
     let local: Spec
     let access = `[${relocation.typeId}]`

@@ -1,5 +1,6 @@
 // Differences between the types of two kernels: what a tracer's author wants to know before an upgrade. Types are compared
 // by module, kind and name; ids mean nothing across kernels.
+import { nameText, type Options, options as optionsOf } from '../core/arguments.ts'
 import { plainDeclarations } from './c-declare.ts'
 import {
   KIND_ENUM,
@@ -10,10 +11,11 @@ import {
   KIND_UNION,
   KIND_VAR,
   type KindName,
+  kindChoice,
 } from './format.ts'
 import { decodeType } from './type.ts'
 import type { TypeSet } from './type-set.ts'
-import type { Types } from './types.ts'
+import { type Types, typesArgument } from './types.ts'
 
 /** A part of a type that differs: a member, a parameter, an enumerator, or the type's size or target. */
 export interface DetailChange {
@@ -38,10 +40,18 @@ export interface TypeChange {
 /** What is compared. */
 export interface DiffOptions {
   /** Only types and functions of that name. */
-  readonly name?: string
-  readonly kind?: KindName
+  readonly name?: string | undefined
+  /** In any case: `STRUCT`, `struct`. */
+  readonly kind?: KindName | Lowercase<KindName> | undefined
   /** Only this module, or `vmlinux`. */
-  readonly module?: string
+  readonly module?: string | undefined
+}
+
+const DIFF_OPTIONS: Options<DiffOptions> = { name: nameText, kind: kindChoice, module: nameText }
+
+/** The options, with the kind as it is stored. */
+interface DiffQuery extends DiffOptions {
+  readonly kind?: KindName | undefined
 }
 
 const COMPARED: ReadonlySet<number> = new Set([
@@ -65,7 +75,11 @@ export interface Fact {
  * What changed from one kernel to another, in the order of modules and names. A type changes if its own members, size,
  * parameters or values do; a change inside a named type it embeds is reported there.
  */
-export function* diffTypes(from: Types, to: Types, options: DiffOptions = {}): Generator<TypeChange> {
+export function* diffTypes(from: Types, to: Types, given?: DiffOptions): Generator<TypeChange> {
+  typesArgument(from, 'from')
+  typesArgument(to, 'to')
+  // The check of the kind gives it as it is stored.
+  const options = optionsOf(given, 'diffTypes', DIFF_OPTIONS) as DiffQuery
   const modules = options.module === undefined ? moduleNames(from, to) : [options.module]
   for (const module of modules) {
     const [before, after] = [collect(from.set(module), options), collect(to.set(module), options)]
@@ -87,7 +101,7 @@ interface Definition {
 }
 
 /** All definitions of a set by name and kind; enums of both widths count as one kind. */
-function collect(set: TypeSet | undefined, { name, kind }: DiffOptions): Map<string, Definition[]> {
+function collect(set: TypeSet | undefined, { name, kind }: DiffQuery): Map<string, Definition[]> {
   const found = new Map<string, Definition[]>()
   if (!set) return found
   const add = (id: number): void => {

@@ -1,5 +1,7 @@
 // BTF on disk: magic, kinds and the fields of a type record (include/uapi/linux/btf.h). No reading, only numbers and names.
 
+import { choice } from '../core/arguments.ts'
+
 /** First two bytes of a blob; the order in which they stand tells the byte order of the whole. */
 export const BTF_MAGIC = 0xeb9f
 /** Length of `struct btf_header` up to and including the string section, as every kernel before 7.1 writes it. */
@@ -60,6 +62,9 @@ export const KIND_NAMES = [
 
 /** A kind by name; `UNKNOWN` is any kind newer than this table, whose size the blob's layout section gives. */
 export type KindName = (typeof KIND_NAMES)[number] | 'UNKNOWN'
+
+/** The name of a kind as an argument, in any case. */
+export const kindChoice = choice<KindName>(...KIND_NAMES, 'UNKNOWN')
 
 /** The name of a kind. */
 export function kindName(kind: number): KindName {

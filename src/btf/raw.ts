@@ -22,7 +22,7 @@ import {
   KIND_VAR,
   KIND_VOLATILE,
 } from './format.ts'
-import type { TypeSet } from './type-set.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
 
 const INT_ENCODINGS: Readonly<Record<number, string>> = { 0: '(none)', 1: 'SIGNED', 2: 'CHAR', 4: 'BOOL' }
 const LINKAGES = ['static', 'global', 'extern']
@@ -32,6 +32,7 @@ const PIECE = 1 << 16
 
 /** The raw dump of a set's own types, in pieces that end with a newline. */
 export function* dumpRaw(set: TypeSet): Generator<string> {
+  typeSet(set, 'set')
   let text = ''
   for (let id = set.firstId; id < set.endId; id++) {
     for (const part of rawType(set, id)) {

@@ -1,4 +1,5 @@
 // Sizes and alignments of types, by the rules libbpf uses (btf__resolve_size, btf__align_of), bounded on every input.
+import { number } from '../core/arguments.ts'
 import {
   infoFlag,
   infoVlen,
@@ -20,7 +21,7 @@ import {
   KIND_VOLATILE,
   MAX_DEPTH,
 } from './format.ts'
-import type { TypeSet } from './type-set.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
 
 /** Deepest nesting of structs and modifiers whose alignment is worked out. Real kernels stay below 40. */
 const MAX_NESTING = 256
@@ -43,6 +44,7 @@ const LONGS = [
 
 /** Bytes of a pointer on the machine a set was made for: 4 or 8; 8 where the types do not say. */
 export function pointerSize(set: TypeSet): number {
+  typeSet(set, 'set')
   return sizesOf(set).pointer
 }
 
@@ -51,8 +53,9 @@ export function pointerSize(set: TypeSet): number {
  * forward declarations, chains of more than 32 links, and arrays of 4 GiB or more.
  */
 export function sizeOf(set: TypeSet, id: number): number | undefined {
+  typeSet(set, 'set')
   let elements = 1
-  let at = id
+  let at = number(id, 'id')
   for (let depth = 0; depth < MAX_DEPTH && at !== 0; depth++) {
     switch (set.kindNumberOf(at)) {
       case KIND_INT:
@@ -96,7 +99,8 @@ function total(elements: number, size: number): number | undefined {
  * types that have none.
  */
 export function alignOf(set: TypeSet, id: number): number | undefined {
-  const align = sizesOf(set).align(id, 0)
+  typeSet(set, 'set')
+  const align = sizesOf(set).align(number(id, 'id'), 0)
   return align > 0 ? align : undefined
 }
 

@@ -1,5 +1,6 @@
 // One type set: a BTF blob in shared memory with its index, attached in any thread without copying. Reads records and
 // names by id; what a type means is in type.ts.
+import { type Check, count, instance, number, text } from '../core/arguments.ts'
 import { decodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
 import {
@@ -13,6 +14,7 @@ import {
   KIND_FUNC_PROTO,
   KIND_VAR,
   type KindName,
+  kindChoice,
   kindName,
   kindNumber,
 } from './format.ts'
@@ -131,6 +133,7 @@ export class TypeSet {
 
   /** The set an id belongs to: this one or one below it. `undefined` for void and ids past the end. */
   owner(id: number): TypeSet | undefined {
+    if (typeof id !== 'number') number(id, 'id')
     if (id >= this.endId) return undefined
     let set: TypeSet | undefined = this
     while (set && id < set.firstId) set = set.base
@@ -139,6 +142,7 @@ export class TypeSet {
 
   /** Position of an own type's record in `words`. The id must be in [firstId, endId). */
   position(id: number): number {
+    if (typeof id !== 'number' || id >>> 0 !== id) count(id, 'id')
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
   }
 
@@ -150,6 +154,7 @@ export class TypeSet {
 
   /** Word `i` of a type's record, whichever set it is in; 0 for void and ids that do not exist. */
   word(id: number, i: number): number {
+    if (typeof i !== 'number') number(i, 'i')
     const set = this.owner(id)
     return set ? set.words[set.position(id) + i]! : 0
   }
@@ -181,6 +186,7 @@ export class TypeSet {
 
   /** Where a name is: the bytes it lies in and its position there. Offsets past the end give the empty name. */
   locateName(offset: number): { bytes: Buffer; start: number } {
+    if (typeof offset !== 'number' || offset >>> 0 !== offset) count(offset, 'offset')
     let set: TypeSet = this
     while (offset < set.stringBase && set.base) set = set.base
     if (offset >= set.stringEnd) return { bytes: NO_NAME, start: 0 }
@@ -206,6 +212,8 @@ export class TypeSet {
 
   /** Whether the name at an offset of the strings equals a byte string. */
   nameAtEquals(offset: number, name: string): boolean {
+    if (typeof offset !== 'number' || offset >>> 0 !== offset) count(offset, 'offset')
+    if (typeof name !== 'string') text(name, 'name')
     // Most names are the set's own: no need to ask for the place then.
     if (offset >= this.stringBase && offset !== 0) return equalsBytes(this.bytes, this.strings + offset, name)
     const place = this.locateName(offset)
@@ -214,6 +222,7 @@ export class TypeSet {
 
   /** Whether an own type's name begins with a byte string. */
   nameStartsWith(id: number, prefix: string): boolean {
+    if (typeof prefix !== 'string') text(prefix, 'prefix')
     const { bytes, start } = this.locateName(this.words[this.position(id)]!)
     for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix.charCodeAt(i)) return false
     return true
@@ -229,15 +238,16 @@ export class TypeSet {
   }
 
   /** Ids of the own types with that name, and of that kind if one is given, in ascending order. */
-  idsNamed(name: string, kind?: KindName): number[] {
-    const query = byteString(name)
+  idsNamed(name: string, kind?: KindName | Lowercase<KindName>): number[] {
+    const query = byteString(text(name, 'name'))
+    const wanted = kind === undefined ? undefined : kindChoice(kind, 'kind')
     if (query === undefined || query === '') return []
-    return this.#filterKind(this.sorted ? this.#search(query) : this.#lookUp(query), kind)
+    return this.#filterKind(this.sorted ? this.#search(query) : this.#lookUp(query), wanted)
   }
 
   /** Ids with that byte string as name, by binary search in a sorted set. */
   idsInOrder(query: string): number[] {
-    return this.#search(query)
+    return this.#search(text(query, 'query'))
   }
 
   #lookUp(query: string): number[] {
@@ -274,6 +284,9 @@ export class TypeSet {
     })
   }
 }
+
+/** A set of types, as an argument. */
+export const typeSet: Check<TypeSet> = instance(TypeSet, "a set of types, such as types.requireSet('vmlinux')")
 
 /** So many references into the base are looked at: a wrong base cannot pass that many. */
 const SAMPLE = 64

@@ -1,4 +1,5 @@
 // Decoded types: what a record says, as an immutable object. Made on demand, one type at a time.
+import { number } from '../core/arguments.ts'
 import { NotFoundError } from '../core/errors.ts'
 import {
   infoFlag,
@@ -26,7 +27,7 @@ import {
   MAX_DEPTH,
 } from './format.ts'
 import { enum64Value } from './raw.ts'
-import type { TypeSet } from './type-set.ts'
+import { type TypeSet, typeSet } from './type-set.ts'
 
 /** What every type has. Two types are the same if `module` and `id` are: ids mean nothing outside their set. */
 interface Common<Kind extends KindName> {
@@ -161,6 +162,8 @@ const LINKAGES: readonly Linkage[] = ['static', 'global', 'extern']
 
 /** Member `i` of a struct or union. */
 export function memberAt(set: TypeSet, id: number, i: number): Member {
+  typeSet(set, 'set')
+  number(i, 'i')
   const own = set.owner(id) ?? set
   const at = own.position(id)
   return readMember(own, at + 3 + 3 * i, infoFlag(own.words[at + 1]!))
@@ -182,6 +185,7 @@ function readMember(own: TypeSet, at: number, flag: boolean): Member {
  * @throws NotFoundError if the set has no such id.
  */
 export function decodeType(set: TypeSet, id: number): Type {
+  typeSet(set, 'set')
   if (id === 0) return Object.freeze({ module: set.name, id: 0, kind: 'VOID', name: '' })
   const own = set.owner(id)
   if (!own || id < 0 || !Number.isInteger(id)) {
@@ -268,6 +272,7 @@ function readType(own: TypeSet, id: number): Type {
 
 /** Whether a kind only qualifies or renames the type it refers to. */
 export function isModifier(kind: number): boolean {
+  if (typeof kind !== 'number') number(kind, 'kind')
   return (
     kind === KIND_TYPEDEF ||
     kind === KIND_CONST ||
@@ -282,6 +287,7 @@ export function isModifier(kind: number): boolean {
  * one the kernel refuses.
  */
 export function skipModifiers(set: TypeSet, id: number): number {
+  typeSet(set, 'set')
   let at = id
   for (let depth = 0; depth < MAX_DEPTH && isModifier(set.kindNumberOf(at)); depth++) at = set.refOf(at)
   return at

@@ -1,8 +1,9 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
+import { type Check, instance, nameText, number, type Options, options as optionsOf, text } from '../core/arguments.ts'
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
 import { essentialName } from './flavour.ts'
-import { infoKind, KIND_FUNC, type KindName, kindName, kindNumber } from './format.ts'
+import { infoKind, KIND_FUNC, type KindName, kindChoice, kindName, kindNumber } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './member-path.ts'
@@ -24,9 +25,31 @@ export interface TypeCandidate {
 
 /** Which types a lookup considers. */
 export interface FindOptions {
-  readonly kind?: KindName
+  /** In any case: `STRUCT`, `struct`. */
+  readonly kind?: KindName | Lowercase<KindName> | undefined
   /** The set's exact name; `vmlinux` for the kernel itself. */
-  readonly module?: string
+  readonly module?: string | undefined
+}
+
+/** Which module's types a lookup considers: the set's exact name, `vmlinux` for the kernel itself. */
+export interface ModuleOptions {
+  readonly module?: string | undefined
+}
+
+const FIND_OPTIONS: Options<FindOptions> = { kind: kindChoice, module: nameText }
+
+/** What lookups take that ask for nothing but the module. */
+export const MODULE_OPTIONS: Options<ModuleOptions> = { module: nameText }
+
+/** The options of a lookup, with the kind as it is stored. */
+interface FindQuery extends ModuleOptions {
+  readonly kind?: KindName | undefined
+}
+
+/** @throws UsageError */
+function findQuery(options: FindOptions | undefined, of: string): FindQuery {
+  // The check of the kind gives it as it is stored.
+  return optionsOf(options, of, FIND_OPTIONS) as FindQuery
 }
 
 /** Modules whose types are not read before somebody asks for them. */
@@ -112,6 +135,7 @@ export class Types {
 
   /** The set of that exact name. @throws BadFormatError if there is one but it cannot be used. */
   set(name: string): TypeSet | undefined {
+    text(name, 'name')
     this.#read()
     if (this.#pending.has(name)) this.#load([name])
     const i = this.#byName.get(name)
@@ -132,10 +156,12 @@ export class Types {
    * Every type of that name, in the kernel's order: vmlinux by ascending id, then the modules. With `kind`, only that
    * kind, so that a forward declaration never hides a definition.
    */
-  find(name: string, options: FindOptions = {}): TypeCandidate[] {
-    const { kind, module } = options
+  find(name: string, options?: FindOptions): TypeCandidate[] {
+    text(name, 'name')
+    const asked = findQuery(options, 'find')
+    const { kind, module } = asked
     if (this.#unread !== undefined) {
-      const found = this.#findUnread(name, options)
+      const found = this.#findUnread(name, asked)
       if (found !== undefined) return found
       this.#read()
     }
@@ -158,7 +184,7 @@ export class Types {
   }
 
   /** What `find` finds without reading everything; undefined if that has to be done. */
-  #findUnread(name: string, { kind, module }: FindOptions): TypeCandidate[] | undefined {
+  #findUnread(name: string, { kind, module }: FindQuery): TypeCandidate[] | undefined {
     const query = byteString(name)
     if (query === undefined || query === '') return []
     const wanted = kind === undefined ? undefined : kindNumber(kind)
@@ -177,9 +203,10 @@ export class Types {
    * Every type whose name is `name` or a flavour of it (`name___anything`), in the kernel's order: the candidates of a
    * CO-RE relocation.
    */
-  findEssential(name: string, options: FindOptions = {}): TypeCandidate[] {
+  findEssential(name: string, options?: FindOptions): TypeCandidate[] {
     const found = this.find(name, options)
-    const sets = options.module === undefined ? this.sets : [this.set(options.module)]
+    const module = options?.module
+    const sets = module === undefined ? this.sets : [this.set(module)]
     const flavoured = sets.flatMap((set) =>
       set ? (flavoursOf(set).get(name) ?? []).map((id) => candidate(set, id, set.nameOf(id))) : [],
     )
@@ -192,10 +219,11 @@ export class Types {
    * The only type of that name.
    * @throws NotFoundError if there is none; AmbiguousError, naming the modules, if there are several.
    */
-  require(name: string, options: FindOptions = {}): TypeCandidate {
+  require(name: string, options?: FindOptions): TypeCandidate {
     const candidates = this.find(name, options)
-    const what = `${options.kind ? `${options.kind} ` : ''}${name}`
-    if (candidates.length === 0) throw new NotFoundError(`no type ${what} in ${this.#where(options.module)}`)
+    const { kind, module } = findQuery(options, 'require')
+    const what = `${kind ? `${kind} ` : ''}${name}`
+    if (candidates.length === 0) throw new NotFoundError(`no type ${what} in ${this.#where(module)}`)
     if (candidates.length > 1) {
       const places = [...new Set(candidates.map((each) => each.module))]
       throw new AmbiguousError(
@@ -207,10 +235,12 @@ export class Types {
   }
 
   /** The type with an id; without `module`, of vmlinux. `undefined` if there is no such set or id. */
-  get(id: number, options: { readonly module?: string } = {}): Type | undefined {
-    const early = this.#unread?.get(options.module ?? 'vmlinux', id)
+  get(id: number, options?: ModuleOptions): Type | undefined {
+    number(id, 'id')
+    const { module = 'vmlinux' } = optionsOf(options, 'get', MODULE_OPTIONS)
+    const early = this.#unread?.get(module, id)
     if (early !== undefined) return early
-    const set = this.set(options.module ?? 'vmlinux')
+    const set = this.set(module)
     if (!set || id < 0 || id >= set.endId || !Number.isInteger(id)) return undefined
     return decodeType(set, id)
   }
@@ -220,23 +250,25 @@ export class Types {
    * kernel's order that has such a member. `undefined` if there is none.
    * @throws UsageError if the path cannot be read.
    */
-  member(path: string, options: { readonly module?: string } = {}): MemberPlace | undefined {
+  member(path: string, options?: ModuleOptions): MemberPlace | undefined {
     return this.members(path, options)[0]
   }
 
   /** Where a path leads from every struct, union or typedef of that name, in the kernel's order. */
-  members(path: string, options: { readonly module?: string } = {}): MemberPlace[] {
-    return this.#resolve(path, options.module).places
+  members(path: string, options?: ModuleOptions): MemberPlace[] {
+    const { module } = optionsOf(options, 'member', MODULE_OPTIONS)
+    return this.#resolve(text(path, 'path'), module).places
   }
 
   /**
    * The only place a path can mean.
    * @throws NotFoundError saying which step fails; AmbiguousError if types of the same name disagree about it.
    */
-  requireMember(path: string, options: { readonly module?: string } = {}): MemberPlace {
-    const { places, failure } = this.#resolve(path, options.module)
+  requireMember(path: string, options?: ModuleOptions): MemberPlace {
+    const { module } = optionsOf(options, 'requireMember', MODULE_OPTIONS)
+    const { places, failure } = this.#resolve(text(path, 'path'), module)
     const [first] = places
-    if (!first) throw failure ?? new NotFoundError(`${path}: no such type in ${this.#where(options.module)}`)
+    if (!first) throw failure ?? new NotFoundError(`${path}: no such type in ${this.#where(module)}`)
     const differing = places.filter((each) => !samePlace(each, first))
     if (differing.length > 0) {
       const modules = [...new Set(places.map((each) => each.module))]
@@ -249,17 +281,22 @@ export class Types {
   }
 
   /** Every function whose name matches a pattern (`*`, `?`, `[…]`) or equals a name, in the kernel's order. */
-  *functions(glob: string, options: { readonly module?: string } = {}): Generator<KernelFunction> {
+  functions(glob: string, options?: ModuleOptions): Generator<KernelFunction> {
+    const { module } = optionsOf(options, 'functions', MODULE_OPTIONS)
+    return this.#functions(text(glob, 'glob'), module)
+  }
+
+  *#functions(glob: string, module: string | undefined): Generator<KernelFunction> {
     if (!isGlob(glob)) {
-      for (const { module, id } of this.find(glob, { ...options, kind: 'FUNC' })) {
-        yield new KernelFunction(this.requireSet(module), id, glob)
+      for (const found of this.find(glob, { module, kind: 'FUNC' })) {
+        yield new KernelFunction(this.requireSet(found.module), found.id, glob)
       }
       return
     }
     const matches = compileGlob(glob)
     const prefix = byteString(globPrefix(glob)) ?? ''
-    const named = options.module === undefined ? undefined : this.set(options.module)
-    const sets = options.module === undefined ? this.sets : named ? [named] : []
+    const named = module === undefined ? undefined : this.set(module)
+    const sets = module === undefined ? this.sets : named ? [named] : []
     for (const set of sets) {
       for (let id = set.firstId; id < set.endId; id++) {
         if (infoKind(set.words[set.position(id) + 1]!) !== KIND_FUNC || !set.nameStartsWith(id, prefix)) continue
@@ -354,6 +391,9 @@ export class Types {
     return this.#attach(base)
   }
 }
+
+/** The types of a kernel, as an argument. */
+export const typesArgument: Check<Types> = instance(Types, 'the Types of a kernel, such as kernel.types')
 
 const flavours = new WeakMap<TypeSet, Map<string, number[]>>()
 

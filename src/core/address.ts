@@ -1,10 +1,13 @@
 // Addresses: 64 bits, `bigint` one at a time, pairs of u32 in bulk, `0x` and 16 digits in text. Never a `number`.
 
+import { bigint, text as checkText } from './arguments.ts'
+
 /** 2^64 - 1, the highest address. */
 export const MAX_ADDRESS = 0xffff_ffff_ffff_ffffn
 
 /** An address as JSON and people get it: `0x` and at least 16 hexadecimal digits. */
 export function formatAddress(address: bigint): string {
+  if (typeof address !== 'bigint') bigint(address, 'address')
   return `0x${address.toString(16).padStart(16, '0')}`
 }
 
@@ -28,6 +31,7 @@ export function lowHalf(address: bigint): number {
  * Returns `undefined` for anything else: a decimal number is not guessed at.
  */
 export function parseAddress(text: string): bigint | undefined {
+  if (typeof text !== 'string') checkText(text, 'text')
   const digits = /^(?:0[xX])?([0-9a-fA-F]{1,16})$/.exec(text)?.[1]
   return digits === undefined ? undefined : BigInt(`0x${digits}`)
 }

@@ -1,5 +1,7 @@
 // Names are bytes. This file turns them into strings and back without loss, whatever the bytes are.
 
+import { number, text, wrong } from './arguments.ts'
+
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const utf8 = new TextEncoder()
 
@@ -11,6 +13,10 @@ const ESCAPE = 0xdc00
  * surrogate U+DC80…U+DCFF, so that `encodeName` gives the same bytes back. Callers pass a Buffer over shared memory.
  */
 export function decodeName(bytes: Buffer, start: number, end: number): string {
+  if (!Buffer.isBuffer(bytes))
+    throw wrong('bytes', 'a Buffer: Buffer.from(array.buffer, array.byteOffset, array.length) makes one', bytes)
+  if (typeof start !== 'number') number(start, 'start')
+  if (typeof end !== 'number') number(end, 'end')
   // latin1Slice-based toString is several times faster than any decoder, and right unless a byte is above 0x7f.
   const text = bytes.toString('latin1', start, end)
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return decodeBeyondAscii(bytes, start, end)
@@ -30,6 +36,7 @@ function decodeBeyondAscii(bytes: Buffer, start: number, end: number): string {
 
 /** The bytes of a name: the inverse of `decodeName`. */
 export function encodeName(name: string): Uint8Array {
+  if (typeof name !== 'string') text(name, 'name')
   let ascii = true
   for (let i = 0; i < name.length && ascii; i++) ascii = name.charCodeAt(i) <= 0x7f
   if (ascii) return Buffer.from(name, 'latin1')

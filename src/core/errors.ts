@@ -135,11 +135,21 @@ export function errorToRecord(error: unknown): ErrorRecord {
   if (error instanceof Error) {
     return { code: undefined, name: error.name, message: error.message, place: {}, stack: error.stack }
   }
-  return { code: undefined, name: 'Error', message: String(error), place: {}, stack: undefined }
+  return { code: undefined, name: 'Error', message: wordsOf(error), place: {}, stack: undefined }
+}
+
+/** Anything as text, even an object that cannot be made one. */
+function wordsOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'something that has no text'
+  }
 }
 
 /** Rebuilds the error a record was made of; what was not a kerndex error comes back as `WORKER_FAILED`. */
 export function errorFromRecord(record: ErrorRecord): KerndexError {
+  if (typeof record !== 'object' || record === null) throw new UsageError('not a record: pass what errorToRecord gave')
   const { code, message, place } = record
   switch (code) {
     case 'NO_PERMISSION':

@@ -1,7 +1,19 @@
 // Events with their processes: the one writer of the process cache takes the parts that the threads made, in the order of
 // their times, and writes them down in the order of the input.
 
-import type { ProcessCache } from '../processes/cache.ts'
+import {
+  bigint,
+  choice,
+  count,
+  flag,
+  like,
+  nested,
+  number,
+  type Options,
+  options as optionsOf,
+  wrong,
+} from '../core/arguments.ts'
+import { type ProcessCache, processCache } from '../processes/cache.ts'
 import { processJson } from '../processes/process.ts'
 import { type Ancestry, ancestorsOf, learnFrom, type Placed, place } from './life.ts'
 import { ByteWriter } from './output/byte-writer.ts'
@@ -14,13 +26,29 @@ import { OrderedWait, type WaitLimits } from './wait.ts'
 export const DEFAULT_WAIT: WaitLimits = { waitNs: 2_000_000_000n, most: 16_384 }
 
 export interface EnrichOptions {
-  readonly wait?: WaitLimits
+  readonly wait?: WaitLimits | undefined
   /** Number of the symbol table's generation, written into events. */
   readonly generation: number
   readonly output: 'ndjson' | 'compact'
   /** Add the processes above the parent; JSON only. */
-  readonly ancestors?: boolean
+  readonly ancestors?: boolean | undefined
 }
+
+const ENRICH_OPTIONS: Options<EnrichOptions> = {
+  wait: nested<WaitLimits>({ waitNs: bigint, most: count }),
+  generation: number,
+  output: choice('ndjson', 'compact'),
+  ancestors: flag,
+}
+
+/** A list of anything. */
+function array<T>(value: unknown, name: string): T[] {
+  if (!Array.isArray(value)) throw wrong(name, 'a list', value)
+  return value
+}
+
+/** That they are the parts that a stream gave; what is in them is not looked at again. */
+const PARTS = like<EventParts>({ type: array }, 'the parts of events, as runStream gives them')
 
 /** What is written of an event before and behind its stack. */
 interface Written {
@@ -42,8 +70,10 @@ export class Enricher {
   readonly #wait: OrderedWait<Waiting, Written>
   readonly #out = new ByteWriter()
 
-  constructor(cache: ProcessCache, options: EnrichOptions) {
-    this.#cache = cache
+  constructor(cache: ProcessCache, given: EnrichOptions) {
+    this.#cache = processCache(cache, 'cache')
+    const options = optionsOf(given, 'Enricher', ENRICH_OPTIONS)
+    if (options.generation === undefined) throw wrong('generation', 'a number', undefined)
     const { generation, output } = options
     this.#wait = new OrderedWait(
       options.wait ?? DEFAULT_WAIT,
@@ -61,6 +91,7 @@ export class Enricher {
 
   /** Takes the next events of the input; returns the bytes that are ready to be written. */
   push(parts: EventParts): Uint8Array {
+    PARTS(parts, 'parts')
     const { length } = parts.type
     for (let i = 0; i < length; i++) {
       const part = partAt(parts, i)

@@ -1,6 +1,6 @@
 // The input formats there are, and telling which one a stream is in.
 
-import { UsageError } from '../core/errors.ts'
+import { choice, flag, text } from '../core/arguments.ts'
 import type { InputFormat } from './format.ts'
 import { addresses } from './input/addresses.ts'
 import { anyText } from './input/any-text.ts'
@@ -55,12 +55,8 @@ export const LATE_SAMPLE_BYTES = 1 << 20
 
 /** The format of a name. @throws UsageError if there is none */
 export function inputFormat(name: string): InputFormat {
-  const found = INPUT_FORMATS.find((format) => format.name === name)
-  if (found === undefined) {
-    const names = INPUT_FORMATS.map((format) => format.name).join(', ')
-    throw new UsageError(`no input format is called ${JSON.stringify(name)}; there are ${names}`)
-  }
-  return found
+  const known = choice(...INPUT_FORMATS.map((format) => format.name))(name, 'the input format')
+  return INPUT_FORMATS.find((format) => format.name === known)!
 }
 
 /**
@@ -68,6 +64,8 @@ export function inputFormat(name: string): InputFormat {
  * `complete` says that the sample is the whole stream; else its last line is torn and left out.
  */
 export function detectFormat(sample: string, complete: boolean): InputFormat | undefined {
+  text(sample, 'sample')
+  flag(complete, 'complete')
   const lines = sample.split(/\r?\n/)
   if (!complete && lines.length > 1) lines.pop()
   let best: InputFormat | undefined

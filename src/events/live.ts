@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream'
 import split2 from 'split2'
+import { byteStream, callback, bytes as checkBytes, like, text } from '../core/arguments.ts'
 import type { TraceEvent } from './event.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
 
@@ -10,6 +11,11 @@ const LONGEST_LINE = 1 << 23
 /** Stands behind what is left of a longer one: no byte becomes this character. */
 const TOO_LONG = '\uffff'
 const NEWLINE = 10
+
+const FORMAT = like<InputFormat>(
+  { name: text, decoder: callback },
+  "an input format, such as inputFormat('perf-script')",
+)
 
 /**
  * The events of a stream of bytes, each as soon as the line after it shows that it is complete. Frames are as printed:
@@ -21,7 +27,13 @@ export async function* readEvents(
   format: InputFormat,
   onBad: (line: number, reason: string, text: string) => void = () => {},
 ): AsyncGenerator<TraceEvent> {
-  const lines = Readable.from(latin1(input), { objectMode: false }).pipe(split2())
+  byteStream(input, 'input')
+  FORMAT(format, 'format')
+  callback(onBad, 'onBad')
+  const source = Readable.from(latin1(input), { objectMode: false })
+  const lines = source.pipe(split2())
+  // A pipe hands no failures on.
+  source.on('error', (error) => lines.destroy(error))
   let ready: TraceEvent[] = []
   let text = ''
   const sink = {
@@ -53,7 +65,8 @@ export async function* readEvents(
 async function* latin1(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   /** Bytes of the line that the last piece left open. */
   let open = 0
-  for await (const { buffer, byteOffset, byteLength } of input) {
+  for await (const piece of input) {
+    const { buffer, byteOffset, byteLength } = checkBytes(piece, 'a piece of the input')
     const bytes = Buffer.from(buffer, byteOffset, byteLength)
     if (open + bytes.length <= LONGEST_LINE) {
       yield bytes.toString('latin1')

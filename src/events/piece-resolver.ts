@@ -1,8 +1,9 @@
 // A resolver that lives: it is made once for a kernel, an input format and a product, takes any number of separate pieces of
 // text, and remembers from one to the next what it knows of their lines and stacks.
 
-import { UsageError } from '../core/errors.ts'
-import type { Snapshot } from '../load/snapshot.ts'
+import { bytes, count, type Options, options as optionsOf, text } from '../core/arguments.ts'
+import { type Snapshot, snapshotArgument } from '../load/snapshot.ts'
+import { product, READ_OPTIONS } from './arguments.ts'
 import { inputFormat, SAMPLE_BYTES } from './formats.ts'
 import { planOf, type ReadOptions } from './plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
@@ -15,6 +16,8 @@ export interface PieceOptions extends ReadOptions {
   /** Bytes that it may remember, about; when there are more, all is forgotten. Default: 64 MiB. */
   readonly memory?: number | undefined
 }
+
+const PIECE_OPTIONS: Options<PieceOptions> = { ...READ_OPTIONS, input: text, product, memory: count }
 
 const DEFAULT_MEMORY = 1 << 26
 
@@ -31,11 +34,12 @@ export class PieceResolver {
   #worker: StretchWorker | undefined
 
   /** @throws UsageError if no input format has this name, or the options say that the pieces are of another kernel */
-  constructor(snapshot: Snapshot, options: PieceOptions) {
+  constructor(snapshot: Snapshot, given: PieceOptions) {
+    const options = optionsOf(given, 'PieceResolver', PIECE_OPTIONS)
     inputFormat(options.input)
+    product(options.product, 'product')
     const { memory = DEFAULT_MEMORY } = options
-    if (!(memory >= 0)) throw new UsageError(`memory is a number of bytes, not ${memory}`)
-    this.#snapshot = snapshot
+    this.#snapshot = snapshotArgument(snapshot, 'snapshot')
     this.#options = options
     this.#limit = memory
   }
@@ -45,6 +49,7 @@ export class PieceResolver {
    * @throws UsageError if the format cannot be made into the product
    */
   run(piece: Uint8Array): StretchAnswer {
+    bytes(piece, 'piece')
     this.#plan ??= this.#planFrom(piece)
     this.#worker ??= new StretchWorker(this.#snapshot.symbols, this.#plan)
     const answer = this.#worker.run(piece)

@@ -2,11 +2,21 @@
 
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
+import {
+  byteStream,
+  bytes,
+  signal as checkSignal,
+  type Options,
+  options as optionsOf,
+  text,
+  whole,
+} from '../core/arguments.ts'
 import { AbortedError, UnsupportedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
-import type { Snapshot } from '../load/snapshot.ts'
-import { Threads } from '../load/threads.ts'
+import { type Snapshot, snapshotArgument } from '../load/snapshot.ts'
+import { MOST_THREADS as MOST_THREADS_ASKED, Threads } from '../load/threads.ts'
 import type { Trust } from '../stacks/resolve.ts'
+import { productOrUsual, READ_OPTIONS } from './arguments.ts'
 import { Cutter, type Stretch } from './cut.ts'
 import type { InputFormat } from './format.ts'
 import { adviceFor, detectFormat, inputFormat, LATE_SAMPLE_BYTES, SAMPLE_BYTES } from './formats.ts'
@@ -25,6 +35,14 @@ export interface StreamOptions extends ReadOptions {
    */
   readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** What `runStream` takes. */
+const STREAM_OPTIONS: Options<StreamOptions> = {
+  ...READ_OPTIONS,
+  input: text,
+  threads: whole(0, MOST_THREADS_ASKED),
+  signal: checkSignal,
 }
 
 /** A stretch's answer, with where it stood in the stream. */
@@ -61,8 +79,12 @@ export async function* runStream(
   input: AsyncIterable<Uint8Array>,
   snapshot: Snapshot,
   product: StretchPlan['product'] | 'usual',
-  options: StreamOptions,
+  given: StreamOptions,
 ): AsyncGenerator<PlacedAnswer> {
+  byteStream(input, 'input')
+  snapshotArgument(snapshot, 'snapshot')
+  productOrUsual(product, 'product')
+  const options = optionsOf(given, 'runStream', STREAM_OPTIONS)
   const { signal } = options
   const source = new Pausing(input)
   try {
@@ -253,7 +275,7 @@ class Pausing {
       const result = await (patienceMs === undefined ? this.#next : Promise.race([this.#next, pause]))
       if (result === 'pause') return result
       this.#next = undefined
-      return result.done === true ? undefined : result.value
+      return result.done === true ? undefined : bytes(result.value, 'a piece of the input')
     } finally {
       clearTimeout(timer)
     }

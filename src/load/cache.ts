@@ -5,7 +5,8 @@
 import { constants, futimesSync, lstatSync, readFileSync, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { number, type Options, options as optionsOf, path, wrong } from '../core/arguments.ts'
+import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
 import type { SnapshotContent } from './snapshot-file.ts'
 import { SnapshotReader, type WriteOptions, writeSnapshot } from './snapshot-io.ts'
@@ -14,7 +15,7 @@ import { isTemporary, writeFailure } from './write-file.ts'
 /** Where cached snapshots are kept, and how many. */
 export interface SnapshotCacheOptions {
   /** Default `$XDG_CACHE_HOME/kerndex`, or `~/.cache/kerndex`. */
-  readonly directory?: string | undefined
+  readonly directory?: string | URL | undefined
   /** The most bytes that all files together may have; what was used longest ago is removed. Default 256 MiB. */
   readonly maxBytes?: number | undefined
 }
@@ -47,6 +48,15 @@ export interface CacheEntry {
   readonly sets: number
   /** Why it cannot be used; undefined if it can. */
   readonly problem: string | undefined
+}
+
+/** What `openCache` takes. */
+export const SNAPSHOT_CACHE_OPTIONS: Options<SnapshotCacheOptions> = {
+  directory: path,
+  maxBytes(value, name) {
+    if (!(number(value, name) >= 0)) throw wrong(name, 'a number of bytes', value)
+    return value as number // It is a number.
+  },
 }
 
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
@@ -111,7 +121,12 @@ export async function openCache(
   options: SnapshotCacheOptions = {},
   user: CacheUser = thisUser(),
 ): Promise<SnapshotCache> {
-  return new SnapshotCache(options.directory ?? (await cacheDirectory(user)), options, user)
+  const { directory, maxBytes } = optionsOf(options, 'openCache', SNAPSHOT_CACHE_OPTIONS)
+  return new SnapshotCache(
+    directory === undefined ? await cacheDirectory(user) : path(directory, 'directory'),
+    { maxBytes },
+    user,
+  )
 }
 
 /** The snapshots in one directory. */
@@ -121,7 +136,6 @@ export class SnapshotCache {
   readonly #user: CacheUser
 
   constructor(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: SnapshotCacheOptions, user: CacheUser) {
-    if (!(maxBytes >= 0)) throw new UsageError(`maxBytes must be a number of bytes, not ${maxBytes}`)
     this.directory = directory
     this.#maxBytes = maxBytes
     this.#user = user

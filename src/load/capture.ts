@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { callback, flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { AbortedError, NoPermissionError, UsageError } from '../core/errors.ts'
 import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
@@ -15,13 +16,15 @@ import { createFile, writeFailure, writeFolder } from './write-file.ts'
 
 export interface CaptureOptions {
   /** undefined: the running kernel; else a capture to be written anew, such as a directory as an archive. */
-  readonly from?: string | undefined
+  readonly from?: string | URL | undefined
   /** Replace what is there. */
   readonly replace?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Called with every file that has been read, and how many there are if that is known. */
   readonly onFile?: ((name: string, done: number, expected: number) => void) | undefined
 }
+
+const CAPTURE_OPTIONS: Options<CaptureOptions> = { from: pathOf, replace: flag, signal, onFile: callback }
 
 /** What was written. */
 export interface CaptureSummary {
@@ -54,10 +57,12 @@ const LIVE_EXTRAS: Readonly<Record<string, readonly string[]>> = {
  * @throws UsageError if something is there already, or with `replace` something that is no capture; NoPermissionError if
  * addresses are hidden; NotReadableError; AbortedError
  */
-export async function writeCapture(path: string, options: CaptureOptions = {}): Promise<CaptureSummary> {
+export async function writeCapture(to: string | URL, given?: CaptureOptions): Promise<CaptureSummary> {
+  const path = pathOf(to, 'path')
+  const options = optionsOf(given, 'writeCapture', CAPTURE_OPTIONS)
   if (path.endsWith('.tar')) throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
   checkTarget(path, options.replace === true)
-  const source = await openSource(options.from)
+  const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'))
   if (!(await showsAddresses(source.openSymbols()))) {
     throw new NoPermissionError(`${source.description}: addresses are hidden from this user; run as root`)
   }

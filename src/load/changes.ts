@@ -1,7 +1,7 @@
 // What differs between two snapshots: symbols and owners that are gone, and new ones.
 
 import type { KernelSymbol } from '../symbols/symbol.ts'
-import type { SymbolTable } from '../symbols/table.ts'
+import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Symbols and owners that only one of two snapshots has. A symbol is its address, type, name and owner. */
@@ -35,6 +35,8 @@ export class Change {
 
 /** Compares two tables as multisets of (address, type, name, owner), with a walk in address order. */
 export function differenceOf(before: SymbolTable, after: SymbolTable): Difference {
+  symbolTable(before, 'before')
+  symbolTable(after, 'after')
   const gone: KernelSymbol[] = []
   const fresh: KernelSymbol[] = []
   let a = 0

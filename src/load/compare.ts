@@ -2,7 +2,7 @@
 
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { type Difference, differenceOf } from './changes.ts'
-import type { HostFacts, Snapshot } from './snapshot.ts'
+import { type HostFacts, type Snapshot, snapshotArgument } from './snapshot.ts'
 
 /** Names that only the first or only the second has, and those whose content differs. */
 export interface NameDifference {
@@ -31,6 +31,8 @@ export interface SnapshotDifference {
 
 /** Compares two snapshots; reads the types of both that were left for later. */
 export function compareSnapshots(before: Snapshot, after: Snapshot): SnapshotDifference {
+  snapshotArgument(before, 'before')
+  snapshotArgument(after, 'after')
   const { symbols, owners } = differenceOf(before.symbols, after.symbols)
   const host = (['release', 'buildId', 'bootId'] as const)
     .map((what) => ({ what, before: before.host[what], after: after.host[what] }))

@@ -1,7 +1,8 @@
 // The symbols of an ELF file, from a path or from bytes: a table with the same lookups as a kernel's.
 
+import { choice, type Options, options as optionsOf, path, signal } from '../core/arguments.ts'
 import { type ElfFile, ET_REL, readElf, SHT_NOBITS } from '../core/elf.ts'
-import { KerndexError, UsageError } from '../core/errors.ts'
+import { KerndexError } from '../core/errors.ts'
 import { readBlob } from '../sources/blob.ts'
 import { FileParts } from '../sources/parts.ts'
 import { type BuiltElf, elfTable, symbolSections } from '../symbols/elf.ts'
@@ -11,9 +12,11 @@ import { Pacer } from './pacer.ts'
 
 export interface ElfOptions {
   /** Which symbols: default 'all', which is `.symtab` and what only `.dynsym` has. */
-  readonly table?: ElfTable
+  readonly table?: ElfTable | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+const ELF_OPTIONS: Options<ElfOptions> = { table: choice<ElfTable>('symtab', 'dynsym', 'all'), signal }
 
 /** The symbols of an ELF file, and what its symbol sections hold beside them. */
 export interface ElfSymbols extends Omit<BuiltElf, 'buffer'> {
@@ -36,12 +39,12 @@ const PIECE = 1024 * 1024
  * @throws NotFoundError if it has no such symbols; BadFormatError if it is no ELF file or damaged; UnsupportedError if its
  * symbols are compressed; NotReadableError, NoPermissionError, LimitError, AbortedError; UsageError for a wrong option
  */
-export async function openElf(from: string | Uint8Array, options: ElfOptions = {}): Promise<ElfSymbols> {
-  const table = options.table ?? 'all'
-  const pacer = new Pacer(options.signal)
+export async function openElf(file: string | URL | Uint8Array, options?: ElfOptions): Promise<ElfSymbols> {
+  const { table = 'all', signal } = optionsOf(options, 'openElf', ELF_OPTIONS)
+  const from = file instanceof Uint8Array ? file : path(file, 'file')
+  const pacer = new Pacer(signal)
   pacer.check()
   if (from instanceof Uint8Array) return build(readElf(from), table, pacer)
-  if (typeof from !== 'string') throw new UsageError('openElf takes a path or the bytes of a file')
   try {
     if (!from.endsWith('.gz')) return await openParts(from, table, pacer)
     return await build(

@@ -4,6 +4,15 @@ import { relocateDistilled } from '../btf/distilled.ts'
 import { type BaseShape, indexTypes, type NamedBlob, readShape } from '../btf/index-types.ts'
 import { TypeSet } from '../btf/type-set.ts'
 import { Types } from '../btf/types.ts'
+import {
+  signal as checkSignal,
+  listOf,
+  nameText,
+  type Options,
+  options as optionsOf,
+  path as pathOf,
+  whole,
+} from '../core/arguments.ts'
 import { NotFoundError, NotReadableError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
 import { isArchive } from '../sources/archive.ts'
@@ -13,7 +22,7 @@ import { type Absence, isAbsence } from '../sources/source.ts'
 import { Pacer } from './pacer.ts'
 import { isSnapshotFile, readSnapshotTypes } from './snapshot-source.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
-import { Threads } from './threads.ts'
+import { MOST_THREADS, Threads } from './threads.ts'
 import { Timeline } from './timeline.ts'
 import { loadTypes, poolPays } from './types.ts'
 
@@ -22,12 +31,19 @@ export interface OpenTypesOptions {
    * undefined: the running kernel; else a capture directory or archive, a snapshot file, or a file with BTF (raw or ELF)
    * that stands for vmlinux.
    */
-  readonly from?: string | undefined
+  readonly from?: string | URL | undefined
   /** Only these modules, with vmlinux; undefined: all. */
   readonly modules?: readonly string[] | undefined
   /** The most loader threads that may be started; there are none where the calling thread alone is done sooner. Default 0. */
   readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+const OPEN_TYPES_OPTIONS: Options<OpenTypesOptions> = {
+  from: pathOf,
+  modules: listOf(nameText, 'names'),
+  threads: whole(0, MOST_THREADS),
+  signal: checkSignal,
 }
 
 /** Opened types, and what could not be read of them. */
@@ -42,8 +58,11 @@ export interface OpenedTypes {
  * Reads and indexes a kernel's types.
  * @throws NotReadableError if there are none; NotFoundError for a module that is not there; AbortedError.
  */
-export async function openTypes(options: OpenTypesOptions = {}): Promise<OpenedTypes> {
-  const { from, modules, threads = 0, signal } = options
+export async function openTypes(options: OpenTypesOptions | string | URL = {}): Promise<OpenedTypes> {
+  const given = typeof options === 'string' || options instanceof URL ? { from: options } : options
+  const checked = optionsOf(given, 'openTypes', OPEN_TYPES_OPTIONS)
+  const { modules, threads = 0, signal } = checked
+  const from = checked.from === undefined ? undefined : pathOf(checked.from, 'from')
   if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
@@ -101,10 +120,12 @@ export interface OpenedFile {
  * Opens the types in one file. With a base, a module that has a distilled one is moved onto the base.
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, NotFoundError
  */
-export async function openTypeFile(path: string, basePath?: string): Promise<OpenedFile> {
-  const file = await readTypeFile(path, basePath)
-  const record = indexOne(path, file.bytes, file.base?.shape)
-  return { set: new TypeSet(record, file.base?.set), ...file }
+export async function openTypeFile(file: string | URL, baseFile?: string | URL): Promise<OpenedFile> {
+  const path = pathOf(file, 'path')
+  const basePath = baseFile === undefined ? undefined : pathOf(baseFile, 'basePath')
+  const read = await readTypeFile(path, basePath)
+  const record = indexOne(path, read.bytes, read.base?.shape)
+  return { set: new TypeSet(record, read.base?.set), ...read }
 }
 
 /** The bytes of a file's types and their base, not indexed yet. @throws as `openTypeFile`, for the base. */

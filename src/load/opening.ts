@@ -43,7 +43,8 @@ export async function cachedOpening(
 ): Promise<Opening> {
   let files: SnapshotCache
   try {
-    files = await openCache(cache, user)
+    const { directory, maxBytes } = cache
+    files = await openCache({ directory, maxBytes }, user)
   } catch (error) {
     if (!(error instanceof NotReadableError)) throw error
     return plainOpening(load, [{ did: 'ignored', path: '', error }])

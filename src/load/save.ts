@@ -1,6 +1,7 @@
 // Snapshot files that people keep and carry around: written from a loaded kernel, described without being loaded.
 
-import type { HostFacts, Snapshot } from './snapshot.ts'
+import { flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
+import { type HostFacts, type Snapshot, snapshotArgument } from './snapshot.ts'
 import { wholeContent } from './snapshot-content.ts'
 import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
 import { SnapshotReader, writeSnapshot } from './snapshot-io.ts'
@@ -27,25 +28,27 @@ export interface SaveOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const SAVE_OPTIONS: Options<SaveOptions> = { replace: flag, signal }
+
 /**
  * Writes a snapshot with all its types, and what plans of probes need, to a file that only its owner may read. Returns the
  * file's length in bytes. What is no regular file, such as a device or a link, is never replaced.
  * @throws UsageError if there is such a file and `replace` is not set; NotReadableError, NoPermissionError; LimitError;
  * AbortedError
  */
-export async function saveSnapshot(
-  snapshot: Snapshot,
-  path: string,
-  { replace = false, signal }: SaveOptions = {},
-): Promise<number> {
-  return writeSnapshot(path, wholeContent(snapshot), { replace, signal })
+export async function saveSnapshot(snapshot: Snapshot, path: string | URL, options?: SaveOptions): Promise<number> {
+  snapshotArgument(snapshot, 'snapshot')
+  const file = pathOf(path, 'path')
+  const { replace = false, signal } = optionsOf(options, 'saveSnapshot', SAVE_OPTIONS)
+  return writeSnapshot(file, wholeContent(snapshot), { replace, signal })
 }
 
 /**
  * Reads the header of a snapshot file.
  * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, LimitError
  */
-export function snapshotInfo(path: string): SnapshotInfo {
+export function snapshotInfo(from: string | URL): SnapshotInfo {
+  const path = pathOf(from, 'path')
   const reader = new SnapshotReader(path)
   reader.close()
   const { plan, stat } = reader

@@ -3,6 +3,7 @@
 
 import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { type LazyModules, Types } from '../btf/types.ts'
+import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { readBlobNow, readNow } from '../sources/later.ts'
@@ -59,6 +60,26 @@ export interface Handle {
   readonly later: ReadLater
 }
 
+/** @throws UsageError if something is no handle */
+function checkHandle(handle: Handle): void {
+  if (typeof handle !== 'object' || handle === null || handle.kerndex !== 1) {
+    throw new UsageError('not a handle: pass what kernel.handle() gave, whole')
+  }
+  HANDLE(handle, 'the handle')
+}
+
+const HANDLE = like<Handle>(
+  {
+    generation: number,
+    symbols: instance(SharedArrayBuffer, 'a SharedArrayBuffer'),
+    types: listOf(like({}, 'a record'), 'records'),
+    host: like({}, 'an object'),
+    skipped: like({}, 'an object'),
+    later: like({ facts: like({}, 'an object'), types: listOf(like({}, 'an object'), 'files') }, 'an object'),
+  },
+  'what kernel.handle() gave, whole',
+)
+
 /**
  * One generation of a kernel, as readers of any thread see it. Lookups are synchronous and wait for nothing, with one
  * exception: the first lookup of types that are still being loaded loads them itself.
@@ -79,7 +100,7 @@ export class Snapshot {
    * @throws UsageError if it is none; BadFormatError, UnsupportedError if its buffers are not of this version's layout
    */
   constructor(handle: Handle, pending?: PendingTypes) {
-    if (handle?.kerndex !== 1) throw new UsageError('not a handle: pass what kernel.handle() gave, whole')
+    checkHandle(handle)
     this.generation = handle.generation
     this.symbols = new SymbolTable(handle.symbols)
     this.skipped = handle.skipped
@@ -118,6 +139,7 @@ export class Snapshot {
    * when it is first asked for, from where the snapshot came from; this waits for the system.
    */
   fact(name: FactFile): Uint8Array | Absence {
+    text(name, 'name')
     let fact = this.#facts.get(name)
     if (fact === undefined) {
       const record = this.#later.facts[name] ?? { what: name, reason: 'not part of this snapshot' }
@@ -161,3 +183,6 @@ export class Snapshot {
     }
   }
 }
+
+/** A snapshot, as an argument. */
+export const snapshotArgument: Check<Snapshot> = instance(Snapshot, 'a snapshot, such as kernel.snapshot()')

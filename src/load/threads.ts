@@ -24,6 +24,9 @@ export async function answer<T>(task: () => T | Promise<T>): Promise<Answer<T>> 
 /** The task that every worker answers with `undefined`, to tell that it has started. */
 export const HELLO = 'hello'
 
+/** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
+export const MOST_THREADS = 256
+
 /** A pool of threads that answer tasks. */
 export class Threads<Task, Result> {
   readonly count: number

@@ -1,5 +1,6 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
+import { callback, choice, flag, iterable, listOf, nameText, type Options } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
@@ -27,6 +28,16 @@ export interface PlanOptions {
    * verdict is the kernel's. Default none.
    */
   readonly allow?: readonly Caution[] | undefined
+}
+
+/** What `plan` takes. */
+export const PLAN_OPTIONS: Options<PlanOptions> = {
+  looseSuffix: flag,
+  ambiguous: choice<AmbiguityPolicy>('error', 'all', 'first'),
+  args: listOf(nameText, 'names of arguments'),
+  multi: flag,
+  // Made when it is needed: the reasons are in a file that importing kerndex does not read.
+  allow: (value, name) => listOf(choice(...CAUTIONS), 'cautions')(value, name),
 }
 
 /** What became of one specification. */
@@ -240,6 +251,8 @@ export async function attachAll(
   targets: Iterable<ProbeTarget>,
   attach: (target: ProbeTarget) => Promise<() => Promise<void> | void>,
 ): Promise<() => Promise<void>> {
+  iterable('targets, such as plan.targets')(targets, 'targets')
+  callback(attach, 'attach')
   const undo: (() => Promise<void> | void)[] = []
   const detachAll = async () => {
     const failures: unknown[] = []

@@ -1,8 +1,11 @@
 // Probe planning over a kernel, as users call it.
 
+import { listOf, options as optionsOf, text } from '../core/arguments.ts'
 import { type SuffixCensus, takeCensus } from './census.ts'
 import { ProbeContext, type ProbeSource } from './context.ts'
-import { makePlan, type PlanOptions, type ProbePlan } from './plan.ts'
+import { makePlan, PLAN_OPTIONS, type PlanOptions, type ProbePlan } from './plan.ts'
+
+const SPECS = listOf(text, 'specifications')
 
 /** Plans probes. Reads nothing of the host before the first plan, and then only what that plan needs. */
 export class Probes {
@@ -18,8 +21,9 @@ export class Probes {
    * `kprobe|kretprobe|fentry|fexit|fmod_ret|entry|return:[module:]function[+offset]` with globs, or an address.
    * @throws SpecError, with the column, if a specification cannot be read
    */
-  plan(specs: string | readonly string[], options: PlanOptions = {}): ProbePlan {
-    return makePlan(this.#kernel, typeof specs === 'string' ? [specs] : specs, options)
+  plan(specs: string | readonly string[], options?: PlanOptions): ProbePlan {
+    const list = typeof specs === 'string' ? [specs] : SPECS(specs, 'specs')
+    return makePlan(this.#kernel, list, optionsOf(options, 'plan', PLAN_OPTIONS))
   }
 
   /** Does now what the first plan would do before anything else: reads the host's files and indexes them. */

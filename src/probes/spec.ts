@@ -6,6 +6,7 @@
 //
 // Module and function may be globs (`*`, `?`, `[a-z]`). `vmlinux` is the core kernel. Without a kind: `entry`.
 
+import { text as checkText } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
 
@@ -81,11 +82,12 @@ export function isReturn(kind: AskedKind): boolean {
  * @throws SpecError with the column and what was expected there
  */
 export function parseSpec(text: string): ProbeSpec {
+  if (typeof text !== 'string') checkText(text, 'a specification')
   let at = 0
   let kind: AskedKind = 'entry'
   const firstColon = text.indexOf(':')
   const head = firstColon < 0 ? '' : text.slice(0, firstColon)
-  const known = KINDS.get(head)
+  const known = KINDS.get(head.toLowerCase())
   if (known !== undefined) {
     kind = known
     at = firstColon + 1

@@ -7,6 +7,18 @@
 // - fork of a thread makes no entry; exit of a thread ends nothing while others live.
 // Changes after exec that no event tells of (setuid and the like) are not seen.
 
+import {
+  bigint,
+  type Check,
+  count,
+  flag,
+  instance,
+  number,
+  type Options,
+  options as optionsOf,
+  text,
+  wrong,
+} from '../core/arguments.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { ProcessCounters } from './counters.ts'
 import { execId, type ProcessSnapshot } from './process.ts'
@@ -28,10 +40,12 @@ const TICK_NS = 30_000_000_000n
 const SAME_FACT_NS = 1_000_000n
 
 export interface CacheOptions {
-  readonly capacity?: number
+  readonly capacity?: number | undefined
   /** What `execId`s begin with: the node's name. */
-  readonly node?: string
+  readonly node?: string | undefined
 }
+
+const CACHE_OPTIONS: Options<CacheOptions> = { capacity: count, node: text }
 
 /** A process as it is first heard of. */
 export interface Birth {
@@ -69,6 +83,22 @@ export interface Entry extends Counted {
   readonly tentative: boolean
 }
 
+/** By hand, because every event passes here. @throws UsageError */
+function checkBirth(birth: Birth, parent: Entry | undefined): void {
+  const sound = typeof birth?.pid === 'number' && typeof birth.flags === 'string'
+  if (!sound || (birth.startTs !== undefined && typeof birth.startTs !== 'bigint')) {
+    throw wrong('birth', '{ pid: number, startTs: bigint or undefined, flags: string, … }', birth)
+  }
+  if (parent !== undefined) checkEntry(parent, 'parent')
+}
+
+/** @throws UsageError */
+function checkEntry(entry: Entry, name: string): void {
+  if (typeof entry?.snapshot !== 'object' || !(entry.threads instanceof Set)) {
+    throw wrong(name, 'an entry of this cache, as `find` gives it', entry)
+  }
+}
+
 export class ProcessCache {
   readonly counters = new ProcessCounters()
   readonly #node: string
@@ -81,14 +111,17 @@ export class ProcessCache {
   readonly #references: References<Entry>
   #nextTick: bigint | undefined
 
-  constructor(options: CacheOptions = {}) {
-    this.#node = options.node ?? ''
-    this.counters.capacity = options.capacity ?? DEFAULT_CAPACITY
+  constructor(options?: CacheOptions) {
+    const { node = '', capacity = DEFAULT_CAPACITY } = optionsOf(options, 'ProcessCache', CACHE_OPTIONS)
+    this.#node = node
+    this.counters.capacity = capacity
     this.#references = new References(this.counters, (entry) => this.#remove(entry))
   }
 
   /** The image that a process was at a time: the last that had begun. Without a time the newest. */
   find(pid: number, ts: bigint | undefined): Entry | undefined {
+    if (typeof pid !== 'number') number(pid, 'pid')
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
     const images = this.#byPid.get(pid)
     let found: Entry | undefined
     if (images !== undefined) {
@@ -107,16 +140,20 @@ export class ProcessCache {
 
   /** Whether anything is known of a process; counts nothing. */
   knows(pid: number): boolean {
+    if (typeof pid !== 'number') number(pid, 'pid')
     return this.#byPid.has(pid)
   }
 
   /** The thread group of a thread, as far as known: a number that is no known thread's is its own group's. */
   groupOf(tid: number): number {
+    if (typeof tid !== 'number') number(tid, 'tid')
     return this.#threads.get(tid) ?? tid
   }
 
   /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
   learnThread(tid: number, pid: number): void {
+    if (typeof tid !== 'number') number(tid, 'tid')
+    if (typeof pid !== 'number') number(pid, 'pid')
     if (tid === pid || this.#threads.get(tid) === pid) return
     const entry = this.#byPid.get(tid)?.at(-1)
     if (entry?.alive && entry.tentative) {
@@ -130,12 +167,15 @@ export class ProcessCache {
 
   /** A thread ended, or became the leader by exec; its number means nothing any more. */
   dropThread(tid: number, pid: number): void {
+    if (typeof tid !== 'number') number(tid, 'tid')
+    if (typeof pid !== 'number') number(pid, 'pid')
     this.#threads.delete(tid)
     this.#byPid.get(pid)?.at(-1)?.threads.delete(tid)
   }
 
   /** A process that was there before the stream began, or is otherwise known. Parents come before their children. */
   add(birth: Birth, parent: Entry | undefined): Entry {
+    checkBirth(birth, parent)
     return this.#insert(birth, parent, undefined, false)
   }
 
@@ -144,6 +184,8 @@ export class ProcessCache {
    * there already.
    */
   fork(birth: Birth, parent: Entry | undefined, tentative: boolean): { entry: Entry; known: boolean; reused: boolean } {
+    checkBirth(birth, parent)
+    if (typeof tentative !== 'boolean') flag(tentative, 'tentative')
     const same = this.#imageStartedAt(birth.pid, birth.startTs) ?? this.#sameFork(birth, parent)
     if (same !== undefined) {
       this.counters.duplicates.clone++
@@ -166,6 +208,7 @@ export class ProcessCache {
 
   /** A process replaced its image: a new entry, whose parent is that of the old one. */
   exec(birth: Birth, givenParent: Entry | undefined): { entry: Entry; known: boolean } {
+    checkBirth(birth, givenParent)
     const same = this.#imageStartedAt(birth.pid, birth.startTs)
     if (same?.snapshot.flags.includes('execve')) {
       this.counters.duplicates.exec++
@@ -195,6 +238,7 @@ export class ProcessCache {
 
   /** A process ended. false if it had ended before. */
   exit(entry: Entry): boolean {
+    checkEntry(entry, 'entry')
     if (!entry.alive) {
       this.counters.duplicates.exit++
       return false
@@ -207,11 +251,15 @@ export class ProcessCache {
 
   /** A process took another name: the same image, a new snapshot; snapshots given out before stay as they were. */
   rename(entry: Entry, comm: string): void {
+    checkEntry(entry, 'entry')
+    if (typeof comm !== 'string') text(comm, 'comm')
     if (entry.snapshot.comm !== comm) entry.snapshot = Object.freeze({ ...entry.snapshot, comm })
   }
 
   /** The snapshot for an event of one of its threads: the shared one for the leader, a copy for any other. */
   snapshotFor(entry: Entry, tid: number): ProcessSnapshot {
+    checkEntry(entry, 'entry')
+    if (typeof tid !== 'number') number(tid, 'tid')
     if (tid === entry.snapshot.tid) {
       this.counters.handedOut.shared++
       return entry.snapshot
@@ -222,6 +270,7 @@ export class ProcessCache {
 
   /** Event time has come this far: collects what the intervals that passed ask for. */
   advance(ts: bigint): void {
+    if (typeof ts !== 'bigint') bigint(ts, 'ts')
     if (this.#nextTick === undefined || ts > this.#nextTick + 4n * TICK_NS) {
       // A stream that begins, or jumps: two rounds are all that a jump can bring.
       if (this.#nextTick !== undefined) {
@@ -242,6 +291,7 @@ export class ProcessCache {
    * what was before.
    */
   restart(ts: bigint): void {
+    if (typeof ts !== 'bigint') bigint(ts, 'ts')
     for (const entry of [...this.#entries.keys()]) if (entry.startTs > ts) this.#discard(entry)
     this.#threads.clear()
     this.tick()
@@ -402,3 +452,6 @@ export class ProcessCache {
 function distance(a: bigint, b: bigint): bigint {
   return a < b ? b - a : a - b
 }
+
+/** A cache of processes, as an argument. */
+export const processCache: Check<ProcessCache> = instance(ProcessCache, 'a ProcessCache')

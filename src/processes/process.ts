@@ -1,5 +1,7 @@
 // What is known of a process: the immutable snapshot that events carry, and its JSON.
 
+import { wrong } from '../core/arguments.ts'
+
 /** One image of a process: what one exec (or the fork before any) made of it. Frozen; a change makes a new one. */
 export interface ProcessSnapshot {
   /** base64 of `NODE:START:PID`, as tetragon names an image; START is in nanoseconds. */
@@ -29,6 +31,7 @@ const written = new WeakMap<ProcessSnapshot, string>()
 
 /** A snapshot as JSON text; written once for each, as snapshots do not change. */
 export function processJson(snapshot: ProcessSnapshot): string {
+  if (typeof snapshot?.execId !== 'string') throw wrong('snapshot', "a process's snapshot", snapshot)
   let text = written.get(snapshot)
   if (text === undefined) {
     text = JSON.stringify({

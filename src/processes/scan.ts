@@ -2,9 +2,10 @@
 
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { like, listOf, number, path } from '../core/arguments.ts'
 import { decodeName } from '../core/bytes.ts'
 import { NotReadableError } from '../core/errors.ts'
-import type { Birth, Entry, ProcessCache } from './cache.ts'
+import { type Birth, type Entry, type ProcessCache, processCache } from './cache.ts'
 import { type ProcStat, parseArguments, parseStat, parseUid } from './proc.ts'
 
 /** Files open at once. */
@@ -19,7 +20,8 @@ export interface RunningProcess {
 }
 
 /** Reads all processes under `root`. @throws NotReadableError if there is no such directory */
-export async function scanProc(root = '/proc'): Promise<RunningProcess[]> {
+export async function scanProc(at: string | URL = '/proc'): Promise<RunningProcess[]> {
+  const root = path(at, 'root')
   let names: string[]
   try {
     names = await readdir(root)
@@ -59,8 +61,18 @@ async function readProcess(directory: string): Promise<RunningProcess | undefine
   return { stat, birth }
 }
 
+const RUNNING = listOf(
+  like<RunningProcess>(
+    { stat: like<ProcStat>({ pid: number, ppid: number }, 'what stat says'), birth: like({}, 'a birth') },
+    '{ stat, birth }',
+  ),
+  'processes, as scanProc gives them',
+)
+
 /** Puts what runs into a cache, parents before their children, under the kernel's own pid 0. */
 export function seedCache(cache: ProcessCache, running: readonly RunningProcess[]): void {
+  processCache(cache, 'cache')
+  RUNNING(running, 'running')
   const kernel = cache.add({ pid: 0, startTs: 1n, comm: '<kernel>', flags: 'procFS' }, undefined)
   const byPid = new Map(running.map((process) => [process.stat.pid, process]))
   const added = new Map<number, Entry>([[0, kernel]])

@@ -1,12 +1,18 @@
 // The process cache as a tree in words: who is whose child, and what holds each entry.
 
+import { like, listOf } from '../core/arguments.ts'
 import type { EntryView } from './cache.ts'
 
 /** Levels that are indented: a chain of thousands would be mostly blanks. */
 const MOST_INDENT = 100
+const ENTRIES = listOf(
+  like<EntryView>({ snapshot: like({}, "a process's snapshot") }, 'an entry, as cache.entries() gives it'),
+  'entries, as cache.entries() gives them',
+)
 
 /** Lines of the tree: children below their parents, in the order of their numbers. */
 export function* treeLines(entries: readonly EntryView[]): Generator<string> {
+  ENTRIES(entries, 'entries')
   const children = new Map<string | undefined, EntryView[]>()
   const here = new Set(entries.map(({ snapshot }) => snapshot.execId))
   for (const entry of entries) {

@@ -1,8 +1,10 @@
 // The query pool: bulk lookups shared out over threads, their answers put together in order.
 
+import { type Options, options as optionsOf, signal } from '../core/arguments.ts'
 import { AbortedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
 import { Threads } from '../load/threads.ts'
+import { checkAddresses, checkNames, pattern } from '../symbols/arguments.ts'
 import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
 import type { QueryResult, QueryTask } from './tasks.ts'
@@ -27,6 +29,18 @@ export interface BulkOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How to match a pattern in bulk. */
+export interface MatchOptions extends BulkOptions {
+  /** Only owners that match. */
+  readonly owner?: Pattern | undefined
+}
+
+/** What every bulk lookup takes. */
+export const BULK_OPTIONS: Options<BulkOptions> = { signal }
+
+/** What `matching` takes. */
+const MATCH_OPTIONS: Options<MatchOptions> = { signal, owner: pattern }
+
 /** Threads that answer bulk lookups over whatever table they are given. Started on first use. */
 export class QueryPool {
   readonly #count: number
@@ -42,9 +56,11 @@ export class QueryPool {
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
   async findMany(table: SymbolTable, addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
-    throwIfAborted(options.signal)
+    const { signal } = optionsOf(options, 'findMany', BULK_OPTIONS)
+    checkAddresses(addresses)
+    throwIfAborted(signal)
     if (this.#isSmall(addresses.length, BATCH)) return table.findMany(addresses)
-    const { ids, numbers } = await this.#fill('contain', table, addresses, options)
+    const { ids, numbers } = await this.#fill('contain', table, addresses, signal)
     return { ids, offsets: numbers }
   }
 
@@ -57,9 +73,11 @@ export class QueryPool {
     addresses: BigUint64Array,
     options: BulkOptions = {},
   ): Promise<StartingAnswer> {
-    throwIfAborted(options.signal)
+    const { signal } = optionsOf(options, 'startingAtMany', BULK_OPTIONS)
+    checkAddresses(addresses)
+    throwIfAborted(signal)
     if (this.#isSmall(addresses.length, BATCH)) return table.startingAtMany(addresses)
-    const { ids, numbers } = await this.#fill('start', table, addresses, options)
+    const { ids, numbers } = await this.#fill('start', table, addresses, signal)
     return { ids, counts: numbers }
   }
 
@@ -68,11 +86,13 @@ export class QueryPool {
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
   async namedMany(table: SymbolTable, names: readonly string[], options: BulkOptions = {}): Promise<NamedAnswer> {
-    throwIfAborted(options.signal)
+    const { signal } = optionsOf(options, 'namedMany', BULK_OPTIONS)
+    checkNames(names)
+    throwIfAborted(signal)
     if (this.#isSmall(names.length, NAMES_BATCH)) return table.namedMany(names)
     const packed = packNames(names)
     const pieces: NamedAnswer[] = []
-    await this.#run(names.length, NAMES_BATCH, options.signal, async (threads, stretch) => {
+    await this.#run(names.length, NAMES_BATCH, signal, async (threads, stretch) => {
       const result = await threads.run({ do: 'name', table: table.buffer, names: packed, ...stretch })
       if (result.did === 'name') pieces[stretch.from / NAMES_BATCH] = result.answer
     })
@@ -91,19 +111,16 @@ export class QueryPool {
    * The ids of the symbols whose names, and whose owners if asked, match a pattern, in table order.
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
-  async matching(
-    table: SymbolTable,
-    pattern: Pattern,
-    options: BulkOptions & { readonly owner?: Pattern | undefined } = {},
-  ): Promise<Uint32Array> {
-    const { owner, signal } = options
+  async matching(table: SymbolTable, asked: Pattern, options: MatchOptions = {}): Promise<Uint32Array> {
+    const { owner, signal } = optionsOf(options, 'matching', MATCH_OPTIONS)
+    const wanted = pattern(asked, 'pattern')
     throwIfAborted(signal)
     if (this.#isSmall(table.size, MATCH_BATCH)) {
-      return Uint32Array.from(table.idsMatching(pattern, owner, 0, table.size))
+      return Uint32Array.from(table.idsMatching(wanted, owner, 0, table.size))
     }
     const pieces: Uint32Array[] = []
     await this.#run(table.size, MATCH_BATCH, signal, async (threads, stretch) => {
-      const result = await threads.run({ do: 'match', table: table.buffer, pattern, owner, ...stretch })
+      const result = await threads.run({ do: 'match', table: table.buffer, pattern: wanted, owner, ...stretch })
       if (result.did === 'match') pieces[stretch.from / MATCH_BATCH] = result.ids
     })
     const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
@@ -125,7 +142,12 @@ export class QueryPool {
   }
 
   /** Has the threads fill an id and a number for every address. */
-  async #fill(what: 'contain' | 'start', table: SymbolTable, addresses: BigUint64Array, { signal }: BulkOptions) {
+  async #fill(
+    what: 'contain' | 'start',
+    table: SymbolTable,
+    addresses: BigUint64Array,
+    signal: AbortSignal | undefined,
+  ) {
     const shared = sharedAddresses(addresses)
     const ids = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
     const numbers = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))

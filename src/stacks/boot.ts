@@ -2,9 +2,10 @@
 // trace itself says of its symbols. Addresses of another boot of the same kernel can be moved; of another kernel never.
 
 import { formatAddress } from '../core/address.ts'
+import { bigint, iterable, nested, text, wrong } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
-import type { SymbolTable } from '../symbols/table.ts'
+import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { RawFrame } from './frame.ts'
 import { StackResolver } from './resolve.ts'
 
@@ -14,6 +15,9 @@ export interface BootFacts {
   readonly release?: string | undefined
   readonly stext?: bigint | undefined
 }
+
+/** What is known of a boot, as an argument. */
+export const BOOT_FACTS = nested<BootFacts>({ bootId: text, release: text, stext: bigint })
 
 /** How far addresses of the core kernel have to be moved, and in which range of the trace; the rest is not known. */
 export interface Rebase {
@@ -29,6 +33,9 @@ export interface Rebase {
  * place of its `_stext`
  */
 export function judgeBoot(trace: BootFacts, host: BootFacts, symbols: SymbolTable): Rebase | undefined {
+  BOOT_FACTS(trace, 'trace')
+  BOOT_FACTS(host, 'host')
+  symbolTable(symbols, 'symbols')
   if (trace.release !== undefined && host.release !== undefined && trace.release !== host.release) {
     throw new UsageError(
       `the trace is of kernel ${trace.release}, the symbols are of ${host.release}: give --from a capture of that kernel`,
@@ -99,12 +106,15 @@ interface Vote {
  * one by one, so that only the core kernel's frames count. One frame is enough to contradict.
  */
 export function judgeByWitnesses(frames: Iterable<RawFrame>, symbols: SymbolTable): Testimony {
+  iterable('frames, as rawFrame makes them')(frames, 'frames')
+  symbolTable(symbols, 'symbols')
   const votes = new Map<bigint, Vote>()
   const heard = new Set<RawFrame>()
   const resolver = new StackResolver(symbols)
   let agreed = 0
   let against = 0
   for (const frame of frames) {
+    if (typeof frame !== 'object' || frame === null) throw wrong('a frame', 'one that rawFrame made', frame)
     const { address, name, user, inlined, owner } = frame
     if (address === undefined || name === undefined || user || inlined || heard.has(frame)) continue
     heard.add(frame)

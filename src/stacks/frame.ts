@@ -1,5 +1,7 @@
 // What a frame of a stack is: as a tool printed it, and as it reads once it was looked up.
 
+import { wrong } from '../core/arguments.ts'
+
 /**
  * A frame as a tool printed it. Immutable: decoders share one object among equal lines. Name, offset, size and owner are
  * the trace's own evidence of what was at the address: the resolver weighs them against the table.
@@ -41,6 +43,7 @@ export const KERNEL_CODE = '[kernel]'
 
 /** A raw frame with everything not given left open. */
 export function rawFrame(given: Partial<RawFrame>): RawFrame {
+  if (typeof given !== 'object' || given === null) throw wrong('a frame', 'an object with what is known of it', given)
   return {
     address: given.address,
     name: given.name,
@@ -124,6 +127,8 @@ export function isMarker(address: bigint): boolean {
 
 /** `symbol+0x10/0x30 [owner]` as the kernel prints it, or undefined where there is no symbol. */
 export function frameInWords(frame: Frame): string | undefined {
+  if (typeof frame?.symbol !== 'string' && frame?.symbol !== null)
+    throw wrong('frame', 'a frame that was looked up', frame)
   const { symbol, offset, size, owner } = frame
   if (symbol === null) return undefined
   if (offset === null) return symbol

@@ -2,6 +2,18 @@
 // and frames once, so that profiles of parts of a stream merge by one step a node. Weights are whole numbers of 64 bits.
 
 import { formatAddress } from '../core/address.ts'
+import {
+  bigint,
+  type Check,
+  instance,
+  iterable,
+  like,
+  listOf,
+  type Options,
+  text,
+  count as wholeCount,
+  wrong,
+} from '../core/arguments.ts'
 import { LimitError } from '../core/errors.ts'
 import type { Frame } from './frame.ts'
 
@@ -103,6 +115,19 @@ export const MOST_SAMPLES = 4_000_000
 const FRAMES = 2 ** 25
 const CLOCKS = /^(?:cpu|task)-clock(?::|$)/
 
+const list = listOf<unknown>((value) => value, 'columns')
+const PART = like<ProfilePart>(
+  { frames: list, parents: list, nodes: list, weights: list, counts: list } as Partial<Options<ProfilePart>>,
+  'a part of a profile, as a stretch of a stream gives it',
+)
+const PARTS = listOf(PART, 'parts of profiles')
+
+/** What numbers count, as an argument; exactly in this case, as threads compare it. */
+export const WEIGHING: Check<Weighing> = (value, name) => {
+  if (value !== 'measured' && value !== 'events') throw wrong(name, "'measured' or 'events'", value)
+  return value
+}
+
 /** Stacks and their weights. Adding is commutative, so profiles of parts of a stream merge into that of the whole. */
 export class Profile {
   /** What was sampled, as the tool calls it. */
@@ -126,19 +151,31 @@ export class Profile {
   }
 
   constructor(event?: string, unit?: string) {
+    if (event !== undefined) text(event, 'event')
+    if (unit !== undefined) text(unit, 'unit')
     this.event = event
     this.#unit = unit
   }
 
   /** Adds a stack, outermost frame first, that `count` events saw. Of a string only its name is known. */
   add(frames: Iterable<ProfileFrame | string>, weight: bigint, count = 1): void {
+    if (typeof frames !== 'object' || frames === null)
+      throw wrong('frames', 'a list of frames, outermost first', frames)
+    iterable('a list of frames, outermost first')(frames, 'frames')
+    if (typeof weight !== 'bigint') bigint(weight, 'weight')
+    if (!Number.isSafeInteger(count)) wholeCount(count, 'count')
     let node = 0
-    for (const frame of frames) node = this.#child(node, this.#number(typeof frame === 'string' ? named(frame) : frame))
+    for (const frame of frames) {
+      if (typeof frame !== 'string' && typeof frame?.name !== 'string')
+        throw wrong('a frame', 'a name, or { name, … }', frame)
+      node = this.#child(node, this.#number(typeof frame === 'string' ? named(frame) : frame))
+    }
     this.#put(node, weight, count)
   }
 
   /** Adds the stacks of a part of the stream. */
-  merge({ unit, frames, parents, nodes, weights, counts, time, samples }: ProfilePart): void {
+  merge(part: ProfilePart): void {
+    const { unit, frames, parents, nodes, weights, counts, time, samples } = PART(part, 'part')
     this.#unit ??= unit
     if (time !== undefined) {
       this.#time ??= [...time]
@@ -169,6 +206,7 @@ export class Profile {
 
   /** The sum over all stacks. */
   total(weighing: Weighing = 'measured'): bigint {
+    WEIGHING(weighing, 'weighing')
     return weighing === 'events' ? BigInt(this.#totalCount) : this.#totalWeight
   }
 
@@ -182,6 +220,7 @@ export class Profile {
    * for what any other event counts.
    */
   unit(weighing: Weighing = 'measured'): string {
+    WEIGHING(weighing, 'weighing')
     if (weighing === 'events') return 'samples'
     if (this.#unit !== undefined) return this.#unit
     if (this.#totalWeight === BigInt(this.#totalCount)) return 'samples'
@@ -218,6 +257,7 @@ export class Profile {
 
   /** Stacks as text, outermost frame first and joined by `;`, in the order of their UTF-16 units, and what they weigh. */
   folded(weighing: Weighing = 'measured'): [stack: string, weight: bigint][] {
+    WEIGHING(weighing, 'weighing')
     const texts = ['']
     const sums = new Map<string, bigint>()
     for (let node = 1; node < this.#counts.length; node++) {
@@ -286,6 +326,7 @@ export class Profiles {
 
   /** Adds what a stretch of the stream has. */
   merge(parts: readonly ProfilePart[]): void {
+    PARTS(parts, 'parts')
     for (const part of parts) {
       let profile = this.#byEvent.get(part.event)
       if (profile === undefined) {
@@ -305,3 +346,5 @@ export class Profiles {
 function named(name: string): ProfileFrame {
   return { name, kind: 'unknown', owner: undefined, address: undefined }
 }
+/** A profile, as an argument. */
+export const profileArgument: Check<Profile> = instance(Profile, 'a Profile')

@@ -2,8 +2,9 @@
 // resolved back, addresses of another boot moved. The rule for return addresses is the kernel's own (`sprint_backtrace`
 // in kernel/kallsyms.c): look up address - 1, print the true offset.
 
+import { bigint, choice, like, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
 import type { NothingReason } from '../symbols/locate.ts'
-import type { SymbolTable } from '../symbols/table.ts'
+import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { Rebase } from './boot.ts'
 import { Entries, isEntryName } from './entries.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
@@ -38,6 +39,17 @@ export interface StackOptions {
   readonly trust?: Trust | undefined
 }
 
+const SHAPE = choice<StackShape>('pc-first', 'returns')
+
+/** Where a trace's kernel lay. */
+export const REBASE = like<Rebase>({ delta: bigint, start: bigint, end: bigint }, '{ delta, start, end }')
+
+const STACK_OPTIONS: Options<StackOptions> = {
+  mode: choice<LookupMode>('return', 'raw'),
+  rebase: REBASE,
+  trust: choice<Trust>('weigh', 'table', 'trace'),
+}
+
 /** Looks up stacks over one symbol table. Remembers a bounded number of frames; otherwise without state. */
 export class StackResolver {
   readonly #symbols: SymbolTable
@@ -48,8 +60,9 @@ export class StackResolver {
   readonly #pcs = new Map<RawFrame, Frame>()
   readonly #returns = new Map<RawFrame, Frame>()
 
-  constructor(symbols: SymbolTable, options: StackOptions = {}) {
-    this.#symbols = symbols
+  constructor(symbols: SymbolTable, given?: StackOptions) {
+    const options = optionsOf(given, 'StackResolver', STACK_OPTIONS)
+    this.#symbols = symbolTable(symbols, 'symbols')
     this.#mode = options.mode ?? 'return'
     this.#rebase = options.rebase
     this.#trust = options.trust ?? 'weigh'
@@ -70,9 +83,12 @@ export class StackResolver {
 
   /** Like `resolve`, with each frame handed out beside its number in the question. */
   each(frames: readonly RawFrame[], shape: StackShape, take: (frame: Frame, index: number) => void): void {
-    let pc = shape === 'pc-first'
+    if (!Array.isArray(frames)) throw wrong('frames', 'a list of frames', frames)
+    if (typeof take !== 'function') throw wrong('take', 'a function', take)
+    let pc = SHAPE(shape, 'shape') === 'pc-first'
     for (let i = 0; i < frames.length; i++) {
       const raw = frames[i]!
+      if (typeof raw !== 'object' || raw === null) throw wrong(`frames[${i}]`, 'a frame, as rawFrame makes it', raw)
       if (raw.address !== undefined && isMarker(raw.address)) continue
       const frame = this.#lookUp(raw, pc || raw.pc || this.#mode === 'raw')
       take(frame, i)

@@ -1,6 +1,7 @@
 // Names to ids over the shared name index: one at a time and in bulk, with or without the suffixes that compilers add.
 
 import { encodeName } from '../core/bytes.ts'
+import { checkNames } from './arguments.ts'
 import { COUNTS, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
 import { rootLength, rootStart } from './roots.ts'
@@ -19,6 +20,7 @@ export interface NamedAnswer {
 
 /** Names ready to be looked up in bulk, in shared memory. */
 export function packNames(names: readonly string[]): PackedNames {
+  checkNames(names)
   const ends = new Uint32Array(new SharedArrayBuffer(names.length * 4))
   let bytes = new Uint8Array(new SharedArrayBuffer(Math.max(64, names.length * 32)))
   let at = 0

@@ -2,9 +2,30 @@
 // microseconds and copies nothing; nothing here can change the table.
 
 import { formatAddress, joinAddress } from '../core/address.ts'
+import {
+  bytes,
+  type Check,
+  address as checkedAddress,
+  count,
+  instance,
+  options as optionsOf,
+  text,
+  wrong,
+} from '../core/arguments.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
-import { AmbiguousError, NotFoundError, UsageError } from '../core/errors.ts'
+import { AmbiguousError, NotFoundError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
+import {
+  ADDRESS_OPTIONS,
+  arePacked,
+  checkAddresses,
+  checkAnswers,
+  pattern as checkedPattern,
+  MATCHING_OPTIONS,
+  NAME_OPTIONS,
+  position,
+  SCAN_OPTIONS,
+} from './arguments.ts'
 import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
 import { COUNTS, openSymbolColumns, type SymbolColumns } from './layout.ts'
 import {
@@ -81,8 +102,9 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** The halves of an address. @throws UsageError if it is no unsigned 64-bit integer */
 function split(address: bigint): { half: number; low: number } {
+  if (typeof address !== 'bigint') checkedAddress(address)
   whole[0] = address
-  if (whole[0] !== address) throw new UsageError(`${address} is no address: it must lie in 0 … 2^64 - 1`)
+  if (whole[0] !== address) checkedAddress(address)
   return LITTLE_ENDIAN
     ? { half: halves.getUint32(4, true), low: halves.getUint32(0, true) }
     : { half: halves.getUint32(0), low: halves.getUint32(4) }
@@ -127,6 +149,7 @@ export class SymbolTable {
    * @throws BadFormatError if the bytes are no symbol table, UnsupportedError if another version wrote them.
    */
   constructor(buffer: SharedArrayBuffer) {
+    if (!(buffer instanceof SharedArrayBuffer)) throw wrong('buffer', 'the SharedArrayBuffer of a table', buffer)
     this.buffer = buffer
     const columns = openSymbolColumns(buffer)
     this.#columns = columns
@@ -194,9 +217,12 @@ export class SymbolTable {
   }
 
   /** The symbols that start in [start, end), in table order. */
-  *range(start: bigint, end: bigint): Generator<KernelSymbol> {
-    const stop = this.lowerBound(end).id
-    for (let id = this.lowerBound(start).id; id < stop; id++) yield new KernelSymbol(this, id)
+  range(start: bigint, end: bigint): Generator<KernelSymbol> {
+    return this.#between(this.lowerBound(start).id, this.lowerBound(end).id)
+  }
+
+  *#between(from: number, to: number): Generator<KernelSymbol> {
+    for (let id = from; id < to; id++) yield new KernelSymbol(this, id)
   }
 
   /** Where an address stands: the first id that starts at it or above (`size` if none), and whether one starts there. */
@@ -212,6 +238,7 @@ export class SymbolTable {
   /** What contains an address, or undefined; `reasonFor` tells why not. */
   at(address: bigint, options?: AddressOptions): SymbolMatch | undefined {
     const { half, low: value } = split(address)
+    if (options !== undefined) options = optionsOf(options, 'at', ADDRESS_OPTIONS)
     const columns = this.#columns
     const group = groupOf(this.#groups, half)
     const id = predecessor(columns, group, value)
@@ -260,11 +287,13 @@ export class SymbolTable {
   }
 
   /** Every symbol of a name, in file order (the core kernel's first); of one owner if asked. */
-  named(name: string, options: NameOptions = {}): KernelSymbol[] {
-    const ids = options.suffixes === true ? this.#names.withSuffixes(name) : this.#names.ids(encodeName(name))
+  named(name: string, options?: NameOptions): KernelSymbol[] {
+    if (typeof name !== 'string') text(name, 'name')
+    const { suffixes, owner: ownerName } = optionsOf(options, 'named', NAME_OPTIONS)
+    const ids = suffixes === true ? this.#names.withSuffixes(name) : this.#names.ids(encodeName(name))
     let owner = -1
-    if (options.owner !== undefined) {
-      const number = this.#ownerNumbers.get(options.owner)
+    if (ownerName !== undefined) {
+      const number = this.#ownerNumbers.get(ownerName)
       if (number === undefined) return []
       owner = number
     }
@@ -279,8 +308,8 @@ export class SymbolTable {
    * The one symbol of a name. `MODULE:NAME` or the option asks for one owner's.
    * @throws NotFoundError if there is none; AmbiguousError with the candidates if there are several
    */
-  require(query: string, options: NameOptions = {}): KernelSymbol {
-    const { name, owner } = splitQuery(query)
+  require(query: string, options?: NameOptions): KernelSymbol {
+    const { name, owner } = splitQuery(text(query, 'query'))
     const found = this.named(name, owner === undefined ? options : { ...options, owner })
     return this.#only(found, `a symbol named ${query}`)
   }
@@ -318,27 +347,35 @@ export class SymbolTable {
   }
 
   /** The symbols whose names match a pattern, in table order; of owners that match another, if asked. */
-  *matching(pattern: Pattern, options: { readonly owner?: Pattern | undefined } = {}): Generator<KernelSymbol> {
+  matching(pattern: Pattern, options?: { readonly owner?: Pattern | undefined }): Generator<KernelSymbol> {
+    const { owner } = optionsOf(options, 'matching', MATCHING_OPTIONS)
+    return this.#matching(checkedPattern(pattern, 'pattern'), owner)
+  }
+
+  *#matching(pattern: Pattern, owner: Pattern | undefined): Generator<KernelSymbol> {
     for (let from = 0; from < this.size; from += MATCH_SLICE) {
-      const ids = this.idsMatching(pattern, options.owner, from, Math.min(this.size, from + MATCH_SLICE))
+      const ids = this.idsMatching(pattern, owner, from, Math.min(this.size, from + MATCH_SLICE))
       for (const id of ids) yield new KernelSymbol(this, id)
     }
   }
 
   /** The ids in [from, to) whose names, and whose owners if asked, match a pattern. */
   idsMatching(pattern: Pattern, owner: Pattern | undefined, from: number, to: number): number[] {
+    checkedPattern(pattern, 'pattern')
+    if (owner !== undefined) checkedPattern(owner, 'owner')
+    const end = Math.min(this.size, position(to, 'to'))
     const matches = predicate(pattern)
     const ownerMatches = owner === undefined ? undefined : predicate(owner)
     const wanted = ownerMatches && this.owners.map(ownerMatches)
     const { ownerStart, ownerOf: owners } = this.#columns
     const ids: number[] = []
-    let run = upperBound(ownerStart, 0, ownerStart.length, from) - 1
-    for (let id = from; id < to; run++) {
-      const end = Math.min(to, run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size)
+    let run = upperBound(ownerStart, 0, ownerStart.length, position(from, 'from')) - 1
+    for (let id = from; id < end; run++) {
+      const stop = Math.min(end, run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size)
       if (wanted === undefined || wanted[owners[run]!] === true) {
-        for (; id < end; id++) if (matches(this.nameOf(id))) ids.push(id)
+        for (; id < stop; id++) if (matches(this.nameOf(id))) ids.push(id)
       }
-      id = end
+      id = stop
     }
     return ids
   }
@@ -349,50 +386,61 @@ export class SymbolTable {
    */
   scan(
     glob: string,
-    options: { readonly owner?: string | undefined; readonly kinds?: KindFilter | undefined } = {},
+    options?: { readonly owner?: string | undefined; readonly kinds?: KindFilter | undefined },
   ): Generator<number, void, void> {
-    const owners = options.owner === undefined ? undefined : this.owners.map(predicate(options.owner))
+    const { owner, kinds } = optionsOf(options, 'scan', SCAN_OPTIONS)
+    const owners = owner === undefined ? undefined : this.owners.map(predicate(owner))
     const table = { columns: this.#columns, nameOf: (id: number) => this.nameOf(id) }
-    return scanNames(table, glob, { owners, kinds: options.kinds })
+    return scanNames(table, text(glob, 'glob'), { owners, kinds })
   }
 
   /** The ids of every symbol whose name is exactly these bytes, or the first `length` of them, in file order. */
-  idsNamed(name: Uint8Array, length = name.length): number[] {
+  idsNamed(name: Uint8Array, given?: number): number[] {
+    bytes(name, 'name')
+    const length = given === undefined ? name.length : given
+    if (!(length <= count(name.length, 'length')))
+      throw wrong('length', `a number of bytes up to ${name.length}`, length)
     const ids: number[] = []
-    const count = this.#names.find(name, 0, length, FOUND, 0)
-    if (count > FOUND.length) return Array.from(this.#names.ids(name, length))
-    for (let i = 0; i < count; i++) ids.push(FOUND[i]!)
+    const found = this.#names.find(name, 0, length, FOUND, 0)
+    if (found > FOUND.length) return Array.from(this.#names.ids(name, length))
+    for (let i = 0; i < found; i++) ids.push(FOUND[i]!)
     return ids
   }
 
   /** Bulk `named`: the ids of the symbols of each name, in file order. Names [from, to) of a packed list if given. */
   namedMany(names: readonly string[] | PackedNames, from = 0, to?: number): NamedAnswer {
-    const packed = 'ends' in names ? names : packNames(names)
-    return this.#names.many(packed, from, to ?? packed.ends.length)
+    const packed = arePacked(names) ? names : packNames(names)
+    const end = to === undefined ? packed.ends.length : to
+    if (!(position(from, 'from') <= position(end, 'to') && end <= packed.ends.length)) {
+      throw wrong('to', `a number of names from ${from} to ${packed.ends.length}`, end)
+    }
+    return this.#names.many(packed, from, end)
   }
 
   /** Bulk `startingAt`: aliases have consecutive ids, so the first and their number say all. */
-  startingAtMany(
-    addresses: BigUint64Array,
-    into: StartingAnswer = { ids: new Uint32Array(addresses.length), counts: new Uint32Array(addresses.length) },
-  ): StartingAnswer {
-    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    findStarts(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.counts)
-    return into
+  startingAtMany(addresses: BigUint64Array, into?: StartingAnswer): StartingAnswer {
+    checkAddresses(addresses)
+    const { length } = addresses
+    if (into !== undefined) checkAnswers(into, ['ids', 'counts'], length)
+    const answer = into ?? { ids: new Uint32Array(length), counts: new Uint32Array(length) }
+    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, length * 2)
+    findStarts(this.#columns, this.#groups, pairs, length, answer.ids, answer.counts)
+    return answer
   }
 
   /**
    * Bulk `at`: for each address the id of the symbol that contains it, or NO_SYMBOL, and the offset in bytes. The given
    * arrays are filled, or new ones made.
    */
-  findMany(
-    addresses: BigUint64Array,
-    into: BulkAnswer = { ids: new Uint32Array(addresses.length), offsets: new Uint32Array(addresses.length) },
-  ): BulkAnswer {
-    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
-    if (this.#sized !== undefined) this.#sized.findMany(pairs, addresses.length, into.ids, into.offsets)
-    else findAddresses(this.#columns, this.#groups, pairs, addresses.length, into.ids, into.offsets, this.#second)
-    return into
+  findMany(addresses: BigUint64Array, into?: BulkAnswer): BulkAnswer {
+    checkAddresses(addresses)
+    const { length } = addresses
+    if (into !== undefined) checkAnswers(into, ['ids', 'offsets'], length)
+    const answer = into ?? { ids: new Uint32Array(length), offsets: new Uint32Array(length) }
+    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, length * 2)
+    if (this.#sized !== undefined) this.#sized.findMany(pairs, length, answer.ids, answer.offsets)
+    else findAddresses(this.#columns, this.#groups, pairs, length, answer.ids, answer.offsets, this.#second)
+    return answer
   }
 
   readonly #second = (group: GroupView, value: number, id: number): number => {
@@ -462,8 +510,11 @@ export class SymbolTable {
   }
 
   #check(id: number): void {
-    if (!(id >= 0 && id < this.size && Number.isInteger(id))) {
-      throw new UsageError(`no symbol has id ${id}: ids go from 0 to ${this.size - 1}`)
+    if (!(typeof id === 'number' && id >= 0 && id < this.size && Number.isInteger(id))) {
+      throw wrong('id', `the id of a symbol, a whole number from 0 to ${this.size - 1}`, id)
     }
   }
 }
+
+/** A table of symbols, as an argument. */
+export const symbolTable: Check<SymbolTable> = instance(SymbolTable, 'a table of symbols, such as kernel.symbols')

@@ -1,12 +1,15 @@
 // The difference of two profiles: for each stack its weight before and after, as differential flame graphs take it.
 
-import type { Profile, Weighing } from '../../stacks/profile.ts'
+import { type Profile, profileArgument, WEIGHING, type Weighing } from '../../stacks/profile.ts'
 import { flameGraphHtml } from './flamegraph.ts'
 import type { Output } from './output.ts'
 import { flameSvg } from './svg.ts'
 
 /** Lines `stack BEFORE AFTER` for every stack of either profile, in the order of their stacks. */
 export function* diffLines(before: Profile, after: Profile, weighing: Weighing = 'measured'): Generator<string> {
+  profileArgument(before, 'before')
+  profileArgument(after, 'after')
+  WEIGHING(weighing, 'weighing')
   const [old, now] = [new Map(before.folded(weighing)), new Map(after.folded(weighing))]
   const stacks = [...new Set([...old.keys(), ...now.keys()])]
   stacks.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))

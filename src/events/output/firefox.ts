@@ -1,7 +1,8 @@
 // A profile in the processed format of the Firefox Profiler (github.com/firefox-devtools/profiler, src/types/profile.ts), in
 // version 60, which all later ones read: one thread for each thread of the trace, each sample at its time.
 
-import type { CodeKind, Profile, ProfileFrame } from '../../stacks/profile.ts'
+import { type CodeKind, type Profile, type ProfileFrame, profileArgument } from '../../stacks/profile.ts'
+import { profileFacts } from '../arguments.ts'
 import { shown } from './markup.ts'
 import type { Output, ProfileFacts } from './output.ts'
 
@@ -97,7 +98,9 @@ class Shared {
 }
 
 /** The whole file. Times are milliseconds from the first sample on; weights beyond 2^53 lose their last digits in JSON. */
-export function firefoxJson(profile: Profile, { title, weighing, release }: ProfileFacts): string {
+export function firefoxJson(profile: Profile, facts: ProfileFacts): string {
+  profileArgument(profile, 'profile')
+  const { title, weighing, release } = profileFacts(facts, 'facts')
   const shared = new Shared()
   const threads = new Map<ProfileFrame | undefined, Thread>()
   const unit = profile.unit(weighing)

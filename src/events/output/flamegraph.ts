@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Profile } from '../../stacks/profile.ts'
+import { type Profile, profileArgument } from '../../stacks/profile.ts'
+import { profileFacts } from '../arguments.ts'
 import { type FlameTree, flameTree, growth, growthColour, KINDS, nodeWords, summary } from './flame-tree.ts'
 import { scriptSafe, shown, xmlText } from './markup.ts'
 import type { Output, ProfileFacts } from './output.ts'
@@ -23,6 +24,9 @@ function packageFile(folder: string, file: string): string {
  * click zooms, the field searches.
  */
 export function flameGraphHtml(profile: Profile, facts: ProfileFacts, earlier?: Profile): string {
+  profileArgument(profile, 'profile')
+  profileFacts(facts, 'facts')
+  if (earlier !== undefined) profileArgument(earlier, 'earlier')
   const { title, weighing } = facts
   const tree = flameTree(profile, weighing, earlier)
   return `<!DOCTYPE html>

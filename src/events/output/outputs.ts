@@ -1,6 +1,6 @@
 // The outputs of `resolve`, in the order in which the help lists them.
 
-import { UsageError } from '../../core/errors.ts'
+import { choice } from '../../core/arguments.ts'
 import { diff } from './diff.ts'
 import { firefox } from './firefox.ts'
 import { flamegraph } from './flamegraph.ts'
@@ -21,11 +21,6 @@ export const OUTPUTS: readonly Output[] = [...STREAMED, folded, flamegraph, svg,
 
 /** The output of a name. @throws UsageError if there is none */
 export function outputOf(name: string): Output {
-  const found = OUTPUTS.find((output) => output.name === name)
-  if (found === undefined) {
-    throw new UsageError(
-      `no output is called ${JSON.stringify(name)}; there are ${OUTPUTS.map((one) => one.name).join(', ')}`,
-    )
-  }
-  return found
+  const known = choice(...OUTPUTS.map((output) => output.name))(name, 'the output')
+  return OUTPUTS.find((output) => output.name === known)!
 }

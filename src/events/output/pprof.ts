@@ -13,12 +13,15 @@ import {
   StringTable,
   ValueType,
 } from 'pprof-format'
-import type { Profile, ProfileFrame } from '../../stacks/profile.ts'
+import { type Profile, type ProfileFrame, profileArgument } from '../../stacks/profile.ts'
+import { profileFacts } from '../arguments.ts'
 import { shown } from './markup.ts'
 import type { CodeMapping, Output, ProfileFacts } from './output.ts'
 
 /** The file's bytes. Each sample has two values: how many events, and what they weigh, where that is something else. */
 export function pprofBytes(profile: Profile, facts: ProfileFacts): Uint8Array {
+  profileArgument(profile, 'profile')
+  profileFacts(facts, 'facts')
   const writer = new Writer(facts.mappings ?? [])
   const { strings } = writer
   const unit = profile.unit()

@@ -1,14 +1,17 @@
 // A profile in speedscope's file format (https://www.speedscope.app/file-format-schema.json): frames once, then each
 // stack as their numbers, outermost first, with its weight.
 
-import type { Profile, ProfileFrame } from '../../stacks/profile.ts'
+import { type Profile, type ProfileFrame, profileArgument } from '../../stacks/profile.ts'
+import { profileFacts } from '../arguments.ts'
 import type { Output, ProfileFacts } from './output.ts'
 
 /** Units that the format has a name for; weights of any other are plain numbers. */
 const UNITS: Readonly<Record<string, string>> = { nanoseconds: 'nanoseconds', bytes: 'bytes' }
 
 /** The whole file. Weights become JSON numbers, as the format wants; those beyond 2^53 lose their last digits there. */
-export function speedscopeJson(profile: Profile, { title, weighing }: ProfileFacts): string {
+export function speedscopeJson(profile: Profile, facts: ProfileFacts): string {
+  profileArgument(profile, 'profile')
+  const { title, weighing } = profileFacts(facts, 'facts')
   const numbers = new Map<ProfileFrame, number>()
   const frames: { name: string; file?: string }[] = []
   const samples: number[][] = []

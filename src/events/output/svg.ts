@@ -1,7 +1,8 @@
 // A flame graph as one SVG file: what people attach to tickets. It needs nothing beside itself; where scripts may run it finds
 // frames by name and zooms, elsewhere it is a picture whose frames tell their names and shares.
 
-import type { Profile } from '../../stacks/profile.ts'
+import { type Profile, profileArgument } from '../../stacks/profile.ts'
+import { profileFacts } from '../arguments.ts'
 import {
   type FlameNode,
   type FlameTree,
@@ -26,6 +27,9 @@ const LETTER = 7
 
 /** The lines of the file. */
 export function* flameSvg(profile: Profile, facts: ProfileFacts, earlier?: Profile): Generator<string> {
+  profileArgument(profile, 'profile')
+  profileFacts(facts, 'facts')
+  if (earlier !== undefined) profileArgument(earlier, 'earlier')
   const { title, weighing } = facts
   const tree = flameTree(profile, weighing, earlier)
   const unit = profile.unit(weighing)
