@@ -1,8 +1,9 @@
 // What the guest runs, as one archive: the project as it is packed for users, the packages that it depends on, the compiled
 // suites, and the small programs in C.
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
+import type { BootableKernel } from './kernels.ts'
 import { run } from './shell.ts'
 
 /** Programs in C that the guest calls by name: the source, beside this file's, and the name. */
@@ -45,7 +46,11 @@ export function writeApp(root: string, archive: string): void {
 }
 
 /** Puts what the guest needs into the folder that it shares. */
-export function fillShare(root: string, share: string, archive: string): void {
+export function fillShare(root: string, share: string, archive: string, kernel: BootableKernel): void {
   for (const file of ['init.sh', 'modules.txt']) copyFileSync(join(root, 'test/vm/guest', file), join(share, file))
   copyFileSync(archive, join(share, 'app.tar'))
+  // A host that runs this kernel has it in /boot.
+  const config = `config-${kernel.release}`
+  if (existsSync(join(dirname(kernel.image), config)))
+    copyFileSync(join(dirname(kernel.image), config), join(share, config))
 }

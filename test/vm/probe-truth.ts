@@ -1,5 +1,5 @@
 // What a kernel says to attempts to attach, and how a plan's verdict compares with it. Pure.
-import type { Probes } from 'kerndex'
+import type { PlanOptions, ProbePlan, Probes } from 'kerndex'
 import type { Outcome } from './outcome.ts'
 
 /** What came of one attempt. Errors are names such as `EINVAL`; an empty one means that it went well. */
@@ -30,12 +30,12 @@ export function compareAttempt(check: string, probes: Probes, truth: AttemptTrut
   const refused = truth.refused || truth.enabling || ''
   const kernel = refused === '' ? 'takes' : 'refuses'
   const spec = `${kind === 'fprobe' ? 'kprobe' : kind}:${target}`
-  const { kerndex, codes } = verdictOn(probes, spec)
+  const { kerndex, codes } = kind === 'fprobe' ? multiVerdict(probes, spec) : verdictOn(probes, spec)
   const wrong =
     kerndex === 'unknown' ||
-    (kernel === 'refuses'
-      ? kerndex === 'ok' || (kerndex === 'ok, by address' && !/not unique/.test(said))
-      : kerndex === 'no')
+    (kernel === 'takes'
+      ? kerndex === 'no' || kerndex === 'caution, then no'
+      : OKS.includes(kerndex) || (BY_ADDRESS.includes(kerndex) && !/not unique/.test(said)))
   return {
     check: `${check}, ${kind}`,
     class: `${truth.class}${codes === '' ? '' : ` ${codes}`}`,
@@ -46,21 +46,43 @@ export function compareAttempt(check: string, probes: Probes, truth: AttemptTrut
   }
 }
 
+/** What kerndex refuses although the kernel may not, switched off. */
+const ALL_CAUTIONS = [
+  'AMBIGUOUS',
+  'FRAGMENT',
+  'LABEL',
+  'OUT_OF_BOUNDS',
+  'MODULE_NOT_LOADED',
+  'KPROBES_DISABLED',
+  'NORETURN',
+] as const satisfies PlanOptions['allow']
+
+const OKS = ['ok', 'caution, then ok']
+const BY_ADDRESS = ['ok, by address', 'caution, then ok, by address']
+
 /**
- * `ok`, also by the address of a function whose name others share; `no` where the kernel is said to refuse, `caution` where kerndex
- * alone does; or `unknown`. With the reasons' codes.
+ * `ok`, also by the address of a function whose name others share; `no` where the kernel is said to refuse; `unknown`; `caution`
+ * where kerndex alone refuses, with the verdict that is left without its cautions. With the reasons' codes.
  */
 function verdictOn(probes: Probes, spec: string) {
   const plan = probes.plan(spec)
   const reasons = plan.specs.flatMap(({ targets, rejected }) => {
-    return [...targets, ...rejected].flatMap((target) => target.reasons as readonly { code: string; by?: string }[])
+    return [...targets, ...rejected].flatMap((target) => target.reasons)
   })
   const codes = [...new Set(reasons.map(({ code }) => code))].sort().join('+')
-  const cautious =
-    reasons.length > 0 && reasons.every(({ code, by }) => by === 'kerndex' && !code.startsWith('UNKNOWN'))
-  if (plan.verdict === 'no') return { kerndex: cautious ? 'caution' : 'no', codes }
+  if (plan.verdict !== 'no' || reasons.some(({ by }) => by === 'kernel')) return { kerndex: inWords(plan, spec), codes }
+  return { kerndex: `caution, then ${inWords(probes.plan(spec, { allow: ALL_CAUTIONS }), spec)}`, codes }
+}
+
+/** Whether a multi-link takes it, which is an fprobe. */
+function multiVerdict(probes: Probes, spec: string) {
+  const { addresses } = probes.plan(spec, { multi: true, ambiguous: 'first', allow: ALL_CAUTIONS }).multi
+  return { kerndex: addresses.length > 0 ? 'ok' : 'no', codes: '' }
+}
+
+function inWords(plan: ProbePlan, spec: string): string {
   const byAddress = !/:0x/.test(spec) && plan.targets.some(({ attach }) => attach?.method === 'address')
-  return { kerndex: plan.verdict === 'ok' && byAddress ? 'ok, by address' : plan.verdict, codes }
+  return plan.verdict === 'ok' && byAddress ? 'ok, by address' : plan.verdict
 }
 
 /** A printed line as it stands. */

@@ -88,7 +88,8 @@ export function truthOf(lines: readonly TraceLine[]): EventTruth[] {
         )
         if (woken === undefined) return
         const ofThread = numberIn(woken.payload, 'tgid') !== child
-        if (pid !== undefined) add(ofThread ? 'thread_fork' : 'fork', pid, tid, images.get(pid))
+        // A fork is told of the process, whichever thread called it.
+        if (pid !== undefined) add(ofThread ? 'thread_fork' : 'fork', pid, pid, images.get(pid))
         groups.set(child, numberIn(woken.payload, 'tgid'))
         if (!ofThread)
           images.set(child, { pid: child, made: line, parent: pid === undefined ? undefined : images.get(pid) })

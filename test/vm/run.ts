@@ -10,7 +10,7 @@ import { BOOT, type BootFacts, FAILURE, JOB, type Job, NOTED } from './job.ts'
 import { type BootableKernel, getKernel, HOME, prepareHost } from './kernels.ts'
 import { KNOWN_DIFFERENCES } from './known-differences.ts'
 import { boot } from './machine.ts'
-import { type Cell, Tally } from './outcome.ts'
+import { type Cell, type Outcome, Tally } from './outcome.ts'
 import { report, type SuiteCells } from './report.ts'
 import { Missing } from './shell.ts'
 import { SUITES } from './suites.ts'
@@ -20,7 +20,7 @@ const HELP = `npm run test:vm [-- [options] KERNEL…]
 Boots each KERNEL (a series such as 6.12 or 7, or newest; default 6.1 6.12 newest) in an emulator, loads modules, and compares
 kerndex with that kernel. Kernels come from Debian through apt; they and all else lie in $KERNDEX_VM (${HOME}).
 
-  --suites A,B    only these: ${SUITES.map(({ name }) => name).join(', ')}
+  --suites A,B    these, see below; default all that need not be named
   --scale N       so many times as much to try (0.1 for a quick look); default 1
   --keep DIR      leave what each kernel said, with its capture, in DIR/RELEASE
   --judge DIR     compare with what an earlier run kept in DIR, instead of booting
@@ -29,7 +29,7 @@ kerndex with that kernel. Kernels come from Debian through apt; they and all els
   --timeout SEC   for one boot; default 1800
 
 Suites:
-${SUITES.map(({ name, title }) => `  ${name.padEnd(14)}  ${title}\n`).join('')}
+${SUITES.map(({ name, title, onRequest }) => `  ${name.padEnd(14)}  ${title}${onRequest ? ' (only if named)' : ''}\n`).join('')}
 Exit codes: 0 all agree, 1 something differs that is not in known-differences.ts, 2 something is missing to boot kernels.
 `
 
@@ -59,7 +59,8 @@ async function main(): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const names = values.suites?.split(',') ?? SUITES.map(({ name }) => name)
+  const names =
+    values.suites?.split(',') ?? SUITES.filter(({ onRequest }) => onRequest !== true).map(({ name }) => name)
   const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name))
   if (unknown !== undefined) throw new Missing(`there is no suite ${unknown}; see --help`)
   if (values.judge !== undefined) return (await judged(resolve(values.judge), names)) ? 0 : 1
@@ -77,7 +78,7 @@ async function main(): Promise<number> {
       try {
         const job: Job = { suites: names, scale: Number(values.scale) }
         writeFileSync(join(share, JOB), JSON.stringify(job))
-        fillShare(ROOT, share, archive)
+        fillShare(ROOT, share, archive, kernel)
         const timeoutMs = Number(values.timeout) * 1000
         const options = { share, cpus: Number(values.cpus), memory: values.memory, timeoutMs }
         await boot(kernel, { ...options, say: (line) => say(`${kernel.release}  ${line}`) })
@@ -119,7 +120,8 @@ async function judged(share: string, names: readonly string[]): Promise<boolean>
     const failure = join(folder, FAILURE)
     if (existsSync(failure)) failures += `${suite.name} failed in the guest: ${readFileSync(failure, 'utf8')}`
     try {
-      await suite.judge?.({ release: facts.release, folder, share, note: (outcome) => tally.add(outcome) })
+      const note = (outcome: Outcome) => tally.add(outcome)
+      await suite.judge?.({ release: facts.release, folder, share, note, say: (text) => say(`${suite.name}: ${text}`) })
     } catch (error) {
       failures += `${suite.name} failed: ${error instanceof Error ? error.stack : error}\n`
     }

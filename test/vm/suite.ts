@@ -28,6 +28,8 @@ export interface Judging {
   readonly folder: string
   readonly share: string
   note(outcome: Outcome): void
+  /** Says what cannot be judged, and why. */
+  say(text: string): void
 }
 
 export interface Suite {
@@ -36,6 +38,8 @@ export interface Suite {
   readonly title: string
   /** It runs before the list's modules are loaded, where the table is small. */
   readonly before?: 'modules'
+  /** It runs only where it is named. */
+  readonly onRequest?: true
   /** Asks the kernel. What it notes counts; what it writes to its folder is there for `judge`. */
   record(guest: Guest): Promise<void>
   /** Compares what was written with what kerndex makes of the same boot's capture. */

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Kernel, openKernel, saveSnapshot } from 'kerndex'
+import { openKept } from '../snapshots.ts'
 import type { Guest, Suite } from '../suite.ts'
 import { compareTable, linesByAddress } from '../table-text.ts'
 
@@ -57,13 +58,14 @@ export const changes: Suite = {
     await kernel.close()
   },
 
-  async judge({ folder, note }) {
+  async judge({ folder, note, say }) {
     const pairs = join(folder, PAIRS)
     for (const file of readdirSync(pairs).sort()) {
       if (!file.endsWith(TEXT)) continue
       const when = file.slice(0, -TEXT.length)
       const text = readFileSync(join(pairs, file))
-      const kernel = await openKernel({ from: join(pairs, `${when}${SNAPSHOT}`), threads: 0, types: false })
+      const kernel = await openKept(join(pairs, `${when}${SNAPSHOT}`), 0, say)
+      if (kernel === undefined) return
       note({
         ...compareTable(when, linesByAddress(text), kernel.symbols),
         class: 'after a change',

@@ -1,6 +1,6 @@
 // Processes as they really were: a workload with processes of every kind is recorded in the ways that people record, beside the
 // kernel's own word of each task's start and end, and `kerndex events` is held to that.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -32,7 +32,7 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
   'live pipe': { tgid: true, kilobytes: LARGE, live: true },
   'no tgid': { tgid: false, kilobytes: LARGE, live: false },
   'no tgid, with task_newtask': { tgid: false, kilobytes: LARGE, live: false, more: ['task/task_newtask'] },
-  'small buffer': { tgid: true, kilobytes: 64, live: true },
+  'small buffer': { tgid: true, kilobytes: 8, live: true },
 }
 
 /** Milliseconds that events wait for older ones. */
@@ -45,6 +45,7 @@ export const processes: Suite = {
   title:
     'processes and threads of a workload, recorded in several ways, against the starts and ends that the kernel tells',
   before: 'modules',
+  onRequest: true,
 
   async record(guest) {
     writeFileSync(join(guest.folder, SYMBOLS), readFileSync('/proc/kallsyms'))
@@ -82,11 +83,10 @@ export const processes: Suite = {
           '--wait',
           String(wait),
         ]
-        const printed = execFileSync(process.execPath, args, {
-          maxBuffer: 1 << 30,
-          stdio: ['ignore', 'pipe', 'ignore'],
-        })
-          .toString('utf8')
+        // It ends with 1 where lines cannot be decoded, and prints the others all the same.
+        const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 30 })
+        if (status !== 0 && status !== 1) throw new Error(`${args.join(' ')} ended with ${status}`)
+        const printed = stdout
           .trimEnd()
           .split('\n')
           .map((line) => JSON.parse(line) as PrintedEvent)

@@ -3,9 +3,9 @@
 // snapshot of what was loaded live, from the same boot's capture, and from its kallsyms alone.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openKernel } from 'kerndex'
 import { Definitions, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
 import { addressOf, type Line, ofLoadedModule, random, readLines, spread } from '../kallsyms.ts'
+import { openKept } from '../snapshots.ts'
 import type { Guest, Judging, Suite } from '../suite.ts'
 import { type AddressTruth, compareAddress, compareSites, formatTruth, parseTruth } from '../symbol-truth.ts'
 import { CAPTURE, LIVE } from './tables.ts'
@@ -37,7 +37,8 @@ export const symbols: Suite = {
 }
 
 async function judgeFrom(judging: Judging, from: string, how: string, truth: readonly AddressTruth[]): Promise<void> {
-  const kernel = await openKernel({ from, types: false })
+  const kernel = await openKept(from, 0, judging.say)
+  if (kernel === undefined) return
   for (const row of truth) judging.note(compareAddress(`%pS, ${how}`, kernel.symbols, row))
   const sites = join(judging.share, CAPTURE, SITES)
   if (existsSync(sites)) {

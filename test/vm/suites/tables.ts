@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openKernel, saveSnapshot, writeCapture } from 'kerndex'
+import { openKept } from '../snapshots.ts'
 import type { Suite } from '../suite.ts'
 import { compareTable, linesByAddress } from '../table-text.ts'
 
@@ -42,7 +43,8 @@ export const tables: Suite = {
         [`from a capture, ${threads} threads`]: join(judging.share, CAPTURE),
       }
       for (const [how, from] of Object.entries(sources)) {
-        const kernel = await openKernel({ from, threads, types: false })
+        const kernel = await openKept(from, threads, judging.say)
+        if (kernel === undefined) continue
         judging.note(compareTable(how, expected, kernel.symbols))
         await kernel.close()
       }

@@ -1,5 +1,6 @@
 // Where the kernel takes fentry, fexit and fmod_ret: a program that does nothing is loaded for FUNCs of every verdict, and
 // attached for a part of them.
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Kernel, openKernel } from 'kerndex'
 import { attachPrograms, type ProgramAttempt } from '../guest/programs.ts'
@@ -9,10 +10,27 @@ import type { Suite } from '../suite.ts'
 import { readRows, writeRows } from './probes.ts'
 import { CAPTURE } from './tables.ts'
 
+const INJECTION_LIST = '/sys/kernel/debug/error_injection/list'
 const ATTEMPTS = 'attempts.ndjson'
 const KINDS = ['fentry', 'fexit', 'fmod_ret'] as const
 /** Of those that are said to work, one in so many is attached too: that changes the kernel's code, and waits. */
 const ATTACHED = 8
+
+/** Where FUNCs are looked for: a plan over all of them takes the guest a minute, so that is done once. */
+const PLANNED: Readonly<Record<(typeof KINDS)[number], () => readonly string[]>> = {
+  fentry: () => ['*'],
+  fexit: () => ['*exit*', '*_map*', 'tcp_*', 'vmlinux:__x64_sys_*'],
+  fmod_ret: () => ['security_*', 'vfs_*', '__x64_sys_*', '__ia32_sys_*', '*_init', ...injectable()],
+}
+
+/** Functions whose errors may be injected; the kernel is more liberal with them. */
+function injectable(): string[] {
+  // Kernels without CONFIG_FUNCTION_ERROR_INJECTION have no list.
+  const text = existsSync(INJECTION_LIST) ? readFileSync(INJECTION_LIST, 'latin1') : ''
+  return spread([...text.matchAll(/^(\S+)(?: \[([^\]]+)\])?\t/gm)], 60).map(
+    ([, name, module]) => `${module ?? 'vmlinux'}:${name}`,
+  )
+}
 
 type Attempt = ProgramAttempt & Pick<AttemptTruth, 'class' | 'target'>
 
@@ -42,7 +60,7 @@ export const trampolines: Suite = {
 /** FUNCs of every verdict and reason, in the core and in modules; more of those that are said to work. */
 function chooseAttempts(kernel: Kernel, kind: (typeof KINDS)[number], scale: number): Attempt[] {
   const groups = new Map<string, Attempt[]>()
-  const plan = kernel.probes.plan(`${kind}:*`)
+  const plan = kernel.probes.plan(PLANNED[kind]().map((name) => `${kind}:${name}`))
   for (const target of plan.specs.flatMap(({ targets, rejected }) => [...targets, ...rejected])) {
     const { btf, module, verdict, reasons } = target
     if (btf === undefined || module === undefined) continue
