@@ -118,7 +118,7 @@ class Apt {
     mkdirSync(join(cache, 'archives/partial'), { recursive: true })
     const sources = join(this.#home, 'sources.list')
     const mirror = mirrorOfThisMachine()
-    writeFileSync(sources, SUITES.map((suite) => `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`).join(''))
+    writeChanged(sources, SUITES.map((suite) => `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`).join(''))
     const configuration = join(this.#home, 'apt.conf')
     const settings = {
       'Dir::Etc::sourcelist': sources,
@@ -128,7 +128,7 @@ class Apt {
       'Dir::State::status': '/var/lib/dpkg/status',
       'APT::Sandbox::User': 'root',
     }
-    writeFileSync(
+    writeChanged(
       configuration,
       Object.entries(settings)
         .map(([key, value]) => `${key} "${value}";\n`)
@@ -186,6 +186,11 @@ class Apt {
       .filter((file) => file.endsWith('.deb'))
       .map((file) => join(folder, file))
   }
+}
+
+/** Writes a file where it has another text: apt makes its own cache anew for a newer one. */
+function writeChanged(file: string, text: string): void {
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
 }
 
 /** The mirror that this machine already uses for Debian: it may be the only one that it reaches. */
