@@ -103,7 +103,11 @@ export function getKernel(name: string, say: (text: string) => void): BootableKe
     run('depmod', ['-b', root, release])
     writeInitrd(root, release, initrd)
   }
-  return { name, release, image: join(root, 'boot', `vmlinuz-${release}`), initrd, modules }
+  // Newer packages have it beside the modules.
+  const images = [join(root, 'boot', `vmlinuz-${release}`), join(modules, release, 'vmlinuz')]
+  const found = images.find((each) => existsSync(each))
+  if (found === undefined) throw new Error(`${packages.join(', ')}: none of them has ${images.join(' or ')}`)
+  return { name, release, image: found, initrd, modules }
 }
 
 /** apt with lists and sources of its own. */
