@@ -283,6 +283,25 @@ describe('perf script', () => {
     expect(events[0]).toMatchObject({ ...expected, type: 'sample' })
     expect(events[0]?.frames).toHaveLength(1)
   })
+  it('frames may stand behind a blank line', () => {
+    const text =
+      'a 1 [000] 1.000000: 1 x: \n\n\tffffffff81000010 f ([m])\n\nb 2 [000] 2.000000: 1 x: \n\nc 3 [000] 3.000000: 1 x: \n\n'
+    const { events, bad } = decode('perf-script', text)
+    expect(bad).toEqual([])
+    expect(events.map(({ comm, frames }) => [comm, frames.length])).toEqual([
+      ['a', 1],
+      ['b', 0],
+      ['c', 0],
+    ])
+  })
+  it.each([
+    ['', 'java 19983 cycles:'],
+    ['     ', 'node 31912 cpu-clock: '],
+  ])('is told by frames behind %j and a header without a time', (indent, head) => {
+    const text = `${head}\n${indent}ffffffff8103d0ca f ([kernel.kallsyms])\n${indent}7f26814a8b10 LazyCompile:~b a.<c>:1 (/tmp/perf-1.map)\n\n`
+    expect(detectFormat(text, true)?.name).toBe('perf-script')
+    expect(decode('perf-script', text).events[0]?.frames).toHaveLength(2)
+  })
   it('lines of source stand behind their frames', () => {
     const text =
       'a 1 [000] 1.000000: 1 x: \n\tffffffff81000010 f+0x1 ([m])\n  read_write.c:468\n\t401000 g (/bin/a)\n  a.c:1\n\n'

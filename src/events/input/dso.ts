@@ -10,7 +10,8 @@ export interface FrameFile {
 
 /** Names in brackets that are memory of user space. */
 const USER = /^\[(?:vdso|vdso32|vsyscall|vvar|heap|stack|anon|uprobes|JIT\b)/
-const KERNEL_HALF = 1n << 63n
+/** Where kernels' addresses begin that have 57 bits; what lies between them and user space is no address. */
+const KERNEL_HALF = 0xff00_0000_0000_0000n
 /** The page that x86 keeps for system calls of old (VSYSCALL_ADDR of arch/x86/include/uapi/asm/vsyscall.h). */
 const VSYSCALL = 0xffff_ffff_ff60_0000n
 

@@ -52,7 +52,9 @@ export const perfScript: InputFormat = {
     lines.forEach((line, i) => {
       if (readFrame(line) !== undefined) {
         frames++
-        believed ||= isTabbedFrame(line) && lines[i + 1] !== undefined && mayStandBefore(lines, i - 1)
+        believed ||= isTabbedFrame(line)
+          ? lines[i + 1] !== undefined && mayStandBefore(lines, i - 1)
+          : line.endsWith(')') && namesThread(lines[i - 1])
       } else if (isHeader(line)) headers++
     })
     return headers > 0 ? headers + frames : believed ? frames : 0
@@ -88,6 +90,12 @@ function mayStandBefore(lines: readonly string[], i: number): boolean {
   return timedHead(line) !== undefined || untimedHead(line, isBetween(before)) !== undefined
 }
 
+/** Whether a line without a time is a header beyond doubt: it has a thread and an event. */
+function namesThread(line: string | undefined): boolean {
+  const head = line === undefined ? undefined : untimedHead(line.trimEnd(), false)
+  return head?.tid !== undefined && head.rest.endsWith(':')
+}
+
 /** Whether a line that follows this one may begin a sample, whatever it looks like. */
 function isBetween(line: string | undefined): boolean {
   return line === undefined || line === '' || line.startsWith('#')
@@ -96,6 +104,8 @@ function isBetween(line: string | undefined): boolean {
 class PerfScript implements Decoder {
   readonly #sink: Sink
   #header: TraceEvent | undefined
+  /** A header that a blank line followed, whose frames may still come behind that. */
+  #held: TraceEvent | undefined
   /** A line that is a header without time or thread if a frame follows it. */
   #perhaps: { readonly text: string; readonly line: number; readonly between: boolean } | undefined
   /** Nothing of a sample came since the last blank line. */
@@ -142,7 +152,17 @@ class PerfScript implements Decoder {
 
   line(text: string, number: number): void {
     if (isBlank(text)) {
-      this.end()
+      const header = this.#header
+      if (
+        header !== undefined &&
+        this.#frames.length === 0 &&
+        this.#stack === undefined &&
+        header.frames.length === 0
+      ) {
+        this.#header = undefined
+        this.end()
+        this.#held = header
+      } else this.end()
       this.#atStart = true
       this.#between = true
       return
@@ -171,6 +191,11 @@ class PerfScript implements Decoder {
   /** Begins a sample with its first frame; false if what stood before is no header, nor a sample's end. */
   #untimed(line: number): boolean {
     const perhaps = this.#perhaps
+    if (this.#held !== undefined) {
+      this.#header = this.#held
+      this.#held = undefined
+      return true
+    }
     if (perhaps === undefined) {
       if (this.#atStart) this.#header = traceEvent({ type: 'sample', line })
       return this.#atStart
@@ -186,6 +211,8 @@ class PerfScript implements Decoder {
   end(): void {
     this.#atStart = false
     this.#between = false
+    if (this.#held !== undefined) this.#sink.event(this.#held)
+    this.#held = undefined
     if (this.#perhaps !== undefined) this.#sink.bad(this.#perhaps.line, 'neither the header of a sample nor a frame')
     this.#perhaps = undefined
     const header = this.#header
