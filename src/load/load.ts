@@ -2,7 +2,7 @@
 // gathered meanwhile.
 
 import { BadFormatError } from '../core/errors.ts'
-import { type ModuleInfo, type ModuleSection, parseModuleSections } from '../sources/facts.ts'
+import { type ModuleInfo, type ModuleSections, parseModuleSections } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import {
   type Absence,
@@ -211,17 +211,14 @@ async function gatherFacts(source: Source): Promise<HostFacts> {
  * Where the sections of modules begin, if the source has that at hand. The running kernel does not: it has a file for each
  * section, which cost more than the whole load (docs/symbols.md has the figures).
  */
-async function sectionsOf(source: Source): Promise<ReadonlyMap<string, readonly ModuleSection[]>> {
+async function sectionsOf(source: Source): Promise<ReadonlyMap<string, ModuleSections>> {
   if (source.kind === 'live') return new Map()
   const text = await source.fact('module_sections')
   return isAbsence(text) ? new Map() : parseModuleSections(text)
 }
 
 /** What is known of modules' memory; nothing where addresses are hidden. */
-function memoryOf(
-  modules: readonly ModuleInfo[],
-  sections: ReadonlyMap<string, readonly ModuleSection[]>,
-): ModuleMemory[] {
+function memoryOf(modules: readonly ModuleInfo[], sections: ReadonlyMap<string, ModuleSections>): ModuleMemory[] {
   const listed = modules.map(({ name, address, size, state }) => ({
     owner: name,
     start: address,

@@ -6,6 +6,7 @@ import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { ChunkParser, type ParsedChunk } from '../symbols/parse.ts'
+import type { SectionStarts } from '../symbols/pieces.ts'
 import { newWorkspace } from '../symbols/wasm.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
@@ -107,20 +108,19 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
 function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
   return (
     a.length === b.length &&
-    a.every(({ owner, start, end, loading, sections = [] }, i) => {
-      const { sections: others = [], ...other } = b[i]!
-      return (
-        owner === other.owner &&
-        start === other.start &&
-        end === other.end &&
-        loading === other.loading &&
-        sections.length === others.length &&
-        sections.every(({ name, high, low }, s) => {
-          const section = others[s]!
-          return name === section.name && high === section.high && low === section.low
-        })
-      )
+    a.every(({ owner, start, end, loading, sections }, i) => {
+      const other = b[i]!
+      const isSame = owner === other.owner && start === other.start && end === other.end && loading === other.loading
+      return isSame && sameSections(sections, other.sections)
     })
+  )
+}
+
+function sameSections(a: SectionStarts | undefined, b: SectionStarts | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.low.length === b.low.length &&
+    a.low.every((low, i) => low === b.low[i] && a.high[i] === b.high[i] && a.names[a.name[i]!] === b.names[b.name[i]!])
   )
 }
 

@@ -23,45 +23,83 @@ export function parseModules(text: Buffer): ModuleInfo[] {
   return modules
 }
 
-/** Where a section of a module begins, as halves of the address. */
-export interface ModuleSection {
-  readonly name: string
-  readonly high: number
-  readonly low: number
+/** Where the sections of a module begin, as columns: which of `names` each has, and the halves of its address. */
+export interface ModuleSections {
+  readonly names: readonly string[]
+  readonly name: Uint16Array
+  readonly high: Uint32Array
+  readonly low: Uint32Array
 }
 
+/** The shortest line of sections: `a b 0x1`. */
+const SHORTEST = 8
+/** Different names of sections: hundreds on a kernel with thousands of modules. */
+const MOST_NAMES = 65_536
+
 /**
- * The sections of each module, from lines `MODULE SECTION 0xADDRESS` as captures have them. Lines of another form are left out,
- * and so are addresses of zero, which the kernel shows to those who may not see them.
+ * The sections of each module, from lines `MODULE SECTION 0xADDRESS` as captures have them, a module's behind each other. Lines
+ * of another form are left out, and so are addresses of zero, which the kernel shows to those who may not see them.
  */
-export function parseModuleSections(text: Buffer): Map<string, ModuleSection[]> {
-  const modules = new Map<string, ModuleSection[]>()
+export function parseModuleSections(text: Buffer): Map<string, ModuleSections> {
   // One string and few steps a line: these are tens of thousands of lines for code that runs once.
   const all = text.toString('latin1')
-  let own: ModuleSection[] = []
-  let module = ''
+  const most = Math.ceil(all.length / SHORTEST)
+  const name = new Uint16Array(most)
+  const high = new Uint32Array(most)
+  const low = new Uint32Array(most)
+  const names: string[] = []
+  const numbers = new Map<string, number>()
+  const modules = new Map<string, ModuleSections>()
+  let count = 0
+  let from = 0
   let prefix = ' '
+  let upperDigits = ''
+  let upper = 0
+  const endModule = () => {
+    const module = prefix.slice(0, -1)
+    if (count > from && !modules.has(module)) {
+      const columns = {
+        name: name.subarray(from, count),
+        high: high.subarray(from, count),
+        low: low.subarray(from, count),
+      }
+      modules.set(module, { names, ...columns })
+    }
+    from = count
+  }
   for (let at = 0, end = 0; at < all.length; at = end + 1) {
     end = all.indexOf('\n', at)
     if (end < 0) end = all.length
-    // Lines of one module follow each other.
-    if (!all.startsWith(prefix, at)) {
-      const blank = all.indexOf(' ', at)
-      if (blank < 0 || blank > end) continue
-      prefix = all.slice(at, blank + 1)
-      module = all.slice(at, blank)
-      own = modules.get(module) ?? []
+    // Never searched beyond: a text without a blank costs no more than another.
+    const line = all.slice(at, end)
+    const isNext = !line.startsWith(prefix)
+    const start = isNext ? line.indexOf(' ') + 1 : prefix.length
+    const blank = line.indexOf(' 0x', start)
+    const digits = line.length - blank - 3
+    if (start === 0 || blank < 0 || digits < 1 || digits > 16) continue
+    const split = Math.max(blank + 3, line.length - 8)
+    if (!line.startsWith(upperDigits, blank + 1) || split - blank - 1 !== upperDigits.length) {
+      upperDigits = line.slice(blank + 1, split)
+      upper = digits > 8 ? Number(upperDigits) : 0
     }
-    const name = at + prefix.length
-    const blank = all.indexOf(' 0x', name)
-    const digits = end - blank - 3
-    if (blank < 0 || digits < 1 || digits > 16) continue
-    const high = digits > 8 ? Number(all.slice(blank + 1, end - 8)) : 0
-    const low = Number(`0x${all.slice(Math.max(blank + 3, end - 8), end)}`)
-    if (Number.isNaN(high + low) || high + low === 0) continue
-    if (own.length === 0) modules.set(module, own)
-    own.push({ name: all.slice(name, blank), high, low })
+    const lower = Number(`0x${line.slice(split)}`)
+    if (Number.isNaN(upper + lower) || upper + lower === 0) continue
+    if (isNext) {
+      endModule()
+      prefix = line.slice(0, start)
+    }
+    const spelled = line.slice(start, blank)
+    let number = numbers.get(spelled)
+    if (number === undefined) {
+      if (names.length === MOST_NAMES) continue
+      number = names.push(spelled) - 1
+      numbers.set(spelled, number)
+    }
+    name[count] = number
+    high[count] = upper
+    low[count++] = lower
   }
+  endModule()
   return modules
 }
 

@@ -7,17 +7,18 @@
 import { type Claim, PAGE, pageEnd, pageStart } from './claims.ts'
 import { PIECE } from './kinds.ts'
 
-/** Where a section begins, as halves. */
-export interface SectionStart {
-  readonly name: string
-  readonly high: number
-  readonly low: number
+/** Where the sections of a module begin: which of `names` each has, and the halves of its address. */
+export interface SectionStarts {
+  readonly names: readonly string[]
+  readonly name: Uint16Array
+  readonly high: Uint32Array
+  readonly low: Uint32Array
 }
 
 /** A module with known sections, as far as they lie among addresses of one upper half. */
 export interface SectionedModule {
   readonly owner: number
-  /** What `SectionKinds.startsOf` gives. */
+  /** What `startsOf` gives. */
   readonly starts: Float64Array
   /** Bytes of all its pieces, or undefined. */
   readonly bytes: number | undefined
@@ -38,6 +39,8 @@ interface Piece {
   end: number
   /** Freed initialisation memory: no piece, but at its time it lay beside the others. */
   readonly freed: boolean
+  /** Where the module's next piece begins. */
+  next: number
 }
 
 /** Data that becomes read-only when the module has started (module_mark_ro_after_init): a kind of memory of its own. */
@@ -69,29 +72,28 @@ const INITIAL = 8
 const NOWHERE = 16
 /** Codes are below it. */
 const CODES = 32
+const NEVER = Number.POSITIVE_INFINITY
 
-/** What sections' names tell, remembered: all modules have the same few. */
-export class SectionKinds {
-  readonly #codes = new Map<string, number>()
+/** The codes of names, by list of names: all modules share one. */
+export type SectionCodes = Map<readonly string[], Uint8Array>
 
-  /**
-   * The sections among those of a module that lie in pieces at addresses of an upper half, ascending: each as its lower half
-   * times CODES and its code, plain numbers, which are sorted ten times as fast as objects.
-   */
-  startsOf(sections: readonly SectionStart[], half: number): Float64Array {
-    const starts = new Float64Array(sections.length)
-    let count = 0
-    for (const { name, high, low } of sections) {
-      if (high !== half) continue
-      let code = this.#codes.get(name)
-      if (code === undefined) {
-        code = sectionCode(name)
-        this.#codes.set(name, code)
-      }
-      if (code !== NOWHERE) starts[count++] = low * CODES + code
-    }
-    return starts.subarray(0, count).sort()
+/**
+ * The sections among those of a module that lie in pieces at addresses of an upper half, ascending: each as its lower half
+ * times CODES and its code, plain numbers, which are sorted ten times as fast as objects.
+ */
+export function startsOf({ names, name, high, low }: SectionStarts, half: number, codes: SectionCodes): Float64Array {
+  let known = codes.get(names)
+  if (known === undefined) {
+    known = Uint8Array.from(names, sectionCode)
+    codes.set(names, known)
   }
+  const starts = new Float64Array(low.length)
+  let count = 0
+  for (let i = 0; i < low.length; i++) {
+    const code = known[name[i]!]!
+    if (high[i] === half && code !== NOWHERE) starts[count++] = low[i]! * CODES + code
+  }
+  return starts.subarray(0, count).sort()
 }
 
 /** The kind of memory a section is put in. Its flags are not known outside of the kernel, so its name has to tell. */
@@ -105,13 +107,16 @@ function sectionCode(name: string): number {
   return PIECE.readOnly | initial
 }
 
-/** How many of the modules have their data below their read-only data, as separate pieces do, and how many above. */
+/** In how many of the modules data comes below read-only data, as separate pieces do, and in how many above. */
 export function layoutOfSections(modules: readonly SectionedModule[]): { apart: number; together: number } {
   const votes = { apart: 0, together: 0 }
   for (const { starts } of modules) {
-    const data = starts.findIndex((start) => start % CODES === PIECE.data)
-    const readOnly = starts.findIndex((start) => start % CODES === PIECE.readOnly)
-    if (data >= 0 && readOnly >= 0) votes[data < readOnly ? 'apart' : 'together']++
+    for (const start of starts) {
+      const code = start - Math.floor(start / CODES) * CODES
+      if (code !== PIECE.data && code !== PIECE.readOnly) continue
+      votes[code === PIECE.data ? 'apart' : 'together']++
+      break
+    }
   }
   return votes
 }
@@ -121,15 +126,17 @@ function piecesOf({ owner, starts, loading }: SectionedModule, guard: number): P
   const pieces: Piece[] = []
   let piece: Piece | undefined
   for (const start of starts) {
-    const code = start % CODES
-    const low = (start - code) / CODES
+    const low = Math.floor(start / CODES)
+    const code = start - low * CODES
     const kind = code & ~INITIAL
     const freed = (code & INITIAL) !== 0 && !loading
     const differs = piece === undefined || piece.kind !== kind || piece.freed !== freed
     // Text from a cache has no unmapped page behind it.
     const between = kind === PIECE.text && piece?.kind === PIECE.text ? 0 : guard
     if (piece === undefined || (differs && low % PAGE === 0 && low >= piece.least + between)) {
-      piece = { owner, kind, start: pageStart(low), least: 0, most: 0, end: 0, freed }
+      piece = { owner, kind, start: pageStart(low), least: 0, most: 0, end: 0, freed, next: NEVER }
+      const before = pieces[pieces.length - 1]
+      if (before !== undefined) before.next = piece.start
       pieces.push(piece)
     }
     piece.least = pageEnd(low + 1)
@@ -177,7 +184,7 @@ export function sectionedMemory(
   const strangers = believe(known, claims)
   const live = [...known.values()].flat().filter(({ freed }) => !freed)
   live.sort((a, b) => a.start - b.start)
-  boundPieces(live, known, strangers, guard, core)
+  boundPieces(live, strangers, guard, core)
   const stretches: Stretch[] = []
   for (const { owner, bytes } of modules) {
     const pieces = known.get(owner)?.filter(({ freed }) => !freed)
@@ -210,7 +217,7 @@ function believe(known: Map<number, Piece[]>, claims: readonly Claim[]): Claim[]
     // Adjacent pages of one kind may be in two pieces: text and initialisation text.
     for (let at = i; at < pieces.length && pieces[at]!.start < claim.end; at++) {
       const reached = pieces[at]!
-      reached.least = Math.max(reached.least, Math.min(claim.end, pieces[at + 1]?.start ?? claim.end))
+      reached.least = Math.max(reached.least, Math.min(claim.end, reached.next))
     }
   }
   const strangers = claims.filter(({ owner }) => !known.has(owner))
@@ -230,28 +237,24 @@ function believe(known: Map<number, Piece[]>, claims: readonly Claim[]): Claim[]
  */
 function boundPieces(
   live: readonly Piece[],
-  known: ReadonlyMap<number, readonly Piece[]>,
   strangers: readonly Claim[],
   guard: number,
   core: number | undefined,
 ): void {
-  const places = live.map((piece, i) => {
-    const own = known.get(piece.owner)!
-    const ownNext = own[lastAtOrBelow(own, piece.start) + 1]?.start ?? Number.POSITIVE_INFINITY
-    const other = Math.min(
-      live[i + 1]?.start ?? Number.POSITIVE_INFINITY,
-      strangers[firstAtOrAbove(strangers, piece.start)]?.start ?? Number.POSITIVE_INFINITY,
-      core !== undefined && core >= piece.start ? core : Number.POSITIVE_INFINITY,
-    )
-    return { next: Math.min(ownNext, other), followed: ownNext <= other && ownNext < Number.POSITIVE_INFINITY }
+  let stranger = 0
+  // What is not the module's own and begins next.
+  const others = live.map(({ start }, i) => {
+    while (stranger < strangers.length && strangers[stranger]!.start < start) stranger++
+    const image = core !== undefined && core >= start ? core : NEVER
+    return Math.min(live[i + 1]?.start ?? NEVER, strangers[stranger]?.start ?? NEVER, image)
   })
   // Behind a page that is never mapped nothing begins at once. Text that comes from a cache has none.
   const isText = ({ kind }: Piece) => kind === PIECE.text
-  const textIsPacked = live.some((piece, i) => isText(piece) && piece.least === places[i]!.next)
+  const textIsPacked = live.some((piece, i) => isText(piece) && piece.least === Math.min(piece.next, others[i]!))
   live.forEach((piece, i) => {
-    const { next, followed } = places[i]!
+    const next = Math.min(piece.next, others[i]!)
     const unmapped = isText(piece) && textIsPacked ? 0 : guard
-    piece.end = followed ? Math.max(piece.least, next - unmapped) : piece.least
+    piece.end = next === piece.next && next !== NEVER ? Math.max(piece.least, next - unmapped) : piece.least
     piece.most = Math.max(piece.least, isText(piece) ? next : next - guard)
   })
 }
@@ -264,13 +267,11 @@ function settle(pieces: readonly Piece[], bytes: number | undefined): Stretch[] 
   const ends = pieces.map(({ end }) => end)
   if (bytes !== undefined) {
     let left = bytes
-    pieces.forEach(({ start }, i) => {
-      left -= ends[i]! - start
-    })
+    for (const { start, end } of pieces) left -= end - start
     // Data comes first: the module's table of symbols lies behind its last section.
-    for (const kind of [PIECE.data, PIECE.readOnly, AFTER_INIT, PIECE.text]) {
+    for (const kind of left > 0 ? [PIECE.data, PIECE.readOnly, AFTER_INIT, PIECE.text] : []) {
       pieces.forEach((piece, i) => {
-        if (piece.kind !== kind || left <= 0) return
+        if (piece.kind !== kind) return
         const more = Math.min(left, piece.most - ends[i]!)
         ends[i]! += more
         left -= more

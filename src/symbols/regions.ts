@@ -7,11 +7,12 @@ import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart }
 import { PIECE } from './kinds.ts'
 import {
   layoutOfSections,
+  type SectionCodes,
   type SectionedModule,
-  SectionKinds,
-  type SectionStart,
+  type SectionStarts,
   type Stretch,
   sectionedMemory,
+  startsOf,
 } from './pieces.ts'
 
 /** A stretch of memory that is known to be an owner's: [start, end). */
@@ -26,7 +27,7 @@ export interface MemoryRange {
  * all its pieces, and where its sections begin.
  */
 export interface ModuleMemory extends MemoryRange {
-  readonly sections?: readonly SectionStart[] | undefined
+  readonly sections?: SectionStarts | undefined
   /** It is being loaded: its initialisation sections are still memory of its own. */
   readonly loading?: boolean
 }
@@ -91,7 +92,7 @@ export function* regionsOf(
 ): Generator<void, Uint32Array, void> {
   const { order, owners } = input
   const known = knownModules(modules, owners)
-  const kinds = new SectionKinds()
+  const codes: SectionCodes = new Map()
   const found: Group[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
@@ -99,7 +100,8 @@ export function* regionsOf(
     const last = g + 3 < groups.length ? groups[g + 3]! : order.length
     const claims = yield* claimPages(input, first, last)
     const sectioned = known.flatMap(({ owner, half: own, start, end, sections, loading }): SectionedModule[] => {
-      const starts = kinds.startsOf(sections, half)
+      if (sections === undefined) return []
+      const starts = startsOf(sections, half, codes)
       const bytes = own === half && end > start ? end - start : undefined
       return starts.length === 0 ? [] : [{ owner, starts, bytes, loading }]
     })
@@ -134,13 +136,13 @@ interface KnownModule {
   readonly half: number
   readonly start: number
   readonly end: number
-  readonly sections: readonly SectionStart[]
+  readonly sections: SectionStarts | undefined
   readonly loading: boolean
 }
 
 function knownModules(modules: readonly ModuleMemory[], owners: readonly string[]): KnownModule[] {
   const numbers = new Map(owners.map((name, number) => [name, number]))
-  return modules.flatMap(({ owner: name, start, end, sections = [], loading = false }) => {
+  return modules.flatMap(({ owner: name, start, end, sections, loading = false }) => {
     const owner = numbers.get(name)
     if (owner === undefined || owner === CORE) return []
     const half = Number(start >> 32n)

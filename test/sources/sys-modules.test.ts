@@ -60,14 +60,18 @@ test('lines of sections are read whatever stands beside them', () => {
     'n .text 0x00000000c0900000',
     'm .data 0xffffffffc0801000',
   ]
-  const start = (name: string, high: number, low: number) => ({ name, high, low })
-  expect(parseModuleSections(Buffer.from(text.join('\n')))).toEqual(
-    new Map([
+  const read = [...parseModuleSections(Buffer.from(text.join('\n')))].map(([module, { names, name, high, low }]) => [
+    module,
+    Array.from(name, (number, i) => [names[number], high[i], low[i]]),
+  ])
+  expect(read).toEqual([
+    [
+      'm',
       [
-        'm',
-        [start('.text', 0xffffffff, 0xc0800000), start('.short', 0, 0x1000), start('.data', 0xffffffff, 0xc0801000)],
+        ['.text', 0xffffffff, 0xc0800000],
+        ['.short', 0, 0x1000],
       ],
-      ['n', [start('.text', 0, 0xc0900000)]],
-    ]),
-  )
+    ],
+    ['n', [['.text', 0, 0xc0900000]]],
+  ])
 })

@@ -1,6 +1,7 @@
 // Kernels that never were: modules laid out as kernel/module/main.c does it, with what /proc and /sys would say of them and
 // where their memory really is.
 import * as fc from 'fast-check'
+import { parseModuleSections } from '../../src/sources/facts.ts'
 import type { ModuleMemory } from '../../src/symbols/regions.ts'
 
 /** Memory that is really a module's. */
@@ -153,12 +154,9 @@ export function madeKernel(tidy: boolean): fc.Arbitrary<MadeKernel> {
         memory.push({ owner, start: at(initData), end: at(initData + shape.init.data) })
       }
       const start = at(places.get('text')!)
-      const listed = sections.map(({ name, address }) => ({
-        name,
-        high: Number(address >> 32n),
-        low: Number(address & 0xffff_ffffn),
-      }))
-      modules.push({ owner, start, end: start + BigInt(total * PAGE), sections: listed, loading })
+      const listed = sections.map(({ name, address }) => `${owner} ${name} 0x${address.toString(16)}\n`).join('')
+      const columns = parseModuleSections(Buffer.from(listed)).get(owner)
+      modules.push({ owner, start, end: start + BigInt(total * PAGE), sections: columns, loading })
     })
     const text = [
       'ffffffff81000000 T _stext',

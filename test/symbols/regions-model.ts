@@ -194,13 +194,10 @@ function withBorders(stretches: readonly Stretch[], core: PlainRegion | undefine
 function layoutVotes(modules: readonly PlainModule[], stretches: readonly Stretch[]) {
   const votes = { apart: 0, together: 0 }
   for (const { sections = [] } of modules) {
-    const lowest = (kind: Kind) => {
-      const its = sections.filter(({ name }) => !isInitial(name) && kindOfSection(name) === kind)
-      return its.length === 0 ? undefined : min(...its.map(({ address }) => address))
-    }
-    const data = lowest('data')
-    const readOnly = lowest('read-only')
-    if (data !== undefined && readOnly !== undefined) votes[data < readOnly ? 'apart' : 'together']++
+    const told = sections
+      .filter(({ name }) => !isInitial(name) && ['data', 'read-only'].includes(kindOfSection(name) ?? ''))
+      .sort((a, b) => Number(a.address - b.address))
+    if (told[0] !== undefined) votes[kindOfSection(told[0].name) === 'data' ? 'apart' : 'together']++
   }
   if (votes.apart + votes.together > 0) return votes
   for (const owner of new Set(stretches.map((stretch) => stretch.owner))) {

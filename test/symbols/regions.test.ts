@@ -22,7 +22,12 @@ const named = (table: SymbolTable, address: bigint) => {
 const plainModules = (modules: readonly ModuleMemory[]): PlainModule[] =>
   modules.map(({ sections, ...module }) => ({
     ...module,
-    sections: sections?.map(({ name, high, low }) => ({ name, address: (BigInt(high) << 32n) | BigInt(low) })),
+    sections:
+      sections &&
+      Array.from(sections.low, (low, i) => ({
+        name: sections.names[sections.name[i]!]!,
+        address: (BigInt(sections.high[i]!) << 32n) | BigInt(low),
+      })),
   }))
 
 /** What may be known of a kernel's modules beside its symbols. */
