@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/events/event.ts'
 import { detectFormat } from '../../src/events/formats.ts'
 import { printedSymbols } from './log-frames.ts'
-import { decode } from './samples.ts'
+import { decode, output, snapshotOfText } from './samples.ts'
 
 /** A stack in a few words: kind, whose, and its frames with `?` for doubtful ones and `!` for PCs. */
 function inWords({ name, comm, tid, frames }: TraceEvent): string {
@@ -603,6 +603,33 @@ describe('kernel logs', () => {
   it('no frame is lost or made up, by the count of other code', () => {
     for (const [, text] of LOGS) expect(compare(text)).toEqual({ lost: [], invented: [] })
   })
+})
+
+it('text put into words twice is as it was, and has the same frames', async () => {
+  const symbols = await snapshotOfText(
+    'ffffffff81001200 T vfs_read\nffffffff81001400 T ksys_read\nffffffff81001600 T panic\nffffffff81002a00 T end_fn\n',
+  )
+  const bare = `[   10.000001] CPU: 0 PID: 1 Comm: x Not tainted
+[   10.000002] RIP: 0010:[<ffffffff81001290>]
+[   10.000003] Call trace:
+[   10.000004] [<ffffffff81001490>]
+[   10.000005] [<ffffffff81001710>] 0xffffffff81001710
+[   10.000006]  0xffffffff81001290
+[   10.000007] pc : [<ffffffff81001290>] lr : [<ffffffff81001460>] pstate: 60000145
+[   10.000008] some driver at ffffffff81001460 failed
+[   10.000009]  [<0000000012345678>] ksys_read+0x60/0x200
+`
+  const names = async (text: string) => {
+    const lines = (await output(Buffer.from(text), symbols, 'ndjson', { input: 'oops' })).toString().trim().split('\n')
+    return lines.map((line) => JSON.parse(line).kernel_stack?.map(({ symbol }: { symbol: string }) => symbol))
+  }
+  for (const text of [bare, ...LOGS.map(([, log]) => log)]) {
+    const once = (await output(Buffer.from(text), symbols, 'text')).toString()
+    expect((await output(Buffer.from(once), symbols, 'text')).toString()).toBe(once)
+    expect(await names(once)).toEqual(await names(text))
+  }
+  expect((await output(Buffer.from(bare), symbols, 'text')).toString()).toContain('RIP: 0010:[<vfs_read+0x90/0x200>]')
+  expect(await names(bare)).toEqual([['vfs_read', 'ksys_read', 'panic', 'vfs_read', 'ksys_read']])
 })
 
 /** The frames that the decoder loses and makes up, by `log-frames.ts`. */

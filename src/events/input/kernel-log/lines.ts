@@ -190,8 +190,11 @@ export function readRegister(words: string): Register | undefined {
   if (words.includes(' RSP: ') || words.includes(' SS:ESP')) isPc = false
   at = skipBlanks(words, at)
   if (label === 'User PSW' || isUserSegment(words, at)) return { role: 'user', frame: undefined, others: [] }
-  const frame = registerFrame(words, at)
   const x86 = label === 'RIP' || label === 'EIP'
+  const inside = addressIn(words, segmentEnd(words, at))?.inside?.frame
+  // Words within the brackets were put there in place of an address alone.
+  if (inside !== undefined && !x86) return NO_CODE
+  const frame = inside ?? registerFrame(words, at)
   if (isPc && frame !== undefined && (frame.name !== undefined || x86))
     return { role: 'pc', frame: asPc(frame), others: [] }
   return { role: 'other', frame: undefined, others: frame?.name === undefined ? bareAddresses(words, at, isPc) : [] }
@@ -217,8 +220,7 @@ function isUserSegment(words: string, at: number): boolean {
 }
 
 function registerFrame(words: string, from: number): Partial<RawFrame> | undefined {
-  let at = from
-  if (words[at + 4] === ':' && hexEnd(words, at) === at + 4) at += 5
+  const at = segmentEnd(words, from)
   const place = addressIn(words, at)
   const symbol = findSymbol(words, place?.end ?? at)
   if (symbol !== undefined) return { ...symbol.frame, address: place?.address, column: place?.column ?? 0, length: 0 }
@@ -226,6 +228,11 @@ function registerFrame(words: string, from: number): Partial<RawFrame> | undefin
   const read = readFrame(words, place?.end ?? at)
   if (read !== undefined && (read.frame.name !== undefined || read.frame.address !== undefined)) return read.frame
   return place?.certain === true ? { address: place.address, column: place.column, length: place.length } : undefined
+}
+
+/** Behind the segment in `0010:name`. */
+function segmentEnd(words: string, at: number): number {
+  return words[at + 4] === ':' && hexEnd(words, at) === at + 4 ? at + 5 : at
 }
 
 function addressIn(words: string, at: number): Place | undefined {

@@ -4,7 +4,7 @@
 
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
 import { traceEvent } from '../../event.ts'
-import { asText, type Decoder, type InputFormat, type Sink } from '../../format.ts'
+import { asText, type Decoder, type FrameMemo, type InputFormat, type Sink } from '../../format.ts'
 import { looseAddresses } from '../any-text.ts'
 import { type CallPair, readCallPair, readFrame, skipBlanks, skipMarks } from './frame.ts'
 import {
@@ -45,7 +45,7 @@ export const oops: InputFormat = {
     const words = wordsOf(line)
     return isFailure(words) || taskHeader(words) !== undefined
   },
-  decoder: (sink) => new KernelLog(sink),
+  decoder: (sink, memo) => new KernelLog(sink, memo),
 }
 
 function wordsOf(line: string): string {
@@ -75,16 +75,29 @@ function recognise(lines: readonly string[]): number {
   return kernels > 2 ? kernels / 2 : 0
 }
 
+/** Whether a trace's first frame is the PC that was told before: 32-bit ARM gives its name alone. */
+function isAgain(pc: RawFrame, frame: RawFrame): boolean {
+  if (pc.name === undefined || frame.name === undefined) return pc.address !== undefined && pc.address === frame.address
+  return pc.name === frame.name && (frame.offset ?? pc.offset) === pc.offset
+}
+
+function certainFrame(words: string): Partial<RawFrame> | undefined {
+  const read = readFrame(words)
+  return read?.certain === true ? read.frame : undefined
+}
+
 /** Sorts the lines by who printed them. */
 class KernelLog implements Decoder {
   readonly #sink: Sink
+  readonly #memo: FrameMemo
   readonly #reports = new Map<string, Report>()
   #caller = ''
   /** Lines carry times or the like: one without any belongs to the line before it. */
   #prefixed = false
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, memo: FrameMemo) {
     this.#sink = sink
+    this.#memo = memo
   }
 
   line(text: string, number: number): void {
@@ -123,7 +136,7 @@ class KernelLog implements Decoder {
           break
         }
       }
-      report = new Report(this.#sink)
+      report = new Report(this.#sink, this.#memo)
       this.#reports.set(this.#caller, report)
     }
     return report
@@ -133,6 +146,7 @@ class KernelLog implements Decoder {
 /** What one printer reports. */
 class Report {
   readonly #sink: Sink
+  readonly #memo: FrameMemo
   #frames: RawFrame[] = []
   #lines: number[] = []
   /** The open stack has more than the PC of a register dump. */
@@ -163,8 +177,9 @@ class Report {
   /** A stack was printed since the last failure's message. */
   #printed = false
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, memo: FrameMemo) {
     this.#sink = sink
+    this.#memo = memo
   }
 
   line(words: string, column: number, number: number, ts: bigint | undefined): void {
@@ -221,31 +236,37 @@ class Report {
       this.#call(pair, column, number)
       return true
     }
+    // The same calls are printed over and over: a stack's frames are mostly known by their words.
+    const known = words.includes('+0x') ? this.#memo.get(words, certainFrame) : undefined
+    if (known !== undefined) {
+      this.#push(known, column, number)
+      return true
+    }
     const read = readFrame(words)
-    if (read === undefined) return false
-    if (!read.certain && !this.#traced && this.#heading === undefined) return false
-    this.#push(read.frame, column, number)
+    if (read === undefined || (!this.#traced && this.#heading === undefined && !read.certain)) return false
+    this.#push(rawFrame(read.frame), column, number)
     return true
   }
 
   /** Of 32-bit ARM: the first line of a stack says both its frames, every other the next one outward. */
   #call({ where, from }: CallPair, column: number, number: number): void {
     const last = this.#frames.at(-1)
-    if (!this.#traced || last?.name !== where.name) this.#push(where, column, number)
-    this.#push(from, column, number)
+    if (!this.#traced || last?.name !== where.name) this.#push(rawFrame(where), column, number)
+    this.#push(rawFrame(from), column, number)
   }
 
-  #push(given: Partial<RawFrame>, column: number, number: number): void {
+  #push(given: RawFrame, column: number, number: number): void {
     const last = this.#frames.at(-1)
     const over = this.#foreign > MOST_FOREIGN || (last?.name !== undefined && OUTERMOST.test(last.name))
     if (this.#traced && this.#foreign > 0 && over) this.end()
-    const frame = rawFrame({ ...given, column: (given.column ?? 0) + column })
+    // Where nothing of the line is put into words, its place does not matter, and equal frames stay one.
+    const frame = given.length === 0 ? given : { ...given, column: given.column + column }
     if (!this.#traced) {
       this.#begin()
       const pc = this.#frames.length === 1 ? this.#frames[0] : undefined
       // Most architectures' traces begin with the PC that the registers' dump told.
-      if (pc !== undefined && pc.name === frame.name && (frame.offset ?? pc.offset) === pc.offset) {
-        if (frame.offset !== undefined) {
+      if (pc !== undefined && isAgain(pc, frame)) {
+        if (frame.name === undefined || frame.offset !== undefined) {
           this.#frames[0] = rawFrame({ ...frame, pc: true })
           this.#lines[0] = number
         }
