@@ -4,7 +4,8 @@ import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { callback, choice, type Options, options as optionsOf, signal, whole, wrong } from './core/arguments.ts'
-import { AbortedError, ClosedError } from './core/errors.ts'
+import { ClosedError } from './core/errors.ts'
+import { until } from './core/until.ts'
 import type { CacheReport, KernelLoad } from './load/cached.ts'
 import { Change } from './load/changes.ts'
 import type { LoadMemory } from './load/load.ts'
@@ -43,6 +44,8 @@ export interface Refreshed {
 export type KernelPart = 'symbols' | 'types'
 
 const PART = choice<KernelPart>('symbols', 'types')
+
+const CLOSED = () => new ClosedError('this kernel was closed; open it anew')
 
 /** The shortest interval of a watch: a refresh reads the whole symbol file, which costs the kernel tens of milliseconds. */
 const SHORTEST_INTERVAL_MS = 10
@@ -169,7 +172,8 @@ export class Kernel {
     const { signal } = optionsOf(options, 'ready', BULK_OPTIONS)
     this.#checkOpen()
     if (wanted === 'symbols' || this.#pending === undefined || this.#pending.loaded !== undefined) return
-    await until(this.#typesLoading, signal)
+    if (this.#typesLoading === undefined) return
+    await until(this.#untilClosed(this.#typesLoading), signal, 'the waiting')
   }
 
   /** How the first load went. */
@@ -289,10 +293,11 @@ export class Kernel {
    * @throws what `openKernel` throws; ClosedError
    */
   refresh(): Promise<Refreshed> {
+    if (this.#closed) return Promise.reject(CLOSED())
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined
     })
-    return this.#refreshing
+    return this.#untilClosed(this.#refreshing)
   }
 
   async #refresh(): Promise<Refreshed> {
@@ -302,7 +307,8 @@ export class Kernel {
       await this.#typesLoading?.catch(() => {})
       this.#checkOpen()
       const before = this.#snapshot
-      const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory)
+      const { signal } = this.#closing
+      const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory, signal)
       this.#checkOpen()
       const timing = timingOf(timeline, this.timing.threads)
       this.#memory = memory ?? this.#memory
@@ -314,7 +320,7 @@ export class Kernel {
       this.#pending = undefined
       const change = new Change(before, this.#snapshot)
       if (published.hasSubscribers) published.publish({ change })
-      for (const listener of [...this.#listeners]) listener(change)
+      this.#tell(change)
       return verified
     } catch (error) {
       // A check that ends because the kernel is closed is nobody's failure.
@@ -325,12 +331,30 @@ export class Kernel {
 
   /**
    * Calls `listener` with every change that a refresh publishes, until the returned function is called. An error that it
-   * throws reaches the caller of `refresh`.
+   * throws reaches the caller of `refresh`, once all listeners have been called; of several errors the first.
    */
   subscribe(listener: (change: Change) => void): () => void {
     callback(listener, 'listener')
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Calls every listener, whatever the others do. */
+  #tell(change: Change): void {
+    const failures: unknown[] = []
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(change)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /** What a promise gives, unless this kernel is closed first. @throws ClosedError */
+  #untilClosed<T>(promise: Promise<T>): Promise<T> {
+    return until(promise, this.#closing.signal, 'the work', CLOSED)
   }
 
   /**
@@ -349,7 +373,13 @@ export class Kernel {
       for (let i = 0; i < refreshes && !ends.aborted; i++) {
         await sleep(intervalMs, undefined, { signal: ends }).catch(() => {})
         if (ends.aborted) return
-        await this.refresh()
+        try {
+          await until(this.refresh(), ends, 'the watch')
+        } catch (error) {
+          // It ends, as it was told to; the failure of a refresh is another matter.
+          if (ends.aborted) return
+          throw error
+        }
         yield* changes.splice(0)
       }
     } finally {
@@ -361,31 +391,20 @@ export class Kernel {
   async close(): Promise<void> {
     this.#closed = true
     this.#closing.abort()
-    await Promise.all([this.#loader()?.close(), this.#query.close(), this.#typesLoading?.catch(() => {})])
+    await Promise.all([
+      this.#loader()?.close(),
+      this.#query.close(),
+      this.#typesLoading?.catch(() => {}),
+      this.#refreshing?.catch(() => {}),
+    ])
     await this.#opening.close()
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new ClosedError('this kernel was closed; open it anew')
+    if (this.#closed) throw CLOSED()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-}
-
-/** What a promise gives, unless the signal aborts first. @throws AbortedError */
-async function until(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return promise
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(new AbortedError('the waiting was aborted', { cause: signal.reason }))
-  })
-  if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort)
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

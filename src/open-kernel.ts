@@ -18,6 +18,7 @@ import {
   wrong,
 } from './core/arguments.ts'
 import { workerUrl } from './core/place.ts'
+import { until } from './core/until.ts'
 import { Kernel, timingOf } from './kernel.ts'
 import { type CacheUser, SNAPSHOT_CACHE_OPTIONS, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { Load } from './load/cached.ts'
@@ -152,6 +153,17 @@ export interface Machine {
 /** The same on another machine than this one; for tests. @throws as `openKernel` */
 export async function openKernelOn(machine: Machine, given: OpenOptions | string | URL = {}): Promise<Kernel> {
   const options = checked(given)
+  const opening = open(machine, options)
+  try {
+    return await until(opening, options.signal, 'the load')
+  } catch (error) {
+    // One that is opened nevertheless has no owner any more.
+    if (options.signal?.aborted === true) opening.then((kernel) => kernel.close()).catch(() => {})
+    throw error
+  }
+}
+
+async function open(machine: Machine, options: Opened): Promise<Kernel> {
   const threads = options.threads ?? defaultThreads()
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
@@ -189,9 +201,15 @@ export async function openKernelOn(machine: Machine, given: OpenOptions | string
     if (options.probes === true) kernel.probes.prepare()
     if (loaded.provisional === true) {
       const check = kernel.verified()
-      if (typeof options.cache === 'object' && options.cache.wait === true) await check
       // Whoever asks for the check is told of its failure; so is the channel.
-      else check.catch(() => {})
+      check.catch(() => {})
+      if (typeof options.cache === 'object' && options.cache.wait === true) {
+        // Closing the kernel ends the check.
+        await until(check, options.signal, 'the check').catch(async (error: unknown) => {
+          await kernel.close()
+          throw error
+        })
+      }
     }
     return kernel
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import { NotReadableError } from '../core/errors.ts'
 import { benchUrl } from '../core/place.ts'
 import { EXIT } from './exit.ts'
+import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 
 interface BenchOptions extends CommonOptions {
@@ -84,6 +85,8 @@ function run(args: readonly string[]): Promise<number> {
     throw new NotReadableError(`the harness is not there: ${harness}; build it with npm run build`)
   return new Promise((end, fail) => {
     const child = spawn(process.execPath, [harness, ...args], { stdio: 'inherit' })
+    // From a terminal Ctrl-C reaches it by itself; from elsewhere it may not.
+    interrupted.addEventListener('abort', () => child.kill('SIGINT'))
     child.on('error', fail)
     child.on('exit', (code) => end(code ?? EXIT.interrupted))
   })

@@ -6,6 +6,7 @@ import { compareSnapshots, type SnapshotDifference } from '../load/compare.ts'
 import { type SnapshotInfo, saveSnapshot, snapshotInfo } from '../load/save.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
+import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 
@@ -46,7 +47,7 @@ Examples:
     )
     .action(async (file: string, options: SaveOptions) => {
       await withKernel({ ...options, types: true, probes: true }, async (kernel) => {
-        await saveSnapshot(kernel.snapshot(), file, { replace: options.force === true })
+        await saveSnapshot(kernel.snapshot(), file, { replace: options.force === true, signal: interrupted })
       })
       await describe(snapshotInfo(file), options)
     })

@@ -7,6 +7,7 @@ import { KerndexError, NotReadableError } from '../core/errors.ts'
 import type { PlacedAnswer } from '../events/run.ts'
 import { createFile, type FileWriter } from '../load/write-file.ts'
 import { readFailure } from '../sources/reader.ts'
+import { mayWait, openStream } from '../sources/stream.ts'
 import { PACKING_BYTES, packingOf, unpackedStream } from '../sources/unpack.ts'
 import { stdin } from './input.ts'
 import { interrupted } from './interrupt.ts'
@@ -33,14 +34,17 @@ export function* inputStreams(files: readonly string[]): Generator<InputStream> 
       continue
     }
     let size: number | undefined
+    let waits: boolean
     try {
       const stat = statSync(file)
       if (stat.isDirectory()) throw new NotReadableError(`${file} is a directory, not a file`, { path: file })
-      if (stat.isFile() && packingOf(beginningOf(file)) === undefined) size = stat.size
+      waits = mayWait(stat)
+      if (!waits && packingOf(beginningOf(file)) === undefined) size = stat.size
     } catch (error) {
       throw error instanceof NotReadableError ? error : readFailure(file, error)
     }
-    yield { name: file, size, bytes: readAll(file, createReadStream(file, { highWaterMark: READ_BYTES })) }
+    const bytes = waits ? openStream(file, interrupted) : createReadStream(file, { highWaterMark: READ_BYTES })
+    yield { name: file, size, bytes: readAll(file, bytes) }
   }
 }
 

@@ -1,8 +1,18 @@
 // Events one by one as their lines come, for programs that read a live stream: the same decoders, without stretches.
 
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import split2 from 'split2'
-import { byteStream, callback, bytes as checkBytes, like, text } from '../core/arguments.ts'
+import {
+  byteStream,
+  callback,
+  bytes as checkBytes,
+  signal as checkSignal,
+  like,
+  type Options,
+  options as optionsOf,
+  text,
+} from '../core/arguments.ts'
+import { AbortedError } from '../core/errors.ts'
 import type { TraceEvent } from './event.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
 
@@ -11,6 +21,14 @@ const LONGEST_LINE = 1 << 23
 /** Stands behind what is left of a longer one: no byte becomes this character. */
 const TOO_LONG = '\uffff'
 const NEWLINE = 10
+
+/** How to read live events. */
+export interface LiveOptions {
+  /** Ends the reading, also while it waits for bytes. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const LIVE_OPTIONS: Options<LiveOptions> = { signal: checkSignal }
 
 const FORMAT = like<InputFormat>(
   { name: text, decoder: callback },
@@ -21,19 +39,23 @@ const FORMAT = like<InputFormat>(
  * The events of a stream of bytes, each as soon as the line after it shows that it is complete. Frames are as printed:
  * `StackResolver` looks them up. `onBad` is told of lines that are not understood, counted from 0, and of those of more than
  * 8 MiB with their beginning; none ends the stream.
+ * @throws AbortedError at an abort; what the input throws
  */
 export async function* readEvents(
   input: AsyncIterable<Uint8Array>,
   format: InputFormat,
   onBad: (line: number, reason: string, text: string) => void = () => {},
+  options?: LiveOptions,
 ): AsyncGenerator<TraceEvent> {
   byteStream(input, 'input')
   FORMAT(format, 'format')
   callback(onBad, 'onBad')
+  const { signal } = optionsOf(options, 'readEvents', LIVE_OPTIONS)
   const source = Readable.from(latin1(input), { objectMode: false })
   const lines = source.pipe(split2())
   // A pipe hands no failures on.
   source.on('error', (error) => lines.destroy(error))
+  if (signal !== undefined) addAbortSignal(signal, lines)
   let ready: TraceEvent[] = []
   let text = ''
   const sink = {
@@ -48,11 +70,17 @@ export async function* readEvents(
     return events
   }
   let number = 0
-  for await (const line of lines) {
-    text = String(line)
-    if (text.endsWith(TOO_LONG)) onBad(number++, `a line of more than ${LONGEST_LINE} bytes`, text.slice(0, -1))
-    else feed(format, decoder, memo, text, number++)
-    if (ready.length > 0) yield* taken()
+  try {
+    for await (const line of lines) {
+      text = String(line)
+      if (text.endsWith(TOO_LONG)) onBad(number++, `a line of more than ${LONGEST_LINE} bytes`, text.slice(0, -1))
+      else feed(format, decoder, memo, text, number++)
+      if (ready.length > 0) yield* taken()
+    }
+  } catch (error) {
+    throw signal?.aborted === true ? new AbortedError('the reading was aborted', { cause: signal.reason }) : error
+  } finally {
+    source.destroy()
   }
   decoder.end()
   yield* taken()

@@ -11,8 +11,9 @@ import {
   text,
   whole,
 } from '../core/arguments.ts'
-import { AbortedError, UnsupportedError } from '../core/errors.ts'
+import { UnsupportedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
+import { until } from '../core/until.ts'
 import { type Snapshot, snapshotArgument } from '../load/snapshot.ts'
 import { MOST_THREADS as MOST_THREADS_ASKED, Threads } from '../load/threads.ts'
 import type { Trust } from '../stacks/resolve.ts'
@@ -86,7 +87,7 @@ export async function* runStream(
   productOrUsual(product, 'product')
   const options = optionsOf(given, 'runStream', STREAM_OPTIONS)
   const { signal } = options
-  const source = new Pausing(input)
+  const source = new Pausing(input, signal)
   try {
     let start = await beginning(source, options.input === undefined ? undefined : PAUSE_MS)
     let format = options.input === undefined ? detected(start) : inputFormat(options.input)
@@ -108,7 +109,7 @@ export async function* runStream(
       const underWay: { stretch: Stretch; answer: Promise<StretchAnswer> }[] = []
       const first = async (): Promise<PlacedAnswer> => {
         const { stretch, answer } = underWay.shift()!
-        const done = await answer
+        const done = await until(answer, signal, 'the stream')
         const placed = { ...done, format: format.name, trust, firstLine, inputBytes: inputBytes + stretch.length }
         // A stretch that was cut within a line, which was longer than any may be, leaves it to the next to end it.
         const torn = new Uint8Array(stretch.text, stretch.length - 1, 1)[0] !== NEWLINE
@@ -125,7 +126,6 @@ export async function* runStream(
       }
       for (const stretch of cutter.push(sample)) give(stretch)
       for (;;) {
-        if (signal?.aborted === true) throw new AbortedError('interrupted', { cause: signal.reason })
         const piece = complete ? undefined : await source.next(PAUSE_MS)
         if (piece === undefined) break
         if (piece === 'pause') {
@@ -258,13 +258,15 @@ async function beginning(
 /** A stream of bytes that tells when it pauses. */
 class Pausing {
   readonly #iterator: AsyncIterator<Uint8Array>
+  readonly #signal: AbortSignal | undefined
   #next: Promise<IteratorResult<Uint8Array>> | undefined
 
-  constructor(input: AsyncIterable<Uint8Array>) {
+  constructor(input: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined) {
+    this.#signal = signal
     this.#iterator = input[Symbol.asyncIterator]()
   }
 
-  /** The next bytes, undefined at the end, or `pause` if none came in time. */
+  /** The next bytes, undefined at the end, or `pause` if none came in time. @throws AbortedError at once */
   async next(patienceMs?: number): Promise<Uint8Array | 'pause' | undefined> {
     this.#next ??= this.#iterator.next()
     let timer: NodeJS.Timeout | undefined
@@ -272,7 +274,8 @@ class Pausing {
       if (patienceMs !== undefined) timer = setTimeout(resume, patienceMs, 'pause')
     })
     try {
-      const result = await (patienceMs === undefined ? this.#next : Promise.race([this.#next, pause]))
+      const awaited = patienceMs === undefined ? this.#next : Promise.race([this.#next, pause])
+      const result = await until(awaited, this.#signal, 'the stream')
       if (result === 'pause') return result
       this.#next = undefined
       return result.done === true ? undefined : bytes(result.value, 'a piece of the input')

@@ -117,15 +117,15 @@ export class CachedKernel {
   }
 
   /** A later load: the check of a snapshot that came from a file, or a load beside an earlier one. @throws as `loadKernel` */
-  async again(generation: number, earlier: LoadMemory | undefined): Promise<KernelLoad> {
+  async again(generation: number, earlier: LoadMemory | undefined, signal: AbortSignal): Promise<KernelLoad> {
     const file = this.#fromFile
-    if (file === undefined) return this.#load(generation, { earlier })
+    if (file === undefined) return this.#load(generation, { earlier, signal })
     // Whoever opened the kernel goes first.
     await turn()
     this.#cache.touch(file.path)
     const timeline = new Timeline()
-    if (await this.#isCurrent(file, timeline)) return { handle: file.handle, memory: undefined, timeline }
-    const loaded = await this.#load(generation, { knownTypes: file.types, signal: this.#closing.signal })
+    if (await this.#isCurrent(file, timeline, signal)) return { handle: file.handle, memory: undefined, timeline }
+    const loaded = await this.#load(generation, { knownTypes: file.types, signal })
     this.#fromFile = undefined
     this.#store(loaded)
     return isSame(file, loaded) ? { ...loaded, handle: file.handle } : loaded
@@ -333,7 +333,11 @@ export class CachedKernel {
   }
 
   /** Whether the kernel still is what the file said. */
-  async #isCurrent({ handle, types, files, text }: FromFile, timeline: Timeline): Promise<boolean> {
+  async #isCurrent(
+    { handle, types, files, text }: FromFile,
+    timeline: Timeline,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (types === undefined) return false
     const host = hostNow(this.#source)
     if (!sameModules(host.modules, handle.host.modules)) return false
@@ -345,7 +349,7 @@ export class CachedKernel {
     )
     if (replaced) return false
     const start = timeline.elapsed
-    const same = await isSameText(this.#source.openSymbols(), text, new Pacer(this.#closing.signal))
+    const same = await isSameText(this.#source.openSymbols(), text, new Pacer(signal))
     timeline.record('read', 'kallsyms', start)
     return same
   }

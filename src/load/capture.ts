@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { callback, flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { AbortedError, NoPermissionError, UsageError } from '../core/errors.ts'
+import { until } from '../core/until.ts'
 import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
@@ -60,6 +61,10 @@ const LIVE_EXTRAS: Readonly<Record<string, readonly string[]>> = {
 export async function writeCapture(to: string | URL, given?: CaptureOptions): Promise<CaptureSummary> {
   const path = pathOf(to, 'path')
   const options = optionsOf(given, 'writeCapture', CAPTURE_OPTIONS)
+  return until(write(path, options), options.signal, 'the capture')
+}
+
+async function write(path: string, options: CaptureOptions): Promise<CaptureSummary> {
   if (path.endsWith('.tar')) throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
   checkTarget(path, options.replace === true)
   const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'))
@@ -68,6 +73,7 @@ export async function writeCapture(to: string | URL, given?: CaptureOptions): Pr
   }
   let gathered = await gather(source, options)
   for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)
+  checkAborted(options.signal)
   const { files, absences, unsettled } = gathered
   if (isArchive(path)) await writeArchive(path, files, options)
   else await writeFolder(path, (folder) => writeFiles(folder, files, options.signal))
@@ -106,7 +112,7 @@ async function gather(source: Source, { signal, onFile }: CaptureOptions) {
     onFile?.(name, ++done, expected)
   }
   const before = await source.fact('modules')
-  add('kallsyms', await readText(source))
+  add('kallsyms', await readText(source, signal))
   for (const name of FACT_FILES) add(name, name === 'modules' ? before : await source.fact(name))
   if (source.kind === 'live') {
     for (const [name, paths] of Object.entries(LIVE_EXTRAS)) {
@@ -137,13 +143,14 @@ function places(modules: Buffer): string {
   return modules.toString('latin1').replace(/^(\S+ \d+) \S+ \S+/gm, '$1')
 }
 
-async function readText(source: Source): Promise<Buffer> {
+async function readText(source: Source, signal: AbortSignal | undefined): Promise<Buffer> {
   const reader = source.openSymbols()
   try {
     const pieces: Buffer[] = []
     let piece = Buffer.allocUnsafe(PIECE_BYTES)
     let filled = 0
     for (;;) {
+      checkAborted(signal)
       const count = await reader.read(piece.subarray(filled))
       if (count === 0) break
       filled += count

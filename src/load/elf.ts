@@ -3,6 +3,7 @@
 import { choice, type Options, options as optionsOf, path, signal } from '../core/arguments.ts'
 import { type ElfFile, ET_REL, readElf, SHT_NOBITS } from '../core/elf.ts'
 import { KerndexError } from '../core/errors.ts'
+import { until } from '../core/until.ts'
 import { readBlob } from '../sources/blob.ts'
 import { FileParts } from '../sources/parts.ts'
 import { type BuiltElf, elfTable, symbolSections } from '../symbols/elf.ts'
@@ -42,7 +43,10 @@ const PIECE = 1024 * 1024
 export async function openElf(file: string | URL | Uint8Array, options?: ElfOptions): Promise<ElfSymbols> {
   const { table = 'all', signal } = optionsOf(options, 'openElf', ELF_OPTIONS)
   const from = file instanceof Uint8Array ? file : path(file, 'file')
-  const pacer = new Pacer(signal)
+  return until(open(from, table, new Pacer(signal)), signal, 'the load')
+}
+
+async function open(from: string | Uint8Array, table: ElfTable, pacer: Pacer): Promise<ElfSymbols> {
   pacer.check()
   if (from instanceof Uint8Array) return build(readElf(from), table, pacer)
   try {

@@ -15,6 +15,7 @@ import {
 } from '../core/arguments.ts'
 import { NotFoundError, NotReadableError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
+import { until } from '../core/until.ts'
 import { isArchive } from '../sources/archive.ts'
 import { findBtfFile, readBtfFile } from '../sources/btf-file.ts'
 import { openSource } from '../sources/open.ts'
@@ -63,6 +64,15 @@ export async function openTypes(options: OpenTypesOptions | string | URL = {}): 
   const checked = optionsOf(given, 'openTypes', OPEN_TYPES_OPTIONS)
   const { modules, threads = 0, signal } = checked
   const from = checked.from === undefined ? undefined : pathOf(checked.from, 'from')
+  return until(open({ from, modules, threads, signal }), signal, 'the load')
+}
+
+async function open({
+  from,
+  modules,
+  threads = 0,
+  signal,
+}: OpenTypesOptions & { readonly from: string | undefined }): Promise<OpenedTypes> {
   if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }

@@ -16,7 +16,7 @@ import { Timeline } from './timeline.ts'
 export interface Opening {
   first(): Promise<KernelLoad>
   /** A load beside an earlier one. A handle of the earlier generation says that nothing has changed. */
-  again(generation: number, earlier: LoadMemory | undefined): Promise<KernelLoad>
+  again(generation: number, earlier: LoadMemory | undefined, signal: AbortSignal): Promise<KernelLoad>
   /** Ends what is under way and waits for what must not be cut. */
   close(): Promise<void>
   /** What became of the cache, if one was asked for. */
@@ -27,7 +27,7 @@ export interface Opening {
 export function plainOpening(load: Load, reports: readonly CacheReport[] = []): Opening {
   return {
     first: () => load(1, {}),
-    again: (generation, earlier) => load(generation, { earlier }),
+    again: (generation, earlier, signal) => load(generation, { earlier, signal }),
     close: async () => {},
     reports,
   }

@@ -1,6 +1,7 @@
 // Keeps the caller's event loop alive during a load: work goes in short slices, with a turn of the loop between them.
 
 import { AbortedError } from '../core/errors.ts'
+import { until } from '../core/until.ts'
 import type { Steps } from '../symbols/workspace.ts'
 import { absoluteNow } from './timeline.ts'
 
@@ -34,6 +35,11 @@ export class Pacer {
     await this.#queue
     this.check()
     this.#sliceEnd = absoluteNow() + SLICE_MS
+  }
+
+  /** Waits for something that others decide, such as the next bytes of a pipe. @throws AbortedError at once */
+  waitFor<T>(promise: Promise<T>): Promise<T> {
+    return until(promise, this.#signal, 'the load')
   }
 
   /** Throws if the work was aborted. */

@@ -1,6 +1,7 @@
 // Snapshot files that people keep and carry around: written from a loaded kernel, described without being loaded.
 
 import { flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
+import { until } from '../core/until.ts'
 import { type HostFacts, type Snapshot, snapshotArgument } from './snapshot.ts'
 import { wholeContent } from './snapshot-content.ts'
 import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
@@ -40,7 +41,7 @@ export async function saveSnapshot(snapshot: Snapshot, path: string | URL, optio
   snapshotArgument(snapshot, 'snapshot')
   const file = pathOf(path, 'path')
   const { replace = false, signal } = optionsOf(options, 'saveSnapshot', SAVE_OPTIONS)
-  return writeSnapshot(file, wholeContent(snapshot), { replace, signal })
+  return until(writeSnapshot(file, wholeContent(snapshot), { replace, signal }), signal, 'the writing')
 }
 
 /**

@@ -206,7 +206,7 @@ class Pipeline {
         start = timeline.elapsed
       }
       const got = this.#reader.read(text.subarray(filled))
-      const count = typeof got === 'number' ? got : await got
+      const count = typeof got === 'number' ? got : await pacer.waitFor(got)
       if (count === 0) break
       filled += count
       total += count

@@ -30,7 +30,7 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
         filled -= cut
       }
       const got = reader.read(text.subarray(filled))
-      const count = typeof got === 'number' ? got : await got
+      const count = typeof got === 'number' ? got : await pacer.waitFor(got)
       if (count === 0) break
       filled += count
       if (pacer.due) await pacer.pause()

@@ -141,6 +141,7 @@ async function beside(
     finish: () =>
       guarded(async () => {
         await flush()
+        checkSignal(options.signal, path)
         checkReplace(path, lstatSync(target, { throwIfNoEntry: false }), options)
         await rename(temporary, target)
         await syncDirectory(directory)

@@ -3,6 +3,7 @@
 import { type Options, options as optionsOf, signal } from '../core/arguments.ts'
 import { AbortedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
+import { until } from '../core/until.ts'
 import { Threads } from '../load/threads.ts'
 import { checkAddresses, checkNames, pattern } from '../symbols/arguments.ts'
 import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
@@ -190,7 +191,9 @@ export class QueryPool {
       }
     }
     try {
-      await Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
+      const lanes = Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
+      // Threads may still be starting: nobody has to wait for them who has given up.
+      await until(lanes, signal, 'the lookup')
       throwIfAborted(signal)
     } finally {
       // Whatever ended the call, stretches that are still queued need not be done.

@@ -1,6 +1,6 @@
 // A whole file in shared memory: how BTF blobs are read.
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
 import { type ByteReader, identityOf, openReader, openReaderNow, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
@@ -67,7 +67,7 @@ export function readBtfAtOnce({ path, bytes: known }: BtfFile, room: Room): Blob
   if (path.endsWith('.gz')) return undefined
   let descriptor: number | undefined
   try {
-    descriptor = openSync(path, 'r')
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = fstatSync(descriptor)
     const { size } = stat
     if (size === 0 || size > LARGEST_AT_ONCE || !stat.isFile()) return undefined

@@ -1,7 +1,7 @@
 // A file of which only parts are read, each into its own place in a buffer of the file's size: how large executables are
 // looked at. Places that are never filled take no memory, because the system gives zeroed pages only when they are touched.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { LimitError, NotReadableError } from '../core/errors.ts'
 import { readFailure } from './reader.ts'
 
@@ -18,7 +18,7 @@ export class FileParts {
   constructor(path: string) {
     this.#path = path
     try {
-      this.#descriptor = openSync(path, 'r')
+      this.#descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
       const stat = fstatSync(this.#descriptor)
       if (!stat.isFile()) throw new NotReadableError(`${path} is not a regular file`, { path })
       if (stat.size > MOST_BYTES) throw new LimitError(`${path} has ${stat.size} bytes; the limit is 4 GiB`, { path })

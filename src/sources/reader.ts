@@ -1,9 +1,20 @@
 // Files as streams of bytes: plain ones with synchronous reads of bounded length, `.gz` ones unpacked on zlib's threads.
 
-import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, gunzipSync } from 'node:zlib'
-import { NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { KerndexError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { openStream } from './stream.ts'
 
 /** Hands out a file's bytes in order. */
 export interface ByteReader {
@@ -44,8 +55,17 @@ export function identityOf(stat: { readonly ino: number; readonly size: number; 
   return `${stat.ino}:${stat.size}:${stat.mtimeMs}`
 }
 
+/** A pipe gives its bytes when somebody writes them: it is waited for. */
+function pipeReader(path: string, stat: Stats): ByteReader {
+  const closing = new AbortController()
+  const failure = (error: unknown) => (error instanceof KerndexError ? error : readFailure(path, error))
+  return pieceReader(stat, 0, openStream(path, closing.signal), failure, () => closing.abort())
+}
+
 /** Opens a file for reading; a name that ends in `.gz` is unpacked on the way. @throws NoPermissionError, NotReadableError */
 export function openReader(path: string): ByteReader {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isFIFO() === true) return pipeReader(path, found)
   return opened(path, (descriptor, stat) => {
     return path.endsWith('.gz') ? gzipReader(path, descriptor, stat) : plainReader(path, descriptor, stat)
   })
@@ -66,7 +86,7 @@ export function openReaderNow(path: string, most: number): ReaderNow {
 function opened<T>(path: string, use: (descriptor: number, stat: Stats) => T): T {
   let descriptor: number
   try {
-    descriptor = openSync(path, 'r')
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     throw readFailure(path, error)
   }
@@ -115,10 +135,25 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
   const unpacked = createGunzip({ chunkSize: 256 * 1024 })
   // The pipeline's failure surfaces through the iterator; this only keeps it from being unhandled as well.
   pipeline(file, unpacked).catch(() => {})
-  const pieces: AsyncIterator<Buffer> = unpacked[Symbol.asyncIterator]()
+  const close = () => {
+    unpacked.destroy()
+    file.destroy()
+  }
+  return pieceReader(stat, stat.size * TYPICAL_GZIP_RATIO, unpacked, (error) => unpackFailure(path, error), close)
+}
+
+/** Hands out bytes that come in pieces of any length. */
+function pieceReader(
+  stat: Stats,
+  sizeHint: number,
+  from: AsyncIterable<Uint8Array>,
+  failure: (error: unknown) => Error,
+  close: () => void,
+): ByteReader {
+  const pieces = from[Symbol.asyncIterator]()
   let rest: Uint8Array = new Uint8Array(0)
   return {
-    sizeHint: stat.size * TYPICAL_GZIP_RATIO,
+    sizeHint,
     identity: identityOf(stat),
     async read(target) {
       if (rest.length === 0) {
@@ -127,7 +162,7 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
           if (done === true) return 0
           rest = value
         } catch (error) {
-          throw unpackFailure(path, error)
+          throw failure(error)
         }
       }
       const count = Math.min(rest.length, target.length)
@@ -136,8 +171,8 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
       return count
     },
     close() {
-      unpacked.destroy()
-      file.destroy()
+      close()
+      pieces.return?.()?.catch(() => {})
     },
   }
 }

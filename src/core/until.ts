@@ -1,0 +1,30 @@
+// Waiting that can be given up: for a promise, as long as nothing aborts it.
+
+import { AbortedError } from './errors.ts'
+
+/**
+ * What a promise gives, unless a signal aborts first: then this fails at once, and what goes on behind it is the caller's to end.
+ * `what` is what the error says was aborted; `failure` makes another error of it.
+ * @throws AbortedError, whose `cause` is the signal's reason
+ */
+export async function until<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  what: string,
+  failure: (reason: unknown) => Error = (reason) => new AbortedError(`${what} was aborted`, { cause: reason }),
+): Promise<T> {
+  if (signal === undefined) return promise
+  // Nobody waits for it any more once this has failed.
+  promise.catch(() => {})
+  if (signal.aborted) throw failure(signal.reason)
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(failure(signal.reason))
+    signal.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,0 +1,62 @@
+// The bytes of a pipe, a device or a file that the kernel makes up, as they come: whoever waits for more holds no thread, so that
+// the waiting, and the process, can end.
+
+import { closeSync, constants, fstatSync, openSync, read as readOnce, type Stats } from 'node:fs'
+import { Socket } from 'node:net'
+import { addAbortSignal } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { AbortedError } from '../core/errors.ts'
+
+const read = promisify(readOnce)
+
+/** Bytes read at a time. */
+const READ_BYTES = 1 << 16
+/** Milliseconds between two looks at a file that has nothing to give. */
+const RETRY_MS = 10
+
+/** Whether reading a file may have to wait for somebody: it is no regular file, or one whose size the kernel does not tell. */
+export function mayWait(stat: Stats): boolean {
+  return !stat.isFile() || stat.size === 0
+}
+
+/**
+ * The bytes of a file as they come. Its descriptor is closed when nobody wants more, and at an abort, whoever waits for it.
+ * @throws AbortedError; the system's error if it cannot be opened or read
+ */
+export async function* openStream(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  // Without O_NONBLOCK a pipe that nobody writes to would hold a thread of Node's, and with it the end of the process.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  if (fstatSync(descriptor).isFIFO()) {
+    // It closes the descriptor; a pipe that has no writer yet waits for one.
+    const socket = new Socket({ fd: descriptor, readable: true, writable: false })
+    if (signal !== undefined) addAbortSignal(signal, socket)
+    yield* socket as AsyncIterable<Uint8Array>
+  } else yield* fileBytes(path, descriptor, signal)
+}
+
+async function* fileBytes(
+  path: string,
+  descriptor: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      const bytes = Buffer.allocUnsafe(READ_BYTES)
+      let count: number
+      try {
+        count = (await read(descriptor, bytes, 0, READ_BYTES, null)).bytesRead
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+        if (signal?.aborted === true)
+          throw new AbortedError(`the reading of ${path} was aborted`, { cause: signal.reason })
+        await sleep(RETRY_MS)
+        continue
+      }
+      if (count === 0) return
+      yield bytes.subarray(0, count)
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
