@@ -107,12 +107,12 @@ function* allIds(set: TypeSet): Generator<number> {
 }
 
 /** Aliases of vector element types that GCC knows by itself and clang does not. */
-const MISSING_TYPES: Readonly<Record<string, string>> = {
-  __Poly8_t: 'unsigned char',
-  __Poly16_t: 'unsigned short',
-  __Poly64_t: 'unsigned long long',
-  __Poly128_t: 'unsigned __int128',
-}
+const MISSING_TYPES: ReadonlyMap<string, string> = new Map([
+  ['__Poly8_t', 'unsigned char'],
+  ['__Poly16_t', 'unsigned short'],
+  ['__Poly64_t', 'unsigned long long'],
+  ['__Poly128_t', 'unsigned __int128'],
+])
 
 const UNSEEN = 0
 const UNDER_WAY = 1
@@ -304,7 +304,7 @@ export class CHeader {
     this.#enter(id)
     switch (kind) {
       case KIND_INT: {
-        const alias = MISSING_TYPES[set.nameOf(id)]
+        const alias = MISSING_TYPES.get(set.nameOf(id))
         if (alias !== undefined) this.#text += `typedef ${alias} ${set.nameOf(id)};\n\n`
         this.#emitted[id] = DONE
         break

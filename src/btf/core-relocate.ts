@@ -225,6 +225,7 @@ function fieldValue(kind: RelocationKind, spec: Spec): Value {
   if (accessor.name === undefined) {
     if (kind === 'byte_sz') return { value: BigInt(requireSize(set, accessor.typeId)) }
     if (kind !== 'byte_off') throw new BadFormatError(`${kind} cannot be asked of an array element`)
+    if (bitOffset % 8 !== 0) throw new BadFormatError(`an array element in the middle of a byte, at bit ${bitOffset}`)
     return { value: BigInt(bitOffset / 8), ...loadWidth(set, accessor.typeId) }
   }
   const member = memberAt(set, accessor.typeId, accessor.index)

@@ -37,7 +37,7 @@ Examples:
       const bar = process.stderr.isTTY ? progressBar() : undefined
       let summary: CaptureSummary
       try {
-        summary = await writeCapture(out.replace(/\/+$/, '') || '/', {
+        summary = await writeCapture(withoutSlashes(out), {
           from: options.from,
           replace: options.force,
           signal: interrupted,
@@ -74,4 +74,11 @@ function progressBar() {
     },
     stop: () => bar.stop(),
   }
+}
+
+/** A path without the slashes at its end. */
+function withoutSlashes(path: string): string {
+  let end = path.length
+  while (end > 1 && path[end - 1] === '/') end--
+  return path.slice(0, end)
 }

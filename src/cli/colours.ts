@@ -2,7 +2,8 @@
 
 import pico from 'picocolors'
 
-const wanted = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+/** Whether what is printed may be coloured. */
+export const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
 
 /** Functions that colour text, or leave it as it is. */
-export const colours = pico.createColors(wanted)
+export const colours = pico.createColors(coloured)

@@ -2,6 +2,8 @@
 // written. Notes for people, on stderr.
 
 import { setImmediate } from 'node:timers/promises'
+import { printableJson, printableLines } from '../core/printable.ts'
+import { coloured } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { checkInterrupt, interrupted } from './interrupt.ts'
 
@@ -26,11 +28,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nobody is left who could be told.
 process.stderr.on('error', () => {})
 
+/** Writes text for people. Names are what others made them: what a terminal would act on is escaped. */
+export function write(text: string): Promise<void> {
+  return writeRaw(printableLines(text, coloured))
+}
+
 /**
  * Writes to stdout and waits until there is room again.
  * @throws OutputClosed once the output goes nowhere, AbortedError after Ctrl-C
  */
-export async function write(data: string | Uint8Array): Promise<void> {
+export async function writeRaw(data: string | Uint8Array): Promise<void> {
   if (closed) throw new OutputClosed()
   checkInterrupt()
   if (process.stdout.write(data)) {
@@ -52,10 +59,10 @@ export async function write(data: string | Uint8Array): Promise<void> {
 
 /** Writes one object as a line of JSON; an address is expected to be a `0x` string already. */
 export function writeJson(value: unknown): Promise<void> {
-  return write(`${JSON.stringify(value)}\n`)
+  return writeRaw(`${printableJson(JSON.stringify(value))}\n`)
 }
 
 /** A note to the person at the terminal, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`kerndex: ${text}\n`)
+  process.stderr.write(`kerndex: ${printableLines(text)}\n`)
 }

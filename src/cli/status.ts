@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { KerndexError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import { colours as pico } from './colours.ts'
 import { interrupted } from './interrupt.ts'
@@ -133,7 +134,9 @@ function inWords(kernel: Kernel, facts: Facts): string {
   const number = (value: number) => value.toLocaleString('en-US')
   const lines: string[] = []
   const heading = (text: string) => lines.push('', pico.bold(text))
-  lines.push(`${pico.bold(facts.source)}  ${facts.release ?? 'release unknown'}  generation ${facts.generation}`)
+  lines.push(
+    `${pico.bold(printable(facts.source))}  ${printable(facts.release ?? 'release unknown')}  generation ${facts.generation}`,
+  )
   if (facts.buildId !== null) lines.push(pico.dim(`build id ${facts.buildId}`))
 
   heading(`Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : `${timing.threads} threads`}`)

@@ -11,7 +11,7 @@ import { mayWait, openStream } from '../sources/stream.ts'
 import { PACKING_BYTES, packingOf, unpackedStream } from '../sources/unpack.ts'
 import { stdin } from './input.ts'
 import { interrupted } from './interrupt.ts'
-import { write } from './output.ts'
+import { writeRaw } from './output.ts'
 
 /** An input of a filter: its name for people, its size if it is known, its bytes. */
 export interface InputStream {
@@ -72,7 +72,7 @@ export type Product = Pick<FileWriter, 'write' | 'finish' | 'abandon'>
 
 /** Opens a file for a product, or stdout where no path is given. @throws as `createFile` */
 async function openProduct(path: string | undefined, secret: boolean): Promise<Product> {
-  if (path === undefined) return { write, finish: async () => {}, abandon: async () => {} }
+  if (path === undefined) return { write: writeRaw, finish: async () => {}, abandon: async () => {} }
   return createFile(path, { secret, special: 'write into', signal: interrupted })
 }
 

@@ -8,7 +8,7 @@ import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, splitQuery } from '../symbols/table.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { write, writeJson } from './output.ts'
+import { write, writeJson, writeRaw } from './output.ts'
 import { Unanswered } from './unanswered.ts'
 
 interface SymbolOptions extends CommonOptions {
@@ -72,7 +72,7 @@ async function printKallsyms(found: Iterable<KernelSymbol>, digits: 8 | 16): Pro
   let any = false
   for (const piece of kallsymsText(found, digits)) {
     any = true
-    await write(piece)
+    await writeRaw(piece)
   }
   return any
 }

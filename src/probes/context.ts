@@ -144,7 +144,8 @@ export class ProbeContext {
       this.opened.add(module)
       return set
     } catch (error) {
-      if (!(error instanceof KerndexError)) throw error
+      // A module's own types may be unusable; where all of them are damaged, nothing is known, and no verdict is right.
+      if (!(error instanceof KerndexError) || types.failures.get(module) !== error) throw error
       return reason('UNKNOWN_BTF', `No BTF found for ${module}: ${error.message}`)
     }
   }

@@ -1,6 +1,7 @@
 // The process cache as a tree in words: who is whose child, and what holds each entry.
 
 import { like, listOf } from '../core/arguments.ts'
+import { printable } from '../core/printable.ts'
 import type { EntryView } from './cache.ts'
 
 /** Levels that are indented: a chain of thousands would be mostly blanks. */
@@ -26,7 +27,7 @@ export function* treeLines(entries: readonly EntryView[]): Generator<string> {
   const open = [...(children.get(undefined) ?? [])].reverse().map((entry) => ({ entry, depth: 0 }))
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { entry, depth } = next
-    yield `${'  '.repeat(Math.min(depth, MOST_INDENT))}${inWords(entry)}\n`
+    yield `${'  '.repeat(Math.min(depth, MOST_INDENT))}${printable(inWords(entry))}\n`
     const below = children.get(entry.snapshot.execId) ?? []
     for (let i = below.length - 1; i >= 0; i--) open.push({ entry: below[i]!, depth: depth + 1 })
   }

@@ -1,6 +1,7 @@
 // What a frame of a stack is: as a tool printed it, and as it reads once it was looked up.
 
 import { wrong } from '../core/arguments.ts'
+import { printable } from '../core/printable.ts'
 
 /**
  * A frame as a tool printed it. Immutable: decoders share one object among equal lines. Name, offset, size and owner are
@@ -125,13 +126,14 @@ export function isMarker(address: bigint): boolean {
   return address === 0n || address >= CONTEXT_MARKERS
 }
 
-/** `symbol+0x10/0x30 [owner]` as the kernel prints it, or undefined where there is no symbol. */
+/** `symbol+0x10/0x30 [owner]` as the kernel prints it, on one line, or undefined where there is no symbol. */
 export function frameInWords(frame: Frame): string | undefined {
   if (typeof frame?.symbol !== 'string' && frame?.symbol !== null)
     throw wrong('frame', 'a frame that was looked up', frame)
   const { symbol, offset, size, owner } = frame
   if (symbol === null) return undefined
-  if (offset === null) return symbol
+  if (offset === null) return printable(symbol)
   const end = size === null ? '' : `/0x${size.toString(16)}`
-  return `${symbol}+0x${offset.toString(16)}${end}${owner === null || owner === 'vmlinux' ? '' : ` [${owner}]`}`
+  const of = owner === null || owner === 'vmlinux' ? '' : ` [${owner}]`
+  return printable(`${symbol}+0x${offset.toString(16)}${end}${of}`)
 }

@@ -15,6 +15,7 @@ import {
   wrong,
 } from '../core/arguments.ts'
 import { LimitError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import type { Frame } from './frame.ts'
 
 /**
@@ -39,7 +40,7 @@ function fileName(file: string): string {
 
 /** A name without what would cut a folded stack. */
 export function foldedWord(name: string): string {
-  return /[;\n\r]/.test(name) ? name.replaceAll(';', ':').replaceAll(/[\r\n]/g, ' ') : name
+  return printable(name.includes(';') ? name.replaceAll(';', ':') : name)
 }
 
 /** The code that a frame is in, as pictures colour it: the core kernel, a module (bpf programs too), user space, a name or address that nothing is known of; `process` is no code but the name in front of a stack. */

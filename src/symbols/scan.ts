@@ -30,7 +30,7 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
   const { owners, kinds = 'all' } = options
   const matches = compileGlob(glob)
   const head = literal(globPrefix(glob))
-  const tail = literal(/[^*?\]]*$/.exec(glob)![0])
+  const tail = literal(glob.slice(Math.max(...['*', '?', ']'].map((special) => glob.lastIndexOf(special))) + 1))
   // What is left of the pattern's literal start for a name with each of the prefixes; undefined: such a name never fits.
   const rest = PREFIXES.map((prefix) =>
     head.startsWith(prefix)

@@ -184,7 +184,8 @@ export class SymbolTable {
   /** Symbols by owner and by type, and how many share an address or a name with an earlier one. */
   census(): SymbolCensus {
     const { kind, ownerStart, ownerOf: owner } = this.#columns
-    const byOwner: Record<string, number> = {}
+    // An owner may be called `__proto__`.
+    const byOwner: Record<string, number> = Object.create(null)
     for (let run = 0; run < ownerStart.length; run++) {
       const name = this.owners[owner[run]!]!
       const end = run + 1 < ownerStart.length ? ownerStart[run + 1]! : this.size

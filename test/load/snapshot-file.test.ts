@@ -261,6 +261,22 @@ describe('damage', () => {
     )
   })
 
+  it('of types is no verdict of a plan but BAD_FORMAT', async () => {
+    const path = join(folder, 'types.kerndex')
+    const copy = Buffer.from(bytes)
+    // Types are the larger part of the file, behind the symbols: damage that leaves the symbols alone.
+    for (let at = Math.floor(copy.length * 0.6); at < copy.length * 0.9; at += 997) copy[at]! ^= 0x55
+    await writeFile(path, copy)
+    const kernel = await openKernel({ from: path, threads: 0 }).catch((error: unknown) => error)
+    if (kernel instanceof Error) throw kernel
+    try {
+      const plan = () => (kernel as Awaited<ReturnType<typeof openKernel>>).probes.plan(['fentry:vfs_read'])
+      expect(plan).toThrow(expect.objectContaining({ code: 'BAD_FORMAT' }))
+    } finally {
+      await (kernel as Awaited<ReturnType<typeof openKernel>>).close()
+    }
+  })
+
   it('is a cut at every section, and a byte too many', async () => {
     const words = new Uint32Array(small.buffer, small.byteOffset, small.length >>> 2)
     const borders = new Set([4, 8, 16, 20, 24, 40, words[4]!, words[4]! - 8, words[4]! + 8, small.length - 1])

@@ -3,7 +3,7 @@
 
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { traceEvent } from '../event.ts'
-import { countLines, hexAddress, type InputFormat } from '../format.ts'
+import { hexAddress, type InputFormat } from '../format.ts'
 
 /** Sixteen digits that begin as kernel addresses of 64-bit machines do, not within a longer word. */
 const ADDRESS = /(?<![0-9A-Za-z_])(?:0x)?([8-9a-f][0-9a-f]{15})(?![0-9A-Za-z_])/g
@@ -16,7 +16,7 @@ export const anyText: InputFormat = {
   what: 'any text: kernel addresses of 16 digits wherever they stand, registers left out',
   kind: 'text',
   stacks: false,
-  recognise: (lines) => Math.min(1, countLines(lines, new RegExp(ADDRESS.source))) / 2,
+  recognise: (lines) => (lines.some((line) => line.search(ADDRESS) >= 0) ? 0.5 : 0),
   startsRecord: 'every line',
   decoder: (sink) => ({
     line(text, line) {

@@ -1,6 +1,7 @@
 // Events in words, one line each with its stack below, for people who watch a stream.
 
 import { formatAddress } from '../../core/address.ts'
+import { printable } from '../../core/printable.ts'
 import { type Frame, frameInWords } from '../../stacks/frame.ts'
 import type { TraceEvent } from '../event.ts'
 
@@ -20,7 +21,9 @@ export function compactHead(
 ): string {
   const time = ts === undefined ? '-' : `${ts / 1_000_000_000n}.${String(ts % 1_000_000_000n).padStart(9, '0')}`
   const thread = tid === undefined || tid === pid ? '' : `/${tid}`
-  return `${time} ${type.padEnd(10)} ${comm ?? '?'}[${pid ?? '?'}${thread}]${rest === '' ? '' : ` ${rest}`}`
+  const head = `${time} ${type.padEnd(10)} ${comm ?? '?'}[${pid ?? '?'}${thread}]`
+  // Names, paths and payloads can hold anything: line ends would make events that never were.
+  return printable(rest === '' ? head : `${head} ${rest}`)
 }
 
 export function whatHappened({ name, life, fields }: Pick<TraceEvent, 'name' | 'life' | 'fields'>): string {

@@ -6,7 +6,7 @@ import { profileFacts } from '../arguments.ts'
 import type { Output, ProfileFacts } from './output.ts'
 
 /** Units that the format has a name for; weights of any other are plain numbers. */
-const UNITS: Readonly<Record<string, string>> = { nanoseconds: 'nanoseconds', bytes: 'bytes' }
+const UNITS: ReadonlySet<string> = new Set(['nanoseconds', 'bytes'])
 
 /** The whole file. Weights become JSON numbers, as the format wants; those beyond 2^53 lose their last digits there. */
 export function speedscopeJson(profile: Profile, facts: ProfileFacts): string {
@@ -31,7 +31,8 @@ export function speedscopeJson(profile: Profile, facts: ProfileFacts): string {
     weights.push(weighing === 'events' ? count : Number(weight))
   }
   const name = profile.event === undefined ? title : `${title}: ${profile.event}`
-  const unit = UNITS[profile.unit(weighing)] ?? 'none'
+  const own = profile.unit(weighing)
+  const unit = UNITS.has(own) ? own : 'none'
   const endValue = Number(profile.total(weighing))
   return JSON.stringify({
     $schema: 'https://www.speedscope.app/file-format-schema.json',

@@ -1,0 +1,41 @@
+// Text that others wrote, as it may be shown: names in kallsyms and BTF, process names and strings of JSON can hold anything.
+
+/**
+ * What a terminal or a page may act on: control characters (C0, DEL, C1), the line and paragraph separators, and the marks
+ * that turn the direction of writing. Lone surrogates stand for bytes that are no UTF-8 (see `decodeName`).
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu
+const ESCAPE = '\x1b'
+const PLAIN = /^[\x20-\x7e]*$/
+
+/** A text on one line, with everything escaped that is not for the eye: `\x1b`, `\n`, `\u202e`. */
+export function printable(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(UNPRINTABLE, escapeOf)
+}
+
+/** What picocolors puts around a word, behind the escape character. */
+const COLOUR = /\[\d{1,3}m/y
+
+/** The same for a text of several lines: line ends and tabs stay, and colours if it may have any. */
+export function printableLines(text: string, coloured = false): string {
+  return text.replace(UNPRINTABLE, (unit, at: number) => {
+    if (unit === '\n' || unit === '\t') return unit
+    COLOUR.lastIndex = at + 1
+    return coloured && unit === ESCAPE && COLOUR.test(text) ? unit : escapeOf(unit)
+  })
+}
+
+/** JSON text without raw control characters; C0 is escaped in any JSON. */
+export function printableJson(json: string): string {
+  return json.replace(/[\x7f-\x9f\u2028\u2029]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+function escapeOf(unit: string): string {
+  const code = unit.charCodeAt(0)
+  if (unit === '\n') return '\\n'
+  if (unit === '\t') return '\\t'
+  if (unit === '\r') return '\\r'
+  // A byte that is no UTF-8.
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}

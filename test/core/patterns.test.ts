@@ -1,0 +1,82 @@
+// The rule of the house about time: no regular expression in src/ may take more than linear time over any text, whoever wrote
+// it. Each is judged by an analysis of its automaton, not by examples; what it cannot judge in time is too much for a reader too.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { check } from 'recheck'
+import { parseAst } from 'rolldown/parseAst'
+import { describe, expect, it } from 'vitest'
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url))
+
+/** Milliseconds for one pattern. */
+const PATIENCE = 20_000
+
+/** Files whose patterns are known to take more than linear time. Each leaves this list with its mend. */
+const UNMENDED: readonly string[] = [
+  'events/input/perf-script.ts',
+  'events/input/perf-json.ts',
+  'events/input/bpftrace.ts',
+]
+
+/** Patterns that are made as the program runs: of constants, or of what the caller gives. */
+const MADE: readonly string[] = ['symbols/table.ts', 'probes/facts.ts', 'probes/kernel-rules.ts']
+
+interface Found {
+  readonly file: string
+  readonly pattern: string
+  readonly flags: string
+}
+
+const patterns: Found[] = []
+const made = new Set<string>()
+
+for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort()) {
+  if (!file.endsWith('.ts') || file.endsWith('.d.ts') || file.includes('assembly')) continue
+  visit(file, parseAst(readFileSync(source + file, 'utf8'), { lang: 'ts' }))
+}
+
+/** Finds the patterns in a syntax tree, whatever its nodes are. */
+function visit(file: string, node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  if ('regex' in node && typeof node.regex === 'object' && node.regex !== null) {
+    const { pattern, flags } = node.regex as { pattern: string; flags: string }
+    patterns.push({ file, pattern, flags })
+  }
+  if ('type' in node && node.type === 'NewExpression' && 'callee' in node) {
+    const { callee } = node
+    if (typeof callee === 'object' && callee !== null && 'name' in callee && callee.name === 'RegExp') made.add(file)
+  }
+  for (const child of Object.values(node)) visit(file, child)
+}
+
+describe('patterns take linear time', () => {
+  it('all are found', () => {
+    expect(patterns.length).toBeGreaterThan(100)
+  })
+
+  it('and none is made as the program runs', () => {
+    expect([...made].filter((file) => !MADE.includes(file) && !UNMENDED.includes(file))).toEqual([])
+  })
+
+  it.each([
+    ['^(.*) (\\d+) (.*)$', ''],
+    ['^(\\s+)\\s*x', ''],
+    ['\\s+$', ''],
+    ['^(a|a)*$', ''],
+    ['^name: *(.*)$', ''],
+  ])('the analysis refuses /%s/', async (pattern, flags) => {
+    expect((await check(pattern, flags)).status).toBe('vulnerable')
+  })
+
+  const files = [...new Set(patterns.map(({ file }) => file))].filter((file) => !UNMENDED.includes(file))
+  it.each(files)('%s', async (file) => {
+    const refused: string[] = []
+    for (const { pattern, flags } of patterns.filter((each) => each.file === file)) {
+      const found = await check(pattern, flags, { timeout: PATIENCE })
+      if (found.status === 'vulnerable') refused.push(`/${pattern}/${flags} is ${found.complexity.summary}`)
+      else if (found.status === 'unknown') refused.push(`/${pattern}/${flags} takes too long to be judged`)
+    }
+    expect(refused).toEqual([])
+  })
+})
