@@ -188,3 +188,26 @@ describe('damage', () => {
     )
   })
 })
+
+describe('what a few bytes may become', () => {
+  /** A profile of samples that refer to one location with many inlined functions. */
+  const expanding = (samples: number, references: number, lines: number, name: string) => {
+    const location = [...number(1, 1), ...new Array(lines).fill(inner(4, number(1, 1))).flat()]
+    const sample = inner(1, new Array<number>(references).fill(1))
+    return Buffer.concat([
+      Buffer.from([...inner(1, number(1, 1)), ...text(6, ''), ...text(6, 'n')]),
+      Buffer.from(text(6, name)),
+      Buffer.from([...inner(5, [...number(1, 1), ...number(2, 2)]), ...inner(4, location)]),
+      ...new Array<Buffer>(samples).fill(Buffer.from(inner(2, sample))),
+    ])
+  }
+
+  it.each([
+    ['samples that refer to much', () => expanding(100, 1000, 2000, 'f')],
+    ['a name that is long', () => expanding(100, 100, 10, 'f'.repeat(20_000))],
+    ['empty messages', () => Buffer.alloc(20 << 20, Buffer.from([0x12, 0]))],
+    ['bytes that are packed', () => Buffer.concat(new Array<Buffer>(40).fill(gzipSync(Buffer.alloc(4 << 20))))],
+  ])('%s: LIMIT', async (_, make) => {
+    await expect(run(make(), host, 'ndjson', { input: 'pprof' })).rejects.toMatchObject({ code: 'LIMIT' })
+  })
+})

@@ -13,7 +13,7 @@ import { schedEvent } from './sched.ts'
  */
 const BEHIND_TASK =
   /-(\d{1,10})\s{1,40}(?:\(\s{0,16}(\d{1,10}|-{1,16})\)\s{1,40})?(?:\[(\d{1,6})\]\s{1,40}(?:(?:[^\s\d:]\S{2,7}|\S{0,16}[.a-zA-Z#]\S{0,16})\s{1,40})?|(\d{1,6})[.a-zA-Z#][.a-zA-Z#\d]{2,16}\s{1,40})(\d{1,16})\.(\d{1,16}): /y
-const NAME = /^([\w.-]{1,256}): */
+const NAME = /^([\w.-]+): */
 const FRAME = /^\s*=> ?/
 /** An address that no name was found for; no name begins with a digit. */
 const BARE = /^(?:0x[0-9a-f]{1,16}|[0-9][0-9a-f]{0,15}|[a-f][0-9a-f]{8,15})$/
@@ -37,7 +37,7 @@ export const ftrace: InputFormat = {
 }
 
 /** A stack's own line, which stands in place of an event. */
-const STACK = /^(?:kernel_stack: {1,40}|user_stack: {1,40})?<(user )?stack trace ?>\s*$/
+const STACK = /^(?:kernel_stack: +|user_stack: +)?<(user )?stack trace ?>\s*$/
 
 /** A line with an event, taken apart. */
 interface EventLine {

@@ -2,13 +2,21 @@
 // mappings, or names where somebody looked them up before. The one format that is no lines.
 
 import { gunzipSync } from 'node:zlib'
+import { LimitError } from '../../core/errors.ts'
+import { errorCode } from '../../sources/reader.ts'
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
 import { asText, type InputFormat, type Sink } from '../format.ts'
 import { fileOf } from './dso.ts'
 
 /** Bytes that a packed profile may unpack to. */
-const MOST_UNPACKED = 1 << 28
+const MOST_UNPACKED = 1 << 27
+/** Numbers in a profile: keys, lengths and values. */
+const MOST_NUMBERS = 1 << 23
+/** Characters that its samples may have when they are written out, every frame and label of each. */
+const MOST_EXPANDED = 1 << 27
+/** What a frame takes beside its name. */
+const FRAME_CHARACTERS = 96
 const GZIP = '\u001f\u008b'
 /** Fields that are looked at to tell a profile. */
 const FIELDS_TOLD = 6
@@ -24,6 +32,7 @@ export const pprof: InputFormat = {
     try {
       readProfile(unpacked(bytes), sink)
     } catch (error) {
+      if (error instanceof LimitError) throw error
       // Errors of gunzip and of the bounds in `Wire`, both of which say what is wrong.
       sink.bad(0, error instanceof Error ? error.message : String(error))
     }
@@ -61,8 +70,35 @@ function isProfile(sample: string): boolean {
   return true
 }
 
+/** What is left of what a profile may become: messages hold each other, and samples refer to what is there once. */
+class Budget {
+  #numbers = MOST_NUMBERS
+  #expanded = MOST_EXPANDED
+
+  /** @throws LimitError if the profile has more numbers than may be */
+  number(): void {
+    if (--this.#numbers < 0) throw new LimitError(`a pprof profile of more than ${MOST_NUMBERS} numbers`)
+  }
+
+  /** @throws LimitError if samples written out have more characters than may be */
+  write(characters: number): void {
+    this.#expanded -= characters
+    if (this.#expanded < 0) {
+      throw new LimitError(
+        `a pprof profile whose samples, written out, have more than ${MOST_EXPANDED >> 20} MiB: merge or filter it first`,
+      )
+    }
+  }
+}
+
 function unpacked(bytes: Uint8Array): Uint8Array {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED }) : bytes
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED })
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_BUFFER_TOO_LARGE') throw error
+    throw new LimitError(`a pprof profile of more than ${MOST_UNPACKED >> 20} MiB when it is unpacked`)
+  }
 }
 
 /** A field of a protobuf message: whole numbers for wire type 0, bytes for wire type 2. */
@@ -75,10 +111,12 @@ interface Field {
 /** Reads the wire format of protobuf. Never reads outside of its bytes: what ends too early throws. */
 class Wire {
   readonly #bytes: Uint8Array
+  readonly #budget: Budget
   #at = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: Budget) {
     this.#bytes = bytes
+    this.#budget = budget
   }
 
   *fields(): Generator<Field> {
@@ -99,6 +137,12 @@ class Wire {
   }
 
   varint(): bigint {
+    this.#budget.number()
+    const first = this.#bytes[this.#at]
+    if (first !== undefined && first < 128) {
+      this.#at++
+      return BigInt(first)
+    }
     let value = 0n
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.#bytes[this.#at++]
@@ -119,7 +163,7 @@ class Wire {
 }
 
 /** A message's single numbers by field, and its repeated fields, packed or not. */
-function message(bytes: Uint8Array) {
+function message(bytes: Uint8Array, budget: Budget) {
   const numbers = new Map<number, bigint>()
   const lists = new Map<number, bigint[]>()
   const messages = new Map<number, Uint8Array[]>()
@@ -128,7 +172,7 @@ function message(bytes: Uint8Array) {
     if (list === undefined) map.set(field, [value])
     else list.push(value)
   }
-  for (const { number, value, bytes: inner } of new Wire(bytes).fields()) {
+  for (const { number, value, bytes: inner } of new Wire(bytes, budget).fields()) {
     if (inner !== undefined) push(messages, number, inner)
     else {
       numbers.set(number, value)
@@ -141,36 +185,37 @@ function message(bytes: Uint8Array) {
     /** A repeated number: packed ones are bytes. */
     list: (field: number) => [
       ...(lists.get(field) ?? []),
-      ...(messages.get(field) ?? []).flatMap((packed) => [...new Wire(packed).varints()]),
+      ...(messages.get(field) ?? []).flatMap((packed) => [...new Wire(packed, budget).varints()]),
     ],
   }
 }
 
 function readProfile(bytes: Uint8Array, sink: Sink): void {
-  const profile = message(bytes)
+  const budget = new Budget()
+  const profile = message(bytes, budget)
   const strings = profile.messages(6).map((name) => asText(Buffer.from(name).toString('latin1')))
   const text = (index: bigint) => strings[Number(index)] ?? ''
   const files = new Map(
     profile.messages(3).map((mapping) => {
-      const { number } = message(mapping)
+      const { number } = message(mapping, budget)
       return [number(1), text(number(5))]
     }),
   )
   const functions = new Map(
     profile.messages(5).map((one) => {
-      const { number } = message(one)
+      const { number } = message(one, budget)
       return [number(1), text(number(2))]
     }),
   )
   const locations = new Map(
     profile.messages(4).map((location) => {
-      const { number, messages } = message(location)
-      const names = messages(4).map((line) => functions.get(message(line).number(1)) ?? '')
+      const { number, messages } = message(location, budget)
+      const names = messages(4).map((line) => functions.get(message(line, budget).number(1)) ?? '')
       return [number(1), framesOf(number(3), files.get(number(2)), names)]
     }),
   )
   const types = profile.messages(1).map((type) => {
-    const { number } = message(type)
+    const { number } = message(type, budget)
     return { name: text(number(1)), unit: text(number(2)) }
   })
   // What the profile prefers, or the last, as pprof shows it.
@@ -180,13 +225,18 @@ function readProfile(bytes: Uint8Array, sink: Sink): void {
   const samples = profile.messages(2)
   if (types.length === 0 && samples.length === 0) throw new RangeError('no pprof profile: it has no samples')
   samples.forEach((sample, line) => {
-    const { list, messages } = message(sample)
+    const { list, messages } = message(sample, budget)
     const frames: RawFrame[] = []
+    let missing: bigint | undefined
     for (const id of list(1)) {
       const found = locations.get(id)
-      if (found === undefined) sink.bad(line, `a sample at location ${id}, which the profile does not have`)
-      else frames.push(...found)
+      if (found === undefined) missing ??= id
+      for (const frame of found ?? []) {
+        budget.write(FRAME_CHARACTERS + (frame.name?.length ?? 0) + (frame.owner?.length ?? 0))
+        frames.push(frame)
+      }
     }
+    if (missing !== undefined) sink.bad(line, `a sample at location ${missing}, which the profile does not have`)
     const values = list(2)
     const weight = BigInt.asIntN(64, values[preferred < 0 ? values.length - 1 : preferred] ?? 1n)
     sink.event(
@@ -197,7 +247,7 @@ function readProfile(bytes: Uint8Array, sink: Sink): void {
         line,
         frames,
         weight,
-        ...labelsOf(messages(3), text),
+        ...labelsOf(messages(3), text, budget),
       }),
     )
   })
@@ -220,14 +270,15 @@ function framesOf(address: bigint, file: string | undefined, names: readonly str
 }
 
 /** Who a sample is of, as far as its labels say, and the labels that say something else. */
-function labelsOf(labels: readonly Uint8Array[], text: (index: bigint) => string): Partial<TraceEvent> {
+function labelsOf(labels: readonly Uint8Array[], text: (index: bigint) => string, budget: Budget): Partial<TraceEvent> {
   const fields: [string, string][] = []
   const who: { pid?: number; tid?: number; comm?: string } = {}
   for (const label of labels) {
-    const { number } = message(label)
+    const { number } = message(label, budget)
     const key = text(number(1))
     const word = text(number(2))
     const value = word === '' ? String(BigInt.asIntN(64, number(3))) : word
+    budget.write(key.length + value.length)
     if (key === 'comm') who.comm = value
     else if (key === 'pid' && /^\d{1,7}$/.test(value)) who.pid = Number(value)
     else if ((key === 'tid' || key === 'thread_id') && /^\d{1,7}$/.test(value)) who.tid = Number(value)

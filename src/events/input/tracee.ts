@@ -20,7 +20,11 @@ export const tracee: InputFormat = {
   kind: 'json',
   recognise: (lines) =>
     2 * countLines(lines, /^\s*\{.*"eventName"\s*:\s*"/) +
-    2 * countLines(lines, /^\s*\{(?=.*"name"\s*:\s*").*"workload"\s*:\s*\{/),
+    2 *
+      countLines(
+        lines.filter((line) => /"name"\s*:\s*"/.test(line)),
+        /^\s*\{.*"workload"\s*:\s*\{/,
+      ),
   startsRecord: 'every line',
   decoder: (sink, memo) => objectLines(sink, memo, (object) => (isObject(object.workload) ? nested : flat)(object)),
 }

@@ -12,7 +12,9 @@ const FAILURE =
 const PART = /^INFO: (?:Allocated in|Freed in|Slab |Object |lockdep is|Freeing)/
 /** Stacks of their own whose headings do not end in a colon. */
 const HEADING =
-  /^(?:(?:INFO: )?(?:Allocated|Freed) in |page last |page_owner |Page allocated via |BUG: K(?:MSAN|FENCE|CSAN): |Uninit was |Invalid free |.*(?: at| users at|allocated at|leaked reference\.?)$)/
+  /^(?:(?:INFO: )?(?:Allocated|Freed) in |page last |page_owner |Page allocated via |BUG: K(?:MSAN|FENCE|CSAN): |Uninit was |Invalid free )/
+/** How others end that do not end in a colon either. */
+const HEADING_END = /(?: at|leaked reference\.?)$/
 /** What ends in a colon and announces no stack: lists of locks and memory, and what KASAN says of the memory. */
 const NO_HEADING = /^(?:[#,]|.{0,5}:$|DMA|Normal|lowmem|Mem-Info|Memory state|Showing|Dumping|The buggy)/
 /** Headings that say no more than that a stack follows. */
@@ -40,7 +42,7 @@ export function headingOf(words: string): string | undefined {
   if (PLAIN.test(text)) return ''
   if (NO_HEADING.test(text)) return undefined
   if (text.endsWith(':')) return asText(text.slice(0, -1))
-  return HEADING.test(text) ? asText(text) : undefined
+  return HEADING.test(text) || HEADING_END.test(text) ? asText(text) : undefined
 }
 
 const LONGEST_HEADING = 256
