@@ -137,8 +137,8 @@ async function judged(share: string, names: readonly string[]): Promise<boolean>
 try {
   process.exitCode = await main()
 } catch (error) {
-  say(
-    error instanceof Missing ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error),
-  )
-  process.exitCode = error instanceof Missing ? 2 : 1
+  const usage = error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS')
+  const plain = error instanceof Missing || usage
+  say(error instanceof Error ? (plain ? error.message : (error.stack ?? error.message)) : String(error))
+  process.exitCode = plain ? 2 : 1
 }
