@@ -28,14 +28,16 @@ export interface LineTruth {
 export function compareAttempt(check: string, probes: Probes, truth: AttemptTruth): Outcome {
   const { kind, target, said } = truth
   const refused = truth.refused || truth.enabling || ''
-  const kernel = refused === '' ? 'takes' : 'refuses'
+  // Loading a program asks less than attaching it.
+  const onlyLoaded = refused === '' && truth.enabling === undefined && /^f(entry|exit|mod_ret)$/.test(kind)
+  const kernel = onlyLoaded ? 'loads' : refused === '' ? 'takes' : 'refuses'
   const spec = `${kind === 'fprobe' ? 'kprobe' : kind}:${target}`
   const { kerndex, codes } = kind === 'fprobe' ? multiVerdict(probes, spec) : verdictOn(probes, spec)
   const wrong =
     kerndex === 'unknown' ||
     (kernel === 'takes'
       ? kerndex === 'no' || kerndex === 'caution, then no'
-      : OKS.includes(kerndex) || (BY_ADDRESS.includes(kerndex) && !/not unique/.test(said)))
+      : kernel === 'refuses' && (OKS.includes(kerndex) || (BY_ADDRESS.includes(kerndex) && !/not unique/.test(said))))
   return {
     check: `${check}, ${kind}`,
     class: `${truth.class}${codes === '' ? '' : ` ${codes}`}`,

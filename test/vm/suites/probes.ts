@@ -213,7 +213,9 @@ class Definer {
     return tried.map((attempt, i) => {
       const event = `kerndex/t${i}`
       const to = attempt.kind === 'fprobe' ? this.#dynamic : this.#kprobes
-      const refused = to.write(`${PREFIX[attempt.kind]}:${event} ${attempt.target}`)
+      // The kernel takes no module with an fprobe's function.
+      const target = attempt.kind === 'fprobe' ? attempt.target.replace(/^.*:/, '') : attempt.target
+      const refused = to.write(`${PREFIX[attempt.kind]}:${event} ${target}`)
       const said = refused === '' ? '' : takeErrorLog()
       if (refused === '') this.#defined.push(event)
       const enabling = refused === '' && i % 8 === 0 ? this.#enable(event) : undefined

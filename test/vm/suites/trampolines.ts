@@ -68,7 +68,7 @@ function chooseAttempts(kernel: Kernel, kind: (typeof KINDS)[number], scale: num
     const key = [place, verdict, ...new Set(reasons.map(({ code }) => code).sort())].join(' ')
     const attempt = { class: place, kind, target: `${module}:${target.function}`, module: btf.module, id: btf.id }
     const group = groups.get(key)
-    const attach = (group?.length ?? 0) % (verdict === 'ok' ? ATTACHED : 2) === 0
+    const attach = verdict !== 'ok' || (group?.length ?? 0) % ATTACHED === 0
     if (group === undefined) groups.set(key, [{ ...attempt, attach }])
     else group.push({ ...attempt, attach })
   }
