@@ -58,6 +58,7 @@ function unused(place: NamedPlace, used: Set<string>): string {
 /** A name that tracefs takes: a C identifier of at most 63 characters. */
 function nameOf({ kind, function: symbol, offset }: NamedPlace, where: string): string {
   const ending = `${offset === 0 || where !== '' ? '' : `_${offset}`}${where}${isReturn(kind) ? '_ret' : ''}`
-  const plain = symbol.replace(/[^A-Za-z0-9_]/g, '_').slice(0, LONGEST - ending.length)
+  const word = /[^A-Za-z0-9_]/.test(symbol) ? symbol.replace(/[^A-Za-z0-9_]/g, '_') : symbol
+  const plain = word.slice(0, LONGEST - ending.length)
   return /^\d/.test(plain) ? `_${plain.slice(1)}${ending}` : plain + ending
 }

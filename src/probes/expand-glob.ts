@@ -107,7 +107,7 @@ function addTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind, set: 
       continue
     }
     const func = { set, id: funcId }
-    const symbol = id === undefined ? undefined : symbolTaken(context, module, id)
+    const symbol = id === undefined ? undefined : symbolTaken(context, module, id, name)
     const reasons = trampolineReasons(context, kind, func, symbol, name, count, settings.allow)
     found.push(new ProbeTarget(family, id, funcId, reasons))
   }

@@ -51,7 +51,7 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
         ? [{ code: 'FIRST_OF_SEVERAL', message: 'the first of several functions of this name is taken' }]
         : []
     const func = { set, id: funcId }
-    const symbol = id === undefined ? undefined : symbolTaken(context, set.name, id)
+    const symbol = id === undefined ? undefined : symbolTaken(context, set.name, id, name)
     return targetOf(home, {
       spec: spec.text,
       kind,
@@ -70,11 +70,11 @@ export function trampolineTargets(home: Home, spec: ProbeSpec, kind: TrampolineK
  * The symbol whose address the kernel takes for a module's FUNC: before it told modules apart, that of the core if it has one
  * of the name (bpf_check_attach_target).
  */
-export function symbolTaken(context: ProbeContext, module: string, id: number): FunctionSymbol {
+export function symbolTaken(context: ProbeContext, module: string, id: number, name: string): FunctionSymbol {
   const { symbols, facts } = context
-  const own = functionOf(context, id)
+  const own = { id, name, owner: module }
   if (module === 'vmlinux' || atLeast(facts.release, ...MODULES_TOLD_APART_SINCE) !== false) return own
-  const core = context.idsNamed(own.name).find((each) => symbols.ownerOf(each) === 'vmlinux')
+  const core = context.idsNamed(name).find((each) => symbols.ownerOf(each) === 'vmlinux')
   return core === undefined ? own : functionOf(context, core)
 }
 

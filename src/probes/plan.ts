@@ -1,7 +1,6 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
 import { callback, choice, flag, iterable, listOf, nameText, type Options } from '../core/arguments.ts'
-import { UsageError } from '../core/errors.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
 import { expand } from './expand.ts'
@@ -165,15 +164,11 @@ export class ProbePlan {
 
 /**
  * Plans specifications over a kernel.
- * @throws SpecError if one of them cannot be read, UsageError if `allow` names what is no caution
+ * @throws SpecError if one of them cannot be read
  */
 export function makePlan(context: ProbeContext, specs: readonly string[], options: PlanOptions = {}): ProbePlan {
   const parsed = specs.map(parseSpec)
   const { looseSuffix = false, ambiguous = 'error', args, multi = false, allow = [] } = options
-  const strange = allow.find((code) => !CAUTIONS.includes(code))
-  if (strange !== undefined) {
-    throw new UsageError(`${strange} is none of the cautions that can be allowed: ${CAUTIONS.join(', ')}`)
-  }
   const events = new EventNames()
   const home = { context, settings: { looseSuffix, ambiguous, args, multi, allow: new Set(allow), events } }
   const plans = parsed.map((spec) => {

@@ -161,7 +161,7 @@ describe('cautions', () => {
 
   test('the message names the option, and an unknown one is refused', () => {
     expect(reasonsOf(made, 'kprobe:foo.cold')[0]!.message).toContain("--allow FRAGMENT, or { allow: ['FRAGMENT'] }")
-    expect(() => probesOf(made).plan('kprobe:foo', { allow: ['NOTRACE' as 'LABEL'] })).toThrow(/none of the cautions/)
+    expect(() => probesOf(made).plan('kprobe:foo', { allow: ['NOTRACE' as 'LABEL'] })).toThrow(/allow.*AMBIGUOUS/)
   })
 
   test('a module to come has a line and no address', () => {
