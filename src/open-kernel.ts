@@ -175,9 +175,9 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
   const loading = (source: Source): Load => {
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
-      // Decided once: thousands of modules do not come between two loads.
+      // Who asks for threads gets them. Decided once: thousands of modules do not come between two loads.
       if (loaderThreads === undefined) {
-        loaderThreads = types !== true || (await isSmall(source)) ? 0 : threads
+        loaderThreads = options.threads ?? (types !== true || (await isSmall(source)) ? 0 : threads)
         if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
       }
       return loadKernel(source, generation, {

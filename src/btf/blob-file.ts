@@ -1,6 +1,8 @@
 // The types in a file's bytes: raw BTF as it is, or the sections of an ELF file (vmlinux, a module, a BPF object).
+
 import { type ElfSection, type Fetch, findSection, isElf, readElf, sectionBytes } from '../core/elf.ts'
 import { NotFoundError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 
 /** The BTF of a file, in shared memory. */
 export interface FileBtf {
@@ -38,7 +40,7 @@ export function extractBtf(bytes: Uint8Array, fetch: Fetch = () => {}): FileBtf 
 }
 
 function toShared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  const copy = new Uint8Array(sharedMemory(bytes.length))
   copy.set(bytes)
   return copy
 }

@@ -2,6 +2,7 @@
 import { bytes } from '../core/arguments.ts'
 import { type ElfFile, findSection, readElf, sectionBytes } from '../core/elf.ts'
 import { NotFoundError, UnsupportedError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { type ObjectRelocation, readRelocations } from './btf-ext.ts'
 import { isLittleEndian, type RelocationResult, Relocator } from './core-relocate.ts'
 import { indexTypes } from './index-types.ts'
@@ -27,7 +28,7 @@ export function checkObject(file: Uint8Array, types: Types): CheckedRelocation[]
   const btf = findSection(elf, '.BTF')
   if (!btf) throw new NotFoundError('the object has no .BTF section: compile it with -g')
   const source = sectionBytes(elf, btf)
-  const own = new Uint8Array(new SharedArrayBuffer(source.length))
+  const own = new Uint8Array(sharedMemory(source.length))
   own.set(source)
   const { records, failures } = indexTypes([{ name: 'object', bytes: own }])
   if (failures[0]) throw failures[0].error

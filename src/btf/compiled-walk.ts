@@ -1,7 +1,7 @@
 // The walk over sets and the writing of their name index in WebAssembly: assembly/walk.ts, compiled. It handles what is sound and
 // says nothing of what is not: the plain walk does that.
 
-import { openWasm, type WasmMemory } from '../core/wasm-memory.ts'
+import { borrowWasm, giveBack, openWasm, type WasmMemory } from '../core/wasm-memory.ts'
 import { ELEMENT_WORDS, FIXED_WORDS, KIND_COUNT, TYPE_WORDS } from './format.ts'
 import type { BtfHeader } from './header.ts'
 import { ENTRY_WORDS, startBits } from './index-layout.ts'
@@ -62,8 +62,15 @@ function signed(memory: WasmMemory, count: number): Int32Array<SharedArrayBuffer
   return new Int32Array(buffer, byteOffset, count)
 }
 
+/** Written before it is read. */
 function newOutput(memory: WasmMemory, types: number): WalkOutput {
-  return { offsets: unsigned(memory, types), hashes: signed(memory, types), places: signed(memory, types) }
+  const column = () => memory.room(4 * types)
+  const [offsets, hashes, places] = [column(), column(), column()]
+  return {
+    offsets: new Uint32Array(offsets.buffer, offsets.byteOffset, types),
+    hashes: new Int32Array(hashes.buffer, hashes.byteOffset, types),
+    places: new Int32Array(places.buffer, places.byteOffset, types),
+  }
 }
 
 /** Memory for blobs, in which they can be walked over. They stay there as long as their types are in use. */
@@ -109,6 +116,11 @@ export class CompiledWalk {
       if (!(error instanceof RangeError)) throw error
       return new Uint8Array(new SharedArrayBuffer(bytes))
     }
+  }
+
+  /** Has the collector count the memory, once all that goes into it is there. */
+  weigh(): void {
+    this.memory.weigh()
   }
 
   /** Begins a batch of blobs on one base, of which the output has room for all types; undefined where that cannot be. */
@@ -253,12 +265,17 @@ export class CompiledNames {
   /** With room for that many types, which takes address space until it is used; undefined where it cannot run. */
   static open(types: number): CompiledNames | undefined {
     try {
-      const wasm = openWasm(WALK_WASM)
+      const wasm = borrowWasm(WALK_WASM)
       return wasm && new CompiledNames(wasm.memory, wasm.exports as Exports, types)
     } catch (error) {
       if (error instanceof RangeError) return undefined
       throw error
     }
+  }
+
+  /** Gives its memory back: the output may not be used any more. */
+  release(): void {
+    giveBack(this.#memory)
   }
 
   /** What `writeNames` does for the first `count` types of the output. */

@@ -1,7 +1,9 @@
 // Modules built outside the kernel's tree carry a distilled base (`.BTF.base`): just enough of vmlinux to find its types
 // again by name. This moves such a module onto a real vmlinux, as the kernel does when it loads it (since 6.11).
+
 import { encodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import {
   BTF_MAGIC,
   KIND_COUNT,
@@ -142,7 +144,7 @@ function assemble(types: Uint32Array, strings: Buffer): Uint8Array<SharedArrayBu
   const header = Uint32Array.of(0, 24, 0, types.byteLength, types.byteLength, strings.length)
   new Uint16Array(header.buffer)[0] = BTF_MAGIC
   new Uint8Array(header.buffer)[2] = 1
-  const blob = new Uint8Array(new SharedArrayBuffer(24 + types.byteLength + strings.length))
+  const blob = new Uint8Array(sharedMemory(24 + types.byteLength + strings.length))
   blob.set(new Uint8Array(header.buffer))
   blob.set(new Uint8Array(types.buffer), 24)
   blob.set(strings, 24 + types.byteLength)

@@ -1,5 +1,7 @@
 // The header of a BTF blob: where its sections are, and the blob in this machine's byte order and alignment.
+
 import { BadFormatError, UnsupportedError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { BTF_MAGIC, HEADER_BYTES, type KindLayout, OLD_HEADER_BYTES } from './format.ts'
 
 /** Sections of a blob in bytes from its start, checked to lie inside it. */
@@ -87,7 +89,7 @@ export function normalizeBlob(
   const misaligned = (blob.byteOffset | header.typesStart) % 4 !== 0
   if (!header.foreign && !misaligned) return { blob, header }
   const shift = (4 - (header.typesStart % 4)) % 4
-  const copy = new Uint8Array(new SharedArrayBuffer(blob.length + shift))
+  const copy = new Uint8Array(sharedMemory(blob.length + shift))
   copy.set(blob, shift)
   const moved: BtfHeader = {
     ...header,

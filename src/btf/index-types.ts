@@ -271,6 +271,8 @@ export function* indexTypesSteps(
     if (names) yield* names.writeNames(count, bits, buckets, entries)
     else yield* writeNames({ ...output, count }, bits, buckets, entries, STEP_WORDS)
   }
+  names?.release()
+  compiled?.weigh()
   return { records, failures }
 }
 

@@ -1,5 +1,6 @@
 // Reads a type index: which types, of all the sets it spans, have a given name. One view per index and thread.
 import { readSections } from '../core/sections.ts'
+import { weigh } from '../core/shared-memory.ts'
 import {
   ENTRY_WORDS,
   filterBit,
@@ -38,6 +39,7 @@ export class IndexView {
   /** @throws BadFormatError if the buffer holds something else. */
   constructor(buffer: SharedArrayBuffer) {
     const sections = readSections(INDEX_LAYOUT, buffer)
+    weigh(buffer, buffer.byteLength)
     const view = (section: { offset: number; length: number }): Uint32Array =>
       new Uint32Array(buffer, section.offset, section.length >>> 2)
     const signed = (section: { offset: number; length: number }): Int32Array =>

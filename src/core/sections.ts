@@ -1,6 +1,8 @@
 // A self-describing SharedArrayBuffer: a header (magic, layout version, byte-order mark, section offsets), then sections.
 // The same bytes serve every thread and, unchanged, a file. Knows nothing of what the sections mean.
+
 import { BadFormatError, LimitError, UnsupportedError } from './errors.ts'
+import { sharedMemory } from './shared-memory.ts'
 
 /** What a layout is: its magic number, its version and the names of its sections, in order. */
 export interface Layout<Name extends string> {
@@ -43,7 +45,7 @@ export function allocateSections<Name extends string>(
     offset = align(offset + lengths[name])
   }
   if (offset > 0xffffffff) throw new LimitError(`${layout.what} would need ${offset} bytes; the limit is 4 GiB`)
-  const buffer = new SharedArrayBuffer(offset)
+  const buffer = sharedMemory(offset)
   const words = new Uint32Array(buffer)
   words.set([layout.magic, layout.version, BYTE_ORDER_MARK, layout.sections.length, offset])
   layout.sections.forEach((name, i) => {

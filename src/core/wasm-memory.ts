@@ -1,10 +1,13 @@
-// One WebAssembly memory from which arrays are cut, and modules that run over it.
+// One WebAssembly memory from which arrays are cut, and modules that run over it. Memory that a load works in is used again by the
+// next one: it is touched already, and V8 would not notice how much of it lies about.
 
 /// <reference path="./webassembly.d.ts" />
 
+import { weigh } from './shared-memory.ts'
+
 const PAGE = 65_536
-/** The most that a WebAssembly memory can have: 4 GiB. */
-const MOST_PAGES = 65_536
+/** The most that a WebAssembly memory can have, 4 GiB; and what is asked for where there is no address space for so much. */
+const MOST_PAGES = [65_536, 16_384, 4_096, 1_024]
 /** Pages by which the memory grows at least: address space costs nothing until it is used. */
 const GROWTH = 256
 const ALIGNMENT = 16
@@ -27,12 +30,25 @@ function compiledModule(base64: string): WebAssembly.Module | null {
   return module
 }
 
+/** The functions of a module over another thread's memory. @throws TypeError where this engine cannot run it */
+export function runWasm(base64: string, memory: WebAssembly.Memory): object {
+  const module = compiledModule(base64)
+  if (module === null) throw new TypeError('no module that this engine can run')
+  return new WebAssembly.Instance(module, { env: { memory } }).exports
+}
+
+/** A memory with a module's functions over it. */
+export interface OpenWasm {
+  readonly memory: WasmMemory
+  readonly exports: object
+}
+
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
-export function openWasm(base64: string): { memory: WasmMemory; exports: object } | undefined {
+export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {
   if (compiledModule(base64) === null) return undefined
   try {
-    const memory = new WasmMemory()
-    return { memory, exports: memory.run(base64) }
+    const over = memory ?? new WasmMemory()
+    return { memory: over, exports: over.run(base64) }
   } catch (error) {
     // No address space for a memory of this kind, as under a limit of it.
     if (error instanceof RangeError) return undefined
@@ -40,36 +56,118 @@ export function openWasm(base64: string): { memory: WasmMemory; exports: object 
   }
 }
 
-/** Shared memory that grows as arrays are cut from it. What is cut lasts as long as the memory. */
+/**
+ * Memory that nobody works in at the moment, for as long as the collector has no reason to free it. Two loads may go on side by
+ * side all the time, symbols and types; what more there is goes.
+ */
+const idle: WeakRef<WasmMemory>[] = []
+const MOST_IDLE = 2
+
+/** `openWasm` with memory that has been given back, where there is some. */
+export function borrowWasm(base64: string): OpenWasm | undefined {
+  for (let known = idle.pop(); known !== undefined; known = idle.pop()) {
+    const memory = known.deref()
+    if (memory !== undefined) return openWasm(base64, memory)
+  }
+  return openWasm(base64)
+}
+
+/** Gives memory back. Nothing that was cut from it may be used any more, by any thread. */
+export function giveBack(memory: WasmMemory): void {
+  memory.reset()
+  if (idle.length < MOST_IDLE) idle.push(new WeakRef(memory))
+}
+
+function largestMemory(): { memory: WebAssembly.Memory; pages: number } {
+  let failure: unknown
+  for (const pages of MOST_PAGES) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: GROWTH, maximum: pages, shared: true }), pages }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** Shared memory that grows as arrays are cut from it. What is cut lasts until `reset`. */
 export class WasmMemory {
-  readonly #memory = new WebAssembly.Memory({ initial: GROWTH, maximum: MOST_PAGES, shared: true })
-  /** Every buffer object that the memory has had: it gets a new one when it grows. */
-  readonly #buffers = new WeakSet<ArrayBufferLike>([this.#memory.buffer])
+  readonly #memory: WebAssembly.Memory
+  readonly #mostPages: number
+  /** Every buffer object that the memory has had, with the bytes cut from it: there is a new one when it grows. */
+  readonly #buffers = new Map<ArrayBufferLike, number>()
   #used = ALIGNMENT
+  /** Where memory begins that has never been used. */
+  #fresh = ALIGNMENT
+
+  /** @throws RangeError where there is no address space */
+  constructor() {
+    const { memory, pages } = largestMemory()
+    this.#memory = memory
+    this.#mostPages = pages
+    this.#buffers.set(memory.buffer, 0)
+  }
 
   /** The functions of a module, whose only import is a memory. @throws TypeError where this engine cannot run it */
   run(base64: string): object {
-    const module = compiledModule(base64)
-    if (module === null) throw new TypeError('no module that this engine can run')
-    return new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports
+    return runWasm(base64, this.#memory)
   }
 
-  /** Fresh memory, all zeros, on a boundary of 16 bytes. @throws RangeError beyond 4 GiB */
+  /** What other threads are given to run modules over this memory. */
+  get shared(): WebAssembly.Memory {
+    return this.#memory
+  }
+
+  /** Memory on a boundary of 16 bytes, all zeros. @throws RangeError beyond 4 GiB */
   allocate(bytes: number): Uint8Array<SharedArrayBuffer> {
+    const known = this.#fresh - this.#used
+    const array = this.room(bytes)
+    return known > 0 ? array.fill(0, 0, known) : array
+  }
+
+  /** The same with anything in it, for what is written before it is read. @throws RangeError beyond 4 GiB */
+  room(bytes: number): Uint8Array<SharedArrayBuffer> {
     const start = this.#used
     const end = start + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
     const missing = Math.ceil((end + OVERREAD) / PAGE) - this.#memory.buffer.byteLength / PAGE
     if (missing > 0) {
-      const room = MOST_PAGES - this.#memory.buffer.byteLength / PAGE
+      const room = this.#mostPages - this.#memory.buffer.byteLength / PAGE
       this.#memory.grow(Math.max(missing, Math.min(GROWTH, room)))
-      this.#buffers.add(this.#memory.buffer)
     }
+    const { buffer } = this.#memory
+    this.#buffers.set(buffer, (this.#buffers.get(buffer) ?? 0) + end - start)
     this.#used = end
-    return new Uint8Array(this.#memory.buffer, start, bytes)
+    this.#fresh = Math.max(this.#fresh, end)
+    return new Uint8Array(buffer, start, bytes)
+  }
+
+  /** The buffer of the whole memory: another one when it has grown. */
+  get buffer(): SharedArrayBuffer {
+    return this.#memory.buffer
+  }
+
+  /** Takes back what was cut behind an address. */
+  trim(address: number): void {
+    const end = Math.ceil(address / ALIGNMENT) * ALIGNMENT
+    if (end < this.#used) this.#used = end
   }
 
   /** Whether bytes are a part of this memory. */
   has(bytes: Uint8Array): boolean {
     return this.#buffers.has(bytes.buffer)
+  }
+
+  /** Takes back all that was cut. */
+  reset(): void {
+    this.#used = ALIGNMENT
+    const { buffer } = this.#memory
+    this.#buffers.clear()
+    this.#buffers.set(buffer, 0)
+  }
+
+  /** Has the collector count what was cut, for as long as anybody holds it: see `weigh`. */
+  weigh(): void {
+    for (const [buffer, bytes] of this.#buffers) weigh(buffer, bytes)
   }
 }

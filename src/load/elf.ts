@@ -9,7 +9,10 @@ import { FileParts } from '../sources/parts.ts'
 import { type BuiltElf, elfTable, symbolSections } from '../symbols/elf.ts'
 import type { ElfTable } from '../symbols/elf-entries.ts'
 import { SymbolTable } from '../symbols/table.ts'
+import { Workspace } from '../symbols/workspace.ts'
+import { Crew } from './crew.ts'
 import { Pacer } from './pacer.ts'
+import { Timeline } from './timeline.ts'
 
 export interface ElfOptions {
   /** Which symbols: default 'all', which is `.symtab` and what only `.dynsym` has. */
@@ -80,7 +83,16 @@ async function openParts(path: string, table: ElfTable, pacer: Pacer): Promise<E
 }
 
 async function build(file: ElfFile, table: ElfTable, pacer: Pacer): Promise<ElfSymbols> {
-  const { buffer, ...rest } = await pacer.drive(elfTable(file, table))
+  const workspace = Workspace.open()
+  const crew = new Crew(workspace, undefined, 1, pacer, new Timeline())
+  let built: BuiltElf
+  try {
+    built = await crew.carryOut(elfTable(file, table, workspace))
+  } finally {
+    await crew.end()
+    workspace.release()
+  }
+  const { buffer, ...rest } = built
   const { type, machine, is64, littleEndian } = file
   return { symbols: new SymbolTable(buffer), relocatable: type === ET_REL, machine, is64, littleEndian, ...rest }
 }

@@ -2,7 +2,6 @@
 
 import { AbortedError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
-import type { Steps } from '../symbols/workspace.ts'
 import { absoluteNow } from './timeline.ts'
 
 /** Milliseconds of work after which the loop gets a turn; a single slice may overrun it by about as much again. */
@@ -48,11 +47,10 @@ export class Pacer {
   }
 
   /** Runs work that goes step by step, pausing whenever it is due. */
-  async drive<T>(steps: Steps<T>): Promise<T> {
+  async drive<T>(steps: Generator<void, T, void>): Promise<T> {
     for (;;) {
       const step = steps.next()
       if (step.done === true) return step.value
-      if (step.value !== undefined) await step.value
       if (this.due) await this.pause()
     }
   }

@@ -5,6 +5,7 @@ import { readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { StoredBytes } from '../btf/stored-types.ts'
 import { BadFormatError, NotReadableError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { type Part, SUMMED_BYTES } from './snapshot-file.ts'
 
 /** Pieces that are read at once at most: about a millisecond. */
@@ -28,7 +29,7 @@ export class PartMemory implements StoredBytes {
 
   /** Of an open file. `placed` says of a failure where it happened. */
   constructor(descriptor: number, part: Part, placed: (error: unknown) => unknown) {
-    this.buffer = new SharedArrayBuffer(part.length)
+    this.buffer = sharedMemory(part.length)
     this.#descriptor = descriptor
     this.#part = part
     this.#there = new Uint8Array(part.sums.length)

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { StoredTypes } from '../btf/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
 import { fill, PartMemory, type Stretch } from './part-memory.ts'
@@ -85,7 +86,7 @@ export class SnapshotReader {
       throw new BadFormatError(`${path}: ${size} bytes are too few for a snapshot file`)
     const length = headerLength(first)
     if (length > size) throw new BadFormatError(`${path} is cut: its header alone has ${length} bytes`)
-    const block = new SharedArrayBuffer(length)
+    const block = sharedMemory(length)
     const header = new Uint8Array(block)
     header.set(first.subarray(0, length))
     if (length > first.length) fill(this.#descriptor, header.subarray(first.length), first.length)

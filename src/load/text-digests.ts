@@ -1,7 +1,8 @@
 // Recognises a kallsyms text that was read before: by the digests of its chunks, without parsing it.
 
 import type { ByteReader } from '../sources/reader.ts'
-import { newWorkspace } from '../symbols/wasm.ts'
+import { DIGEST_BYTES } from '../symbols/constants.ts'
+import { Workspace } from '../symbols/workspace.ts'
 import type { Pacer } from './pacer.ts'
 import type { TextDigests } from './snapshot-meta.ts'
 
@@ -14,11 +15,16 @@ const NEWLINE = 0x0a
  */
 export async function isSameText(reader: ByteReader, known: TextDigests, pacer: Pacer): Promise<boolean> {
   const { digests, chunkBytes } = known
+  const workspace = Workspace.open()
+  // A read that nobody waits for any more may still write into the memory.
+  let isReading = false
   try {
-    // As the load does: digests of the compiled loops and of the plain ones are not the same.
-    const workspace = newWorkspace()
-    const digestOf = (bytes: Uint8Array) => workspace.loops.digest(bytes)
-    const text = workspace.allocate(chunkBytes)
+    const sum = workspace.room(DIGEST_BYTES)
+    const text = workspace.bytes(workspace.room(chunkBytes), chunkBytes)
+    const digestOf = ({ byteOffset, length }: Uint8Array) => {
+      workspace.loops.digest(byteOffset, length, sum)
+      return Buffer.from(workspace.bytes(sum, DIGEST_BYTES)).toString('hex')
+    }
     let filled = 0
     let chunk = 0
     for (;;) {
@@ -30,7 +36,9 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
         filled -= cut
       }
       const got = reader.read(text.subarray(filled))
+      isReading = typeof got !== 'number'
       const count = typeof got === 'number' ? got : await pacer.waitFor(got)
+      isReading = false
       if (count === 0) break
       filled += count
       if (pacer.due) await pacer.pause()
@@ -38,6 +46,7 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
     if (filled > 0 && digestOf(text.subarray(0, filled)) !== digests[chunk++]) return false
     return chunk === digests.length
   } finally {
+    if (!isReading) workspace.release()
     reader.close()
   }
 }

@@ -1,14 +1,16 @@
 // The query pool: bulk lookups shared out over threads, their answers put together in order.
 
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Options, options as optionsOf, signal } from '../core/arguments.ts'
-import { AbortedError } from '../core/errors.ts'
+import { AbortedError, WorkerFailedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { until } from '../core/until.ts'
 import { Threads } from '../load/threads.ts'
 import { checkAddresses, checkNames, pattern } from '../symbols/arguments.ts'
 import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
 import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
-import type { QueryResult, QueryTask } from './tasks.ts'
+import { type QueryResult, type QueryTask, runQueryTask } from './tasks.ts'
 
 /** Addresses a task at the least: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */
 export const BATCH = 32_768
@@ -93,8 +95,8 @@ export class QueryPool {
     if (this.#isSmall(names.length, NAMES_BATCH)) return table.namedMany(names)
     const packed = packNames(names)
     const pieces: NamedAnswer[] = []
-    await this.#run(names.length, NAMES_BATCH, signal, async (threads, stretch) => {
-      const result = await threads.run({ do: 'name', table: table.buffer, names: packed, ...stretch })
+    await this.#run(names.length, NAMES_BATCH, signal, async (stretch) => {
+      const result = await this.#answer({ do: 'name', table: table.buffer, names: packed, ...stretch })
       if (result.did === 'name') pieces[stretch.from / NAMES_BATCH] = result.answer
     })
     const starts = new Uint32Array(names.length + 1)
@@ -120,8 +122,8 @@ export class QueryPool {
       return Uint32Array.from(table.idsMatching(wanted, owner, 0, table.size))
     }
     const pieces: Uint32Array[] = []
-    await this.#run(table.size, MATCH_BATCH, signal, async (threads, stretch) => {
-      const result = await threads.run({ do: 'match', table: table.buffer, pattern: wanted, owner, ...stretch })
+    await this.#run(table.size, MATCH_BATCH, signal, async (stretch) => {
+      const result = await this.#answer({ do: 'match', table: table.buffer, pattern: wanted, owner, ...stretch })
       if (result.did === 'match') pieces[stretch.from / MATCH_BATCH] = result.ids
     })
     const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
@@ -137,6 +139,22 @@ export class QueryPool {
     await this.#threads?.close()
   }
 
+  /**
+   * Gives a task to the pool; to the calling thread where a thread of the pool cannot start, as where no more files may be
+   * opened.
+   */
+  async #answer(task: QueryTask): Promise<QueryResult> {
+    this.#threads ??= new Threads<QueryTask, QueryResult>(workerUrl('query'), this.#count)
+    const threads = this.#threads
+    try {
+      return await threads.run(task)
+    } catch (error) {
+      if (!(error instanceof WorkerFailedError) || threads.ready === this.#count) throw error
+      await turn()
+      return runQueryTask(task)
+    }
+  }
+
   /** Whether the calling thread would be done before a thread could begin. */
   #isSmall(count: number, batch: number): boolean {
     return this.#count === 0 || count * 2 < batch
@@ -150,13 +168,13 @@ export class QueryPool {
     signal: AbortSignal | undefined,
   ) {
     const shared = sharedAddresses(addresses)
-    const ids = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
-    const numbers = new Uint32Array(new SharedArrayBuffer(addresses.length * 4))
+    const ids = new Uint32Array(sharedMemory(addresses.length * 4))
+    const numbers = new Uint32Array(sharedMemory(addresses.length * 4))
     const common = { table: table.buffer, addresses: shared, ids: ids.buffer, numbers: numbers.buffer }
     const share = Math.ceil(addresses.length / (this.#count * BATCHES_A_THREAD))
     const batch = Math.min(LARGEST_BATCH, Math.max(BATCH, share))
-    await this.#run(addresses.length, batch, signal, async (threads, stretch) => {
-      await threads.run({ do: what, ...common, ...stretch })
+    await this.#run(addresses.length, batch, signal, async (stretch) => {
+      await this.#answer({ do: what, ...common, ...stretch })
     })
     return { ids, numbers }
   }
@@ -169,13 +187,8 @@ export class QueryPool {
     count: number,
     batch: number,
     signal: AbortSignal | undefined,
-    work: (
-      threads: Threads<QueryTask, QueryResult>,
-      stretch: { from: number; to: number; cancelled: SharedArrayBuffer },
-    ) => Promise<void>,
+    work: (stretch: { from: number; to: number; cancelled: SharedArrayBuffer }) => Promise<void>,
   ): Promise<void> {
-    this.#threads ??= new Threads<QueryTask, QueryResult>(workerUrl('query'), this.#count)
-    const threads = this.#threads
     const cancelled = new SharedArrayBuffer(4)
     const giveUp = () => {
       Atomics.store(new Int32Array(cancelled), 0, 1)
@@ -187,7 +200,7 @@ export class QueryPool {
         throwIfAborted(signal)
         const from = next
         next = Math.min(count, from + batch)
-        await work(threads, { from, to: next, cancelled })
+        await work({ from, to: next, cancelled })
       }
     }
     try {
@@ -207,7 +220,7 @@ export class QueryPool {
 function sharedAddresses(addresses: BigUint64Array): SharedArrayBuffer {
   const { buffer, byteOffset, byteLength } = addresses
   if (buffer instanceof SharedArrayBuffer && byteOffset === 0) return buffer
-  const shared = new SharedArrayBuffer(byteLength)
+  const shared = sharedMemory(byteLength)
   new BigUint64Array(shared).set(addresses)
   return shared
 }

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGunzip, gunzip } from 'node:zlib'
 import { LimitError, NotReadableError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { type ByteReader, errorCode, readFailure } from './reader.ts'
 import { type BtfFile, FACT_FILES, type Source, vmlinuxFirst } from './source.ts'
 
@@ -136,7 +137,7 @@ function readerOf(path: string, get: () => Promise<Buffer | undefined>): ByteRea
 }
 
 function shared(bytes: Buffer): Uint8Array<SharedArrayBuffer> {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  const copy = new Uint8Array(sharedMemory(bytes.length))
   copy.set(bytes)
   return copy
 }

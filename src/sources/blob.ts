@@ -2,6 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { type ByteReader, identityOf, openReader, openReaderNow, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
 
@@ -40,7 +41,7 @@ export class BlobArena implements Room {
   /** Room for so many bytes, at a multiple of eight. */
   take(bytes: number): Uint8Array<SharedArrayBuffer> {
     if (this.#used + bytes > this.#piece.length) {
-      this.#piece = new Uint8Array(new SharedArrayBuffer(Math.max(ARENA_PIECE, bytes)))
+      this.#piece = new Uint8Array(sharedMemory(Math.max(ARENA_PIECE, bytes)))
       this.#used = 0
     }
     const room = this.#piece.subarray(this.#used, this.#used + bytes)
@@ -136,7 +137,7 @@ function* fillBlob(
 ): Generator<Uint8Array<SharedArrayBuffer> | Buffer, Blob, number> {
   const room = Math.min(sizeHint || LEAST_ROOM, LARGEST)
   const most = path.endsWith('.gz') ? Math.min(LARGEST, MOST_GROWTH * room + LARGEST_AT_ONCE) : LARGEST
-  let bytes = arena?.take(room) ?? new Uint8Array(new SharedArrayBuffer(room))
+  let bytes = arena?.take(room) ?? new Uint8Array(sharedMemory(room))
   let length = 0
   // From Buffer's pool: thousands of pages of their own would cost more than the reads.
   const probe = Buffer.allocUnsafe(2048)
@@ -147,7 +148,7 @@ function* fillBlob(
     if (count === 0) break
     if (full) {
       if (length >= most) throw new LimitError(`${path} has more than ${most} bytes of types`, { path })
-      const wider = new Uint8Array(new SharedArrayBuffer(Math.max(LEAST_ROOM, bytes.length * 2)))
+      const wider = new Uint8Array(sharedMemory(Math.max(LEAST_ROOM, bytes.length * 2)))
       wider.set(bytes)
       wider.set(probe.subarray(0, count), length)
       bytes = wider
@@ -156,7 +157,7 @@ function* fillBlob(
   }
   if (arena) return { bytes: bytes.subarray(0, length), identity }
   if (length === bytes.length) return { bytes, identity }
-  const exact = new Uint8Array(new SharedArrayBuffer(length))
+  const exact = new Uint8Array(sharedMemory(length))
   exact.set(bytes.subarray(0, length))
   return { bytes: exact, identity }
 }

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { errorCode } from './reader.ts'
 import { type Absence, absenceOf, type BtfFile } from './source.ts'
 import { gatherNow, SYS_MODULE } from './sys-modules.ts'
@@ -36,7 +37,7 @@ export function readBlobNow({ module, path, bytes: known }: BtfFile): Uint8Array
 
 /** A copy of bytes that every thread can read. */
 export function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  const copy = new Uint8Array(sharedMemory(bytes.length))
   copy.set(bytes)
   return copy
 }

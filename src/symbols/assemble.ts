@@ -1,19 +1,88 @@
-// Gathered symbols → the shared table: order, columns, page index, regions and name index, all laid out in one buffer.
-// Yields between bounded pieces of work, about a millisecond each even before the code is compiled.
+// Stretches → the shared table: roots, order, columns, page index, regions and name index, all laid out in one buffer. What runs over
+// every symbol is a step of the loops; what is here goes over stretches, parts, ranges, groups and owners.
 
 import { decodeName } from '../core/bytes.ts'
+import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
+import {
+  BUILD_BUCKET_BITS,
+  BUILD_BUCKETS,
+  BUILD_CELLS,
+  BUILD_CHUNK_COUNT,
+  BUILD_CHUNKS,
+  BUILD_COUNT,
+  BUILD_ENTRIES,
+  BUILD_GROUP_COUNT,
+  BUILD_GROUPS,
+  BUILD_ID_BITS,
+  BUILD_IDS,
+  BUILD_KEYS,
+  BUILD_KEYS_2,
+  BUILD_KIND,
+  BUILD_LOW,
+  BUILD_NAME,
+  BUILD_ORDER,
+  BUILD_PARTS,
+  BUILD_PLACED,
+  BUILD_RANGE_COUNTS,
+  BUILD_RANGE_OF,
+  BUILD_RANGE_STARTS,
+  BUILD_RANGES,
+  BUILD_REGION_WORDS,
+  BUILD_REGIONS,
+  BUILD_REST_RECORD,
+  BUILD_REST_STRETCH,
+  BUILD_RUN_OWNER,
+  BUILD_RUN_START,
+  BUILD_RUNS,
+  BUILD_SEED,
+  BUILD_SEED_2,
+  BUILD_SLOTS,
+  BUILD_SLOTS_BYTES,
+  BUILD_SORTED,
+  BUILD_SPLITTERS,
+  BUILD_TOO_LARGE,
+  CELL_STRIDE,
+  CHUNK_SLICE,
+  KEY_BYTES,
+  MOST_RANGES,
+  PART_BASE,
+  PART_BYTES,
+  PART_COUNT,
+  PART_FIRST,
+  PART_HEAP,
+  PART_NAMES,
+  PART_USED,
+  PARTS,
+  PLACED_BYTES,
+  PLACED_CHUNK_COUNT,
+  PLACED_DISTINCT,
+  PLACED_GROUP_COUNT,
+  PLACED_HEAD,
+  PLACED_LIST,
+  PLACED_RUN_COUNT,
+  RECORD_HIGH,
+  RECORD_LOW,
+  RECORD_SHIFT,
+  ROOT_MASK,
+  SLICE_BITS,
+  SPLITTER_BYTES,
+  STRETCH_COUNT,
+  STRETCH_END,
+  STRETCH_RECALLED,
+  STRETCH_RECORDS,
+  STRETCH_REST,
+  STRETCH_SORTED,
+  STRETCH_STREAMS,
+} from './constants.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
-import { flagSpecial } from './flags.ts'
-import type { TableColumns } from './gather.ts'
-import { COUNTS, ROOT_BITS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
-import { nameBytes } from './lookup-names.ts'
-import { fingerprint, nameHash } from './names.ts'
-import { orderByAddress } from './order.ts'
-import { CHUNK_BITS, indexPages, markPages } from './pages.ts'
+import { COUNTS, ROOT_BITS, rootLength, rootStart, SYMBOL_LAYOUT, symbolColumns, symbolSectionBytes } from './layout.ts'
+import { MARKER_NAMES } from './loop-tables.ts'
+import { PREFIXES } from './names.ts'
+import { chunksOfPages } from './pages.ts'
 import { type MarkerAddress, type ModuleMemory, regionsOf } from './regions.ts'
 import { textStretches } from './text.ts'
-import { halfWords, type Steps, type Workspace, words } from './workspace.ts'
+import type { Plan, Workspace } from './workspace.ts'
 
 /** What is known of the host beside the text. */
 export interface BuildFacts {
@@ -23,131 +92,151 @@ export interface BuildFacts {
   readonly extents?: Extents
 }
 
-/** Symbols in the order of the text, as columns of which the first `count` entries count, and what goes with them. */
-export interface Gathered extends TableColumns {
-  readonly workspace: Workspace
+/** Stretches whose symbols are in records and streams, and what goes with them. */
+export interface Gathered {
   readonly count: number
-  readonly heap: Uint8Array
+  readonly stretches: number
+  /** The address of a stretch's row. */
+  row(number: number): number
   readonly owners: readonly string[]
   readonly ownerNumbers: ReadonlyMap<string, number>
-  readonly markers: ReadonlyMap<string, MarkerAddress>
+  /** By their numbers. */
+  readonly markers: readonly (MarkerAddress | undefined)[]
   readonly lines: number
   readonly badCount: number
-  /** For at least `count` symbols. */
-  readonly room: Room
+  /** Whether there are symbols, also among those left out, and the address of each is zero. */
+  readonly allZero: boolean
+  readonly facts: BuildFacts
 }
 
-/** Memory that assembling works in: columns by id, and by file position for the name index. */
-export interface Room extends Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'entries'> {
-  /** The file position of every id. */
-  readonly order: Uint32Array
-  /** The id of every file position, and the hash of its name. */
+/** The table's buffer, and by position in the text the id of each symbol. */
+export interface Assembled {
+  readonly buffer: SharedArrayBuffer
   readonly ids: Uint32Array
-  readonly hashes: Uint32Array
-}
-
-/** Room for `capacity` symbols. It is made ahead of its use, so that its memory can be touched ahead. */
-export function roomFor(workspace: Workspace, capacity: number): Room {
-  return {
-    order: words(workspace, capacity),
-    low: words(workspace, capacity),
-    name: words(workspace, capacity),
-    entries: words(workspace, capacity),
-    ids: words(workspace, capacity),
-    hashes: words(workspace, capacity),
-    kind: workspace.allocate(capacity),
-  }
-}
-
-/** The first `count` of everything. */
-function cut({ order, low, name, entries, ids, hashes, kind }: Room, count: number): Room {
-  return {
-    order: order.subarray(0, count),
-    low: low.subarray(0, count),
-    name: name.subarray(0, count),
-    entries: entries.subarray(0, count),
-    ids: ids.subarray(0, count),
-    hashes: hashes.subarray(0, count),
-    kind: kind.subarray(0, count),
-  }
 }
 
 /** Entries a bucket of the name index holds on average. */
 const BUCKET_LOAD = 8
+/** Addresses of a sample, by which the others are shared out into ranges; and how many make ranges pay. */
+const SAMPLE = 1023
+const MANY = 4096
 
 /** Makes the table's buffer. */
-export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedArrayBuffer> {
-  const { workspace, count, high, low, kind, owner, heap, owners: ownerNames, markers } = gathered
-  const { loops, slice } = workspace
+export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assembled> {
+  const { count, stretches, owners: ownerNames, facts } = gathered
   const { extents, ranges = [] } = facts
-  const room = cut(gathered.room, count)
-  const order = yield* orderByAddress(workspace, high, low, room.order)
-  const survey = beginSurvey(workspace, count)
-  for (let from = 0; from < count; from += slice) {
-    loops.placeIds(gathered, order, from, Math.min(count, from + slice), room, survey)
-    yield
+  const { words } = workspace
+  if (extents === undefined && gathered.allZero) {
+    throw new NoPermissionError(
+      `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
+        'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
+    )
   }
-  const { groups, chunks, runs } = surveyed(survey)
-  const nameOf = (position: number): string => {
-    const { prefix, start, end } = nameBytes({ name: gathered.name, heap }, position)
-    return prefix + decodeName(Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength), start, end)
-  }
+  const heapBytes = yield* enterRoots(workspace, gathered)
+  yield* sort(workspace, gathered)
+
+  const slices = Math.ceil(count / 2 ** SLICE_BITS)
+  const low = workspace.room(4 * count)
+  const kind = workspace.room(count)
+  const name = workspace.room(4 * count)
+  workspace.set(BUILD_COUNT, count)
+  workspace.set(BUILD_LOW, low)
+  workspace.set(BUILD_KIND, kind)
+  workspace.set(BUILD_NAME, name)
+  workspace.set(BUILD_PLACED, workspace.room(PLACED_BYTES * slices))
+  yield { step: 'placeIds', from: 0, to: slices }
+  const { groups, chunks, runs, distinct } = placed(workspace, slices)
+  yield
+
+  const lows = new Uint32Array(workspace.memory.buffer, low, count)
+  const kinds = workspace.bytes(kind, count)
+  const markers = new Map(
+    gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
+  )
+  const nameOf = (id: number) => nameIn(workspace, workspace.words[(name >>> 2) + id]!)
   const regions =
     extents !== undefined
-      ? rangeWords(extents.ranges, (name) => gathered.ownerNumbers.get(name)!)
-      : yield* regionsOf({ high, low, kind, owner, order, runs, owners: ownerNames, markers, nameOf }, groups, ranges)
-  const pages = yield* indexPages(workspace, groups, chunks, room.low)
-  const bucketBits = Math.max(4, Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
-  const idBits = Math.ceil(Math.log2(Math.max(2, count)))
-  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
-  const lengths = symbolSectionBytes({
-    symbols: count,
-    pages,
-    heapBytes: heap.length,
-    ownerRuns: runs.start.length,
-    ownerBytes: owners.length,
-    bucketBits,
-    regionWords: regions.length,
-    sized: extents !== undefined,
-    largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
-  })
-  let { buffer, sections } = allocateSections(SYMBOL_LAYOUT, lengths)
-  // Behind the head, which is written already.
-  const touching = workspace.touch?.([new Uint8Array(buffer, sections[SYMBOL_LAYOUT.sections[0]!].offset)])
-  // Columns that the loops write; the finished ones are copied into the table, which holds nothing else.
-  const draft: Draft = {
-    low: room.low,
-    kind: room.kind,
-    name: room.name,
-    regions: words(workspace, regions.length),
-    buckets: words(workspace, 2 ** bucketBits + 1),
-    entries: room.entries,
-  }
-  draft.regions.set(regions)
-  if (extents === undefined) yield* flagSpecial(workspace, draft, groups, runs)
-  yield* markPages(loops, pages, draft.kind)
-  yield* indexNames(gathered, draft, room, bucketBits, idBits)
+      ? rangeWords(extents.ranges, (owner) => gathered.ownerNumbers.get(owner)!)
+      : yield* regionsOf(
+          { ...byId(groups, runs, count), low: lows, kind: kinds, runs, owners: ownerNames, markers, nameOf },
+          groups,
+          ranges,
+        )
+  workspace.set(BUILD_GROUPS, workspace.copy(groups))
+  workspace.set(BUILD_GROUP_COUNT, groups.length / 2)
+  workspace.set(BUILD_RUN_START, workspace.copy(runs.start))
+  workspace.set(BUILD_RUN_OWNER, workspace.copy(runs.owner))
+  workspace.set(BUILD_RUNS, runs.start.length)
+  workspace.set(BUILD_REGIONS, workspace.copy(regions))
+  workspace.set(BUILD_REGION_WORDS, regions.length)
+  if (extents === undefined) yield { step: 'flagIds', from: 0, to: slices }
 
-  yield touching?.over
-  if (touching?.givenUp === true) ({ buffer, sections } = allocateSections(SYMBOL_LAYOUT, lengths))
+  const pages = chunksOfPages(groups, chunks, count)
+  const chunkCount = pages.chunks.length / 2
+  const cells = workspace.room(2 * chunkCount * CELL_STRIDE)
+  workspace.set(BUILD_CHUNKS, workspace.copy(pages.chunks))
+  workspace.set(BUILD_CHUNK_COUNT, chunkCount)
+  workspace.set(BUILD_CELLS, cells)
+  yield { step: 'countCells', from: 0, to: Math.ceil(chunkCount / CHUNK_SLICE) }
+
+  // A part of the name index has at least one bucket.
+  const bucketBits = Math.max(Math.log2(PARTS), Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
+  const idBits = Math.ceil(Math.log2(Math.max(2, count)))
+  const buckets = workspace.room(4 * (2 ** bucketBits + 1))
+  const entries = workspace.room(4 * count)
+  workspace.set(BUILD_BUCKET_BITS, bucketBits)
+  workspace.set(BUILD_ID_BITS, idBits)
+  workspace.set(BUILD_BUCKETS, buckets)
+  workspace.set(BUILD_ENTRIES, entries)
+  yield { step: 'enterNames', from: 0, to: PARTS }
+  workspace.words[(buckets >>> 2) + 2 ** bucketBits] = count
+
+  const ids = workspace.room(4 * count)
+  workspace.set(BUILD_IDS, ids)
+  for (let number = 0, position = 0; number < stretches; number++) {
+    words[(gathered.row(number) + STRETCH_RECALLED) >>> 2] = position
+    position += words[(gathered.row(number) + STRETCH_COUNT) >>> 2]!
+  }
+  yield { step: 'listIds', from: 0, to: stretches }
+
+  const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
+  const { buffer, sections } = allocateSections(
+    SYMBOL_LAYOUT,
+    symbolSectionBytes({
+      symbols: count,
+      pages: { ...pages, cells: new Uint16Array(workspace.memory.buffer, cells, chunkCount * CELL_STRIDE) },
+      heapBytes,
+      ownerRuns: runs.start.length,
+      ownerBytes: owners.length,
+      bucketBits,
+      regionWords: regions.length,
+      sized: extents !== undefined,
+      largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
+    }),
+  )
   const table = symbolColumns(buffer, sections)
+  const take = (into: Uint32Array | Uint16Array | Uint8Array, address: number) => {
+    const { buffer: to, byteOffset, byteLength } = into
+    new Uint8Array(to, byteOffset, byteLength).set(workspace.bytes(address, byteLength))
+  }
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)
   table.chunks.set(pages.chunks)
-  table.cells.set(pages.cells)
-  table.low.set(draft.low)
-  table.kind.set(draft.kind)
-  table.name.set(draft.name)
+  take(table.cells, cells)
+  take(table.low, low)
+  take(table.kind, kind)
+  take(table.name, name)
   yield
-  table.heap.set(heap)
+  takeHeap(workspace, table.heap)
+  yield
   table.ownerStart.set(runs.start)
   table.ownerOf.set(runs.owner)
   table.owners.set(owners)
-  table.buckets.set(draft.buckets)
-  table.entries.set(draft.entries)
+  take(table.buckets, buckets)
+  take(table.entries, entries)
   table.regions.set(regions)
   yield
-  if (extents !== undefined) yield* placeExtents(table, order, extents.sizes)
+  if (extents !== undefined) yield* placeExtents(table, positions(workspace, gathered), extents.sizes)
   const { counts } = table
   counts[COUNTS.symbols] = count
   counts[COUNTS.groups] = groups.length / 2
@@ -155,201 +244,211 @@ export function* assemble(gathered: Gathered, facts: BuildFacts): Steps<SharedAr
   counts[COUNTS.ownerRuns] = runs.start.length
   counts[COUNTS.bucketBits] = bucketBits
   counts[COUNTS.idBits] = idBits
-  counts[COUNTS.heapBytes] = heap.length
-  counts[COUNTS.distinctAddresses] = survey.state[SURVEY.distinct]!
+  counts[COUNTS.heapBytes] = heapBytes
+  counts[COUNTS.distinctAddresses] = distinct
   counts[COUNTS.lines] = gathered.lines
   counts[COUNTS.badLines] = gathered.badCount
   counts[COUNTS.sized] = extents === undefined ? 0 : 1
-  if (extents === undefined) counts.set(textStretches(markers, groups, room.low), COUNTS.text)
-  return buffer
+  if (extents === undefined) counts.set(textStretches(markers, groups, table.low), COUNTS.text)
+  const remembered = new Uint32Array(count)
+  remembered.set(new Uint32Array(workspace.memory.buffer, ids, count))
+  return { buffer, ids: remembered }
 }
 
-/** Columns of the table by id, and the name index, while the loops work on them. */
-export type Draft = Pick<SymbolColumns, 'low' | 'kind' | 'name' | 'regions' | 'buckets' | 'entries'>
-
-/** What a walk along the order finds: the groups that share an upper half, the runs of one owner. */
-export interface Survey {
-  /** For each group its upper half, its first id, and the place in `chunks` of its first chunk. */
-  readonly groups: Uint32Array
-  /** Pairs (chunk number, first id) of the chunks that hold symbols, group by group: see pages.ts. */
-  readonly chunks: Uint32Array
-  readonly runStart: Uint32Array
-  readonly runOwner: Uint16Array
-  /** See SURVEY. */
-  readonly state: Uint32Array
-}
-
-/** The words of a survey's state: what the id before had, and how much of each there is. */
-const SURVEY = {
-  high: 0,
-  low: 1,
-  owner: 2,
-  chunk: 3,
-  /** Addresses that differ from the one before. */
-  distinct: 4,
-  groups: 5,
-  chunks: 6,
-  runs: 7,
-  words: 8,
-} as const
-const GROUP_ENTRY = 3
-/** No chunk has this number. */
-const NO_CHUNK = 0xffff_ffff
-
-function beginSurvey(workspace: Workspace, count: number): Survey {
-  return {
-    // Room for the worst: every address in a group of its own, every owner another than the one before.
-    groups: words(workspace, GROUP_ENTRY * count),
-    chunks: words(workspace, 2 * count),
-    runStart: words(workspace, count),
-    runOwner: halfWords(workspace, count),
-    state: words(workspace, SURVEY.words),
-  }
-}
-
-/** Places symbols as ids [from, to), and notes what changes from one to the next; they have to come in order. */
-export function placeIds(
-  { high, low, owner, kind, name }: TableColumns,
-  order: Uint32Array,
-  from: number,
-  to: number,
-  { low: toLow, kind: toKind, name: toName, ids }: Room,
-  { groups, chunks, runStart, runOwner, state }: Survey,
-): void {
-  let lastHigh = state[SURVEY.high]!
-  let lastLow = state[SURVEY.low]!
-  let lastOwner = state[SURVEY.owner]!
-  let chunk = state[SURVEY.chunk]!
-  for (let id = from; id < to; id++) {
-    const position = order[id]!
-    const h = high[position]!
-    const l = low[position]!
-    const o = owner[position]!
-    toLow[id] = l
-    toKind[id] = kind[position]!
-    toName[id] = name[position]!
-    ids[position] = id
-    if (l !== lastLow || h !== lastHigh || id === 0) {
-      state[SURVEY.distinct]!++
-      if (h !== lastHigh || id === 0) {
-        const group = GROUP_ENTRY * state[SURVEY.groups]!++
-        groups[group] = h
-        groups[group + 1] = id
-        groups[group + 2] = state[SURVEY.chunks]!
-        chunk = NO_CHUNK
-      }
-      if (l >>> CHUNK_BITS !== chunk) {
-        chunk = l >>> CHUNK_BITS
-        const at = 2 * state[SURVEY.chunks]!++
-        chunks[at] = chunk
-        chunks[at + 1] = id
-      }
-      lastHigh = h
-      lastLow = l
+/** Gives each part of the roots its heap; returns how large the heap of all is. @throws LimitError */
+function* enterRoots(workspace: Workspace, { stretches, row }: Gathered): Plan<number> {
+  const { words } = workspace
+  const counts = new Uint32Array(PARTS)
+  const bytes = new Float64Array(PARTS)
+  for (let number = 0; number < stretches; number++) {
+    const at = row(number)
+    const streams = words[(at + STRETCH_STREAMS) >>> 2]! >>> 2
+    for (let part = 0; part < PARTS; part++) {
+      const end = part + 1 < PARTS ? words[streams + part + 1]! : words[(at + STRETCH_END) >>> 2]!
+      counts[part]! += words[streams + PARTS + part]!
+      bytes[part]! += end - words[streams + part]!
     }
-    if (o !== lastOwner || id === 0) {
-      const at = state[SURVEY.runs]!++
-      runStart[at] = id
-      runOwner[at] = o
-      lastOwner = o
+    if (number % 64 === 63) yield
+  }
+  const parts = workspace.room(PARTS * PART_BYTES)
+  const slots = Math.max(...Array.from(counts, (count) => workspace.loops.slotsFor(count)))
+  workspace.set(BUILD_PARTS, parts)
+  workspace.set(BUILD_TOO_LARGE, 0)
+  // Two tables of slots: see assembly/roots.ts.
+  workspace.set(BUILD_SLOTS_BYTES, 16 * slots)
+  workspace.set(BUILD_SLOTS, workspace.room(16 * slots * workspace.threads))
+  workspace.set(BUILD_SEED, SEEDS[0]!)
+  workspace.set(BUILD_SEED_2, SEEDS[1]! | 1)
+  const part = (i: number, field: number) => (parts + i * PART_BYTES + field) >>> 2
+  let first = 0
+  for (let i = 0; i < PARTS; i++) {
+    const names = workspace.room(8 * counts[i]!)
+    const heap = workspace.room(bytes[i]! + 16)
+    const now = workspace.words
+    now[part(i, PART_COUNT)] = counts[i]!
+    now[part(i, PART_NAMES)] = names
+    now[part(i, PART_HEAP)] = heap
+    now[part(i, PART_FIRST)] = first
+    first += counts[i]!
+  }
+  yield { step: 'enterRoots', from: 0, to: PARTS }
+  let base = 0
+  for (let i = 0; i < PARTS; i++) {
+    workspace.words[part(i, PART_BASE)] = base
+    base += workspace.words[part(i, PART_USED)]!
+  }
+  if (workspace.get(BUILD_TOO_LARGE) === 1 || base > ROOT_MASK + 1) {
+    throw new LimitError(`the names need more than ${ROOT_MASK + 1} bytes; load fewer symbols`)
+  }
+  return base
+}
+
+/** Nobody outside of this process knows them, so nobody can make up names that are slow to tell apart. */
+const SEEDS = Uint32Array.from({ length: 2 }, () => Math.random() * 2 ** 32)
+
+/** Copies the heaps of all parts, one behind the other. */
+function takeHeap(workspace: Workspace, heap: Uint8Array): void {
+  const parts = workspace.get(BUILD_PARTS)
+  const { words } = workspace
+  for (let i = 0; i < PARTS; i++) {
+    const at = (parts + i * PART_BYTES) >>> 2
+    const bytes = workspace.bytes(words[at + PART_HEAP / 4]!, words[at + PART_USED / 4]!)
+    heap.set(bytes, words[at + PART_BASE / 4]!)
+  }
+}
+
+/** Writes the addresses of records in the order of the table. */
+function* sort(workspace: Workspace, { count, stretches, row }: Gathered): Plan<void> {
+  const { words } = workspace
+  const get = (number: number, field: number) => words[(row(number) + field) >>> 2]!
+  const key = (number: number, record: number) => {
+    const at = (get(number, STRETCH_RECORDS) + (record << RECORD_SHIFT)) >>> 2
+    return (BigInt(words[at + RECORD_HIGH / 4]!) << 32n) | BigInt(words[at + RECORD_LOW / 4]!)
+  }
+  // The sorted beginning: whole stretches, and of the next one what ascends.
+  let stretch = 0
+  let record = 0
+  let sorted = 0
+  let last = 0n
+  for (; stretch < stretches; stretch++) {
+    const own = get(stretch, STRETCH_COUNT)
+    if (own === 0) continue
+    record = key(stretch, 0) >= last ? get(stretch, STRETCH_SORTED) : 0
+    sorted += record
+    if (record < own) break
+    last = key(stretch, own - 1)
+    record = 0
+  }
+  let rest = 0
+  for (let number = 0; number < stretches; number++) {
+    words[(row(number) + STRETCH_REST) >>> 2] = rest
+    if (number >= stretch) rest += get(number, STRETCH_COUNT) - (number === stretch ? record : 0)
+  }
+  const ranges = rest < MANY ? 1 : MOST_RANGES
+  const splitters = workspace.room(SPLITTER_BYTES * MOST_RANGES)
+  const limits = new BigUint64Array(workspace.memory.buffer, splitters, MOST_RANGES).fill(0xffff_ffff_ffff_ffffn)
+  if (ranges > 1) {
+    const sample = new BigUint64Array(SAMPLE)
+    let number = stretch
+    for (let i = 0; i < SAMPLE; i++) {
+      const place = Math.floor(((i + 0.5) * rest) / SAMPLE)
+      while (number + 1 < stretches && get(number + 1, STRETCH_REST) <= place) number++
+      sample[i] = key(number, place - get(number, STRETCH_REST) + (number === stretch ? record : 0))
     }
+    sample.sort()
+    for (let i = 1; i < ranges; i++) limits[i - 1] = sample[Math.floor((i * SAMPLE) / ranges)]!
   }
-  state[SURVEY.high] = lastHigh
-  state[SURVEY.low] = lastLow
-  state[SURVEY.owner] = lastOwner
-  state[SURVEY.chunk] = chunk
+  workspace.set(BUILD_SORTED, sorted)
+  workspace.set(BUILD_REST_STRETCH, stretch)
+  workspace.set(BUILD_REST_RECORD, record)
+  workspace.set(BUILD_SPLITTERS, splitters)
+  workspace.set(BUILD_RANGES, ranges)
+  workspace.set(BUILD_RANGE_COUNTS, workspace.room(4 * MOST_RANGES * stretches))
+  workspace.set(BUILD_RANGE_STARTS, workspace.room(4 * (MOST_RANGES + 1)))
+  workspace.set(BUILD_KEYS, workspace.room(KEY_BYTES * rest))
+  workspace.set(BUILD_KEYS_2, workspace.room(KEY_BYTES * rest))
+  workspace.set(BUILD_RANGE_OF, workspace.room(rest))
+  workspace.set(BUILD_ORDER, workspace.room(4 * count))
+  yield { step: 'countRanges', from: 0, to: stretches }
+  yield { step: 'sumRanges', from: 0, to: 1 }
+  yield { step: 'spread', from: stretch, to: stretches }
+  yield { step: 'sortRange', from: 0, to: ranges }
 }
 
-/** What a finished survey found, cut to length. Groups are pairs (upper half, first id); chunks stand group by group. */
-function surveyed({ groups, chunks, runStart, runOwner, state }: Survey) {
-  const count = state[SURVEY.groups]!
-  const pairs = new Uint32Array(2 * count)
-  const chunksOf: Uint32Array[] = []
-  for (let g = 0; g < count; g++) {
-    pairs[2 * g] = groups[GROUP_ENTRY * g]!
-    pairs[2 * g + 1] = groups[GROUP_ENTRY * g + 1]!
-    const end = g + 1 < count ? groups[GROUP_ENTRY * (g + 1) + 2]! : state[SURVEY.chunks]!
-    chunksOf.push(chunks.subarray(2 * groups[GROUP_ENTRY * g + 2]!, 2 * end))
+/** What the slices of ids found, put together: pairs of groups; of each group the pairs of its chunks; runs of owners. */
+function placed(workspace: Workspace, slices: number) {
+  const { words } = workspace
+  const lists = (field: number, list: number) =>
+    Array.from({ length: slices }, (_, slice) => {
+      const at = workspace.get(BUILD_PLACED) + slice * PLACED_BYTES
+      const from = (at + PLACED_HEAD + list * PLACED_LIST) >>> 2
+      return words.subarray(from, from + 2 * words[(at + field) >>> 2]!)
+    })
+  const groups = joined(lists(PLACED_GROUP_COUNT, 0))
+  const allChunks = joined(lists(PLACED_CHUNK_COUNT, 1))
+  const allRuns = joined(lists(PLACED_RUN_COUNT, 2))
+  const chunks: Uint32Array[] = []
+  for (let g = 0, at = 0; g < groups.length; g += 2) {
+    const from = at
+    const end = groups[g + 3] ?? Number.POSITIVE_INFINITY
+    while (at < allChunks.length && allChunks[at + 1]! < end) at += 2
+    chunks.push(allChunks.subarray(from, at))
   }
-  const runs = { start: runStart.subarray(0, state[SURVEY.runs]), owner: runOwner.subarray(0, state[SURVEY.runs]) }
-  return { groups: pairs, chunks: chunksOf, runs }
+  const runs = {
+    start: Uint32Array.from({ length: allRuns.length / 2 }, (_, i) => allRuns[2 * i]!),
+    owner: Uint16Array.from({ length: allRuns.length / 2 }, (_, i) => allRuns[2 * i + 1]!),
+  }
+  let distinct = 0
+  for (let slice = 0; slice < slices; slice++) {
+    distinct += words[(workspace.get(BUILD_PLACED) + slice * PLACED_BYTES + PLACED_DISTINCT) >>> 2]!
+  }
+  return { groups, chunks, runs, distinct }
 }
 
-/** What the name index is built from and with. */
-export interface NameIndexing {
-  /** The id of every file position, and the hash of its name. */
-  readonly ids: Uint32Array
-  readonly hashes: Uint32Array
-  /** How far a hash is shifted for the number of its bucket. */
-  readonly shift: number
-  /** Bits of an entry that carry the fingerprint. */
-  readonly fingerprintMask: number
+function joined(lists: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const list of lists) {
+    all.set(list, at)
+    at += list.length
+  }
+  return all
 }
 
-/** Builds the name index: a counting sort by bucket, in file order inside each. */
-function* indexNames(
-  { workspace, count, name, rootHash }: Gathered,
-  { buckets, entries }: Draft,
-  { ids, hashes }: Room,
-  bucketBits: number,
-  idBits: number,
-): Generator<void, void, void> {
-  const { loops, slice } = workspace
-  const indexing = {
-    ids,
-    hashes,
-    shift: 32 - bucketBits,
-    fingerprintMask: idBits === 32 ? 0 : 0xffffffff << idBits,
+/** The name of a symbol whose root is still in the heap of its part. */
+function nameIn(workspace: Workspace, reference: number): string {
+  const { words, memory } = workspace
+  const parts = workspace.get(BUILD_PARTS) >>> 2
+  const root = reference & ROOT_MASK
+  const at = (part: number, field: number) => words[parts + (part * PART_BYTES + field) / 4]!
+  // The last part that begins at or before the root; parts without roots begin where the next one does.
+  let part = 0
+  for (let step = PARTS / 2; step >= 1; step /= 2) {
+    if (at(part + step, PART_BASE) <= root) part += step
   }
-  for (let from = 0; from < count; from += slice) {
-    loops.countNames(name, rootHash, indexing, buckets, from, Math.min(count, from + slice))
-    yield
-  }
-  const next = words(workspace, buckets.length)
-  loops.sumCounts(buckets, next)
-  yield
-  for (let from = 0; from < count; from += slice) {
-    loops.enterNames(entries, next, indexing, from, Math.min(count, from + slice))
-    yield
-  }
+  const heap = Buffer.from(memory.buffer, at(part, PART_HEAP), at(part, PART_USED))
+  const start = rootStart(heap, root - at(part, PART_BASE))
+  const length = rootLength(heap, root - at(part, PART_BASE))
+  return PREFIXES[reference >>> ROOT_BITS]! + decodeName(heap, start, start + length)
 }
 
-/** Hashes the names at file positions [from, to), and counts them by bucket. */
-export function countNames(
-  name: Uint32Array,
-  rootHash: Uint32Array,
-  { hashes, shift }: NameIndexing,
-  buckets: Uint32Array,
-  from: number,
-  to: number,
-): void {
-  for (let i = from; i < to; i++) {
-    const hash = nameHash(rootHash[i]!, name[i]! >>> ROOT_BITS)
-    hashes[i] = hash
-    buckets[(hash >>> shift) + 1]!++
+/** The upper halves and owners of ids as columns, and the order of symbols that are in order. */
+function byId(groups: Uint32Array, runs: { start: Uint32Array; owner: Uint16Array }, count: number) {
+  const high = new Uint32Array(count)
+  for (let g = 0; g < groups.length; g += 2) high.fill(groups[g]!, groups[g + 1]!, groups[g + 3] ?? count)
+  const owner = new Uint16Array(count)
+  for (let run = 0; run < runs.start.length; run++) {
+    owner.fill(runs.owner[run]!, runs.start[run]!, runs.start[run + 1] ?? count)
   }
+  const order = new Uint32Array(count)
+  for (let id = 0; id < count; id++) order[id] = id
+  return { high, owner, order }
 }
 
-/** Turns the counts of buckets into running sums, in place and once more in `sums`. */
-export function sumCounts(buckets: Uint32Array, sums: Uint32Array): void {
-  let sum = 0
-  for (let b = 0; b < buckets.length; b++) {
-    sum += buckets[b]!
-    buckets[b] = sum
-    sums[b] = sum
-  }
-}
-
-/** Enters the names at file positions [from, to) into their buckets. */
-export function enterNames(
-  entries: Uint32Array,
-  next: Uint32Array,
-  { ids, hashes, shift, fingerprintMask }: NameIndexing,
-  from: number,
-  to: number,
-): void {
-  for (let i = from; i < to; i++) {
-    const hash = hashes[i]!
-    entries[next[hash >>> shift]!++] = (fingerprint(hash) & fingerprintMask) | ids[i]!
-  }
+/** The position in the text of every id. */
+function positions(workspace: Workspace, { count }: Gathered): Uint32Array {
+  const ids = new Uint32Array(workspace.memory.buffer, workspace.get(BUILD_IDS), count)
+  const order = new Uint32Array(count)
+  for (let position = 0; position < count; position++) order[ids[position]!] = position
+  return order
 }

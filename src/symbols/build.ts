@@ -1,22 +1,71 @@
-// Gathers parsed chunks in the order of the text: names into one heap, owners into one list, what is not wanted left out.
-// Pure and deterministic: the bytes of the table depend on the text alone, not on how it was cut or who parsed it.
+// Stretches of text, or symbols from elsewhere, on their way to a table: room for what the loops find in each, what is kept and what
+// is left out. Deterministic: the bytes of the table depend on the text alone, not on how it was cut or who read it.
 
-import { decodeName, encodeName } from '../core/bytes.ts'
-import { LimitError, NoPermissionError } from '../core/errors.ts'
-import { assemble, type BuildFacts, type Room, roomFor } from './assemble.ts'
-import type { MarkerHashes, TableColumns } from './gather.ts'
-import { isData } from './kinds.ts'
-import { ROOT_BITS, ROOT_MASK } from './layout.ts'
-import { hashBytes, nameHash, PREFIXES, splitName } from './names.ts'
-import { type BadLine, chunkWithin, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
-import { MARKERS, type MarkerAddress } from './regions.ts'
-import { RootHeap } from './roots.ts'
-import { bytesOf, halfWords, type Steps, type Touching, type Workspace, words } from './workspace.ts'
+import { encodeName } from '../core/bytes.ts'
+import { LimitError } from '../core/errors.ts'
+import { type Assembled, assemble, type BuildFacts } from './assemble.ts'
+import {
+  BUILD_HASHES,
+  BUILD_KEEP_DATA,
+  BUILD_KEEP_OWNERS,
+  BUILD_OLD_GROUP_COUNT,
+  BUILD_OLD_GROUPS,
+  BUILD_OLD_HEAP,
+  BUILD_OLD_IDS,
+  BUILD_OLD_KIND,
+  BUILD_OLD_LOW,
+  BUILD_OLD_NAME,
+  BUILD_STRETCH_COUNT,
+  BUILD_STRETCHES,
+  DIGEST_BYTES,
+  LISTED_BAD_LINES,
+  MARKER_BYTES,
+  MOST_MARKERS,
+  PARTS,
+  RECORD_SHIFT,
+  RUN_FIRST,
+  RUN_LENGTH,
+  RUN_NAME,
+  RUN_NUMBER,
+  STRETCH_ANY,
+  STRETCH_BAD,
+  STRETCH_BAD_COUNT,
+  STRETCH_BYTES,
+  STRETCH_COUNT,
+  STRETCH_DIGEST,
+  STRETCH_END,
+  STRETCH_KNOWN,
+  STRETCH_KNOWN_DIGEST,
+  STRETCH_LEFT_DATA,
+  STRETCH_LEFT_OWNERS,
+  STRETCH_LENGTH,
+  STRETCH_LINES,
+  STRETCH_MARKERS,
+  STRETCH_RECALLED,
+  STRETCH_RECORDS,
+  STRETCH_RUN_COUNT,
+  STRETCH_RUNS,
+  STRETCH_SAME,
+  STRETCH_SCANNED,
+  STRETCH_SEEN,
+  STRETCH_STREAMS,
+  STRETCH_TEXT,
+  STRETCH_WORK,
+} from './constants.ts'
+import { openSymbolColumns } from './layout.ts'
+import { nameSet } from './loop-tables.ts'
+import { GROUP, GROUP_WORDS } from './pages.ts'
+import { BAD_LINE_REASONS, type BadLine } from './parse.ts'
+import type { MarkerAddress } from './regions.ts'
+import type { LeftOut, RememberedText, Segment } from './remembered.ts'
+import type { Plan, Workspace } from './workspace.ts'
 
 /** The name of the owner of symbols that belong to no module. */
 export const CORE_OWNER = 'vmlinux'
 /** Owners are numbered in 16 bits. */
 export const MOST_OWNERS = 65_536
+
+const NEWLINE = 0x0a
 
 /** A finished table and what the text held beside it. */
 export interface BuiltTable {
@@ -26,6 +75,8 @@ export interface BuiltTable {
   /** The first bad lines, up to LISTED_BAD_LINES, with their numbers in the whole text. */
   readonly bad: readonly BadLine[]
   readonly leftOut: LeftOut
+  /** What a later load needs to take stretches over. */
+  readonly remembered: RememberedText
 }
 
 /** Which symbols a table keeps. What is left out is counted. */
@@ -36,253 +87,268 @@ export interface Keep {
   readonly owners?: ReadonlySet<string> | undefined
 }
 
-/** How many symbols were left out, by reason. */
-export interface LeftOut {
-  readonly data: number
-  readonly owners: number
+/** Symbols that come as columns, in the order of the table's source: at most MOST_SYMBOLS at once. */
+export interface SymbolChunk {
+  readonly count: number
+  readonly high: Uint32Array
+  readonly low: Uint32Array
+  /** The type's code, with LABEL set where the symbol never answers an address. */
+  readonly kind: Uint8Array
+  /** The prefix of the name, where its root begins in the source, its length and its hash. */
+  readonly prefix: Uint8Array
+  readonly rootStart: Uint32Array
+  readonly rootLength: Uint16Array
+  readonly rootHash: Uint32Array
+  readonly owner: Uint16Array
+  /** Names of the owners, as bytes in latin1; index 0 is `''`, the core. */
+  readonly owners: readonly string[]
 }
 
-/** A stretch of the text as it was gathered, so that a later load can take it over unread. */
-interface Segment {
-  /** The symbols kept: file positions [from, to). */
-  readonly from: number
-  readonly to: number
-  readonly lines: number
-  readonly badCount: number
-  readonly bad: readonly BadLine[]
-  /** Owners in order of first appearance in the stretch. */
-  readonly owners: readonly string[]
-  readonly leftOut: LeftOut
-}
+/** Bytes of names of owners and streams of roots that a byte of text can lead to, at most: see assembly/scan.ts. */
+const WORK_BYTES = 4
+/** Room behind them. */
+const SLACK = 1024
+const ROW_BYTES = STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES + PARTS * 8
 
 /**
- * Gathers parsed chunks in the order of the text. `append` has to be called chunk by chunk in that order; `finish` makes
- * the table. Both go step by step, so that a caller can keep its event loop alive.
+ * Takes stretches of the text in their order: `addText`, then the step `scan` for its number, and so on; `finish` makes the table.
+ * No stretch may be added while a step is under way that is not one of the stretches'.
  */
 export class TableBuilder {
-  readonly #workspace: Workspace
-  #capacity: number
-  #count = 0
-  #columns: TableColumns
-  #roots: RootHeap
-  #room: Room
-  /** Where memory is being touched before it is used: that of columns and roots, then the room. */
-  #touching: Touching | undefined
-  /** The OR of all halves of addresses, also of symbols left out: zero where every address is. */
-  readonly #seenAddress: Uint32Array
-  readonly #markerHashes: MarkerHashes
-  readonly #found: Uint32Array
-  #numbers: Uint16Array
-  #owners: string[]
-  #ownerNumbers: Map<string, number>
-  /** Whether there was any symbol, also among those left out. */
-  #seen = false
-  #lines = 0
-  #badCount = 0
-  #bad: BadLine[] = []
-
-  readonly #keep: Keep
-  /** Hashes of the names in `keep.data`, by their lowest byte: nearly every other name is told apart by it. */
-  readonly #maybeKept = new Uint8Array(256)
-  #leftOut: LeftOut = { data: 0, owners: 0 }
+  readonly workspace: Workspace
+  readonly #owners: string[]
+  readonly #ownerNumbers: Map<string, number>
   readonly #segments: Segment[] = []
-  readonly #markers = new Map<string, Marker>()
+  #room = 1024
+  #count = 0
+  /** The earlier text whose symbols are recalled. */
+  #earlier: RememberedText | undefined
 
-  /**
-   * `expected`: about how many symbols will come, from the size of the text; more is no error. `coreOwner`: the owner of
-   * symbols whose chunk names none.
-   */
-  constructor(workspace: Workspace, expected = 131_072, keep: Keep = {}, coreOwner = CORE_OWNER) {
-    this.#workspace = workspace
+  /** `coreOwner`: the owner of symbols whose chunk names none. */
+  constructor(workspace: Workspace, keep: Keep = {}, coreOwner = CORE_OWNER) {
+    this.workspace = workspace
     this.#owners = [coreOwner]
     this.#ownerNumbers = new Map([[coreOwner, 0]])
-    this.#keep = keep
-    for (const name of keep.data ?? []) this.#maybeKept[hashOfName(name) & 0xff] = 1
-    this.#capacity = Math.max(1024, expected)
-    this.#columns = tableColumns(workspace, this.#capacity)
-    this.#room = roomFor(workspace, this.#capacity)
-    this.#roots = rootHeap(workspace, this.#capacity)
-    this.#touching = workspace.touch?.([...Object.values({ ...this.#columns }).map(bytesOf), ...this.#roots.memory])
-    this.#seenAddress = words(workspace, 1)
-    this.#markerHashes = words(workspace, 256)
-    this.#markerHashes.set(MARKER_HASHES)
-    this.#found = words(workspace, workspace.slice)
-    this.#numbers = halfWords(workspace, 64)
+    workspace.set(BUILD_STRETCHES, workspace.room(4 * this.#room))
+    workspace.set(BUILD_STRETCH_COUNT, 0)
+    const { data, owners } = keep
+    const set = (names: ReadonlySet<string> | undefined) =>
+      names === undefined ? 0 : nameSet(workspace, Array.from(names, encodeName))
+    workspace.set(BUILD_KEEP_DATA, set(data))
+    workspace.set(BUILD_KEEP_OWNERS, set(owners))
   }
 
-  /** Symbols gathered so far. */
-  get count(): number {
+  /** How many stretches there are. */
+  get stretches(): number {
     return this.#count
   }
 
-  /** How many stretches of text were gathered. */
-  get segments(): number {
-    return this.#segments.length
+  /**
+   * Makes room for what the step `scan` finds in whole lines, which lie in the workspace with room for a newline behind them, and
+   * returns the stretch's number. `known` is the digest of an earlier text in this place: the same text is not read again.
+   */
+  addText(text: Uint8Array, known?: string): number {
+    const { workspace } = this
+    const { length } = text
+    // The loops rely on a newline behind every line.
+    if (text[length - 1] !== NEWLINE) workspace.bytes(text.byteOffset + length, 1)[0] = NEWLINE
+    const lines = workspace.loops.countLines(text.byteOffset, length) + 1
+    const number = this.#add(lines, length * WORK_BYTES)
+    this.#set(number, STRETCH_TEXT, text.byteOffset)
+    this.#set(number, STRETCH_LENGTH, length)
+    if (known !== undefined) {
+      this.#set(number, STRETCH_KNOWN, 1)
+      workspace.bytes(this.#row(number) + STRETCH_KNOWN_DIGEST, DIGEST_BYTES).set(Buffer.from(known, 'hex'))
+    }
+    return number
+  }
+
+  /** Whether a stretch that was scanned is what was known of it. */
+  isSame(number: number): boolean {
+    return number < this.#count && this.#get(number, STRETCH_SAME) === 1
+  }
+
+  /** Whether a stretch's text is not needed any more. */
+  isScanned(number: number): boolean {
+    return Atomics.load(this.workspace.words, (this.#row(number) + STRETCH_SCANNED) >>> 2) === 1
+  }
+
+  /** The lines of a stretch that was scanned, and whether any is a symbol. */
+  linesOf(number: number): { readonly lines: number; readonly any: boolean } {
+    return { lines: this.#get(number, STRETCH_LINES), any: this.#get(number, STRETCH_ANY) === 1 }
+  }
+
+  digestOf(number: number): string {
+    return Buffer.from(this.workspace.bytes(this.#row(number) + STRETCH_DIGEST, DIGEST_BYTES)).toString('hex')
+  }
+
+  /** Takes back the room that the last stretch has not needed, once it was scanned. */
+  trim(number: number): void {
+    if (number === this.#count - 1) this.workspace.memory.trim(this.#get(number, STRETCH_END))
+  }
+
+  /** Makes a stretch, already added or new, one of an earlier text, for the step `recall`. */
+  recall(number: number, earlier: RememberedText, segment: Segment): void {
+    const { workspace } = this
+    this.#open(earlier)
+    const count = segment.to - segment.from
+    this.#make(number, count, segment.bytes * WORK_BYTES)
+    this.#set(number, STRETCH_SAME, 0)
+    this.#set(number, STRETCH_LENGTH, segment.bytes)
+    this.#set(number, STRETCH_COUNT, count)
+    this.#set(number, STRETCH_RECALLED, segment.from)
+    this.#set(number, STRETCH_LINES, segment.lines)
+    this.#set(number, STRETCH_BAD_COUNT, segment.badCount)
+    this.#set(number, STRETCH_LEFT_DATA, segment.leftOut.data)
+    this.#set(number, STRETCH_LEFT_OWNERS, segment.leftOut.owners)
+    this.#set(number, STRETCH_SEEN, segment.seen)
+    this.#set(number, STRETCH_ANY, segment.any ? 1 : 0)
+    const { words } = workspace
+    words.set(
+      segment.bad.flatMap(({ line, reason }) => [line, BAD_LINE_REASONS.indexOf(reason)]),
+      this.#get(number, STRETCH_BAD) >>> 2,
+    )
+    segment.markers.forEach((marker, i) => {
+      const at = (this.#get(number, STRETCH_MARKERS) + i * MARKER_BYTES) >>> 2
+      words.set(marker === undefined ? [0, 0, 0] : [1, marker.high, marker.low], at)
+    })
+    const runs: Run[] = []
+    for (let i = 0; i < segment.runs.length; i += 2) {
+      const owner = segment.runs[i + 1]!
+      runs.push({ first: segment.runs[i]!, name: owner === 0 ? '' : earlier.owners[owner]! })
+    }
+    this.#writeRuns(number, runs)
+  }
+
+  /** Adds a stretch of symbols, for the step `shareOut`, to be done before the next is added; `source` is what names are in. */
+  addChunk(chunk: SymbolChunk, source: Uint8Array): number {
+    const { workspace } = this
+    const { count, high, low, kind, prefix, rootStart, rootLength, rootHash, owner, owners } = chunk
+    let bytes = 0
+    const runs: Run[] = []
+    for (let i = 0; i < count; i++) {
+      bytes += rootLength[i]!
+      if (i === 0 || owner[i] !== owner[i - 1]) runs.push({ first: i, name: owners[owner[i]!]! })
+    }
+    const names = runs.reduce((sum, { name }) => sum + name.length + RUN_NAME + 4, 0)
+    const number = this.#add(count, bytes + 12 * count + names)
+    const text = workspace.room(bytes + SLACK)
+    const { words } = workspace
+    const hashes = workspace.get(BUILD_HASHES) >>> 2
+    const records = this.#get(number, STRETCH_RECORDS) >>> 2
+    let at = text
+    for (let i = 0; i < count; i++) {
+      const record = records + (i << (RECORD_SHIFT - 2))
+      words[record] = low[i]!
+      words[record + 1] = high[i]!
+      words[record + 2] = at
+      words[record + 3] = kind[i]! | (prefix[i]! << 8) | (rootLength[i]! << 16)
+      words[hashes + i] = rootHash[i]!
+      const start = rootStart[i]!
+      workspace.bytes(at, rootLength[i]!).set(source.subarray(start, start + rootLength[i]!))
+      at += rootLength[i]!
+    }
+    this.#set(number, STRETCH_COUNT, count)
+    this.#set(number, STRETCH_ANY, count > 0 ? 1 : 0)
+    this.#writeRuns(number, runs)
+    return number
   }
 
   /**
-   * Takes over the next chunk; `source` is what its root positions point into and may be reused afterwards.
-   * @throws LimitError if there are more owners, or longer names in all, than a table can number.
+   * The plan by which the table is made of the stretches. Nothing can be added afterwards.
+   * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero; LimitError if there are
+   * more owners, or longer names in all, than a table can number.
    */
-  *append(parsed: ParsedChunk, source: Uint8Array): Steps<void> {
-    if (this.#segments.length === 0) yield* this.#begin()
-    const chunk = chunkWithin(this.#workspace, parsed)
-    const text = this.#workspace.reach('text', source)
-    const from = this.#count
-    if (from + chunk.count > this.#capacity) this.#grow(from + chunk.count)
-    const core = this.#owners[0]!
-    const owners = chunk.owners.map((name) => (name === '' ? core : name))
-    const kept = owners.map((name) => name === core || this.#keep.owners?.has(name) !== false)
-    const numbers = owners.map((name, i) => (kept[i] === true ? this.#ownerNumber(name) : -1))
-    const leftOut = { data: 0, owners: 0 }
-    const { slice } = this.#workspace
-    const keepsAll = this.#keep.data === undefined && this.#keep.owners === undefined
-    this.#roots.reserve(chunk.count, text.length)
-    if (numbers.length > this.#numbers.length) this.#numbers = halfWords(this.#workspace, numbers.length * 2)
-    this.#numbers.set(numbers)
-    for (let at = 0; at < chunk.count; at += slice) {
-      if (at > 0) yield
-      const end = Math.min(chunk.count, at + slice)
-      if (keepsAll) this.#appendAll(chunk, text, at, end)
-      else this.#appendKept(chunk, text, numbers, at, end, leftOut)
-      this.#checkHeap()
+  *finish(facts: BuildFacts = {}): Plan<BuiltTable> {
+    const { workspace } = this
+    workspace.set(BUILD_STRETCH_COUNT, this.#count)
+    let position = 0
+    for (let number = 0; number < this.#count; number++) {
+      this.#segments.push(this.#segmentOf(number, position))
+      position += this.#get(number, STRETCH_COUNT)
+      if (number % 16 === 15) yield
     }
-    this.#seen ||= chunk.count > 0
-    const { lines, badCount, bad } = chunk
-    this.#close({ from, to: this.#count, lines, badCount, bad, owners: owners.filter((_, i) => kept[i]), leftOut })
-  }
-
-  /** Takes over a stretch of text that an earlier load has gathered and that has not changed, without parsing it. */
-  *appendFrom(earlier: TableBuilder, segment: number): Steps<void> {
-    if (this.#segments.length === 0) yield* this.#begin()
-    const known = earlier.#segments[segment]!
-    const from = this.#count
-    const count = known.to - known.from
-    if (from + count > this.#capacity) this.#grow(from + count)
-    const { high, low, kind, rootHash, name, owner } = earlier.#columns
-    const to = this.#columns
-    to.high.set(high.subarray(known.from, known.to), from)
-    to.low.set(low.subarray(known.from, known.to), from)
-    to.kind.set(kind.subarray(known.from, known.to), from)
-    to.rootHash.set(rootHash.subarray(known.from, known.to), from)
-    const numbers = new Uint16Array(earlier.#owners.length)
-    for (const name of known.owners) numbers[earlier.#ownerNumbers.get(name)!] = this.#ownerNumber(name)
-    const heap = this.#workspace.reach('heap', earlier.#roots.bytes.subarray(0, earlier.#roots.length))
-    const names = this.#workspace.reach('names', bytesOf(name.subarray(0, earlier.#count)))
-    const references = new Uint32Array(names.buffer, names.byteOffset, earlier.#count)
-    const { slice } = this.#workspace
-    this.#roots.reserve(count, heap.length)
-    for (let at = known.from; at < known.to; at += slice) {
-      if (at > known.from) yield
-      const end = Math.min(known.to, at + slice)
-      const target = from + at - known.from
-      this.#workspace.loops.adopt(heap, references, at, end, target, to, this.#roots)
-      for (let i = at; i < end; i++) to.owner[target + i - at] = numbers[owner[i]!]!
-      this.#checkHeap()
-    }
-    for (const [name, marker] of earlier.#markers) {
-      if (marker.segment === segment && !this.#markers.has(name)) {
-        this.#markers.set(name, { ...marker, segment: this.#segments.length })
+    // Owners of memory are owners also where no symbol of theirs is in the table.
+    for (const { owner } of facts.extents?.ranges ?? []) this.#ownerNumber(owner)
+    const bad: BadLine[] = []
+    const total = { lines: 0, badCount: 0, data: 0, owners: 0 }
+    const markers: (MarkerAddress | undefined)[] = []
+    for (const segment of this.#segments) {
+      for (const { line, reason } of segment.bad) {
+        if (bad.length < LISTED_BAD_LINES) bad.push({ line: total.lines + line, reason })
       }
+      segment.markers.forEach((marker, i) => {
+        markers[i] ??= marker
+      })
+      total.lines += segment.lines
+      total.badCount += segment.badCount
+      total.data += segment.leftOut.data
+      total.owners += segment.leftOut.owners
     }
-    this.#count += count
-    this.#seen ||= earlier.#seen
-    this.#seenAddress[0]! |= earlier.#seenAddress[0]!
-    this.#close({ ...known, from, to: this.#count })
+    const assembled: Assembled = yield* assemble(workspace, {
+      count: position,
+      stretches: this.#count,
+      row: (number) => this.#row(number),
+      owners: this.#owners,
+      ownerNumbers: this.#ownerNumbers,
+      markers,
+      lines: total.lines,
+      badCount: total.badCount,
+      allZero: this.#segments.some(({ any }) => any) && this.#segments.every(({ seen }) => seen === 0),
+      facts,
+    })
+    const { buffer, ids } = assembled
+    return {
+      buffer,
+      lines: total.lines,
+      badCount: total.badCount,
+      bad,
+      leftOut: { data: total.data, owners: total.owners },
+      remembered: { table: buffer, ids, owners: this.#owners, segments: this.#segments },
+    }
   }
 
-  /** Waits for the memory of columns and roots, and has the room touched while they are filled. */
-  *#begin(): Steps<void> {
-    yield this.#touching?.over
-    if (this.#touching?.givenUp === true) {
-      this.#columns = tableColumns(this.#workspace, this.#capacity)
-      this.#roots = rootHeap(this.#workspace, this.#capacity)
-    }
-    this.#touching = this.#workspace.touch?.(Object.values({ ...this.#room }).map(bytesOf))
-  }
-
-  /** Ends the stretch that was just gathered. */
-  #close(segment: Segment): void {
-    this.#segments.push(segment)
-    for (const { line, reason } of segment.bad) {
-      if (this.#bad.length === LISTED_BAD_LINES) break
-      this.#bad.push({ line: this.#lines + line, reason })
-    }
-    this.#badCount += segment.badCount
-    this.#lines += segment.lines
-    const { data, owners } = segment.leftOut
-    this.#leftOut = { data: this.#leftOut.data + data, owners: this.#leftOut.owners + owners }
-  }
-
-  /** Takes symbols [from, to) of a chunk over. */
-  #appendAll(chunk: ParsedChunk, text: Uint8Array, from: number, to: number): void {
-    const found = this.#found
-    const gathering = {
-      table: this.#columns,
-      roots: this.#roots,
-      numbers: this.#numbers,
-      markers: this.#markerHashes,
-      found,
-      seen: this.#seenAddress,
-    }
-    const marked = this.#workspace.loops.gather(chunk, from, to, text, gathering, this.#count)
-    for (let i = 0; i < marked; i++) this.#noteMarker(chunk, text, found[i]!)
-    this.#count += to - from
-  }
-
-  /** Takes over those of symbols [from, to) of a chunk that are wanted. */
-  #appendKept(
-    chunk: ParsedChunk,
-    text: Uint8Array,
-    owners: readonly number[],
-    from: number,
-    to: number,
-    leftOut: { data: number; owners: number },
-  ): void {
-    const { high, low, kind, rootStart, rootLength, rootHash, prefix, owner } = chunk
-    const columns = this.#columns
-    const onlyListedData = this.#keep.data !== undefined
-    for (let i = from; i < to; i++) {
-      const number = owners[owner[i]!]!
-      const hash = rootHash[i]!
-      const family = prefix[i]!
-      this.#seenAddress[0]! |= high[i]! | low[i]!
-      if (number === 0 && family === 0 && MARKER_HASHES[hash & 0xff] === hash) this.#noteMarker(chunk, text, i)
-      if (number < 0) {
-        leftOut.owners++
-        continue
+  /** What was found in a stretch; gives its owners their numbers. */
+  #segmentOf(number: number, from: number): Segment {
+    const { workspace } = this
+    const { words } = workspace
+    const count = this.#get(number, STRETCH_COUNT)
+    const runs: number[] = []
+    let run = this.#get(number, STRETCH_RUNS)
+    let before = -1
+    for (let i = this.#get(number, STRETCH_RUN_COUNT); i > 0; i--) {
+      const length = words[(run + RUN_LENGTH) >>> 2]!
+      if (words[(run + RUN_NUMBER) >>> 2] === 0) {
+        const name = Buffer.from(words.buffer, run + RUN_NAME, length).toString('latin1')
+        const owner = length === 0 ? 0 : this.#ownerNumber(name)
+        words[(run + RUN_NUMBER) >>> 2] = owner
+        if (owner !== before) runs.push(words[(run + RUN_FIRST) >>> 2]!, owner)
+        before = owner
       }
-      if (onlyListedData && isData(kind[i]!) && !this.#isListed(text, rootStart[i]!, rootLength[i]!, hash, family)) {
-        leftOut.data++
-        continue
-      }
-      const at = this.#count++
-      columns.high[at] = high[i]!
-      columns.low[at] = low[i]!
-      columns.kind[at] = kind[i]!
-      columns.name[at] = (family << ROOT_BITS) | this.#roots.add(text, rootStart[i]!, rootLength[i]!, hash)
-      columns.rootHash[at] = hash
-      columns.owner[at] = number
+      run += RUN_NAME + ((length + 3) & ~3)
     }
-  }
-
-  #checkHeap(): void {
-    if (this.#roots.length <= ROOT_MASK) return
-    throw new LimitError(`the names need more than ${ROOT_MASK + 1} bytes; load fewer symbols`)
-  }
-
-  #isListed(text: Uint8Array, rootStart: number, rootLength: number, rootHash: number, prefix: number): boolean {
-    if (this.#maybeKept[nameHash(rootHash, prefix) & 0xff] === 0) return false
-    const root = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
-    return this.#keep.data?.has(PREFIXES[prefix]! + decodeName(root, rootStart, rootStart + rootLength)) === true
-  }
-
-  /** Remembers where a section marker is, the first of its name, even if the symbol itself is left out. */
-  #noteMarker({ high, low, rootStart, rootLength }: ParsedChunk, text: Uint8Array, i: number): void {
-    const start = rootStart[i]!
-    const name = Buffer.from(text.buffer, text.byteOffset + start, rootLength[i]!).toString('latin1')
-    if (!MARKER_NAMES.has(name) || this.#markers.has(name)) return
-    this.#markers.set(name, { high: high[i]!, low: low[i]!, segment: this.#segments.length })
+    const listed = Math.min(LISTED_BAD_LINES, this.#get(number, STRETCH_BAD_COUNT))
+    const list = this.#get(number, STRETCH_BAD) >>> 2
+    const marker = this.#get(number, STRETCH_MARKERS) >>> 2
+    return {
+      from,
+      to: from + count,
+      bytes: this.#get(number, STRETCH_LENGTH),
+      lines: this.#get(number, STRETCH_LINES),
+      badCount: this.#get(number, STRETCH_BAD_COUNT),
+      bad: Array.from({ length: listed }, (_, i) => ({
+        line: words[list + 2 * i]!,
+        reason: BAD_LINE_REASONS[words[list + 2 * i + 1]!]!,
+      })),
+      runs: Uint32Array.from(runs),
+      leftOut: { data: this.#get(number, STRETCH_LEFT_DATA), owners: this.#get(number, STRETCH_LEFT_OWNERS) },
+      markers: Array.from({ length: MOST_MARKERS }, (_, i) => {
+        const [seen, high, low] = words.subarray(marker + 3 * i, marker + 3 * i + 3)
+        return seen === 1 ? { high: high!, low: low! } : undefined
+      }),
+      any: this.#get(number, STRETCH_ANY) === 1,
+      seen: this.#get(number, STRETCH_SEEN),
+    }
   }
 
   #ownerNumber(owner: string): number {
@@ -299,93 +365,87 @@ export class TableBuilder {
     return number
   }
 
-  #grow(least: number): void {
-    const capacity = Math.max(least, Math.ceil(this.#capacity * 1.5))
-    const { high, low, name, rootHash, owner, kind } = this.#columns
-    const wider = tableColumns(this.#workspace, capacity)
-    wider.high.set(high.subarray(0, this.#count))
-    wider.low.set(low.subarray(0, this.#count))
-    wider.name.set(name.subarray(0, this.#count))
-    wider.rootHash.set(rootHash.subarray(0, this.#count))
-    wider.owner.set(owner.subarray(0, this.#count))
-    wider.kind.set(kind.subarray(0, this.#count))
-    this.#columns = wider
-    this.#capacity = capacity
-  }
-
-  /**
-   * Sorts, lays out and indexes what was appended. Nothing can be appended afterwards, but another builder can take
-   * stretches over from this one.
-   * @throws NoPermissionError if there are symbols, without sizes of their own, and every address is zero.
-   */
-  *finish(facts: BuildFacts = {}): Steps<BuiltTable> {
-    if (this.#segments.length === 0) yield* this.#begin()
-    yield this.#touching?.over
-    if (this.#touching?.givenUp === true || this.#count > this.#room.kind.length) {
-      this.#room = roomFor(this.#workspace, this.#count)
-    }
-    if (facts.extents === undefined && this.#seen && this.#seenAddress[0] === 0) {
-      throw new NoPermissionError(
-        `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
-          'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
+  /** A new stretch with room for so many records, and bytes of owners' names and roots. */
+  #add(records: number, work: number): number {
+    const { workspace } = this
+    const number = this.#count++
+    if (number === this.#room) {
+      const wider = workspace.room(8 * this.#room)
+      workspace.words.copyWithin(
+        wider >>> 2,
+        workspace.get(BUILD_STRETCHES) >>> 2,
+        (workspace.get(BUILD_STRETCHES) >>> 2) + number,
       )
+      workspace.set(BUILD_STRETCHES, wider)
+      this.#room *= 2
     }
-    // Owners of memory are owners also where no symbol of theirs is in the table.
-    for (const { owner } of facts.extents?.ranges ?? []) this.#ownerNumber(owner)
-    const buffer = yield* assemble(
-      {
-        workspace: this.#workspace,
-        count: this.#count,
-        ...this.#columns,
-        heap: this.#roots.bytes.subarray(0, this.#roots.length),
-        owners: this.#owners,
-        ownerNumbers: this.#ownerNumbers,
-        markers: this.#markers,
-        lines: this.#lines,
-        badCount: this.#badCount,
-        room: this.#room,
-      },
-      facts,
-    )
-    this.#roots.forgetHashes()
-    this.#room = roomFor(this.#workspace, 0)
-    this.#touching = undefined
-    return { buffer, lines: this.#lines, badCount: this.#badCount, bad: this.#bad, leftOut: this.#leftOut }
+    const row = workspace.room(ROW_BYTES)
+    workspace.words.fill(0, row >>> 2, (row + ROW_BYTES) >>> 2)
+    workspace.words[(workspace.get(BUILD_STRETCHES) >>> 2) + number] = row
+    this.#set(number, STRETCH_MARKERS, row + STRETCH_BYTES)
+    this.#set(number, STRETCH_STREAMS, row + STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES)
+    this.#set(number, STRETCH_END, row + ROW_BYTES)
+    this.#make(number, records, work)
+    return number
+  }
+
+  #make(number: number, records: number, work: number): void {
+    const { workspace } = this
+    this.#set(number, STRETCH_BAD, workspace.room(8 * Math.min(records, LISTED_BAD_LINES)))
+    this.#set(number, STRETCH_RECORDS, workspace.room(records << RECORD_SHIFT))
+    const runs = workspace.room(work + SLACK)
+    this.#set(number, STRETCH_WORK, runs)
+    this.#set(number, STRETCH_RUNS, runs)
+  }
+
+  #writeRuns(number: number, runs: readonly Run[]): void {
+    const { workspace } = this
+    const { words } = workspace
+    let at = this.#get(number, STRETCH_RUNS)
+    this.#set(number, STRETCH_RUN_COUNT, runs.length)
+    for (const { first, name } of runs) {
+      words.set([first, name.length, 0], at >>> 2)
+      workspace.bytes(at + RUN_NAME, name.length).set(Buffer.from(name, 'latin1'))
+      at += RUN_NAME + ((name.length + 3) & ~3)
+    }
+  }
+
+  /** Has an earlier text's table in the workspace. */
+  #open(earlier: RememberedText): void {
+    if (this.#earlier === earlier) return
+    this.#earlier = earlier
+    const { workspace } = this
+    const { groups, low, kind, name, heap } = openSymbolColumns(earlier.table)
+    const pairs = new Uint32Array((2 * groups.length) / GROUP_WORDS)
+    for (let g = 0; 2 * g < pairs.length; g++) {
+      pairs[2 * g] = groups[g * GROUP_WORDS + GROUP.high]!
+      pairs[2 * g + 1] = groups[g * GROUP_WORDS + GROUP.firstId]!
+    }
+    workspace.set(BUILD_OLD_IDS, workspace.copy(earlier.ids))
+    workspace.set(BUILD_OLD_LOW, workspace.copy(low))
+    workspace.set(BUILD_OLD_KIND, workspace.copy(kind))
+    workspace.set(BUILD_OLD_NAME, workspace.copy(name))
+    workspace.set(BUILD_OLD_HEAP, workspace.copy(heap))
+    workspace.set(BUILD_OLD_GROUPS, workspace.copy(pairs))
+    workspace.set(BUILD_OLD_GROUP_COUNT, pairs.length / 2)
+  }
+
+  #row(number: number): number {
+    const { workspace } = this
+    return workspace.words[(workspace.get(BUILD_STRETCHES) >>> 2) + number]!
+  }
+
+  #get(number: number, field: number): number {
+    return this.workspace.words[(this.#row(number) + field) >>> 2]!
+  }
+
+  #set(number: number, field: number, value: number): void {
+    this.workspace.words[(this.#row(number) + field) >>> 2] = value
   }
 }
 
-/** A section marker: its address and the stretch of text it stands in. */
-interface Marker extends MarkerAddress {
-  readonly segment: number
-}
-
-const MARKER_NAMES = new Set<string>([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.initText, MARKERS.end])
-/** By the lowest byte of its hash, every marker's hash. No marker has a family prefix, so its root is its name. */
-const MARKER_HASHES = new Uint32Array(256)
-for (const name of MARKER_NAMES) {
-  const bytes = Buffer.from(name, 'latin1')
-  const hash = hashBytes(bytes, 0, bytes.length) >>> 0
-  if (MARKER_HASHES[hash & 0xff] !== 0) throw new Error('two section markers share a slot: make more slots')
-  MARKER_HASHES[hash & 0xff] = hash
-}
-
-function tableColumns(workspace: Workspace, capacity: number): TableColumns {
-  return {
-    high: words(workspace, capacity),
-    low: words(workspace, capacity),
-    name: words(workspace, capacity),
-    rootHash: words(workspace, capacity),
-    owner: halfWords(workspace, capacity),
-    kind: workspace.allocate(capacity),
-  }
-}
-
-function rootHeap(workspace: Workspace, capacity: number): RootHeap {
-  return new RootHeap(workspace, Math.ceil(capacity * 0.6))
-}
-
-function hashOfName(name: string): number {
-  const bytes = encodeName(name)
-  const { prefix, rootHash } = splitName(bytes, 0, bytes.length)
-  return nameHash(rootHash, prefix)
+/** A run of symbols with one owner; the core has no name. */
+interface Run {
+  readonly first: number
+  readonly name: string
 }

@@ -3,14 +3,13 @@
 
 import { encodeName } from '../core/bytes.ts'
 import { type ElfFile, type ElfSection, ET_REL, SHF_ALLOC, SHF_TLS } from '../core/elf.ts'
-import { TableBuilder } from './build.ts'
+import { type SymbolChunk, TableBuilder } from './build.ts'
 import { ABSOLUTE, type ElfTable, findSymbolSections, SymbolEntries } from './elf-entries.ts'
 import { type DamageReason, kindOf, type LeftOutReason, RANKS, rankOf, whatIsDamaged, whyLeftOut } from './elf-rules.ts'
-import { plainWorkspace } from './loops.ts'
 import { splitName } from './names.ts'
-import { chunkColumns, LISTED_BAD_LINES, type ParsedChunk } from './parse.ts'
+import { LISTED_BAD_LINES } from './parse.ts'
 import type { MemoryRange } from './regions.ts'
-import type { Steps } from './workspace.ts'
+import type { Plan, Workspace } from './workspace.ts'
 
 export interface DamagedEntry {
   readonly table: 'symtab' | 'dynsym'
@@ -52,10 +51,10 @@ export function symbolSections(file: ElfFile, table: ElfTable): ElfSection[] {
  * @throws NotFoundError if the file has no such section; BadFormatError if one is damaged as a whole; UnsupportedError if
  * it is compressed; LimitError if names or sections exceed what a table can number; UsageError for another `table`.
  */
-export function* elfTable(file: ElfFile, table: ElfTable): Steps<BuiltElf> {
+export function* elfTable(file: ElfFile, table: ElfTable, workspace: Workspace): Plan<BuiltElf> {
   const parts = findSymbolSections(file, table).map((sections) => new SymbolEntries(file, sections))
   const total = parts.reduce((sum, { count }) => sum + count, 0)
-  const builder = new TableBuilder(plainWorkspace(), total, {}, ABSOLUTE_OWNER)
+  const builder = new TableBuilder(workspace, {}, ABSOLUTE_OWNER)
   const sizes = new Float64Array(total)
   const result = new Outcome()
   const sorted: Uint32Array[][] = []
@@ -69,7 +68,9 @@ export function* elfTable(file: ElfFile, table: ElfTable): Steps<BuiltElf> {
         const slice = indexes.subarray(from, from + SLICE)
         const chunk = chunkOf(file, entries, slice, part === 0 ? undefined : seen, result, sizes.subarray(count))
         if (part === 0) seen?.add(slice, chunk.rootHash, rank)
-        yield* builder.append(chunk, entries.names)
+        const number = builder.addChunk(chunk, entries.names)
+        yield { step: 'shareOut', from: number, to: number + 1 }
+        builder.trim(number)
         count += chunk.count
         yield
       }
@@ -179,9 +180,18 @@ function chunkOf(
   seen: Seen | undefined,
   outcome: Outcome,
   sizes: Float64Array,
-): ParsedChunk {
+): SymbolChunk {
   const most = indexes.length
-  const columns = chunkColumns(most)
+  const columns = {
+    high: new Uint32Array(most),
+    low: new Uint32Array(most),
+    rootStart: new Uint32Array(most),
+    rootHash: new Uint32Array(most),
+    rootLength: new Uint16Array(most),
+    owner: new Uint16Array(most),
+    prefix: new Uint8Array(most),
+    kind: new Uint8Array(most),
+  }
   const { high, low, rootStart, rootHash, rootLength, owner, prefix, kind } = columns
   const owners = ['']
   const ownerNumbers = new Map<number, number>([[ABSOLUTE, 0]])
@@ -210,14 +220,7 @@ function chunkOf(
     sizes[count] = entries.size(index)
     count++
   }
-  return {
-    count,
-    lines: most,
-    badCount: 0,
-    bad: [],
-    owners,
-    ...columns,
-  }
+  return { count, owners, ...columns }
 }
 
 /** A section's name as an owner's, bytes in latin1; a section without one goes by its number. */

@@ -3,7 +3,8 @@
 
 import { BadFormatError } from '../core/errors.ts'
 import { type Layout, readSections, type Section } from '../core/sections.ts'
-import { PREFIX_BITS } from './names.ts'
+import { weigh } from '../core/shared-memory.ts'
+import { LONG_ROOT } from './constants.ts'
 import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
 /**
@@ -18,7 +19,8 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
  * | low | u32 an id: the lower half of the address |
  * | kind | u8 an id: see kinds.ts |
  * | name | u32 an id: prefix number, and the root's offset in the heap |
- * | heap | every root once: its length (one byte; 255 and two more bytes for long ones), its bytes |
+ * | heap | every root once: its length (one byte; 255 and two more bytes for long ones), its bytes; by the upper bits of
+ *   their hashes, then in the order of the text |
  * | ownerStart, ownerOf | runs of ids with one owner: the first id of each run (u32), its owner (u16) |
  * | owners | owner names, each with a zero behind it, by owner number |
  * | buckets, entries | the name index in compressed-row form: a bucket's first entry (u32), and entries that carry a
@@ -29,7 +31,7 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',
   magic: 0x4d595344,
-  version: 4,
+  version: 5,
   sections: [
     'counts',
     'groups',
@@ -73,12 +75,18 @@ export const COUNTS = {
   words: 15,
 } as const
 
-/** Bits of a name reference that are the root's offset in the heap. */
-export const ROOT_BITS = 32 - PREFIX_BITS
-export const ROOT_MASK = 2 ** ROOT_BITS - 1
+export { LONG_ROOT, ROOT_BITS, ROOT_MASK } from './constants.ts'
 
-/** A length byte of this value says that two more bytes hold the length. */
-export const LONG_ROOT = 255
+/** Where the bytes of the root at `offset` in a heap begin. Two functions, not one object: this is asked for every name. */
+export function rootStart(heap: Uint8Array, offset: number): number {
+  return heap[offset] === LONG_ROOT ? offset + 3 : offset + 1
+}
+
+/** How many bytes the root at `offset` in a heap has. */
+export function rootLength(heap: Uint8Array, offset: number): number {
+  const length = heap[offset]!
+  return length === LONG_ROOT ? heap[offset + 1]! | (heap[offset + 2]! << 8) : length
+}
 
 /** The sections of a table as typed arrays over the shared buffer. */
 export interface SymbolColumns {
@@ -172,6 +180,8 @@ export function symbolSectionBytes(sizes: {
  */
 export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const sections = readSections(SYMBOL_LAYOUT, buffer)
+  // Every thread that holds a table has to give it up by itself.
+  weigh(buffer, buffer.byteLength)
   const columns = symbolColumns(buffer, sections)
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0

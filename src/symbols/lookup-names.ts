@@ -2,9 +2,8 @@
 
 import { encodeName } from '../core/bytes.ts'
 import { checkNames } from './arguments.ts'
-import { COUNTS, ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { COUNTS, ROOT_BITS, ROOT_MASK, rootLength, rootStart, type SymbolColumns } from './layout.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
-import { rootLength, rootStart } from './roots.ts'
 
 /** Names laid end to end, to cross threads without a copy: name i is bytes [ends[i - 1], ends[i]). */
 export interface PackedNames {

@@ -4,6 +4,8 @@
 // Keeping each root once and the prefix as a small number takes the names of a real table from 19–25 bytes a symbol to
 // about 12. The cut is a pure function of the name, so a name that is looked up is cut the same way.
 
+import { PART_SHIFT } from './constants.ts'
+
 /**
  * The prefixes that are worth a number of their own, chosen by the bytes they save over several distributions' kernels.
  * Each ends in `_` or `.`, the only places where a prefix is looked for, and none begins another, so that the first one
@@ -183,12 +185,19 @@ export function splitName(bytes: Uint8Array, start: number, end: number): SplitN
   return { prefix, rootStart, rootHash: hashBytes(bytes, rootStart, end) }
 }
 
-/** The hash of a whole name from its parts: it decides the bucket and the fingerprint in the name index. */
+/**
+ * The hash of a whole name from its parts: it decides the bucket and the fingerprint in the name index. Its upper bits are those of
+ * the root's hash, by which roots and names are shared out into parts that different threads can work on.
+ */
 export function nameHash(rootHash: number, prefix: number): number {
   let hash = Math.imul(rootHash ^ (rootHash >>> 15) ^ Math.imul(prefix, 0x9e3779b1), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  hash ^= hash >>> 16
+  return ((rootHash & PART_BITS) | (hash & ~PART_BITS)) >>> 0
 }
+
+/** The bits of a hash that say to which part a root belongs. */
+const PART_BITS = -1 << PART_SHIFT
 
 /** Bits of a name's hash that its bucket does not already imply, moved to where entries carry them. */
 export function fingerprint(hash: number): number {

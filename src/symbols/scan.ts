@@ -2,10 +2,9 @@
 // string is made of them.
 
 import { compileGlob, globPrefix } from '../core/glob.ts'
-import { ROOT_BITS, ROOT_MASK, type SymbolColumns } from './layout.ts'
+import { ROOT_BITS, ROOT_MASK, rootLength, rootStart, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
-import { rootLength, rootStart } from './roots.ts'
 import { isText } from './text.ts'
 
 /** What a scan needs of a table. */

@@ -1,49 +1,134 @@
-// Where a table is built: memory for columns, and the loops that run over it. Plain arrays and plain loops, or the same over
-// one WebAssembly memory: see loops.ts and wasm.ts.
+// Where a table is built: one WebAssembly memory, the loops that run over it, and the words by which they find what they work on.
 
-import type { SymbolLoops } from './loops.ts'
+import { LimitError, UnsupportedError } from '../core/errors.ts'
+import { borrowWasm, giveBack, type WasmMemory } from '../core/wasm-memory.ts'
+import { BUILD_BYTES, BUILD_DIGITS, BUILD_HASHES, DIGITS_BYTES, HASHES_BYTES } from './constants.ts'
+import { writeTables } from './loop-tables.ts'
+import { LOOPS_WASM } from './loops-wasm.ts'
 
-/** Memory and loops that belong together. What is allocated lives as long as the workspace. */
-export interface Workspace {
-  readonly loops: SymbolLoops
-  /** Symbols to work on between two yields: about a millisecond even before the code is compiled. */
-  readonly slice: number
-  /** Fresh memory, all zeros, on a boundary of 16 bytes. */
-  allocate(bytes: number): Uint8Array<SharedArrayBuffer>
-  /**
-   * The same bytes where the loops can reach them: themselves if they are there, else a copy that lasts until the next call
-   * for the same `use`.
-   */
-  reach(use: string, bytes: Uint8Array): Uint8Array
-  /**
-   * Has fresh arrays touched beside this thread, because the first write to each page of memory costs microseconds; undefined
-   * where that is not worth it.
-   */
-  readonly touch?: ((fresh: readonly Uint8Array[]) => Touching | undefined) | undefined
+/** The loops of which each does one piece of a step. */
+export type StepName =
+  | 'scan'
+  | 'rescan'
+  | 'recall'
+  | 'shareOut'
+  | 'enterRoots'
+  | 'countRanges'
+  | 'sumRanges'
+  | 'spread'
+  | 'sortRange'
+  | 'placeIds'
+  | 'listIds'
+  | 'flagIds'
+  | 'countCells'
+  | 'enterNames'
+
+/** Pieces [from, to) of a step: they may be done in any order and side by side, and all before anything behind them. */
+export interface Work {
+  readonly step: StepName
+  readonly from: number
+  readonly to: number
 }
 
-/** Fresh arrays that are being touched: zeros are written to them. */
-export interface Touching {
-  /** Fulfilled when they may be used, or have been given up. */
-  readonly over: Promise<void>
-  /** Whether they have been given up: zeros may still be written to them at any time. */
-  readonly givenUp: boolean
+/** What is to be done for a result: steps for the loops, and nothing where only the event loop may have a turn. */
+// biome-ignore lint/suspicious/noConfusingVoidType: generators that yield nothing are parts of plans
+export type Plan<T> = Generator<Work | void, T, void>
+
+type Step = (build: number, piece: number, thread: number) => void
+
+/** The functions of the module; a test holds their number of parameters to this. */
+export type Loops = Readonly<Record<StepName, Step>> & {
+  countLines(text: number, length: number): number
+  slotsFor(count: number): number
+  digest(text: number, length: number, out: number): void
 }
 
-/** Work that yields between bounded pieces; a promise that it yields has to be fulfilled before it goes on. */
-export type Steps<T> = Generator<Promise<void> | void, T, void>
+/** Memory and loops that belong together. What is cut from it lives until `release`. */
+export class Workspace {
+  readonly loops: Loops
+  /** The address of the words that tell the loops where everything is: see constants.ts. */
+  readonly build: number
+  /** How many threads have room of their own. */
+  readonly threads: number
+  readonly memory: WasmMemory
+  #words: Uint32Array<SharedArrayBuffer> | undefined
 
-export function words(workspace: Workspace, count: number): Uint32Array<SharedArrayBuffer> {
-  const { buffer, byteOffset } = workspace.allocate(count * 4)
-  return new Uint32Array(buffer, byteOffset, count)
+  private constructor(memory: WasmMemory, loops: Loops, threads: number) {
+    this.memory = memory
+    this.loops = loops
+    this.threads = threads
+    this.build = memory.allocate(BUILD_BYTES).byteOffset
+    this.set(BUILD_HASHES, this.room(HASHES_BYTES * threads))
+    this.set(BUILD_DIGITS, this.room(DIGITS_BYTES * threads))
+    writeTables(this)
+  }
+
+  /** @throws UnsupportedError where this engine has no WebAssembly with threads and vectors, or no memory for it */
+  static open(threads = 1): Workspace {
+    const wasm = borrowWasm(LOOPS_WASM)
+    if (wasm === undefined) {
+      throw new UnsupportedError(
+        'kerndex needs WebAssembly with threads and vectors, which this engine has not or was told not to use (--jitless)',
+      )
+    }
+    // What the module exports is known from its source, and held to it by a test.
+    return new Workspace(wasm.memory, wasm.exports as Loops, threads)
+  }
+
+  /** The whole memory in words. Ask anew after memory was cut: it may have grown. */
+  get words(): Uint32Array<SharedArrayBuffer> {
+    const { buffer } = this.memory
+    if (this.#words?.buffer !== buffer) this.#words = new Uint32Array(buffer)
+    return this.#words
+  }
+
+  /** The address of fresh memory, in which there may be anything, on a boundary of 16 bytes. @throws LimitError */
+  room(bytes: number): number {
+    try {
+      return this.memory.room(bytes).byteOffset
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new LimitError('so many symbols need more memory than there is for them: 4 GiB at the most')
+    }
+  }
+
+  bytes(address: number, length: number): Uint8Array<SharedArrayBuffer> {
+    return new Uint8Array(this.memory.buffer, address, length)
+  }
+
+  /** Memory with a copy of an array. */
+  copy(array: Uint8Array | Uint16Array | Uint32Array): number {
+    const address = this.room(array.byteLength)
+    this.bytes(address, array.byteLength).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+    return address
+  }
+
+  /** A word of the build. */
+  get(field: number): number {
+    return this.words[(this.build + field) >>> 2]!
+  }
+
+  set(field: number, value: number): void {
+    this.words[(this.build + field) >>> 2] = value
+  }
+
+  /** Does a piece of a step as thread number `thread`. */
+  run(step: StepName, piece: number, thread = 0): void {
+    this.loops[step](this.build, piece, thread)
+  }
+
+  /** Gives the memory back: nothing that was cut from it may be used any more. */
+  release(): void {
+    giveBack(this.memory)
+  }
 }
 
-export function halfWords(workspace: Workspace, count: number): Uint16Array<SharedArrayBuffer> {
-  const { buffer, byteOffset } = workspace.allocate(count * 2)
-  return new Uint16Array(buffer, byteOffset, count)
-}
-
-/** The bytes of an array. */
-export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
+/** Goes through a plan on this thread without a pause. */
+export function carryOut<T>(plan: Plan<T>, workspace: Workspace): T {
+  for (;;) {
+    const step = plan.next()
+    if (step.done === true) return step.value
+    const work = step.value
+    if (work !== undefined) for (let piece = work.from; piece < work.to; piece++) workspace.run(work.step, piece)
+  }
 }

@@ -20,14 +20,10 @@ import { workerUrl } from '../../src/core/place.ts'
 import { type LoadOptions, loadKernel } from '../../src/load/load.ts'
 import { Snapshot } from '../../src/load/snapshot.ts'
 import type { LoaderThreads } from '../../src/load/symbols.ts'
-import type { LoaderResult, LoaderTask } from '../../src/load/tasks.ts'
+import { type LoaderResult, type LoaderTask, runLoaderTask } from '../../src/load/tasks.ts'
 import { Threads } from '../../src/load/threads.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import type { Source } from '../../src/sources/source.ts'
-import { TableBuilder } from '../../src/symbols/build.ts'
-import { plainWorkspace } from '../../src/symbols/loops.ts'
-import { ChunkParser } from '../../src/symbols/parse.ts'
-import type { Steps } from '../../src/symbols/workspace.ts'
 import { decodePlainly } from '../btf/plain-decoder.ts'
 import { CAPTURE, edge, fixtureBytes } from '../fixtures.ts'
 import { build } from '../symbols/build-table.ts'
@@ -294,8 +290,8 @@ describe('a thread that dies', () => {
   const openFiles = () => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0)
   const workerFile = (name: string) => new URL(name, import.meta.url)
 
-  it('in the middle of a task is the load’s typed failure', async () => {
-    const threads: LoaderThreads = new Threads(workerFile('dying-worker.mjs'), 2)
+  it('with a piece of a step is the load’s typed failure', async () => {
+    const threads: LoaderThreads = new Threads(workerFile('taking-worker.mjs'), 2)
     await threads.started
     const source = fakeSource(text)
     const before = openFiles()
@@ -305,11 +301,29 @@ describe('a thread that dies', () => {
     await threads.close()
   })
 
-  it('while it loads types is the load’s typed failure too', async () => {
-    const threads: LoaderThreads = new Threads(workerFile('dying-worker.mjs'), 1)
-    await threads.started
-    await expect(load(captureSource(CAPTURE), { threads })).rejects.toMatchObject({ code: 'WORKER_FAILED' })
-    await threads.close()
+  it('before it has taken a piece stops nobody', async () => {
+    for (const count of [1, 2]) {
+      const threads: LoaderThreads = new Threads(workerFile('dying-worker.mjs'), count)
+      await threads.started
+      const { symbols } = await load(fakeSource(text), { threads, chunkBytes: 20_000 })
+      expect(sameBytes(symbols.buffer, build(text).buffer)).toBe(true)
+      await threads.close()
+    }
+  })
+
+  it('comes too late or never: nobody waits for it, and it touches nothing any more', async () => {
+    const tasks: LoaderTask[] = []
+    const run = (task: LoaderTask) => {
+      tasks.push(task)
+      return new Promise<LoaderResult>(() => {})
+    }
+    const { symbols } = await load(fakeSource(text), {
+      threads: { count: 3, run } as LoaderThreads,
+      chunkBytes: 50_000,
+    })
+    expect(sameBytes(symbols.buffer, build(text).buffer)).toBe(true)
+    expect(tasks.map((task) => task.do)).toEqual(['join', 'join', 'join'])
+    for (const task of tasks) expect(await runLoaderTask(task)).toEqual({ did: 'join', spans: [] })
   })
 
   it.each([
@@ -342,7 +356,7 @@ describe('a thread that dies', () => {
       const { loadKernel } = await import(${dist('load/load.js')})
       const { Threads } = await import(${dist('load/threads.js')})
       const { captureSource } = await import(${dist('sources/capture.js')})
-      const threads = new Threads(new URL(${JSON.stringify(workerFile('dying-worker.mjs').href)}), 2)
+      const threads = new Threads(new URL(${JSON.stringify(workerFile('taking-worker.mjs').href)}), 2)
       await threads.started
       try {
         await loadKernel(captureSource(${JSON.stringify(CAPTURE)}), 1, { threads })
@@ -399,21 +413,6 @@ describe('the event loop of the thread that loads', () => {
     running = false
     expect(turns).toBeGreaterThanOrEqual(spun - 2)
     await once(process, 'nothing', { signal: AbortSignal.timeout(0) }).catch(() => {})
-  })
-
-  it('could have one between any 20,000 symbols that are gathered and merged', () => {
-    const parser = new ChunkParser(plainWorkspace())
-    parser.parse(text, 0, text.length)
-    const builder = new TableBuilder(plainWorkspace())
-    const steps = (generator: Steps<unknown>) => {
-      let yields = 0
-      while (generator.next().done !== true) yields++
-      return yields
-    }
-    const chunk = parser.take()
-    expect(steps(builder.append(chunk, text))).toBeGreaterThanOrEqual(Math.floor(chunk.count / 20_000))
-    // The merge goes over the symbols several times: placing, marking, indexing.
-    expect(steps(builder.finish())).toBeGreaterThanOrEqual(3 * Math.floor(chunk.count / 20_000))
   })
 })
 

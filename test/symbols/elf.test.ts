@@ -10,7 +10,7 @@ import { type BuiltElf, elfTable } from '../../src/symbols/elf.ts'
 import type { ElfTable } from '../../src/symbols/elf-entries.ts'
 import { NO_SYMBOL } from '../../src/symbols/search.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
-import type { Steps } from '../../src/symbols/workspace.ts'
+import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
 import {
   ABS,
   ALLOC,
@@ -31,15 +31,10 @@ import {
   XINDEX,
 } from './elf-file.ts'
 
-function run<T>(steps: Steps<T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
 function open(bytes: Uint8Array, table: ElfTable = 'all'): BuiltElf & { table: SymbolTable } {
-  const built = run(elfTable(readElf(bytes), table))
+  const workspace = Workspace.open()
+  const built = carryOut(elfTable(readElf(bytes), table, workspace), workspace)
+  workspace.release()
   return { ...built, table: new SymbolTable(built.buffer) }
 }
 

@@ -1,19 +1,13 @@
 // Loading a part of the symbols: which are kept, which are counted as left out, and that bounds stay those of the whole.
 import { describe, expect, it } from 'vitest'
-import { type Keep, TableBuilder } from '../../src/symbols/build.ts'
-import { plainWorkspace } from '../../src/symbols/loops.ts'
-import { ChunkParser } from '../../src/symbols/parse.ts'
+import type { Keep } from '../../src/symbols/build.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, edge, fixtureBytes } from '../fixtures.ts'
-import { finish, tableOf } from './build-table.ts'
+import { build, tableOf } from './build-table.ts'
 import { readPlainly } from './plain-table.ts'
 
 function kept(text: Uint8Array, keep: Keep) {
-  const builder = new TableBuilder(plainWorkspace(), 64, keep)
-  const parser = new ChunkParser(plainWorkspace())
-  parser.parse(text, 0, text.length)
-  finish(builder.append(parser.take(), text))
-  const { buffer, leftOut } = finish(builder.finish())
+  const { buffer, leftOut } = build(text, {}, [], keep)
   return { table: new SymbolTable(buffer), leftOut }
 }
 

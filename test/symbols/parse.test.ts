@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { plainWorkspace } from '../../src/symbols/loops.ts'
+import { openSymbolColumns, ROOT_BITS, ROOT_MASK, rootLength, rootStart } from '../../src/symbols/layout.ts'
 import { PREFIXES, splitName } from '../../src/symbols/names.ts'
-import { type BadLineReason, ChunkParser, LISTED_BAD_LINES, LONGEST_NAME } from '../../src/symbols/parse.ts'
+import { type BadLineReason, LISTED_BAD_LINES, LONGEST_NAME } from '../../src/symbols/parse.ts'
+import { SymbolTable } from '../../src/symbols/table.ts'
 import { build, tableOf } from './build-table.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
 
@@ -199,7 +200,7 @@ describe('any text', () => {
         const whole = build(all)
         const cut = build(all, {}, cuts)
         expect(Buffer.compare(Buffer.from(cut.buffer), Buffer.from(whole.buffer))).toBe(0)
-        expect({ ...cut, buffer: 0 }).toEqual({ ...whole, buffer: 0 })
+        expect({ ...cut, buffer: 0, remembered: 0 }).toEqual({ ...whole, buffer: 0, remembered: 0 })
       }),
       { numRuns: 400 },
     )
@@ -257,19 +258,17 @@ describe('the cut of a name into prefix and root', () => {
         const bytes = Buffer.from(raw).filter((byte) => byte > 0x20)
         fc.pre(bytes.length > 0)
         const line = Buffer.concat([Buffer.from('c0000000 t '), bytes, Buffer.from('\n')])
-        const parser = new ChunkParser(plainWorkspace())
-        parser.parse(line, 0, line.length)
-        const chunk = parser.take()
+        const { buffer } = build(line)
+        const { name, heap } = openSymbolColumns(buffer)
         const split = splitName(bytes, 0, bytes.length)
-        expect(chunk.count).toBe(1)
-        expect({
-          prefix: chunk.prefix[0],
-          rootStart: chunk.rootStart[0]! - 11,
-          rootHash: chunk.rootHash[0]! | 0,
-        }).toEqual({ ...split, rootHash: split.rootHash | 0 })
-        const root = Buffer.from(bytes).subarray(split.rootStart).toString('latin1')
-        expect(PREFIXES[split.prefix]! + root).toBe(Buffer.from(bytes).toString('latin1'))
-        expect(chunk.rootLength[0]).toBe(bytes.length - split.rootStart)
+        expect(name.length).toBe(1)
+        expect(name[0]! >>> ROOT_BITS).toBe(split.prefix)
+        const start = rootStart(heap, name[0]! & ROOT_MASK)
+        const root = Buffer.from(heap.subarray(start, start + rootLength(heap, name[0]! & ROOT_MASK)))
+        expect(root.equals(Buffer.from(bytes.subarray(split.rootStart)))).toBe(true)
+        expect(PREFIXES[split.prefix]! + root.toString('latin1')).toBe(Buffer.from(bytes).toString('latin1'))
+        // It is found where the hash that splitName gives leads to.
+        expect(new SymbolTable(buffer).idsNamed(bytes)).toEqual([0])
       }),
       { numRuns: 2000 },
     )

@@ -2,15 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeName } from '../../src/core/bytes.ts'
 import { LimitError, UsageError } from '../../src/core/errors.ts'
-import { MOST_OWNERS, TableBuilder } from '../../src/symbols/build.ts'
+import { MOST_OWNERS } from '../../src/symbols/build.ts'
 import { openSymbolColumns } from '../../src/symbols/layout.ts'
-import { plainWorkspace } from '../../src/symbols/loops.ts'
-import { orderByAddress } from '../../src/symbols/order.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
-import { words } from '../../src/symbols/workspace.ts'
 import { edge, fixtureBytes, modulesRanges } from '../fixtures.ts'
-import { build, compiledWorkspace, finish, tableOf } from './build-table.ts'
+import { build, tableOf } from './build-table.ts'
 import { Model, regionsIn } from './model.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
 
@@ -275,36 +272,36 @@ describe('any small table', () => {
 })
 
 describe('the order by address', () => {
-  const halves = fc.array(
-    fc.tuple(
-      fc.constantFrom(0, 1, 0xffffffff, 0x80000000),
-      fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
-    ),
-    { maxLength: 200 },
+  const halves = fc.tuple(
+    fc.constantFrom(0, 1, 0xffffffff, 0x80000000),
+    fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
   )
+  const compare = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0)
+  const isInOrder = (pairs: [number, number][], sortedFirst: number, cut: number[]) => {
+    const values = pairs.map(([high, low]) => (BigInt(high) << 32n) | BigInt(low))
+    // Real tables begin sorted and go on unsorted.
+    const all = [...values.slice(0, sortedFirst).sort(compare), ...values.slice(sortedFirst)]
+    const lines = all.map((value, i) => `${value.toString(16)} T n${i}\n`)
+    const expected = all.map((value, i) => ({ value, i })).sort((a, b) => compare(a.value, b.value) || a.i - b.i)
+    const table = new SymbolTable(build(`1 T first\n${lines.join('')}`, {}, cut).buffer)
+    const names = Array.from(table, ({ name }) => name).filter((name) => name !== 'first')
+    expect(names).toEqual(expected.map(({ i }) => `n${i}`))
+  }
+
   it('is that of a plain stable sort', () => {
-    fc.assert(
-      fc.property(halves, fc.nat(200), (pairs, sortedFirst) => {
-        const value = ([high, low]: [number, number]) => (BigInt(high) << 32n) | BigInt(low)
-        const compare = (a: [number, number], b: [number, number]) =>
-          value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0
-        // Real tables begin sorted and go on unsorted.
-        const all = [...pairs.slice(0, sortedFirst).sort(compare), ...pairs.slice(sortedFirst)]
-        const high = Uint32Array.from(all, ([h]) => h)
-        const low = Uint32Array.from(all, ([, l]) => l)
-        const expected = all.map((_, i) => i).sort((a, b) => compare(all[a]!, all[b]!) || a - b)
-        for (const workspace of [plainWorkspace(), compiledWorkspace()]) {
-          const here = (column: Uint32Array) => {
-            const copy = words(workspace, column.length)
-            copy.set(column)
-            return copy
-          }
-          const order = words(workspace, all.length)
-          expect([...finish(orderByAddress(workspace, here(high), here(low), order))]).toEqual(expected)
-        }
-      }),
-      { numRuns: 500 },
-    )
+    const some = fc.array(halves, { maxLength: 200 })
+    const cuts = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 4 })
+    fc.assert(fc.property(some, fc.nat(200), cuts, isInOrder), { numRuns: 300 })
+  })
+
+  it('is so where there are enough for ranges of addresses', () => {
+    const many = fc.array(halves, { minLength: 5_000, maxLength: 9_000, size: 'max' })
+    const cuts = fc.array(fc.integer({ min: 100, max: 3_000 }), { minLength: 1, maxLength: 4 })
+    fc.assert(fc.property(many, fc.nat(3_000), cuts, isInOrder), { numRuns: 10 })
+    // All at one address, and all at one but a few.
+    const same = Array.from({ length: 6_000 }, (): [number, number] => [0xffffffff, 7])
+    isInOrder(same, 0, [999])
+    isInOrder([[0, 3], ...same, [0xffffffff, 9], [0, 1], ...same], 1, [4_000])
   })
 
   it('takes an unsorted file for what it is: the same table as the sorted one', () => {
@@ -355,14 +352,6 @@ describe('limits and wrong use', () => {
     const counts = openSymbolColumns(buffer).counts
     counts[0]!++
     expect(() => new SymbolTable(buffer)).toThrow('disagree')
-  })
-
-  it('grows beyond what was expected', () => {
-    const builder = new TableBuilder(plainWorkspace(), 0)
-    expect(builder.count).toBe(0)
-    expect(
-      tableOf(Array.from({ length: 5000 }, (_, i) => `${(0xc0000000 + i).toString(16)} t ${i}name\n`).join('')).size,
-    ).toBe(5000)
   })
 
   it('matches globs over whole names, of one owner or all', () => {

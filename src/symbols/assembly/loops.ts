@@ -1,13 +1,14 @@
-// The loops over kallsyms text and symbols once more, in AssemblyScript: compiled to one WebAssembly module, which runs at full
-// speed from the first line, where JavaScript has to be interpreted, measured and compiled first. Each does exactly what the
-// plain function of the same name does, in the file of the same name above this folder (see ../loops.ts); a test holds the two
-// equal. Arguments are byte addresses in the one memory.
+// The loops over kallsyms text and symbols, in AssemblyScript: compiled to one WebAssembly module, which runs at full speed from the
+// first line, where JavaScript has to be interpreted, measured and compiled first. Each does one piece of a step: a stretch of text,
+// a part of the roots, a range of addresses, a slice of ids. `build` is the address of the words that say where everything is
+// (../constants.ts), `thread` the number of the thread that does it.
 
-export { countNames, enterNames, placeIds, sumCounts } from './assemble'
 export { digest } from './digest'
 export { flagIds } from './flags'
-export { adopt, gather } from './gather'
-export { ascendingUntil, countDigits, listPositions, mergeInto, scatter } from './order'
-export { countCells, markCells } from './pages'
-export { rehash } from './roots'
-export { scan } from './scan'
+export { enterNames } from './index'
+export { countRanges, sortRange, spread, sumRanges } from './order'
+export { countCells } from './pages'
+export { listIds, placeIds } from './place'
+export { recall, shareOut } from './recall'
+export { enterRoots, slotsFor } from './roots'
+export { countLines, rescan, scan } from './scan'

@@ -1,0 +1,38 @@
+// Shared memory that the garbage collector knows the size of. V8 counts neither SharedArrayBuffers nor WebAssembly memories when
+// it decides whether collecting pays: a program that drops one generation of a kernel after the other would keep them all.
+
+/**
+ * Stands for shared memory: an ArrayBuffer of the same size, which V8 counts and which lives as long as its key. Being resizable
+ * it is address space that nothing ever touches.
+ */
+const weights = new WeakMap<object, ArrayBuffer>()
+
+/**
+ * Bytes that are counted for each byte. V8 begins to collect when 64 MiB have come since the last time, whatever they are: a
+ * collection of the few megabytes of objects that a kernel needs costs less than the memory of several generations.
+ */
+const COUNTED = 3
+
+/** Buffers below this are not worth a counterpart. */
+const LEAST = 64 * 1024
+
+/** The constructor with the option that TypeScript's library of the language version in use lacks. */
+const Resizable = ArrayBuffer as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer
+
+/** Has the collector count so many bytes for as long as `holder` lives; once for each holder. */
+export function weigh(holder: object, bytes: number): void {
+  if (bytes < LEAST || weights.has(holder)) return
+  try {
+    weights.set(holder, new Resizable(COUNTED * bytes, { maxByteLength: COUNTED * bytes }))
+  } catch (error) {
+    // Short of address space: the memory itself is there, and what is not counted is freed at the next collection all the same.
+    if (!(error instanceof RangeError)) throw error
+  }
+}
+
+/** Fresh shared memory, all zeros, whose size the collector counts. @throws RangeError where there is no room */
+export function sharedMemory(bytes: number): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(bytes)
+  weigh(buffer, bytes)
+  return buffer
+}

@@ -1,0 +1,219 @@
+// Numbers on which the compiled loops and their callers agree: compiled by both, TypeScript and AssemblyScript, so each stands once.
+// Offsets are bytes. A whole number below 2^31 is what both languages take for the same thing.
+
+/** Parts into which roots are shared out by the upper bits of their hashes; each has a part of the heap and of the name index. */
+export const PARTS = 64
+export const PART_SHIFT = 26
+/** Bits of a name reference that are the root's place in the heap; in the records of a part, in the part's heap. */
+export const ROOT_BITS = 26
+export const ROOT_MASK = 0x3ffffff
+/** A length byte of this value says that two more bytes hold the length. */
+export const LONG_ROOT = 255
+
+/** Symbols that one stretch of text may have: their number in it has 16 bits. */
+export const MOST_SYMBOLS = 65536
+/** Bad lines of a stretch that are listed. */
+export const LISTED_BAD_LINES = 10000
+export const LONGEST_NAME = 65535
+
+/** Marks in a kind: see kinds.ts. */
+export const LABEL = 0x40
+export const SPECIAL = 0x80
+export const UNSURE = 0xc0
+export const TYPE_MASK = 0x3f
+
+/** A symbol on its way: where its address, its name, its kind, its part and its owner's number stand. */
+export const RECORD_SHIFT = 4
+export const RECORD_LOW = 0
+export const RECORD_HIGH = 4
+/** First where the root begins in the text, then the name's reference, and once the symbol has its place its id. */
+export const RECORD_NAME = 8
+export const RECORD_KIND = 12
+/** First the prefix, then the part. */
+export const RECORD_PART = 13
+/** First the root's length, then the owner's number. */
+export const RECORD_OWNER = 14
+
+/** A stretch of text, and what was found in it. */
+export const STRETCH_TEXT = 0
+export const STRETCH_LENGTH = 4
+export const STRETCH_RECORDS = 8
+export const STRETCH_COUNT = 12
+/** Where runs of owners and streams of roots are written. */
+export const STRETCH_WORK = 16
+/** Where each part's stream begins, and behind that how many roots each has. */
+export const STRETCH_STREAMS = 20
+export const STRETCH_RUNS = 24
+export const STRETCH_RUN_COUNT = 28
+export const STRETCH_LINES = 32
+export const STRETCH_BAD = 36
+export const STRETCH_BAD_COUNT = 40
+/** How many records ascend from the first on. */
+export const STRETCH_SORTED = 44
+export const STRETCH_LEFT_DATA = 48
+export const STRETCH_LEFT_OWNERS = 52
+/** The OR of all halves of addresses; whether there was any symbol. */
+export const STRETCH_SEEN = 56
+export const STRETCH_ANY = 60
+/** For each marker: 1 if it was seen, its address's upper and lower half. */
+export const STRETCH_MARKERS = 64
+/** Where the memory ends that was written to. */
+export const STRETCH_END = 68
+export const STRETCH_DIGEST = 72
+/** 1 where the digest behind it is that of an earlier text in this place, and 1 if this text is the same. */
+export const STRETCH_KNOWN = 104
+export const STRETCH_SAME = 108
+export const STRETCH_KNOWN_DIGEST = 112
+/** The stretch's first position in the text whose symbols are recalled, and its first place among those to be sorted. */
+export const STRETCH_RECALLED = 144
+export const STRETCH_REST = 148
+/** 1 once it was scanned. */
+export const STRETCH_SCANNED = 152
+export const STRETCH_BYTES = 160
+export const DIGEST_BYTES = 32
+
+/** A run of records with one owner: its first, the owner's name's length (0: the core), its number (-1: left out), its name. */
+export const RUN_FIRST = 0
+export const RUN_LENGTH = 4
+export const RUN_NUMBER = 8
+export const RUN_NAME = 12
+
+export const MARKER_BYTES = 12
+export const MOST_MARKERS = 16
+
+/** A set of names: slots less one, then for each slot the hash, address and length of a name, and its number from 1 on. */
+export const SET_SLOTS = 4
+export const SET_SLOT_BYTES = 16
+
+/** A part: how many roots come to it, its heap and how much of it is used, where that stands in the whole heap. */
+export const PART_COUNT = 0
+export const PART_HEAP = 4
+export const PART_USED = 8
+export const PART_BASE = 12
+/** Pairs (hash of the name, address of the record) in the order of the text; the first entry in the name index. */
+export const PART_NAMES = 16
+export const PART_FIRST = 20
+export const PART_BYTES = 32
+
+/** A build: the words by which every loop finds what it works on. */
+export const BUILD_TABLES = 0
+/** Addresses of the stretches, and how many there are. */
+export const BUILD_STRETCHES = 4
+export const BUILD_STRETCH_COUNT = 8
+/** What belongs to a thread: hashes of a stretch's roots, counts, slots that find roots; so many bytes a thread. */
+export const BUILD_HASHES = 12
+export const BUILD_SLOTS = 16
+export const BUILD_SLOTS_BYTES = 20
+export const BUILD_PARTS = 24
+/** Two odd numbers that nobody outside of the process knows. */
+export const BUILD_SEED = 28
+export const BUILD_SEED_2 = 32
+/** 1 once a heap has become too large. */
+export const BUILD_TOO_LARGE = 36
+export const BUILD_MARKERS = 40
+/** Sets of names to keep; 0: all. */
+export const BUILD_KEEP_OWNERS = 44
+export const BUILD_KEEP_DATA = 48
+/** Records that ascend from the first on, and where the first other one is. */
+export const BUILD_SORTED = 52
+export const BUILD_REST_STRETCH = 56
+export const BUILD_REST_RECORD = 60
+/** Ranges of addresses into which the others are shared out: where each but the first begins (low, high), how many. */
+export const BUILD_SPLITTERS = 64
+export const BUILD_RANGES = 68
+/** For each stretch and range a word; for each range where its addresses begin; pairs of rooms for (low, high, record). */
+export const BUILD_RANGE_COUNTS = 72
+export const BUILD_RANGE_STARTS = 76
+export const BUILD_KEYS = 80
+export const BUILD_KEYS_2 = 84
+export const BUILD_RANGE_OF = 88
+/** For each thread the counts of a digit. */
+export const BUILD_DIGITS = 92
+/** The table: addresses of records by id, and its columns. */
+export const BUILD_COUNT = 96
+export const BUILD_ORDER = 100
+export const BUILD_LOW = 104
+export const BUILD_KIND = 108
+export const BUILD_NAME = 112
+export const BUILD_BUCKETS = 116
+export const BUILD_ENTRIES = 120
+export const BUILD_BUCKET_BITS = 124
+export const BUILD_ID_BITS = 128
+/** What each slice of ids found: see PLACED. */
+export const BUILD_PLACED = 132
+export const BUILD_CHUNKS = 136
+export const BUILD_CHUNK_COUNT = 140
+export const BUILD_CELLS = 144
+export const BUILD_REGIONS = 148
+export const BUILD_REGION_WORDS = 152
+export const BUILD_RUN_START = 156
+export const BUILD_RUN_OWNER = 160
+export const BUILD_RUNS = 164
+/** Pairs (upper half, first id). */
+export const BUILD_GROUPS = 168
+export const BUILD_GROUP_COUNT = 172
+/** Where ids go in the order of the text. */
+export const BUILD_IDS = 176
+/** The table of an earlier text, whose symbols are recalled. */
+export const BUILD_OLD_IDS = 180
+export const BUILD_OLD_LOW = 184
+export const BUILD_OLD_KIND = 188
+export const BUILD_OLD_NAME = 192
+export const BUILD_OLD_HEAP = 196
+export const BUILD_OLD_GROUPS = 200
+export const BUILD_OLD_GROUP_COUNT = 204
+export const BUILD_OLD_RUN_START = 208
+export const BUILD_OLD_RUN_OWNER = 212
+export const BUILD_OLD_RUNS = 216
+export const BUILD_BYTES = 224
+
+export const HASHES_BYTES = 0x41000
+export const SPLITTER_BYTES = 8
+export const KEY_BYTES = 12
+export const MOST_RANGES = 256
+/** Bits of an address that a pass of the sort looks at. */
+export const DIGIT_BITS = 11
+export const DIGITS_BYTES = 0x2000
+
+/** Ids placed at once; what is found among them: counts, then lists of groups, chunks and runs as pairs. */
+export const SLICE_BITS = 14
+export const PLACED_DISTINCT = 0
+export const PLACED_GROUP_COUNT = 4
+export const PLACED_CHUNK_COUNT = 8
+export const PLACED_RUN_COUNT = 12
+export const PLACED_HEAD = 16
+export const PLACED_LIST = 0x20000
+export const PLACED_BYTES = 0x60010
+
+/** Chunks of the page index worked on at once. */
+export const CHUNK_SLICE = 32
+/** Address bits within a chunk, and within a cell: see pages.ts. */
+export const CHUNK_BITS = 16
+export const CELL_BITS = 9
+/** Entries that a chunk has: one a cell, and one more for the end of the last. */
+export const CELL_STRIDE = 129
+/** Set in a cell's entry if an address in it may be answered by a symbol that needs a second look, or by none. */
+export const CELL_UNSURE = 0x8000
+export const CELL_COUNT = 0x7fff
+/** Words of a region, and the distance beyond which a symbol is no answer: see regions.ts. */
+export const REGION_BYTES = 20
+export const MOST_OFFSET = 0x100000
+
+/** What the loops know of names and types: tables by byte, and the list of prefixes. */
+export const TABLE_DIGIT = 0
+export const TABLE_TYPE_CODE = 256
+export const TABLE_LABEL_FIRST = 512
+export const TABLE_LABEL_SECOND = 768
+export const TABLE_PREFIX_FIRST = 1024
+export const TABLE_PREFIX_SECOND = 1280
+export const TABLE_SLOTS = 1536
+export const TABLE_SLOT_MASK = 2047
+export const TABLE_PREFIX_HASH = 3584
+export const TABLE_PREFIX_START = 3840
+export const TABLE_PREFIX_LENGTH = 4096
+export const TABLE_LONGEST_PREFIX = 4160
+/** 1 for the code of a type that is data. */
+export const TABLE_DATA = 4164
+export const TABLE_MARKER_HASHES = 4228
+export const TABLE_MARKER_SET = 5252
+export const TABLE_PREFIX_BYTES = 5256
