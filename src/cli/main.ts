@@ -14,7 +14,7 @@ import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { addFunctionCommand } from './function.ts'
-import { note, OutputClosed } from './output.ts'
+import { note, OutputClosed, write } from './output.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
 import { addSnapshotCommand } from './snapshot.ts'
@@ -22,41 +22,55 @@ import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
 
-/** The package's own description. */
-const manifest: { version: string } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8'))
+/** The commands by their words, in the order in which the help lists them. */
+const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
+  status: addStatusCommand,
+  address: addAddressCommand,
+  symbol: addSymbolCommand,
+  type: addTypeCommand,
+  function: addFunctionCommand,
+  btf: addBtfCommand,
+  core: addCoreCommand,
+  probe: addProbeCommand,
+  resolve: addResolveCommand,
+  events: addEventsCommand,
+  capture: addCaptureCommand,
+  snapshot: addSnapshotCommand,
+  cache: addCacheCommand,
+  bench: addBenchCommand,
+}
 
-const program = new Command('kerndex')
-  .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
-  .version(manifest.version)
-  .exitOverride()
-  .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(--help shows what is possible)')
-  .addHelpText(
-    'after',
-    `
+/** The package's version. */
+function version(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8'))
+  return manifest.version
+}
+
+/** Runs what the command line asks for. Only that command is made: to make one reads the code that it may need. */
+async function run([word, ...others]: readonly string[]): Promise<void> {
+  if ((word === '--version' || word === '-V') && others.length === 0) return write(`${version()}\n`)
+  const program = new Command('kerndex')
+    .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
+    .version(version())
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help shows what is possible)')
+    .addHelpText(
+      'after',
+      `
 Exit codes: 0 all answered, 1 something was not found, 2 wrong usage, 3 the kernel's data cannot be read, 130 interrupted.
 
 Examples:
   $ sudo kerndex status
   $ sudo kerndex address 0xffffffff81000018
   $ kerndex symbol 'vfs_*' --from capture/ --json`,
-  )
-
-addStatusCommand(program)
-addAddressCommand(program)
-addSymbolCommand(program)
-addTypeCommand(program)
-addFunctionCommand(program)
-addBtfCommand(program)
-addCoreCommand(program)
-addProbeCommand(program)
-addResolveCommand(program)
-addEventsCommand(program)
-addCaptureCommand(program)
-addSnapshotCommand(program)
-addCacheCommand(program)
-addBenchCommand(program)
-for (const command of program.commands) command.exitOverride()
+    )
+  // The help, and whoever mistypes a command, is told of all of them.
+  const add = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined
+  for (const each of add === undefined ? Object.values(COMMANDS) : [add]) each(program)
+  for (const command of program.commands) command.exitOverride()
+  await program.parseAsync()
+}
 
 let isDone = false
 // A promise that nothing can settle any more keeps no process alive: it would end with 0, and nothing said.
@@ -67,8 +81,7 @@ process.once('beforeExit', () => {
 })
 
 /** Settled when the command is done. */
-export const done = program
-  .parseAsync()
+export const done = run(process.argv.slice(2))
   .catch((error: unknown) => {
     process.exitCode = explain(error)
     // What is still being read or written must not keep the process from ending.
