@@ -255,7 +255,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
         mode: choice('RAW'),
         threads: kind(0, (value) => count.takes(value) && (value as number) <= 256),
         boot: bootFacts,
-        folding: bag({ kernelMark: flag, prefix: choice('comm'), addresses: flag, samples: flag }),
+        folding: bag({ kernelMark: flag, userAddresses: flag, prefix: choice('comm'), addresses: flag, samples: flag }),
         filter: bag({ comms: names, pids: list(() => []), from: bigint }),
         strict: flag,
         passthrough: flag,

@@ -38,6 +38,7 @@ export interface StreamCommandOptions extends CommonOptions {
 interface ResolveOptions extends StreamCommandOptions {
   readonly output?: string
   readonly kernelMark?: boolean
+  readonly userAddresses?: boolean
   readonly prefix: 'none' | 'comm' | 'comm-pid'
   readonly weight: Weighing
   readonly comm?: readonly string[]
@@ -118,6 +119,7 @@ export function addResolveCommand(program: Command): void {
       )
       .option('--invert', 'profiles: innermost frame first, its callers behind it')
       .option('--kernel-mark', 'profiles: mark kernel frames with _[k]')
+      .option('--user-addresses', 'profiles: user frames without a symbol by address, not by file as [libc.so.6]')
       .addOption(
         new Option('--prefix <what>', 'profiles: the outermost frame, where it is known')
           .choices(['none', 'comm', 'comm-pid'])
@@ -252,8 +254,8 @@ async function runInput(kernel: Kernel, input: InputStream, run: Run): Promise<v
   const progress = new Progress()
   progress.begin(input)
   try {
-    const { kernelMark = false, prefix, comm, pid, event, time } = options
-    const folding: Partial<Folding> = { kernelMark, prefix, ...output?.writer?.folding }
+    const { kernelMark = false, userAddresses, prefix, comm, pid, event, time } = options
+    const folding: Partial<Folding> = { kernelMark, userAddresses, prefix, ...output?.writer?.folding }
     const filter: EventFilter = { comms: comm, pids: pid, events: event, ...time }
     const read = { ...streamOptions(options), folding, filter }
     for await (const answer of runStream(input.bytes, kernel.snapshot(), output?.product ?? 'usual', read)) {

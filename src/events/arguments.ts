@@ -22,6 +22,7 @@ export const READ_OPTIONS: Options<ReadOptions> = {
   boot: BOOT_FACTS,
   folding: nested<Partial<Folding>>({
     kernelMark: flag,
+    userAddresses: flag,
     prefix: choice<Folding['prefix']>('none', 'comm', 'comm-pid', 'thread'),
     addresses: flag,
     samples: flag,

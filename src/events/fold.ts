@@ -10,6 +10,8 @@ import type { LineStack } from './format.ts'
 export interface Folding {
   /** Mark kernel frames with `_[k]`. */
   readonly kernelMark: boolean
+  /** Name user frames without a symbol by their addresses, instead of by their file. Default no. */
+  readonly userAddresses?: boolean | undefined
   /** What the outermost frame is: the process's name where it is known, that with its number, the thread with its numbers as its owner, or nothing. */
   readonly prefix: 'none' | 'comm' | 'comm-pid' | 'thread'
   /** Keep frames at different addresses apart. Else frames of one name and owner are one. */
@@ -137,9 +139,9 @@ export class StackFolder {
   }
 
   #profileFrame(frame: Frame): ProfileFrame {
-    const { kernelMark, addresses } = this.#folding
+    const { kernelMark, addresses, userAddresses } = this.#folding
     return {
-      name: foldedName(frame, kernelMark),
+      name: foldedName(frame, kernelMark, userAddresses),
       kind: codeKind(frame),
       owner: frame.owner ?? undefined,
       address: addresses ? calledAt(frame) : undefined,

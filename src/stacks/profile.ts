@@ -20,13 +20,13 @@ import type { Frame } from './frame.ts'
 
 /**
  * How a frame reads in a folded stack: its name; a kernel frame without one its address; one of user space its file,
- * `[libc.so.6]`, or `[unknown]`, as stackcollapse has it. `;` and line ends would cut it.
+ * `[libc.so.6]`, or `[unknown]`, as stackcollapse has it, or with `userAddresses` its address too. `;` and line ends would cut it.
  */
-export function foldedName(frame: Frame, kernelMark: boolean): string {
+export function foldedName(frame: Frame, kernelMark: boolean, userAddresses = false): string {
   const { symbol, address, user, owner, reason } = frame
   const inUser = user || reason === 'not_kernel'
   let name = symbol ?? '[unknown]'
-  if (symbol === null && address !== undefined && !inUser) name = formatAddress(address)
+  if (symbol === null && address !== undefined && (userAddresses || !inUser)) name = formatAddress(address)
   else if (symbol === null && owner !== null && owner !== '') name = fileName(owner)
   const safe = foldedWord(name)
   // A name that is nowhere in the table, and of which nothing else is known, may be of user space.

@@ -95,6 +95,14 @@ describe('resolve', () => {
     expect(await kerndex('', 'resolve')).toEqual({ code: 0, out: '', err: '' })
     expect(await kerndex('no address\n', 'resolve')).toEqual({ code: 0, out: 'no address\n', err: '' })
   })
+  it('folds user frames without a symbol by their file, or by address', async () => {
+    const text =
+      'sh 7 [000] 1.000000: 3 x: \n\tffffffff816b8aab [unknown] ([kernel.kallsyms])\n\t    7f0000000010 [unknown] (/lib/libc.so.6)\n\t 10 [unknown] ([unknown])\n\n'
+    expect((await kerndex(text, 'resolve', '--output', 'folded')).out).toBe('sh;[unknown];[libc.so.6];vfs_read 3\n')
+    expect((await kerndex(text, 'resolve', '--output', 'folded', '--user-addresses')).out).toBe(
+      'sh;0x0000000000000010;0x00007f0000000010;vfs_read 3\n',
+    )
+  })
   it('keeps and tells names that contradict the symbols', async () => {
     const text = 'cat 4711 [000] 10.000001: 1 cycles: \n\tffffffff816b8aab sys_enter_old+0x95 ([kernel.kallsyms])\n\n'
     const { code, out, err } = await kerndex(text, 'resolve', '--output', 'folded', '--prefix', 'none')
