@@ -69,6 +69,12 @@ export interface OpenOptions {
   readonly ready?: 'all' | 'symbols' | undefined
   /** Read at once what plans of probes need of the host's files. Default false: the first plan reads them itself. */
   readonly probes?: boolean | undefined
+  /**
+   * Read where the sections of modules begin from the running kernel too, as root: then the pieces of a module's memory end exactly
+   * where they do. About thirty files a module, which together take longer than kallsyms. Captures and snapshots have
+   * them at hand, and are always asked. The cache is not used with it. Default false.
+   */
+  readonly sections?: boolean | undefined
   /** Ends the load, also what of it goes on behind the symbols. */
   readonly signal?: AbortSignal | undefined
   /** Called while the symbols are read. */
@@ -128,6 +134,7 @@ const OPEN_OPTIONS: Options<OpenOptions> = {
   types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", exactly(true), exactly(false), choice('lazy')),
   ready: choice('all', 'symbols'),
   probes: flag,
+  sections: flag,
   signal,
   onProgress: callback,
 }
@@ -184,6 +191,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
         threads: loader,
         types,
         probes: options.probes,
+        sections: options.sections,
         keep,
         modules,
         ...first,
@@ -234,7 +242,7 @@ async function openingOf(
   }
   const source = from === undefined ? machine.live() : await openSource(from)
   const load = loading(source)
-  if (cache === false || source.kind !== 'live' || !all) return plainOpening(load)
+  if (cache === false || source.kind !== 'live' || !all || options.sections === true) return plainOpening(load)
   return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes, symbolsFirst }, load)
 }
 

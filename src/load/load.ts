@@ -40,6 +40,8 @@ export interface LoadOptions {
   readonly symbolsFirst?: boolean | undefined
   /** Load what the planner of probes needs as well, so that its first plan has nothing to read. */
   readonly probes?: boolean | undefined
+  /** Ask the running kernel too where the sections of modules begin. */
+  readonly sections?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Which symbols to keep; default all. */
   readonly keep?: Keep | undefined
@@ -85,13 +87,16 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   const reader = source.openSymbols()
   const expected = reader.sizeHint
   const facts = gatherFacts(source)
+  const sections = facts.then(() => sectionsOf(source, options.sections === true))
   const symbols = loadSymbols(reader, {
     threads,
     pacer,
     timeline,
     keep,
     earlier: earlier?.text,
-    facts: facts.then(async ({ modules = [] }) => ({ ranges: memoryOf(modules, await sectionsOf(source)) })),
+    facts: Promise.all([facts, sections]).then(([{ modules = [] }, { starts }]) => ({
+      ranges: memoryOf(modules, starts),
+    })),
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
@@ -103,8 +108,13 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     return { sets, later, absences: [...absences, ...sets.absences], pending: first ? now : [] }
   })
   // All are waited for even when one fails, so that nothing is left running or unhandled.
-  await Promise.allSettled([symbols, types, facts])
-  const [{ table, memory }, { sets, later, absences, pending }, host] = await Promise.all([symbols, types, facts])
+  await Promise.allSettled([symbols, types, facts, sections])
+  const [{ table, memory }, { sets, later, absences, pending }, host, { missing }] = await Promise.all([
+    symbols,
+    types,
+    facts,
+    sections,
+  ])
   // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
   if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
     throw new BadFormatError(
@@ -119,7 +129,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     generation,
     symbols: table?.buffer ?? earlier!.handle.symbols,
     types: sets.records,
-    host: { ...host, absences: [...host.absences, ...absences] },
+    host: { ...host, absences: [...host.absences, ...missing, ...absences] },
     skipped:
       table === undefined
         ? earlier!.handle.skipped
@@ -208,13 +218,17 @@ async function gatherFacts(source: Source): Promise<HostFacts> {
 }
 
 /**
- * Where the sections of modules begin, if the source has that at hand. The running kernel does not: it has a file for each
- * section, which cost more than the whole load (docs/symbols.md has the figures).
+ * Where the sections of modules begin. The running kernel has a file for each of them, which take longer than its kallsyms
+ * (docs/symbols.md), so that it is asked only if that is `wanted`; what it then does not give is missing.
  */
-async function sectionsOf(source: Source): Promise<ReadonlyMap<string, ModuleSections>> {
-  if (source.kind === 'live') return new Map()
+async function sectionsOf(
+  source: Source,
+  wanted: boolean,
+): Promise<{ readonly starts: ReadonlyMap<string, ModuleSections>; readonly missing: readonly Absence[] }> {
+  if (source.kind === 'live' && !wanted) return { starts: new Map(), missing: [] }
   const text = await source.fact('module_sections')
-  return isAbsence(text) ? new Map() : parseModuleSections(text)
+  if (isAbsence(text)) return { starts: new Map(), missing: wanted ? [text] : [] }
+  return { starts: parseModuleSections(text), missing: [] }
 }
 
 /** What is known of modules' memory; nothing where addresses are hidden. */
