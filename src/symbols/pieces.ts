@@ -37,6 +37,8 @@ interface Piece {
   most: number
   /** Where it ends as far as only its place tells. */
   end: number
+  /** Initialisation memory. */
+  readonly initial: boolean
   /** Freed initialisation memory: no piece, but at its time it lay beside the others. */
   readonly freed: boolean
   /** Where the module's next piece begins. */
@@ -129,12 +131,22 @@ function piecesOf({ owner, starts, loading }: SectionedModule, guard: number): P
     const low = Math.floor(start / CODES)
     const code = start - low * CODES
     const kind = code & ~INITIAL
-    const freed = (code & INITIAL) !== 0 && !loading
-    const differs = piece === undefined || piece.kind !== kind || piece.freed !== freed
+    const initial = (code & INITIAL) !== 0
+    const differs = piece?.kind !== kind || piece.initial !== initial
     // Text from a cache has no unmapped page behind it.
     const between = kind === PIECE.text && piece?.kind === PIECE.text ? 0 : guard
     if (piece === undefined || (differs && low % PAGE === 0 && low >= piece.least + between)) {
-      piece = { owner, kind, start: pageStart(low), least: 0, most: 0, end: 0, freed, next: NEVER }
+      piece = {
+        owner,
+        kind,
+        start: pageStart(low),
+        least: 0,
+        most: 0,
+        end: 0,
+        initial,
+        freed: initial && !loading,
+        next: NEVER,
+      }
       const before = pieces[pieces.length - 1]
       if (before !== undefined) before.next = piece.start
       pieces.push(piece)
@@ -186,10 +198,25 @@ export function sectionedMemory(
   live.sort((a, b) => a.start - b.start)
   boundPieces(live, strangers, guard, core)
   const stretches: Stretch[] = []
-  for (const { owner, bytes } of modules) {
+  for (const { owner, bytes, loading } of modules) {
     const pieces = known.get(owner)?.filter(({ freed }) => !freed)
     if (pieces === undefined) continue
-    stretches.push(...(apart ? settle(pieces, bytes) : joined(pieces, bytes)))
+    if (apart) stretches.push(...settle(pieces, bytes))
+    else {
+      // Initialisation memory is an allocation by itself, which the sum counts while there is one.
+      stretches.push(
+        ...joined(
+          pieces.filter(({ initial }) => !initial),
+          loading ? undefined : bytes,
+        ),
+      )
+      stretches.push(
+        ...joined(
+          pieces.filter(({ initial }) => initial),
+          undefined,
+        ),
+      )
+    }
   }
   stretches.sort((a, b) => a.start - b.start)
   return {
@@ -291,7 +318,8 @@ function settle(pieces: readonly Piece[], bytes: number | undefined): Stretch[] 
 /** The same where all pieces are one allocation: its text, and the rest, in which the kernel tells no pieces apart. */
 function joined(pieces: readonly Piece[], bytes: number | undefined): Stretch[] {
   const [first] = pieces
-  const { owner, start } = first!
+  if (first === undefined) return []
+  const { owner, start } = first
   const last = pieces[pieces.length - 1]!
   const end = bytes === undefined ? last.least : Math.min(Math.max(last.least, start + bytes), last.most)
   const rest = pieces.find(({ kind }) => kind !== PIECE.text)?.start ?? end

@@ -263,6 +263,7 @@ function kindOfSection(name: string): Kind {
 interface Piece {
   readonly owner: string
   readonly kind: Kind
+  readonly initial: boolean
   readonly freed: boolean
   readonly start: bigint
   least: bigint
@@ -284,12 +285,21 @@ function piecesOf(
     const listed = sections.filter(({ name }) => !/^(\.data\.\.percpu|alloc_tags|\.codetag\.)/.test(name))
     for (const { name, address } of [...listed].sort((a, b) => Number(a.address - b.address))) {
       const kind = kindOfSection(name)
-      const freed = isInitial(name) && !loading
+      const initial = isInitial(name)
       const piece = pieces[pieces.length - 1]
       const between = kind === 'text' && piece?.kind === 'text' ? 0n : guard
-      const differs = piece?.kind !== kind || piece?.freed !== freed
+      const differs = piece?.kind !== kind || piece?.initial !== initial
       if (piece === undefined || (differs && address % PAGE === 0n && address >= piece.least + between))
-        pieces.push({ owner, kind, freed, start: down(address), least: up(address + 1n), most: 0n, end: 0n })
+        pieces.push({
+          owner,
+          kind,
+          initial,
+          freed: initial && !loading,
+          start: down(address),
+          least: up(address + 1n),
+          most: 0n,
+          end: 0n,
+        })
       else piece.least = up(address + 1n)
     }
     if (pieces.some(({ freed }) => !freed)) known.set(owner, pieces)
@@ -335,11 +345,14 @@ function piecesOf(
       own !== undefined && own === next ? max(piece.least, own - (isText && isPacked ? 0n : guard)) : piece.least
     piece.most = next === undefined ? undefined : max(piece.least, isText ? next : next - guard)
   }
-  const regions = modules.flatMap(({ owner, start, end }) => {
+  const regions = modules.flatMap(({ owner, start, end, loading = false }) => {
     const pieces = known.get(owner)?.filter(({ freed }) => !freed)
     if (pieces === undefined) return []
     const bytes = end > start && start / HALF === pieces[0]!.start / HALF ? end - start : undefined
-    return apart ? settled(pieces, bytes) : joined(pieces, bytes)
+    if (apart) return settled(pieces, bytes)
+    const core = pieces.filter(({ initial }) => !initial)
+    const initial = pieces.filter((piece) => piece.initial)
+    return [...joined(core, loading ? undefined : bytes), ...joined(initial, undefined)]
   })
   return {
     regions: regions.sort(byStart),
@@ -368,7 +381,8 @@ function settled(pieces: readonly Piece[], bytes: bigint | undefined): PlainRegi
 }
 
 function joined(pieces: readonly Piece[], bytes: bigint | undefined): PlainRegion[] {
-  const { start, owner } = pieces[0]!
+  if (pieces[0] === undefined) return []
+  const { start, owner } = pieces[0]
   const last = pieces[pieces.length - 1]!
   const most = max(last.least, bytes === undefined ? 0n : start + bytes)
   const end = bytes === undefined ? last.least : last.most === undefined ? most : min(most, last.most)
