@@ -18,7 +18,11 @@ export const perfJson: InputFormat = {
   apart: true,
   recognise: (lines) =>
     10 * countLines(lines, /"linux-perf-json-version"/) +
-    2 * countLines(lines, /^\s*\{.*"timestamp"\s*:.*"callchain"\s*:/),
+    2 *
+      countLines(
+        lines.filter((line) => /"callchain"\s*:/.test(line)),
+        /^\s*\{.*"timestamp"\s*:/,
+      ),
   releaseOf: (lines) => {
     for (const line of lines) {
       const found = /^\s*"os-release"\s*:\s*"([^"\\]{1,256})",?$/.exec(line)
