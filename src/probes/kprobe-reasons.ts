@@ -30,6 +30,8 @@ export function kprobeReasons(
   if (isRefused(misplaced, 'kernel')) return [...misplaced, ...general]
   if (isRefused(general, 'kernel')) return general
   const reasons: Reason[] = [...general, ...misplaced]
+  // What is cold often begins with the UD2 of a WARN, which is reserved.
+  if (offset === 0 && symbol.name.includes('.cold')) reasons.push(missing.reserved)
   if (offset > 0) {
     const size = symbols.sizeOf(symbol.id)
     if (size > 0 && offset >= size) {

@@ -136,14 +136,15 @@ describe('cautions', () => {
   ]
   const made = kernel(lines, '6.12.0', { facts: { available_filter_functions: 'foo\nend_of_them\n' } })
   test.each<[string, string, string]>([
-    ['kprobe:foo.cold', 'FRAGMENT kerndex', 'ok'],
+    // It may begin with the UD2 of a WARN.
+    ['kprobe:foo.cold', 'FRAGMENT kerndex', 'UNKNOWN_INSTRUCTION kernel'],
     // Its base is no function, so that nothing says that ftrace can hook it.
     ['kprobe:bar.part.0', 'FRAGMENT kerndex, NOTRACE kernel', 'NOTRACE kernel'],
     ['kprobe:nosuch:fn', 'MODULE_NOT_LOADED kerndex', 'ok'],
     ['kretprobe:nosuch:fn', 'MODULE_NOT_LOADED kerndex', 'ok'],
     ['fentry:nosuch:fn', 'MODULE_NOT_LOADED kernel', 'MODULE_NOT_LOADED kernel'],
     // It lands on the first byte of foo.cold, whose base can be hooked.
-    ['kprobe:foo+0x800', 'OUT_OF_BOUNDS kerndex', 'ok'],
+    ['kprobe:foo+0x800', 'OUT_OF_BOUNDS kerndex', 'UNKNOWN_INSTRUCTION kernel'],
     ['kprobe:end_of_them+0x7fffffff', 'OUT_OF_BOUNDS kerndex', 'NOT_TEXT kernel'],
     ['kprobe:0xffffffff81001a00', 'LABEL kerndex, NOTRACE kernel', 'NOTRACE kernel'],
   ])('%s: %s, and as the kernel judges: %s', (spec, cautious, kernels) => {
