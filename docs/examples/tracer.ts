@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { learnFrom, place } from '../../src/events/life.ts'
+import { place } from '../../src/events/life.ts'
 import { inputFormat, ProcessCache, readEvents, StackResolver, scanProc, seedCache } from '../../src/events.ts'
 import { openKernel } from '../../src/index.ts'
 import { foldedName, Profile } from '../../src/stacks/profile.ts'
@@ -78,11 +78,9 @@ const cache = new ProcessCache()
 seedCache(cache, await scanProc())
 const resolver = new StackResolver(kernel.symbols)
 const stacks = new Profile()
-const evidence = new Map<number, number>()
 let symbolized = false
 for await (const event of readEvents(bytes(), inputFormat('ftrace'))) {
-  learnFrom(event, evidence)
-  const { type, pid, process: image, parent } = place(event, cache, evidence)
+  const { type, pid, process: image, parent } = place(event, cache)
   const frames = resolver.resolve(event.frames, event.shape)
   if (!symbolized && frames.some(({ symbol, address }) => symbol !== null && address !== undefined)) {
     symbolized = true

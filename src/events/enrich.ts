@@ -15,7 +15,8 @@ import {
 } from '../core/arguments.ts'
 import { type ProcessCache, processCache } from '../processes/cache.ts'
 import { processJson } from '../processes/process.ts'
-import { type Ancestry, ancestorsOf, learnFrom, type Placed, place } from './life.ts'
+import { FORESIGHT, Foresight } from './foresight.ts'
+import { type Ancestry, ancestorsOf, type Placed, place } from './life.ts'
 import { ByteWriter } from './output/byte-writer.ts'
 import { compactHead } from './output/compact.ts'
 import { correctedMembers, leadMembers } from './output/event-json.ts'
@@ -59,6 +60,8 @@ interface Written {
 
 interface Waiting {
   readonly part: EventPart
+  /** Which it is of the wait. */
+  number: number
   /** Nothing was known of its process when it came. */
   readonly unknown: boolean
 }
@@ -66,27 +69,54 @@ interface Waiting {
 /** Adds processes to events. */
 export class Enricher {
   readonly #cache: ProcessCache
-  readonly #evidence = new Map<number, number>()
   readonly #wait: OrderedWait<Waiting, Written>
+  readonly #foresight: Foresight<Waiting>
+  readonly #options: EnrichOptions
   readonly #out = new ByteWriter()
+  /** The time of the last event that was handed on in the order of times. */
+  #now = 0n
 
   constructor(cache: ProcessCache, given: EnrichOptions) {
     this.#cache = processCache(cache, 'cache')
     const options = optionsOf(given, 'Enricher', ENRICH_OPTIONS)
     if (options.generation === undefined) throw wrong('generation', 'a number', undefined)
-    const { generation, output } = options
-    this.#wait = new OrderedWait(
-      options.wait ?? DEFAULT_WAIT,
-      ({ part, unknown }, late) => {
-        if (late) cache.counters.late++
-        if (unknown) cache.counters.retries.process_info++
-        const placed = place(part, cache, this.#evidence)
-        if (output === 'compact') return { part, before: inWords(part, placed), behind: '' }
-        const above = options.ancestors === true ? this.#above(placed) : undefined
-        return { part, before: beforeStack(part, placed, above), behind: behindStack(placed, generation, above) }
+    this.#options = options
+    this.#foresight = new Foresight<Waiting>(
+      FORESIGHT,
+      ({ part }) => part,
+      (tid) => cache.knownGroup(tid),
+      (waiting, event, child, told) => {
+        if (told) {
+          cache.counters.toldTwice++
+          this.#wait.settle(waiting.number, null)
+        } else this.#wait.settle(waiting.number, this.#written(waiting, place(event, cache, child)))
       },
-      (ts) => this.#cache.restart(ts),
     )
+    this.#wait = new OrderedWait(options.wait ?? DEFAULT_WAIT, {
+      apply: (waiting, number, late) => {
+        waiting.number = number
+        if (waiting.unknown) cache.counters.retries.process_info++
+        if (late) {
+          cache.counters.late++
+          this.#wait.settle(number, this.#written(waiting, place(waiting.part, cache)))
+          return
+        }
+        this.#now = waiting.part.ts ?? this.#now
+        this.#foresight.push(waiting, this.#now)
+      },
+      hurry: () => this.#foresight.hurry(),
+      restart: (ts) => {
+        this.#foresight.flush()
+        cache.restart(ts)
+      },
+    })
+  }
+
+  #written({ part }: Waiting, placed: Placed): Written {
+    const { output, generation, ancestors } = this.#options
+    if (output === 'compact') return { part, before: inWords(part, placed), behind: '' }
+    const above = ancestors === true ? this.#above(placed) : undefined
+    return { part, before: beforeStack(part, placed, above), behind: behindStack(placed, generation, above) }
   }
 
   /** Takes the next events of the input; returns the bytes that are ready to be written. */
@@ -95,19 +125,20 @@ export class Enricher {
     const { length } = parts.type
     for (let i = 0; i < length; i++) {
       const part = partAt(parts, i)
-      learnFrom(part, this.#evidence)
       const { pid, tid, type } = part
       const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
       const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
       if (unknown) this.#cache.counters.waiting.process_info++
-      this.#write(this.#wait.push({ part, unknown }, part.ts))
+      this.#write(this.#wait.push({ part, unknown, number: 0 }, part.ts))
     }
     return this.#out.take()
   }
 
   /** The input is at its end. */
   end(): Uint8Array {
-    this.#write(this.#wait.end())
+    this.#wait.applyAll()
+    this.#foresight.flush()
+    this.#write(this.#wait.take())
     return this.#out.take()
   }
 

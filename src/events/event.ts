@@ -16,11 +16,20 @@ export type EventType =
   | 'stack'
   | 'module_load'
   | 'module_free'
+  | 'lost'
 
 /** What an event says of a process's life. Only what the format gives is set. */
 export interface Lifecycle {
   /** The event speaks of threads, as the kernel's sched tracepoints and perf do: `pid` may be any thread's number. */
   readonly byThread: boolean
+  /** Who tells it, where a recording may hold it twice: the recorder's own events, or the kernel's tracepoints. */
+  readonly told?: 'recorder' | 'tracepoint'
+  /** A task that was made, and the flags of its clone call; its fork is told by another event. */
+  readonly newTask?: { readonly tid: number; readonly flags: number }
+  /** The number of a thread that the kernel has no memory of any more. */
+  readonly freed?: number
+  /** Events that the recorder had no room for, before this. */
+  readonly lost?: number
   readonly ppid?: number
   /** The forked process or thread. */
   readonly childPid?: number
@@ -56,6 +65,8 @@ export interface TraceEvent {
   readonly name: string | undefined
   /** Thread group, where the format knows it. */
   readonly pid: number | undefined
+  /** `pid` is what the recorder knew of the thread when the trace was read, perhaps of a later user of its number. */
+  readonly pidIsHint: boolean
   readonly tid: number | undefined
   /** Nanoseconds on the format's clock. */
   readonly ts: bigint | undefined
@@ -85,6 +96,7 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
     strange: given.strange ?? false,
     name: given.name,
     pid: given.pid,
+    pidIsHint: given.pidIsHint ?? false,
     tid: given.tid,
     ts: given.ts,
     cpu: given.cpu,

@@ -1,15 +1,16 @@
 // What an event does to the process cache, and which process it belongs to after that. Events come in the order of their
-// times, as far as they waited for each other.
+// times, as far as they waited for each other, and with what those behind them say of their children.
 
-import { setBounded } from '../core/bounded-map.ts'
-import { type Birth, type Entry, MOST_THREADS, type ProcessCache } from '../processes/cache.ts'
+import type { Birth, Entry, ProcessCache } from '../processes/cache.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
 import type { EventType, Lifecycle } from './event.ts'
+import type { Child } from './foresight.ts'
 
 /** What of an event matters to processes. */
 export interface ProcessEvent {
   readonly type: EventType
   readonly pid: number | undefined
+  readonly pidIsHint?: boolean
   readonly tid: number | undefined
   readonly ts: bigint | undefined
   readonly comm: string | undefined
@@ -29,71 +30,75 @@ export interface Placed {
   readonly warnings: readonly Warning[]
 }
 
-/** What of an event's process could not be had. */
-export type Missing = 'process' | 'parent'
+/**
+ * What of an event's process could not be had. `thread_group`: nothing says whether a fork made a thread; `lost_events`:
+ * events were lost since this image began, so that it may be another process by now.
+ */
+export type Missing = 'process' | 'parent' | 'thread_group' | 'lost_events'
 
 /** Each is a counter too. */
 export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
 
-/** Takes from an event what it tells of threads, as soon as it is seen: a fork that waits may need it. */
-export function learnFrom({ pid, tid, life }: ProcessEvent, evidence: Map<number, number>): void {
-  const learn = (thread: number, group: number) => setBounded(evidence, thread, group, MOST_THREADS)
-  if (life?.oldPid !== undefined && pid !== undefined && life.oldPid !== pid) learn(life.oldPid, pid)
-  if (life !== undefined && !life.byThread) return
-  if (pid !== undefined && tid !== undefined && pid !== tid && evidence.get(tid) !== pid) learn(tid, pid)
-}
-
-/** Applies an event to the cache. `evidence` says of threads what later events that have been seen know. */
-export function place(event: ProcessEvent, cache: ProcessCache, evidence: Map<number, number>): Placed {
-  const { tid, pid, ts } = event
+/** Applies an event to the cache. `child` is what is known of what a fork made. */
+export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): Placed {
+  const { tid, pid, ts, type, life } = event
   if (ts !== undefined) cache.advance(ts)
-  if (tid !== undefined && pid !== undefined && tid !== pid && (event.life === undefined || event.life.byThread)) {
-    cache.learnThread(tid, pid)
+  if (type === 'lost') {
+    cache.lose(ts, life?.lost ?? 0)
+    return { type, pid, tid, process: undefined, parent: undefined, entry: undefined, incomplete: [], warnings: [] }
   }
-  switch (event.type) {
+  if (tid !== undefined && pid !== undefined && tid !== pid && (life === undefined || life.byThread)) {
+    // What events told of a thread is right; what was read with the trace may be of a later user of its number.
+    if (event.pidIsHint !== true || !cache.isSettled(tid)) cache.learnThread(tid, pid)
+  }
+  switch (type) {
     case 'fork':
-      return fork(event, cache, evidence)
+      return fork(event, cache, child)
     case 'exec':
       return exec(event, cache)
     case 'exit':
-      return exit(event, cache, evidence)
+      return exit(event, cache)
     case 'rename':
       return rename(event, cache)
     default:
+      if (life?.freed !== undefined) free(life.freed, cache)
       return probe(event, cache)
   }
 }
 
 /** The process of an event that says it of itself: its number and, where that differs, its thread. */
-function own({ pid, tid, life }: ProcessEvent, cache: ProcessCache): number | undefined {
-  if (pid !== undefined) return pid
+function own({ pid, tid, life, pidIsHint }: ProcessEvent, cache: ProcessCache): number | undefined {
+  if (pid !== undefined && (pidIsHint !== true || tid === undefined)) return pid
   if (tid === undefined) return life?.childPid
-  return cache.groupOf(tid)
+  return cache.knownGroup(tid) ?? pid ?? cache.groupOf(tid)
 }
 
-function answer(
-  event: ProcessEvent,
-  cache: ProcessCache,
-  entry: Entry | undefined,
-  given: Partial<Placed> & { readonly unknown?: boolean },
-): Placed {
+function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefined, given: Partial<Placed>): Placed {
   const pid = entry?.snapshot.pid ?? given.pid ?? event.pid
   const tid = given.tid ?? pid
   const process = entry === undefined || tid === undefined ? undefined : cache.snapshotFor(entry, tid)
-  const parent = entry?.parent?.snapshot
-  const incomplete: Missing[] = []
+  const parent =
+    entry?.parent?.snapshot ?? (entry?.ppid === undefined ? undefined : unknownProcess(entry.ppid, entry.ppid))
+  const incomplete: Missing[] = [...(given.incomplete ?? [])]
   if (entry === undefined) {
-    incomplete.push('process')
-    cache.counters.failures.process_info++
-  } else if (parent === undefined && !isRoot(entry)) {
-    incomplete.push('parent')
-    cache.counters.failures.parent_info++
+    // The idle threads have no process, and are not missed.
+    if (pid !== 0) {
+      incomplete.push('process')
+      cache.counters.failures.process_info++
+    }
+  } else {
+    if (entry.parent === undefined && !isRoot(entry)) {
+      incomplete.push('parent')
+      cache.counters.failures.parent_info++
+    }
+    if (entry.guessed) incomplete.push('thread_group')
+    if (cache.mayBeStale(entry)) incomplete.push('lost_events')
   }
   return {
     type: given.type ?? event.type,
     pid,
     tid,
-    process: process ?? unknownProcess(pid, tid, event),
+    process: process ?? (pid === undefined ? undefined : unknownProcess(pid, tid ?? pid, event.comm)),
     parent,
     entry,
     incomplete,
@@ -129,12 +134,11 @@ function isRoot(entry: Entry): boolean {
 }
 
 /** What is said of a process that nothing is known of. */
-function unknownProcess(pid: number | undefined, tid: number | undefined, { comm }: ProcessEvent) {
-  if (pid === undefined) return undefined
+function unknownProcess(pid: number, tid: number, comm?: string): ProcessSnapshot {
   return {
     execId: '',
     pid,
-    tid: tid ?? pid,
+    tid,
     comm,
     binary: undefined,
     args: undefined,
@@ -153,38 +157,37 @@ function mismatch({ pid, tid, life }: ProcessEvent, cache: ProcessCache, event: 
   return ['tid_mismatch']
 }
 
-function fork(event: ProcessEvent, cache: ProcessCache, evidence: Map<number, number>): Placed {
+function fork(event: ProcessEvent, cache: ProcessCache, told: Child | undefined): Placed {
   const { life, ts } = event
   const child = life?.childPid ?? life?.childTid
   // Without a child of its own the event is the child's, as tetragon's clone is.
   const ofChild = child === undefined
-  const parentPid = ofChild ? life?.ppid : own(event, cache)
+  const forkerPid = ofChild ? life?.ppid : own(event, cache)
   const childPid = ofChild ? event.pid : child
   const warnings = ofChild ? mismatch(event, cache, 'clone') : childMismatch(life, cache)
-  const parent = parentPid === undefined ? undefined : cache.find(parentPid, ts)
+  const forker = forkerPid === undefined ? undefined : cache.find(forkerPid, ts)
   if (childPid === undefined) return answer(event, cache, undefined, { warnings })
   const childTid = life?.childTid ?? childPid
-  const group = life?.childIsThread === true && life.childPid !== undefined ? life.childPid : evidence.get(childTid)
-  const isThread = life?.childIsThread ?? (group !== undefined && group !== childTid)
-  if (isThread) {
+  if (told?.isThread ?? life?.childIsThread ?? false) {
     cache.counters.threadForks++
-    const pid = group !== undefined && group !== childTid ? group : parentPid
+    const pid = told?.group ?? (life?.childPid === childTid ? undefined : life?.childPid) ?? forkerPid
     if (pid !== undefined) cache.learnThread(childTid, pid)
     const entry = pid === undefined ? undefined : cache.find(pid, ts)
     return answer(event, cache, entry, { type: 'thread_fork', pid, tid: event.tid, warnings })
   }
+  const parent = told?.parentsChild === true ? forker?.parent : forker
+  const ppid = told?.parentsChild === true ? forker?.ppid : forkerPid
   const birth: Birth = {
     pid: childPid,
     startTs: life?.startTs ?? ts,
     comm: life?.childComm,
     flags: 'clone',
+    ppid,
     ...whoOf(life),
   }
-  const { entry, known, reused } = cache.fork(
-    birth,
-    parent,
-    life?.byThread === true && life.childIsThread === undefined,
-  )
+  const guessed = told?.guessed ?? (life?.byThread === true && life.childIsThread === undefined)
+  if (guessed) cache.counters.guessedForks++
+  const { entry, known, reused } = cache.fork({ ...birth, guessed }, parent, told?.open ?? guessed)
   const all: Warning[] = [
     ...warnings,
     ...(known ? ['duplicate' as const] : []),
@@ -192,7 +195,8 @@ function fork(event: ProcessEvent, cache: ProcessCache, evidence: Map<number, nu
   ]
   if (ofChild) return answer(event, cache, entry, { warnings: all })
   // The event is the forking process's: that is its process, and the child is in its own fields.
-  return answer(event, cache, parent, { pid: parentPid, tid: parentPid, warnings: all })
+  const incomplete: Missing[] = guessed ? ['thread_group'] : []
+  return answer(event, cache, forker, { pid: forkerPid, tid: forkerPid, warnings: all, incomplete })
 }
 
 function childMismatch(life: Lifecycle | undefined, cache: ProcessCache): Warning[] {
@@ -224,7 +228,7 @@ function exec(event: ProcessEvent, cache: ProcessCache): Placed {
     cache.dropThread(life.oldPid, pid)
   }
   const comm = life?.comm ?? (life?.filename === undefined ? event.comm : commOf(life.filename))
-  const birth: Birth = { pid, startTs: life?.startTs ?? ts, comm, flags: 'execve', ...whoOf(life) }
+  const birth: Birth = { pid, startTs: life?.startTs ?? ts, comm, flags: 'execve', ppid: life?.ppid, ...whoOf(life) }
   const { entry, known } = cache.exec(birth, parent)
   return answer(event, cache, entry, { warnings: known ? [...warnings, 'duplicate'] : warnings })
 }
@@ -235,16 +239,21 @@ function commOf(filename: string): string {
   return Buffer.byteLength(name) <= 15 ? name : Buffer.from(name).subarray(0, 15).toString('utf8')
 }
 
-function exit(event: ProcessEvent, cache: ProcessCache, evidence: Map<number, number>): Placed {
+function exit(event: ProcessEvent, cache: ProcessCache): Placed {
   const { life, tid, ts } = event
   const pid = own(event, cache)
   if (pid === undefined) return answer(event, cache, undefined, {})
   const entry = cache.find(pid, ts)
   if (life?.byThread === true && tid !== undefined) {
-    evidence.delete(tid)
-    const last = life.groupDead ?? isLast(entry, tid)
+    const last = life.groupDead ?? isLast(entry, tid, pid)
     if (!last) {
       cache.counters.threadExits++
+      if (entry?.tentative === true && entry.threads.size === 1 && pid === tid) {
+        // What was taken for a process is one of several threads: those of the process that forked it.
+        const group = entry.parent
+        cache.retract(entry)
+        return answer(event, cache, group, { type: 'thread_exit', pid: group?.snapshot.pid ?? pid, tid })
+      }
       cache.dropThread(tid, pid)
       return answer(event, cache, entry, { type: 'thread_exit', pid, tid })
     }
@@ -254,11 +263,21 @@ function exit(event: ProcessEvent, cache: ProcessCache, evidence: Map<number, nu
   return answer(event, cache, entry, { pid, warnings: first ? warnings : [...warnings, 'duplicate'] })
 }
 
-/** Where the kernel does not say whether a thread was the last: whether no other is known to live. */
-function isLast(entry: Entry | undefined, tid: number): boolean {
-  if (entry === undefined) return true
+/**
+ * Where the kernel does not say whether a thread was the last: a thread that is no leader never is while its leader lives, nor
+ * is anybody while another is known to live. Of a process that was not seen to start the leader counts.
+ */
+function isLast(entry: Entry | undefined, tid: number, pid: number): boolean {
+  if (entry === undefined) return tid === pid
+  if (tid !== pid && entry.threads.has(pid)) return false
   for (const other of entry.threads) if (other !== tid) return false
   return true
+}
+
+/** The kernel has freed a thread: if it was a process's last, the process has ended. */
+function free(tid: number, cache: ProcessCache): void {
+  const entry = cache.find(tid, undefined)
+  if (entry?.alive === true && entry.threads.size <= 1) cache.exit(entry)
 }
 
 function rename(event: ProcessEvent, cache: ProcessCache): Placed {

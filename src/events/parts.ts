@@ -9,6 +9,7 @@ import { decodedMembers, eventMembers, timeMember } from './output/event-json.ts
 export interface EventPart {
   readonly type: EventType
   readonly pid: number | undefined
+  readonly pidIsHint: boolean
   readonly tid: number | undefined
   readonly ts: bigint | undefined
   readonly comm: string | undefined
@@ -26,6 +27,7 @@ export interface EventPart {
 export interface EventParts {
   readonly type: EventType[]
   readonly pid: (number | undefined)[]
+  readonly pidIsHint: boolean[]
   readonly tid: (number | undefined)[]
   readonly ts: (bigint | undefined)[]
   readonly comm: (string | undefined)[]
@@ -41,6 +43,7 @@ export function noParts(): EventParts {
   return {
     type: [],
     pid: [],
+    pidIsHint: [],
     tid: [],
     ts: [],
     comm: [],
@@ -66,6 +69,7 @@ export function addPart(
   const record = passthrough ? event.record : undefined
   parts.type.push(event.type)
   parts.pid.push(event.pid)
+  parts.pidIsHint.push(event.pidIsHint)
   parts.tid.push(event.tid)
   parts.ts.push(event.ts)
   parts.comm.push(event.comm)
@@ -84,6 +88,7 @@ export function partAt(parts: EventParts, i: number): EventPart {
     // Columns are of one length, which `type` tells.
     type: parts.type[i]!,
     pid: parts.pid[i],
+    pidIsHint: parts.pidIsHint[i] === true,
     tid: parts.tid[i],
     ts: parts.ts[i],
     comm: parts.comm[i],

@@ -25,33 +25,36 @@ const LEAST_RESET_NS = 10_000_000_000n
 /** Items in a row that have to say so: a single time may be wrong. */
 const RESET_ITEMS = 64
 
-/** Orders items by time, and gives their results in the order in which they came. */
+/** What is done with the items of a wait. */
+export interface WaitWork<Item> {
+  /** Takes the next item in the order of the times; `settle` is told what came of it, then or later. */
+  readonly apply: (item: Item, number: number, late: boolean) => void
+  /** Settles an item that was applied and not settled yet. Called where too many are held. */
+  readonly hurry?: () => void
+  /** The clock was set back: items go on at this time. All before have been applied. */
+  readonly restart?: (ts: bigint) => void
+}
+
+/** Hands items on in the order of their times, and gives their results in the order in which they came. */
 export class OrderedWait<Item, Result> {
   readonly #limits: WaitLimits
-  readonly #apply: (item: Item, late: boolean) => Result
-  readonly #restart: (ts: bigint) => void
+  readonly #work: WaitWork<Item>
   readonly #resetNs: bigint
   /** What came last, one after another, and is so old that the clock may have been set anew. */
   #behind: Waiting<Item>[] = []
   /** By time, the earliest first. */
   readonly #waiting = new Line<Waiting<Item>>()
-  /** In the order of the items; undefined where one still waits. */
-  readonly #results = new Line<Result | undefined>()
+  /** In the order of the items; undefined where one still waits, null where nothing came of it. */
+  readonly #results = new Line<Result | null | undefined>()
   /** The number of the item whose result is first in `#results`. */
   #first = 0
   #count = 0
   #newest: bigint | undefined
   #applied: bigint | undefined
 
-  /** `restart` is told where the clock goes on after it was set back; all items before that have been applied then. */
-  constructor(
-    limits: WaitLimits,
-    apply: (item: Item, late: boolean) => Result,
-    restart: (ts: bigint) => void = () => {},
-  ) {
+  constructor(limits: WaitLimits, work: WaitWork<Item>) {
     this.#limits = limits
-    this.#apply = apply
-    this.#restart = restart
+    this.#work = work
     const resetNs = RESET_WAITS * limits.waitNs
     this.#resetNs = resetNs > LEAST_RESET_NS ? resetNs : LEAST_RESET_NS
   }
@@ -77,10 +80,19 @@ export class OrderedWait<Item, Result> {
     return this.#takeBounded()
   }
 
-  /** No more items: all that wait are applied. */
-  end(): Result[] {
+  /** What came of an item that was applied; null if nothing is to be written of it. */
+  settle(number: number, result: Result | null): void {
+    this.#results.set(number - this.#first, result)
+  }
+
+  /** Applies all that wait: no more items come. */
+  applyAll(): void {
     if (this.#behind.length > 0) this.#reset()
     while (this.#waiting.length > 0) this.#applyEarliest()
+  }
+
+  /** The results that are complete. */
+  take(): Result[] {
     return this.#take()
   }
 
@@ -90,9 +102,12 @@ export class OrderedWait<Item, Result> {
    */
   #takeBounded(): Result[] {
     const complete = this.#take()
-    while (this.#results.length > this.#limits.most && this.#waiting.length > 0) {
-      this.#applyEarliest()
+    while (this.#results.length > this.#limits.most) {
+      if (this.#waiting.length > 0) this.#applyEarliest()
+      const before = this.#results.length
+      this.#work.hurry?.()
       complete.push(...this.#take())
+      if (this.#waiting.length === 0 && this.#results.length === before) break
     }
     return complete
   }
@@ -111,7 +126,7 @@ export class OrderedWait<Item, Result> {
   }
 
   #applyLate(items: readonly Waiting<Item>[]): void {
-    for (const { item, number } of items) this.#results.set(number - this.#first, this.#apply(item, true))
+    for (const { item, number } of items) this.#work.apply(item, number, true)
   }
 
   /** The clock was set back: nothing older will come, and what came since begins anew. */
@@ -121,14 +136,14 @@ export class OrderedWait<Item, Result> {
     this.#behind = []
     this.#newest = undefined
     this.#applied = undefined
-    this.#restart(items[0]?.ts ?? 0n)
+    this.#work.restart?.(items[0]?.ts ?? 0n)
     for (const item of items) this.#place(item)
   }
 
   #applyEarliest(): void {
     const { item, ts, number } = this.#waiting.shift()
     this.#applied = ts
-    this.#results.set(number - this.#first, this.#apply(item, false))
+    this.#work.apply(item, number, false)
   }
 
   #take(): Result[] {
@@ -137,7 +152,7 @@ export class OrderedWait<Item, Result> {
     while (results.length > 0) {
       const result = results.at(0)
       if (result === undefined) break
-      complete.push(result)
+      if (result !== null) complete.push(result)
       results.shift()
       this.#first++
     }

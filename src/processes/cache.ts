@@ -56,6 +56,10 @@ export interface Birth {
   readonly args?: string | undefined
   readonly uid?: number | undefined
   readonly flags: string
+  /** The number of its parent, where it is known. */
+  readonly ppid?: number | undefined
+  /** Nothing said for certain that this is a process, and no thread. */
+  readonly guessed?: boolean
   /** The recording may hold the same fact a second time, from another recorder and with another time. */
   readonly retold?: boolean
 }
@@ -76,11 +80,15 @@ export interface Entry extends Counted {
   /** Whose child it is; held by reference until `parentGiven`. */
   parent: Entry | undefined
   parentGiven: boolean
+  /** Its parent's number, where nothing else is known of the parent. */
+  readonly ppid: number | undefined
   alive: boolean
   /** Numbers of its threads that are known to live. */
   readonly threads: Set<number>
-  /** Made by a fork that did not say whether it made a process or a thread. */
+  /** Made by a fork of which nothing said whether it made a process or a thread: what comes later may take it back. */
   readonly tentative: boolean
+  /** Made by a fork of which nothing said it for certain. */
+  readonly guessed: boolean
 }
 
 /** By hand, because every event passes here. @throws UsageError */
@@ -110,6 +118,8 @@ export class ProcessCache {
   readonly #threads = new Map<number, number>()
   readonly #references: References<Entry>
   #nextTick: bigint | undefined
+  /** When events were lost last. */
+  #lostAt: bigint | undefined
 
   constructor(options?: CacheOptions) {
     const { node = '', capacity = DEFAULT_CAPACITY } = optionsOf(options, 'ProcessCache', CACHE_OPTIONS)
@@ -150,6 +160,34 @@ export class ProcessCache {
     return this.#threads.get(tid) ?? tid
   }
 
+  /** The thread group of a thread, where that is settled. */
+  knownGroup(tid: number): number | undefined {
+    return this.#threads.get(tid) ?? (this.isSettled(tid) ? tid : undefined)
+  }
+
+  /** Whether it was settled which group a thread is of, by events or by the best guess that they allow. */
+  isSettled(tid: number): boolean {
+    const entry = this.#byPid.get(tid)?.at(-1)
+    return this.#threads.has(tid) || (entry?.alive === true && !entry.tentative && entry.snapshot.flags !== 'procFS')
+  }
+
+  /** Takes an entry back: what was taken for a process was a thread. */
+  retract(entry: Entry): void {
+    this.counters.retractedForks++
+    this.#discard(entry)
+  }
+
+  /** The recorder had no room for events up to this time: what is known of images from before may be out of date. */
+  lose(ts: bigint | undefined, events: number): void {
+    this.counters.lostEvents += events
+    if (ts !== undefined && (this.#lostAt === undefined || ts > this.#lostAt)) this.#lostAt = ts
+  }
+
+  /** Whether events were lost since an image began: it may have ended unseen, and its number be another's. */
+  mayBeStale(entry: Entry): boolean {
+    return this.#lostAt !== undefined && entry.startTs <= this.#lostAt
+  }
+
   /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
   learnThread(tid: number, pid: number): void {
     if (typeof tid !== 'number') number(tid, 'tid')
@@ -157,8 +195,7 @@ export class ProcessCache {
     if (tid === pid || this.#threads.get(tid) === pid) return
     const entry = this.#byPid.get(tid)?.at(-1)
     if (entry?.alive && entry.tentative) {
-      this.counters.retractedForks++
-      this.#discard(entry)
+      this.retract(entry)
     }
     const forgotten = setBounded(this.#threads, tid, pid, MOST_THREADS)
     if (forgotten !== undefined) this.dropThread(...forgotten)
@@ -202,6 +239,8 @@ export class ProcessCache {
       args: birth.args ?? from?.args,
       uid: birth.uid ?? from?.uid,
       flags: birth.flags,
+      ppid: birth.ppid,
+      ...(birth.guessed === undefined ? {} : { guessed: birth.guessed }),
     }
     return { entry: this.#insert(inherited, parent, undefined, tentative), known: false, reused }
   }
@@ -374,9 +413,11 @@ export class ProcessCache {
       startTs: start,
       parent,
       parentGiven: false,
+      ppid: birth.ppid ?? previous?.ppid,
       alive: true,
       threads: new Set([pid]),
       tentative,
+      guessed: birth.guessed ?? tentative,
       refcount: 0,
       color: 'inUse',
       operations: { 'process++': 0, 'process--': 0, 'parent++': 0, 'parent--': 0 },
@@ -416,14 +457,13 @@ export class ProcessCache {
     this.#references.give(entry.parent, 'parent')
   }
 
-  /** Makes room: what was used longest ago goes, and gives its parent back if it still held it. */
+  /** Makes room: the dead go first, then what was used longest ago, which gives its parent back if it still held it. */
   #evict(keep: Entry): void {
-    for (const entry of this.#entries.keys()) {
-      if (entry === keep) continue
-      this.counters.capacityEvictions++
-      this.#discard(entry)
-      return
-    }
+    const dead = this.#references.nextToGo()
+    const oldest = dead !== undefined && dead !== keep ? dead : first(this.#entries.keys(), keep)
+    if (oldest === undefined) return
+    this.counters.capacityEvictions++
+    this.#discard(oldest)
   }
 
   /** Takes an entry out before its time. */
@@ -447,6 +487,11 @@ export class ProcessCache {
     if (images?.length === 0) this.#byPid.delete(pid)
     this.counters.size = this.#entries.size
   }
+}
+
+function first(entries: Iterable<Entry>, keep: Entry): Entry | undefined {
+  for (const entry of entries) if (entry !== keep) return entry
+  return undefined
 }
 
 function distance(a: bigint, b: bigint): bigint {

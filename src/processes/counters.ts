@@ -36,6 +36,12 @@ export class ProcessCounters {
   /** Entries taken back because what was forked turned out to be a thread. */
   retractedForks = 0
   pidReuses = 0
+  /** Events that said what another recorder's event had said. */
+  toldTwice = 0
+  /** Events that the recorder had no room for. */
+  lostEvents = 0
+  /** Forks of which nothing said whether they made a thread. */
+  guessedForks = 0
   /** Snapshots handed out as they are, and those copied for another thread's number. */
   readonly handedOut = { shared: 0, copied: 0 }
 
@@ -96,6 +102,9 @@ export class ProcessCounters {
       counter('thread_exits_total', 'Exits of threads whose process lives on', this.threadExits),
       counter('retracted_forks_total', 'Entries taken back because a thread was forked', this.retractedForks),
       counter('pid_reuse_total', 'Processes with the number of one that is still kept', this.pidReuses),
+      counter('told_twice_total', 'Events that two recorders told, and that were sent on once', this.toldTwice),
+      counter('lost_events_total', 'Events that the recorder had no room for', this.lostEvents),
+      counter('guessed_forks_total', 'Forks of which nothing said whether they made a thread', this.guessedForks),
       labelled('process_snapshots_total', 'Snapshots given to events', 'how', this.handedOut),
     ]
   }

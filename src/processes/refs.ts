@@ -46,6 +46,12 @@ export class References<Entry extends Counted> {
     }
   }
 
+  /** The entry that nobody holds for the longest time. */
+  nextToGo(): Entry | undefined {
+    for (const entry of this.#queue) if (entry.refcount === 0) return entry
+    return undefined
+  }
+
   /** One round: held again → in use; a second time unheld → removed. */
   tick(): void {
     for (const entry of this.#queue) {

@@ -120,16 +120,15 @@ it('a long trace gives the same bytes for any number of threads, in the order of
 
 it('perf’s task events: what was there before, forks, exec by name, exit', async () => {
   const { events, cache } = await enrich(sample(HOST, 'perf-script-taskevents.txt'))
-  // The recording holds perf's own task events and the kernel's tracepoints: each fact is told twice.
+  // The recording holds perf's own task events and the kernel's tracepoints: each fact is told twice, and is one event.
   const ls = events.filter(({ process, type }) => process?.pid === 4477 && (type === 'exec' || type === 'exit'))
   expect(ls.map(({ type, process, warnings }) => [type, process?.comm, process?.binary, warnings])).toEqual([
-    ['exec', 'ls', undefined, undefined],
-    ['exec', 'ls', '/usr/bin/ls', ['duplicate']],
+    ['exec', 'ls', '/usr/bin/ls', undefined],
     ['exit', 'ls', '/usr/bin/ls', undefined],
-    ['exit', 'ls', '/usr/bin/ls', ['duplicate']],
   ])
   expect(new Set(ls.map(({ process }) => process?.exec_id)).size).toBe(1)
-  expect(cache.counters.duplicates).toEqual({ clone: 1, exec: 2, exit: 2 })
+  expect(cache.counters.toldTwice).toBe(5)
+  expect(cache.counters.duplicates).toEqual({ clone: 0, exec: 0, exit: 0 })
   expect(cache.counters.pidReuses).toBe(0)
   expect(cache.find(2, undefined)?.snapshot.comm).toBe('kthreadd')
   expect(cache.find(18, undefined)?.parent?.snapshot.comm).toBe('kthreadd')

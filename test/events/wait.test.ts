@@ -13,18 +13,21 @@ function run(times: readonly (number | undefined)[], most = 1000) {
   let held = 0
   const wait = new OrderedWait<number, { index: number }>(
     { waitNs: 2n * SECOND, most },
-    (index, late) => {
-      applied.push(late ? `late ${index}` : index)
-      return { index }
+    {
+      apply(index, number, late) {
+        applied.push(late ? `late ${index}` : index)
+        wait.settle(number, { index })
+      },
+      restart: (ts) => restarts.push(ts / SECOND),
     },
-    (ts) => restarts.push(ts / SECOND),
   )
   times.forEach((time, index) => {
     const ts = time === undefined ? undefined : BigInt(Math.round(time * 1000)) * 1_000_000n
     out.push(...wait.push(index, ts).map((result) => result.index))
     held = Math.max(held, wait.held)
   })
-  out.push(...wait.end().map((result) => result.index))
+  wait.applyAll()
+  out.push(...wait.take().map((result) => result.index))
   return { applied, out, restarts, held }
 }
 

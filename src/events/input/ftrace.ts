@@ -29,12 +29,21 @@ export const ftrace: InputFormat = {
   },
   // A stack belongs to the event before it.
   startsRecord: (line) => {
-    const event = FRAME.test(line) ? undefined : eventLine(line)
+    const event = eventLine(line)
     return event !== undefined && !STACK.test(event.what)
   },
-  frameLine: (text) => (FRAME.test(text) ? kernelFrame(text) : undefined),
+  // A process may be called `=> x`: its lines are events.
+  frameLine: (text) => (FRAME.test(text) && eventLine(text) === undefined ? kernelFrame(text) : undefined),
   decoder: (sink) => new Ftrace(sink),
 }
+
+/** What the tracer had no room for: `CPU:1 [LOST 12 EVENTS]`, with no number where it does not know; trace-cmd's `CPU:1 [12 EVENTS DROPPED]`. */
+const LOST = /^CPU:\d{1,6} \[(?:LOST (?:(\d{1,18}) )?EVENTS|(?:\d{1,18} )?EVENTS DROPPED)\]/
+/** A scheduler's event that breaks off before the number of its process: a name in it holds a newline. */
+const TORN = /^sched_process_(?:fork: (?![^]* child_pid=\d)|exec: (?![^]* old_pid=\d)|exit: (?![^]* prio=-?\d))/
+/** Lines that a name may tear a line into, and how long they may be: a comm has 15 bytes, a file's name 4096. */
+const MOST_TORN = 16
+const LONGEST_TORN = 4096
 
 /** A stack's own line, which stands in place of an event. */
 const STACK = /^(?:kernel_stack: +|user_stack: +)?<(user )?stack trace ?>\s*$/
@@ -78,6 +87,10 @@ class Ftrace implements Decoder {
   #lines: number[] = []
   #inStack = false
   #user = false
+  /** The time of the last event. */
+  #ts: bigint | undefined
+  /** An event that lacks its end. */
+  #torn: { found: EventLine; readonly number: number; lines: number } | undefined
 
   constructor(sink: Sink) {
     this.#sink = sink
@@ -100,15 +113,27 @@ class Ftrace implements Decoder {
   }
 
   line(text: string, number: number): void {
-    if (this.#inStack && FRAME.test(text)) {
-      this.#sink.bad(number, 'a frame that is no symbol')
-      return
-    }
     const found = eventLine(text)
     if (found === undefined) {
+      if (this.#inStack && FRAME.test(text)) {
+        this.#sink.bad(number, 'a frame that is no symbol')
+        return
+      }
+      if (this.#joins(text)) return
       this.end()
+      const lost = LOST.exec(text)
+      if (lost !== null) {
+        const [, count] = lost
+        this.#sink.event(
+          traceEvent({
+            ...{ type: 'lost', line: number, ts: this.#ts, fields: [['lost', count ?? 'unknown']] },
+            life: { byThread: true, lost: Number(count ?? 0) },
+          }),
+        )
+        return
+      }
       // Headers, blank lines, what was lost, and the number of CPUs that trace-cmd begins with.
-      if (!/^\s*(?:#.*)?$|^CPU:\d+ \[LOST|^cpus=\d+$|^version = |^CPU \d+ is empty/.test(text)) {
+      if (!/^\s*(?:#.*)?$|^cpus=\d+$|^version = |^CPU \d+ is empty/.test(text)) {
         this.#sink.bad(number, 'neither an event nor a frame of a stack')
       }
       return
@@ -125,11 +150,28 @@ class Ftrace implements Decoder {
       return
     }
     this.end()
+    this.#ts = found.ts
     this.#event = decodeEvent(found, number)
+    if (TORN.test(found.what)) this.#torn = { found, number, lines: 0 }
+  }
+
+  /** Takes what may be the rest of a line that a newline in a name tore; true if it is put together with the line before. */
+  #joins(text: string): boolean {
+    const torn = this.#torn
+    if (torn === undefined || this.#inStack || ++torn.lines > MOST_TORN || text.length > LONGEST_TORN) return false
+    const found = { ...torn.found, what: `${torn.found.what}\n${text}` }
+    torn.found = found
+    if (!TORN.test(found.what)) {
+      this.#event = decodeEvent(found, torn.number)
+      this.#torn = undefined
+    }
+    return true
   }
 
   end(): void {
     const event = this.#event
+    if (this.#torn !== undefined) this.#sink.bad(this.#torn.number, 'an event whose line a newline in a name tore')
+    this.#torn = undefined
     if (event !== undefined) {
       this.#sink.event(this.#frames.length === 0 ? event : { ...event, frames: this.#frames, frameLines: this.#lines })
     }
@@ -142,7 +184,7 @@ class Ftrace implements Decoder {
 
 function columns({ task, tid, tgid, cpu, ts }: EventLine, line: number) {
   const pid = tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid)
-  return { line, tid, pid, cpu, ts, comm: task === '<...>' ? undefined : asText(task) }
+  return { line, tid, pid, pidIsHint: pid !== undefined, cpu, ts, comm: task === '<...>' ? undefined : asText(task) }
 }
 
 function decodeEvent(found: EventLine, line: number): TraceEvent {
@@ -159,16 +201,18 @@ function decodeEvent(found: EventLine, line: number): TraceEvent {
   if (sched !== undefined) {
     // The exiting or forking thread writes the line itself, so that the TGID column is its own.
     const pid = sched.pid ?? common.pid
-    const comm = sched.comm
+    const comm = sched.tid === undefined ? common.comm : sched.comm
     return traceEvent({
       ...common,
       type: sched.type,
       name,
       shape: 'returns',
       pid,
-      tid: sched.tid,
+      pidIsHint: sched.pid === undefined && pid !== undefined,
+      tid: sched.tid ?? common.tid,
       comm,
       life: sched.life,
+      ...(sched.type === 'tracepoint' && { fields: [['payload', asText(payload)] as const] }),
     })
   }
   const fields: [string, string][] = payload === '' ? [] : [['payload', asText(payload)]]

@@ -489,8 +489,9 @@ function eventOf({ type, name, weight, payload }: Kind, head: Head, line: number
         type: sched.type,
         weight: 1n,
         pid: sched.pid ?? pid,
-        tid: sched.tid,
-        life: sched.life,
+        tid: sched.tid ?? tid,
+        ...(sched.type === 'tracepoint' && { fields: [['payload', asText(payload)] as const] }),
+        life: { ...sched.life, told: 'tracepoint' as const },
       })
     }
     // Without call chains the sampled PC stands behind the event's name.
@@ -507,6 +508,7 @@ function eventOf({ type, name, weight, payload }: Kind, head: Head, line: number
     strange: false,
     name,
     pid,
+    pidIsHint: false,
     tid,
     ts,
     cpu,
@@ -534,6 +536,7 @@ function taskEvent(head: Head, line: number): TraceEvent | 'damaged' | undefined
     if (task[1] === 'FORK') {
       const life: Lifecycle = {
         byThread: true,
+        told: 'recorder',
         childPid: pid,
         childTid: tid,
         childIsThread: pid !== tid,
@@ -541,12 +544,19 @@ function taskEvent(head: Head, line: number): TraceEvent | 'damaged' | undefined
       }
       return traceEvent({ ...given, type: 'fork', name, pid: parentPid, tid: parentTid, life })
     }
-    return traceEvent({ ...given, type: 'exit', name, pid, tid, life: { byThread: true, ppid: parentPid } })
+    return traceEvent({
+      ...given,
+      type: 'exit',
+      name,
+      pid,
+      tid,
+      life: { byThread: true, told: 'recorder', ppid: parentPid },
+    })
   }
   const renamed = COMM.exec(rest)
   if (renamed === null) return /^PERF_RECORD_(?:FORK|EXIT|COMM)\b/.test(rest) ? 'damaged' : undefined
   const [, exec, newComm = '', pid, tid] = renamed
-  const life: Lifecycle = { byThread: true, comm: asText(newComm) }
+  const life: Lifecycle = { byThread: true, told: 'recorder', comm: asText(newComm) }
   return traceEvent({
     ...given,
     type: exec === undefined ? 'rename' : 'exec',

@@ -13,20 +13,36 @@ const EXEC = /^filename=(.*) pid=(\d{1,10}) old_pid=(\d{1,10})$/s
 /** `group_dead` came with 6.16 or so. */
 const EXIT = /^comm=(.{0,64}) pid=(\d{1,10}) prio=-?\d{1,10}(?: group_dead=(true|false))?$/s
 
+const NEW_TASK = /^pid=(\d{1,10}) comm=.{0,64} clone_flags=([0-9a-f]{1,16}) oom_score_adj=-?\d{1,6}$/s
+const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
+
 /** What one of these tracepoints says. */
 export interface SchedEvent {
   readonly type: EventType
-  /** The thread it is about, or that forks. */
-  readonly tid: number
+  /** The thread it is about, or that forks; undefined where that is who the line is of. */
+  readonly tid: number | undefined
   /** The thread group, where the event itself tells: exec makes its thread the leader. */
   readonly pid: number | undefined
   readonly comm: string | undefined
   readonly life: Lifecycle
 }
 
-/** Reads a payload by the name of its tracepoint, with or without `sched:`; undefined if it is none of the three. */
+/** Reads a payload by the name of its tracepoint, with or without its system; undefined if it is none of these. */
 export function schedEvent(name: string, payload: string): SchedEvent | undefined {
   const event = name.startsWith('sched:') ? name.slice(6) : name
+  if (event === 'task_newtask' || event === 'task:task_newtask') {
+    const [, pid, flags] = NEW_TASK.exec(payload) ?? []
+    if (flags === undefined) return undefined
+    // Only the lower 32 bits are flags of clone that matter here.
+    const newTask = { tid: Number(pid), flags: Number.parseInt(flags.slice(-8), 16) }
+    return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life: { byThread: true, newTask } }
+  }
+  if (event === 'sched_process_free') {
+    const [, pid] = FREE.exec(payload) ?? []
+    if (pid === undefined) return undefined
+    const life = { byThread: true, freed: Number(pid) }
+    return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life }
+  }
   if (event === 'sched_process_fork') {
     const found = FORK.exec(payload)
     if (found === null) return undefined

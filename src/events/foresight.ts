@@ -1,0 +1,344 @@
+// What events say of each other. Tracepoints of the scheduler speak of threads, and a fork does not say whether it made one:
+// what comes after it does. So events, which come in the order of their times, are held back until those behind have
+// said what they know of a thread's number at that time; a number that is used again later means somebody else. A fact
+// that two recorders told is one event.
+
+import type { Lifecycle } from './event.ts'
+import type { ProcessEvent } from './life.ts'
+
+/** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
+const CLONE_PARENT = 0x8000
+const CLONE_THREAD = 0x1_0000
+
+/** Nanoseconds of event time, and events, by which the answer to a question has to come. */
+export interface ForesightLimits {
+  readonly ns: bigint
+  readonly most: number
+}
+
+export const FORESIGHT: ForesightLimits = { ns: 2_000_000_000n, most: 16_384 }
+
+/**
+ * Nanoseconds within which a recorder's own event and the kernel's tracepoint speak of one fact: between the two the kernel may
+ * be interrupted, or emulated. Shorter than any number takes to be used again.
+ */
+const SAME_FACT_NS = 50_000_000n
+/** Nanoseconds that a fact waits for its second telling, in a recording that was not seen to tell twice. */
+const FIRST_TWIN_NS = 1_000_000n
+/** Numbers of which something is remembered. */
+const MOST_NUMBERS = 1 << 17
+
+/** What was found out of a forked thread's number. */
+export interface Child {
+  readonly isThread: boolean
+  /** Its thread group, where it is known. */
+  readonly group: number | undefined
+  /** Its real parent is that of the forking process. */
+  readonly parentsChild: boolean
+  /** Nothing said it for certain. */
+  readonly guessed: boolean
+  /** Nothing said anything: what comes later may correct it. */
+  readonly open: boolean
+}
+
+/** An event that is held back. */
+interface Held<Item> {
+  readonly item: Item
+  readonly ts: bigint
+  /** What is asked of its child; undefined where nothing is. */
+  readonly question: Question | undefined
+  /** The event, with what another recorder said of the same fact. */
+  event: ProcessEvent
+  both: boolean
+  /** Another event says the same, and stays. */
+  told: boolean
+}
+
+interface Question {
+  readonly child: number
+  /** The thread group of the forking thread, as far as it was known when it forked, and what is asked of that thread itself. */
+  readonly knownGroup: number | undefined
+  readonly ofForker: Question | undefined
+  /** What the read-out column says, which is filled in when the trace is read: right but for numbers that are used again. */
+  column: number | undefined
+  /** Whether the child forked: a leader may exit before threads that it made. */
+  forked: boolean
+  /** The thread that forked it, and whether that exited while the child lived. */
+  readonly forker: number
+  forkerWent: boolean
+  /** Whether the child exited; what its number is after that, is another's. */
+  exited: boolean
+  answer: Child | undefined
+}
+
+/** Takes items in the order of their times, and hands them on in that order with what was found out of them. */
+export class Foresight<Item> {
+  readonly #eventOf: (item: Item) => ProcessEvent
+  readonly #groupOf: (tid: number) => number | undefined
+  readonly #apply: (item: Item, event: ProcessEvent, child: Child | undefined, told: boolean) => void
+  readonly #limits: ForesightLimits
+  #held: Held<Item>[] = []
+  #head = 0
+  /** Questions without an answer that holds, by the child's number. */
+  readonly #open = new Map<number, Question>()
+  /** Open questions by the thread that forked the child. */
+  readonly #byForker = new Map<number, Set<Question>>()
+  /** What was asked last of each number, of events that are held. */
+  readonly #asked = new Map<number, Question>()
+  /** Flags of clone calls whose fork is still to come, by the child's number. */
+  readonly #flags = new Map<number, number>()
+  /** Groups whose leader has exited while others of it live. */
+  readonly #leaderless = new Set<number>()
+  /** Whether the recording tells facts twice. */
+  #toldTwice = false
+  /** Facts that were told a moment ago, by what they are. */
+  readonly #facts = new Map<string, Held<Item>>()
+
+  /** `groupOf` says which thread group a thread is of, as far as events that were handed on told. */
+  constructor(
+    limits: ForesightLimits,
+    eventOf: (item: Item) => ProcessEvent,
+    groupOf: (tid: number) => number | undefined,
+    apply: (item: Item, event: ProcessEvent, child: Child | undefined, told: boolean) => void,
+  ) {
+    this.#limits = limits
+    this.#eventOf = eventOf
+    this.#groupOf = groupOf
+    this.#apply = apply
+  }
+
+  push(item: Item, ts: bigint): void {
+    const event = this.#eventOf(item)
+    this.#learn(event)
+    const held: Held<Item> = { item, event, ts, question: this.#ask(event), both: false, told: false }
+    this.#held.push(held)
+    this.#compare(held)
+    this.#release(ts)
+  }
+
+  /** Hands the earliest event on with what is known by now. */
+  hurry(): void {
+    if (this.#head < this.#held.length) this.#handOn()
+  }
+
+  /** No more events come: all are handed on. */
+  flush(): void {
+    while (this.#head < this.#held.length) this.#handOn()
+    this.#flags.clear()
+    this.#leaderless.clear()
+    this.#facts.clear()
+  }
+
+  /** Takes from an event what it says of others that are held. */
+  #learn(event: ProcessEvent): void {
+    const { type, pid, tid, life } = event
+    if (life?.newTask !== undefined) remember(this.#flags, life.newTask.tid, life.newTask.flags)
+    if (tid === undefined) return
+    const open = this.#open.get(tid)
+    if (type === 'exec' && pid !== undefined) {
+      // Whoever execs is its group's leader from then on, and was a thread of that group before if it had another number.
+      if (open !== undefined && pid === tid) this.#settle(open, process())
+      const old = life?.oldPid === undefined || life.oldPid === pid ? undefined : this.#open.get(life.oldPid)
+      if (old !== undefined) this.#settle(old, thread(pid))
+      this.#leaderless.delete(pid)
+      return
+    }
+    if (life?.byThread === false) return
+    if (open !== undefined && !open.exited) this.#learnOf(open, event, tid)
+    if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead)
+  }
+
+  #learnOf(open: Question, { type, pid, pidIsHint }: ProcessEvent, tid: number): void {
+    if (type === 'fork') open.forked = true
+    if (pid !== undefined && pidIsHint !== true) this.#settle(open, pid === tid ? process() : thread(pid))
+    else if (pid !== undefined) open.column = pid
+  }
+
+  #learnExit(tid: number, pid: number | undefined, groupDead: boolean | undefined): void {
+    const open = this.#open.get(tid)
+    if (groupDead === undefined) {
+      // Nothing more is said of this child, but perhaps that its number is used again.
+      if (open !== undefined) open.exited = true
+      for (const question of this.#byForker.get(tid) ?? []) question.forkerWent ||= !question.exited
+      return
+    }
+    const group = pid ?? this.#groupOf(tid) ?? tid
+    if (!groupDead) {
+      if (open !== undefined) this.#settle(open, open.forked ? this.#byColumn(open) : thread(forkerGroup(open)))
+      if (open === undefined ? group === tid : open.answer?.isThread === false) this.#leaderless.add(tid)
+      return
+    }
+    this.#leaderless.delete(group)
+    if (open === undefined) return
+    // The last of a group whose leader went before it is a thread.
+    const forkers = forkerGroup(open)
+    const last =
+      forkers !== undefined && (open.column === forkers || (this.#leaderless.has(forkers) && open.column !== tid))
+    this.#settle(open, last ? thread(forkers) : process())
+    if (last) this.#leaderless.delete(forkers)
+  }
+
+  /** Asks of a fork whether it made a thread, where it does not say so itself. */
+  #ask({ type, pid, tid, life }: ProcessEvent): Question | undefined {
+    const child = life?.childTid
+    if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
+    const before = this.#open.get(child)
+    // The number is given out again: whoever had it is gone.
+    if (before !== undefined) this.#settle(before, this.#byConduct(before))
+    this.#leaderless.delete(child)
+    const ofForker = this.#asked.get(tid)
+    const knownGroup = this.#groupOf(tid) ?? pid
+    const flags = this.#flags.get(child)
+    this.#flags.delete(child)
+    const question: Question = {
+      ...{
+        child,
+        knownGroup,
+        ofForker,
+        forker: tid,
+        column: undefined,
+        forked: false,
+        forkerWent: false,
+        exited: false,
+      },
+      answer: undefined,
+    }
+    if (life.childIsThread !== undefined) {
+      question.answer = {
+        ...process(),
+        isThread: life.childIsThread,
+        group: life.childIsThread ? life.childPid : undefined,
+      }
+    } else if (flags !== undefined) {
+      const isThread = (flags & CLONE_THREAD) !== 0
+      question.answer = {
+        ...(isThread ? thread(forkerGroup(question)) : process()),
+        parentsChild: (flags & CLONE_PARENT) !== 0,
+      }
+    } else {
+      this.#open.set(child, question)
+      const others = this.#byForker.get(tid)
+      if (others === undefined) this.#byForker.set(tid, new Set([question]))
+      else others.add(question)
+    }
+    this.#asked.set(child, question)
+    return question
+  }
+
+  /**
+   * What the column says of a child, where nothing better is known. A thread is of the group that forked it: another group's
+   * number is that of a later user of the child's number.
+   */
+  #byColumn(question: Question): Child {
+    const { child, column } = question
+    const forkers = forkerGroup(question)
+    if (column === undefined) return { ...process(), guessed: true, open: true }
+    return column === child || (forkers !== undefined && column !== forkers) ? process() : thread(column)
+  }
+
+  /**
+   * What a child was whose number was used again later: the column is of the later user then, but that a thread is of the group
+   * which forked it. Where it says nothing, a child that outlived the thread which forked it is taken for a thread of that one's
+   * group, whose leader went first.
+   */
+  #byConduct(question: Question): Child {
+    const { column, forker, forkerWent } = question
+    const forkers = forkerGroup(question)
+    if (column !== undefined && column === forkers) return thread(column)
+    const isThread = forkerWent && forker === forkers
+    return { ...(isThread ? thread(forkers) : process()), guessed: true, open: column === undefined }
+  }
+
+  #settle(question: Question, answer: Child): void {
+    question.answer ??= answer
+    if (this.#open.get(question.child) === question) this.#open.delete(question.child)
+    const others = this.#byForker.get(question.forker)
+    if (others?.delete(question) === true && others.size === 0) this.#byForker.delete(question.forker)
+  }
+
+  /** Finds out whether another recorder told the same fact a moment before. */
+  #compare(held: Held<Item>): void {
+    const { type, tid, life, pid } = held.event
+    if (life?.told === undefined || !isLife(held.event)) return
+    const key = `${type} ${type === 'fork' ? life.childTid : type === 'exec' ? pid : tid}`
+    const other = this.#facts.get(key)
+    if (other === undefined || other.event.life?.told === life.told || held.ts - other.ts > SAME_FACT_NS) {
+      remember(this.#facts, key, held)
+      return
+    }
+    this.#facts.delete(key)
+    this.#toldTwice = true
+    held.told = true
+    other.both = true
+    const { event } = other
+    other.event = {
+      ...event,
+      pid: event.pid ?? pid,
+      comm: event.comm ?? held.event.comm,
+      life: { ...event.life, ...life, ...definite(event.life), ...definite(life) } as Lifecycle,
+    }
+    if (held.question !== undefined && other.question !== undefined) {
+      if (held.question.answer !== undefined) this.#settle(other.question, held.question.answer)
+      else if (other.question.answer !== undefined) this.#settle(held.question, other.question.answer)
+    }
+  }
+
+  #release(now: bigint): void {
+    while (this.#head < this.#held.length) {
+      const { question, ts, event, both, told } = this.#held[this.#head]!
+      const waits = question !== undefined && question.answer === undefined && now - ts < this.#limits.ns
+      // What two recorders may tell waits for the other.
+      const patience = this.#toldTwice ? SAME_FACT_NS : FIRST_TWIN_NS
+      const twin = isLife(event) && event.life?.told !== undefined && !both && !told && now - ts < patience
+      if (!waits && !twin) this.#handOn()
+      else if (this.#held.length - this.#head > this.#limits.most) this.#handOn()
+      else break
+    }
+  }
+
+  #handOn(): void {
+    const { item, event, question, told } = this.#held[this.#head]!
+    this.#head++
+    if (this.#head >= SPENT && this.#head * 2 >= this.#held.length) {
+      this.#held = this.#held.slice(this.#head)
+      this.#head = 0
+    }
+    if (question !== undefined && question.answer === undefined) this.#settle(question, this.#byColumn(question))
+    if (question !== undefined && this.#asked.get(question.child) === question) this.#asked.delete(question.child)
+    this.#apply(item, event, question?.answer, told)
+  }
+}
+
+/** The group of the thread that forked, as far as it is known by now. */
+function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
+  if (ofForker === undefined) return knownGroup
+  const { answer, child, column } = ofForker
+  if (answer !== undefined) return answer.isThread ? answer.group : child
+  return column !== undefined && column === ofForker.knownGroup ? column : child
+}
+
+/** Spent places at the front before they are given up. */
+const SPENT = 1024
+
+function isLife({ type }: ProcessEvent): boolean {
+  return type === 'fork' || type === 'exit' || type === 'exec'
+}
+
+function process(): Child {
+  return { isThread: false, group: undefined, parentsChild: false, guessed: false, open: false }
+}
+
+function thread(group: number | undefined): Child {
+  return { isThread: true, group, parentsChild: false, guessed: false, open: false }
+}
+
+/** What of a life is said for certain by whoever says it at all. */
+function definite(life: Lifecycle | undefined): Partial<Lifecycle> {
+  return life?.childIsThread === undefined ? {} : { childIsThread: life.childIsThread }
+}
+
+function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size > MOST_NUMBERS) for (const oldest of map.keys()) return void map.delete(oldest)
+}
