@@ -40,7 +40,7 @@ export const ftrace: InputFormat = {
 /** What the tracer had no room for: `CPU:1 [LOST 12 EVENTS]`, with no number where it does not know; trace-cmd's `CPU:1 [12 EVENTS DROPPED]`. */
 const LOST = /^CPU:\d{1,6} \[(?:LOST (?:(\d{1,18}) )?EVENTS|(?:\d{1,18} )?EVENTS DROPPED)\]/
 /** A scheduler's event that breaks off before the number of its process: a name in it holds a newline. */
-const TORN = /^sched_process_(?:fork: (?![^]* child_pid=\d)|exec: (?![^]* old_pid=\d)|exit: (?![^]* prio=-?\d))/
+const TORN = /^sched_process_(?:fork: (?!.* child_pid=\d)|exec: (?!.* old_pid=\d)|exit: (?!.* prio=-?\d))/s
 /** Lines that a name may tear a line into, and how long they may be: a comm has 15 bytes, a file's name 4096. */
 const MOST_TORN = 16
 const LONGEST_TORN = 4096
