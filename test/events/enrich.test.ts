@@ -39,7 +39,8 @@ async function enrich(
   const enricher = new Enricher(cache, { wait, generation: 1, output: 'ndjson', ancestors: options.ancestors ?? false })
   let written = ''
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
-  for (const { parts } of await run(bytes, snapshot, 'parts', options)) {
+  const { threads, input } = options
+  for (const { parts } of await run(bytes, snapshot, 'parts', { ...(threads !== undefined && { threads }), input })) {
     if (parts !== undefined) written += Buffer.from(enricher.push(parts)).toString()
   }
   written += Buffer.from(enricher.end()).toString()
