@@ -68,7 +68,9 @@ export class Workspace {
     const wasm = borrowWasm(LOOPS_WASM)
     if (wasm === undefined) {
       throw new UnsupportedError(
-        'kerndex needs WebAssembly with threads and vectors, which this engine has not or was told not to use (--jitless)',
+        'kerndex works in a shared WebAssembly memory, which there is not: this engine has no threads and vectors in WebAssembly or was ' +
+          'told not to use it (--jitless), or there is too little address space (ulimit -v; Node reserves about 10 GB for any such ' +
+          'memory, and far less with --disable-wasm-trap-handler)',
       )
     }
     // What the module exports is known from its source, and held to it by a test.
