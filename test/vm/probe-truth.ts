@@ -37,7 +37,8 @@ export function compareAttempt(check: string, probes: Probes, truth: AttemptTrut
     kerndex === 'unknown' ||
     (kernel === 'takes'
       ? kerndex === 'no' || kerndex === 'caution, then no'
-      : kernel === 'refuses' && (OKS.includes(kerndex) || (BY_ADDRESS.includes(kerndex) && !/not unique/.test(said))))
+      : kernel === 'refuses' &&
+        (OKS.includes(kerndex) || (SAID_OTHERWISE.includes(kerndex) && !/not unique/.test(said))))
   return {
     check: `${check}, ${kind}`,
     class: `${truth.class}${codes === '' ? '' : ` ${codes}`}`,
@@ -60,10 +61,10 @@ const ALL_CAUTIONS = [
 ] as const satisfies PlanOptions['allow']
 
 const OKS = ['ok', 'caution, then ok']
-const BY_ADDRESS = ['ok, by address', 'caution, then ok, by address']
+const SAID_OTHERWISE = ['ok, said otherwise', 'caution, then ok, said otherwise']
 
 /**
- * `ok`, also by the address of a function whose name others share; `no` where the kernel is said to refuse; `unknown`; `caution`
+ * `ok`, also where the plan names the function otherwise because others share its name; `no` where the kernel is said to refuse; `unknown`; `caution`
  * where kerndex alone refuses, with the verdict that is left without its cautions. With the reasons' codes.
  */
 function verdictOn(probes: Probes, spec: string) {
@@ -83,8 +84,12 @@ function multiVerdict(probes: Probes, spec: string) {
 }
 
 function inWords(plan: ProbePlan, spec: string): string {
-  const byAddress = !/:0x/.test(spec) && plan.targets.some(({ attach }) => attach?.method === 'address')
-  return plan.verdict === 'ok' && byAddress ? 'ok, by address' : plan.verdict
+  const [, place = ''] = /^\w+:(.*)$/.exec(spec) ?? []
+  const asWritten = place.startsWith('0x') ? 'address' : place.includes(':') ? 'module:name' : 'name'
+  const otherwise = plan.targets.some(({ kind, attach }) => {
+    return kind.startsWith('k') && attach !== undefined && attach.method !== 'multi' && attach.method !== asWritten
+  })
+  return plan.verdict === 'ok' && otherwise ? 'ok, said otherwise' : plan.verdict
 }
 
 /** A printed line as it stands. */
