@@ -12,9 +12,12 @@ function compiled(path: string, inPackage: string): URL {
   return new URL(here.endsWith('.ts') ? `../../dist/${path}.js` : `../../${path}.js`, here)
 }
 
-/** The entry point of a kind of thread. */
+/**
+ * The entry point of a kind of thread: the bundled one, for tests too. Node 20 aborts the whole process where a thread is ended
+ * while it reads modules, as one that is closed at once may be; a single CommonJS file has none to read.
+ */
 export function workerUrl(name: 'loader' | 'query' | 'events'): URL {
-  return compiled(`workers/${name}`, `${name}.cjs`)
+  return here.endsWith('.ts') ? new URL(`../../dist/lib/${name}.cjs`, here) : compiled(`workers/${name}`, `${name}.cjs`)
 }
 
 /** The command. */

@@ -14,6 +14,13 @@ const ALIGNMENT = 16
 /** Bytes behind the last ones in use that loops may read, because they read whole vectors. */
 const OVERREAD = 64
 
+/** What is used of a `WebAssembly.Memory`: a type of its own, as those who compile against kerndex have none of that name. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer
+  /** Pages of 64 KiB. @throws RangeError beyond the maximum, or where there is no room. */
+  grow(pages: number): number
+}
+
 const modules = new Map<string, WebAssembly.Module | null>()
 
 /** A module, compiled once a thread; null where this engine has no threads or vectors in WebAssembly. */
@@ -31,7 +38,7 @@ function compiledModule(base64: string): WebAssembly.Module | null {
 }
 
 /** The functions of a module over another thread's memory. @throws TypeError where this engine cannot run it */
-export function runWasm(base64: string, memory: WebAssembly.Memory): object {
+export function runWasm(base64: string, memory: SharedMemory): object {
   const module = compiledModule(base64)
   if (module === null) throw new TypeError('no module that this engine can run')
   return new WebAssembly.Instance(module, { env: { memory } }).exports
@@ -78,7 +85,7 @@ export function giveBack(memory: WasmMemory): void {
   if (idle.length < MOST_IDLE) idle.push(new WeakRef(memory))
 }
 
-function largestMemory(): { memory: WebAssembly.Memory; pages: number } {
+function largestMemory(): { memory: SharedMemory; pages: number } {
   let failure: unknown
   for (const pages of MOST_PAGES) {
     try {
@@ -93,7 +100,7 @@ function largestMemory(): { memory: WebAssembly.Memory; pages: number } {
 
 /** Shared memory that grows as arrays are cut from it. What is cut lasts until `reset`. */
 export class WasmMemory {
-  readonly #memory: WebAssembly.Memory
+  readonly #memory: SharedMemory
   readonly #mostPages: number
   /** Every buffer object that the memory has had, with the bytes cut from it: there is a new one when it grows. */
   readonly #buffers = new Map<ArrayBufferLike, number>()
@@ -115,7 +122,7 @@ export class WasmMemory {
   }
 
   /** What other threads are given to run modules over this memory. */
-  get shared(): WebAssembly.Memory {
+  get shared(): SharedMemory {
     return this.#memory
   }
 

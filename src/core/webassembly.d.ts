@@ -11,7 +11,7 @@ declare namespace WebAssembly {
     grow(pages: number): number
   }
   class Instance {
-    constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, Memory>>>>)
+    constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, object>>>>)
     readonly exports: object
   }
 }

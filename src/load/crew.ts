@@ -2,7 +2,7 @@
 // step begins when all pieces of the one before are done. Nobody waits for a thread that has not begun or holds no piece.
 
 import { threadId } from 'node:worker_threads'
-import { runWasm } from '../core/wasm-memory.ts'
+import { runWasm, type SharedMemory } from '../core/wasm-memory.ts'
 import { LOOPS_WASM } from '../symbols/loops-wasm.ts'
 import type { Loops, Plan, StepName, Work, Workspace } from '../symbols/workspace.ts'
 import type { Pacer } from './pacer.ts'
@@ -50,7 +50,7 @@ const PATIENCE = 1
 
 /** What a thread needs to join. */
 export interface JoinTask {
-  readonly memory: WebAssembly.Memory
+  readonly memory: SharedMemory
   readonly control: Int32Array<SharedArrayBuffer>
   readonly build: number
   /** The thread's number; 0 is the calling thread. */

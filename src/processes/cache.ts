@@ -162,29 +162,35 @@ export class ProcessCache {
 
   /** The thread group of a thread, where that is settled. */
   knownGroup(tid: number): number | undefined {
+    if (typeof tid !== 'number') number(tid, 'tid')
     return this.#threads.get(tid) ?? (this.isSettled(tid) ? tid : undefined)
   }
 
   /** Whether it was settled which group a thread is of, by events or by the best guess that they allow. */
   isSettled(tid: number): boolean {
+    if (typeof tid !== 'number') number(tid, 'tid')
     const entry = this.#byPid.get(tid)?.at(-1)
     return this.#threads.has(tid) || (entry?.alive === true && !entry.tentative && entry.snapshot.flags !== 'procFS')
   }
 
   /** Takes an entry back: what was taken for a process was a thread. */
   retract(entry: Entry): void {
+    checkEntry(entry, 'entry')
     this.counters.retractedForks++
     this.#discard(entry)
   }
 
   /** The recorder had no room for events up to this time: what is known of images from before may be out of date. */
   lose(ts: bigint | undefined, events: number): void {
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
+    if (typeof events !== 'number') number(events, 'events')
     this.counters.lostEvents += events
     if (ts !== undefined && (this.#lostAt === undefined || ts > this.#lostAt)) this.#lostAt = ts
   }
 
   /** Whether events were lost since an image began: it may have ended unseen, and its number be another's. */
   mayBeStale(entry: Entry): boolean {
+    checkEntry(entry, 'entry')
     return this.#lostAt !== undefined && entry.startTs <= this.#lostAt
   }
 
