@@ -35,6 +35,39 @@ const CORE = 0
 /** In place of an owner number: whoever it is. */
 const ANY = -1
 
+/** Aliases that are walked over one by one: more than nearly any address has. */
+const FEW_ALIASES = 16
+
+/** The first of the symbols that start where `id` does: in steps that double, as some tables have thousands of names at one address. */
+function firstAt(low: Uint32Array, from: number, id: number): number {
+  const start = low[id]!
+  let step = 1
+  let known = id
+  while (known - step >= from && low[known - step] === start) {
+    known -= step
+    step *= 2
+  }
+  for (; step >= 1; step = Math.floor(step / 2)) {
+    if (known - step >= from && low[known - step] === start) known -= step
+  }
+  return known
+}
+
+/** Behind the last of the symbols that start where `id` does. */
+function behindAt(low: Uint32Array, end: number, id: number): number {
+  const start = low[id]!
+  let step = 1
+  let known = id
+  while (known + step < end && low[known + step] === start) {
+    known += step
+    step *= 2
+  }
+  for (; step >= 1; step = Math.floor(step / 2)) {
+    if (known + step < end && low[known + step] === start) known += step
+  }
+  return known + 1
+}
+
 /** The number of a symbol's owner. */
 export function ownerOf(table: SymbolColumns, id: number): number {
   return table.ownerOf[upperBound(table.ownerStart, 0, table.ownerStart.length, id) - 1]!
@@ -107,7 +140,9 @@ export function answerAt(table: SymbolColumns, group: GroupView, value: number, 
   // Mostly it is a later alias of a plain group, or a label behind one.
   let id = nearest
   while (id > group.first && (kind[id]! & UNSURE) === LABEL) id--
-  while (id > group.first && low[id - 1] === low[id] && (kind[id]! & UNSURE) !== 0) id--
+  for (let steps = 0; id > group.first && low[id - 1] === low[id] && (kind[id]! & UNSURE) !== 0; steps++) {
+    id = steps < FEW_ALIASES ? id - 1 : firstAt(low, group.first, id)
+  }
   if ((kind[id]! & UNSURE) === 0 && value - low[id]! < MOST_OFFSET) return id
   const row = regionRow(table, group.half, value)
   if (row < 0) return -1
@@ -187,8 +222,7 @@ export function isOfKind(table: SymbolColumns, id: number, kinds: KindFilter): b
 /** The first symbol in file order that starts where `id` does, is the owner's, and of the kind; or -1. */
 function firstAlias(table: SymbolColumns, group: GroupView, id: number, owner: number, kinds: KindFilter): number {
   const start = table.low[id]!
-  let alias = id
-  while (alias > group.first && table.low[alias - 1] === start) alias--
+  let alias = firstAt(table.low, group.first, id)
   for (; alias < group.end && table.low[alias] === start; alias++) {
     if (answersFor(table, alias, owner) && isOfKind(table, alias, kinds)) return alias
   }
@@ -202,7 +236,7 @@ function firstAlias(table: SymbolColumns, group: GroupView, id: number, owner: n
  */
 function stretchEnd(table: SymbolColumns, id: number, end: number, owner: number, region: Region): number {
   const start = table.low[id]!
-  for (let next = id + 1; next < end; next++) {
+  for (let next = behindAt(table.low, end, id); next < end; next++) {
     if (table.low[next] === start || neverAnswers(table, next)) continue
     if (table.low[next]! >= region.endLow)
       return owner === CORE && ownerOf(table, next) === CORE ? table.low[next]! : region.endLow
