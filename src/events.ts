@@ -32,7 +32,7 @@ export { type CounterFamily, ProcessCounters } from './processes/counters.ts'
 export { type ProcessSnapshot, processJson } from './processes/process.ts'
 export { type RunningProcess, scanProc, seedCache } from './processes/scan.ts'
 export { treeLines } from './processes/tree.ts'
-export { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from './stacks/boot.ts'
+export { type BootFacts, judgeBoot, judgeByWitnesses } from './stacks/boot.ts'
 export {
   type Frame,
   type FrameReason,
@@ -52,4 +52,4 @@ export {
   Profiles,
   type Weighing,
 } from './stacks/profile.ts'
-export { type StackOptions, StackResolver } from './stacks/resolve.ts'
+export { type Rebase, type StackOptions, StackResolver } from './stacks/resolve.ts'

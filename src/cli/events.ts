@@ -10,6 +10,7 @@ import { processJson } from '../processes/process.ts'
 import { scanProc, seedCache } from '../processes/scan.ts'
 import { treeLines } from '../processes/tree.ts'
 import { withKernel } from './open.ts'
+import { note } from './output.ts'
 import {
   conclusion,
   type StreamCommandOptions,
@@ -95,6 +96,9 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
     }),
   )
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
+  const { lostEvents } = cache.counters
+  if (lostEvents > 0)
+    note(`${lostEvents} events were lost by the recorder; what may be out of date since says lost_events`)
   return conclusion(kernel, counts)
 }
 

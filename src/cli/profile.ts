@@ -3,6 +3,8 @@
 import { UsageError } from '../core/errors.ts'
 import type { CodeMapping, Output, ProfileFacts } from '../events/output/output.ts'
 import type { Snapshot } from '../load/snapshot.ts'
+import { parseBuildIds } from '../sources/facts.ts'
+import { isAbsence } from '../sources/source.ts'
 import { Profile, type Profiles, type Weighing } from '../stacks/profile.ts'
 import { note } from './output.ts'
 
@@ -42,19 +44,24 @@ export function writeProfile(
     to: options.to,
     weighing: options.weight,
     release: snapshot.host.release,
-    mappings: codeMappings(snapshot),
+    get mappings() {
+      return codeMappings(snapshot)
+    },
   }
   const [first = new Profile(), ...rest] = inputs.map((input) => seen(of(input)))
   return writer.write([first, ...rest], facts)
 }
 
 /** Where the kernel's code lies, vmlinux first, with the build ids that are known. */
-function codeMappings({ symbols, host }: Snapshot): CodeMapping[] {
+function codeMappings(snapshot: Snapshot): CodeMapping[] {
+  const { symbols, host } = snapshot
   const place = (name: string) => symbols.named(name, { owner: 'vmlinux' })[0]?.address
   const start = place('_text') ?? place('_stext')
   const end = place('_end') ?? place('_etext')
   const mappings: CodeMapping[] = []
   if (start !== undefined && end !== undefined) mappings.push({ owner: 'vmlinux', start, end, buildId: host.buildId })
+  const facts = snapshot.fact('module_identities')
+  const ids = isAbsence(facts) ? new Map<string, string>() : parseBuildIds(Buffer.from(facts))
   const modules = [...(host.modules ?? [])].filter(({ address }) => address !== undefined && address !== 0n)
   modules.sort((a, b) => (a.address! < b.address! ? -1 : 1))
   modules.forEach(({ name, address, size }, i) => {
@@ -65,7 +72,7 @@ function codeMappings({ symbols, host }: Snapshot): CodeMapping[] {
       owner: name,
       start: address!,
       end: next !== undefined && next < last ? next : last,
-      buildId: undefined,
+      buildId: ids.get(name),
     })
   })
   return mappings

@@ -140,8 +140,8 @@ ${OUTPUTS.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join('\n')}
 Input formats:
 ${INPUT_FORMATS.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join('\n')}
 
-Exit codes: 0 all resolved, 1 some line was not understood or some kernel address has no symbol, 2 wrong usage or a trace
-of another kernel, 3 something cannot be read.
+Exit codes: 0 all resolved, 1 some line was not understood, some kernel address has no symbol, the trace is of another kernel, or no
+event was one of those chosen, 2 wrong usage, 3 something cannot be read.
 
 Examples:
   $ perf script | kerndex resolve > in-words.txt
@@ -200,16 +200,19 @@ async function resolve(kernel: Kernel, files: readonly string[], options: Resolv
     }),
   )
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
-  return conclusion(kernel, counts)
+  const chosen = [options.comm, options.pid, options.event, options.time].some((one) => one !== undefined)
+  return conclusion(kernel, counts, chosen)
 }
 
-/** What the numbers amount to, in words for people and as exit code. */
-export function conclusion(kernel: Kernel, counts: Tally): number {
+/** What the numbers amount to, in words for people and as exit code. `chosen`: only some events were wanted. */
+export function conclusion(kernel: Kernel, counts: Tally, chosen = false): number {
   const { bad, unresolved, frames, userFrames } = counts
   if (counts.contradiction !== undefined) note(contradictionInWords(kernel, counts, counts.contradiction))
   const why: string[] = []
   if (bad > 0) why.push(`${bad} lines were not understood; --dead-letter FILE keeps them`)
   if (unresolved > 0) why.push(`${unresolved} of ${frames - userFrames} kernel frames have no symbol`)
+  if (chosen && counts.events === 0 && counts.lines > 0)
+    why.push('no event is what --comm, --pid, --event and --time ask for')
   if (why.length === 0) return EXIT.ok
   note(why.join('; '))
   return EXIT.notFound

@@ -50,6 +50,17 @@ export interface Lifecycle {
   readonly groupDead?: boolean
 }
 
+/** What of an event matters to processes. */
+export interface ProcessEvent {
+  readonly type: EventType
+  readonly pid: number | undefined
+  readonly pidIsHint?: boolean
+  readonly tid: number | undefined
+  readonly ts: bigint | undefined
+  readonly comm: string | undefined
+  readonly life: Lifecycle | undefined
+}
+
 /** A JSON object of the input: its text, and the names of its outermost members. */
 export interface JsonRecord {
   readonly text: string

@@ -3,8 +3,7 @@
 // said what they know of a thread's number at that time; a number that is used again later means somebody else. A fact
 // that two recorders told is one event.
 
-import type { Lifecycle } from './event.ts'
-import type { ProcessEvent } from './life.ts'
+import type { Lifecycle, ProcessEvent } from './event.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
 const CLONE_PARENT = 0x8000

@@ -3,19 +3,8 @@
 
 import type { Birth, Entry, ProcessCache } from '../processes/cache.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
-import type { EventType, Lifecycle } from './event.ts'
+import type { EventType, Lifecycle, ProcessEvent } from './event.ts'
 import type { Child } from './foresight.ts'
-
-/** What of an event matters to processes. */
-export interface ProcessEvent {
-  readonly type: EventType
-  readonly pid: number | undefined
-  readonly pidIsHint?: boolean
-  readonly tid: number | undefined
-  readonly ts: bigint | undefined
-  readonly comm: string | undefined
-  readonly life: Lifecycle | undefined
-}
 
 /** An event's process. `type`, `pid` and `tid` are as they should be sent on. */
 export interface Placed {

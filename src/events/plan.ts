@@ -1,9 +1,9 @@
 // What is to be made of a stream, from how its reader asked for it and from what its beginning says of the boot it is of.
 
 import type { Snapshot } from '../load/snapshot.ts'
-import { type BootFacts, judgeBoot, judgeByWitnesses, type Rebase } from '../stacks/boot.ts'
+import { type BootFacts, judgeBoot, judgeByWitnesses } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
-import type { Trust } from '../stacks/resolve.ts'
+import type { Rebase, Trust } from '../stacks/resolve.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'

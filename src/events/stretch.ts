@@ -2,10 +2,9 @@
 // product down. A stretch is whole records, so that stretches do not depend on each other.
 
 import { UsageError } from '../core/errors.ts'
-import type { Rebase } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
 import type { ProfilePart } from '../stacks/profile.ts'
-import { StackResolver, type Trust } from '../stacks/resolve.ts'
+import { type Rebase, StackResolver, type Trust } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'

@@ -23,6 +23,16 @@ export function parseModules(text: Buffer): ModuleInfo[] {
   return modules
 }
 
+/** The build ids in lines `MODULE BUILD-ID SRCVERSION STATE TAINT`, as captures hold them; a module without one has none here. */
+export function parseBuildIds(text: Buffer): ReadonlyMap<string, string> {
+  const ids = new Map<string, string>()
+  for (const line of text.toString('latin1').split('\n')) {
+    const [name = '', id = ''] = line.split(' ', 2)
+    if (/^[0-9a-f]{2,128}$/.test(id)) ids.set(name, id)
+  }
+  return ids
+}
+
 /** Where the sections of a module begin, as columns: which of `names` each has, and the halves of its address. */
 export interface ModuleSections {
   readonly names: readonly string[]

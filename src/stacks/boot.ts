@@ -7,7 +7,7 @@ import { UsageError } from '../core/errors.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { RawFrame } from './frame.ts'
-import { StackResolver } from './resolve.ts'
+import { type Rebase, StackResolver } from './resolve.ts'
 
 /** What is known of the boot that a trace, or a symbol table, is of. */
 export interface BootFacts {
@@ -18,14 +18,6 @@ export interface BootFacts {
 
 /** What is known of a boot, as an argument. */
 export const BOOT_FACTS = nested<BootFacts>({ bootId: text, release: text, stext: bigint })
-
-/** How far addresses of the core kernel have to be moved, and in which range of the trace; the rest is not known. */
-export interface Rebase {
-  readonly delta: bigint
-  /** The core kernel in the trace's own addresses; `end` exclusive. */
-  readonly start: bigint
-  readonly end: bigint
-}
 
 /**
  * What to do with a trace: nothing (`undefined`), or rebase it.

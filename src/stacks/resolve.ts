@@ -5,7 +5,6 @@
 import { bigint, choice, like, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
 import type { NothingReason } from '../symbols/locate.ts'
 import { type SymbolTable, symbolTable } from '../symbols/table.ts'
-import type { Rebase } from './boot.ts'
 import { Entries, isEntryName } from './entries.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
 import { agrees, movedTo, symbolOfFrame } from './named.ts'
@@ -28,6 +27,14 @@ const REASONS: Record<NothingReason, FrameReason> = {
  * looked up, and printed names are all there is.
  */
 export type Trust = 'table' | 'weigh' | 'trace'
+
+/** How far addresses of the core kernel have to be moved, and in which range of the trace; the rest is not known. */
+export interface Rebase {
+  readonly delta: bigint
+  /** The core kernel in the trace's own addresses; `end` exclusive. */
+  readonly start: bigint
+  readonly end: bigint
+}
 
 /** How stacks are to be read. */
 export interface StackOptions {

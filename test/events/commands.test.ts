@@ -139,6 +139,11 @@ describe('resolve', () => {
     expect(await kerndex('hello\n', 'resolve', '--output', 'folded')).toMatchObject({ code: 3, out: '' })
     expect((await kerndex('', 'resolve', join(folder, 'missing'))).code).toBe(3)
   })
+  it('says so where no event is one of those that were chosen', async () => {
+    const { code, out, err } = await kerndex('a;b 1\n', 'resolve', '--output', 'folded', '--comm', 'nobody')
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toContain('no event is what --comm')
+  })
   it('compares two profiles', async () => {
     const before = file('before', 'a;b 1\nc 2\n')
     const after = file('after', 'a;b 3\n')
