@@ -1,13 +1,17 @@
 // The package as it is shipped, made from what `tsc` has compiled: few files instead of three hundred, because a program that
 // imports kerndex waits for every one of them, and for every kilobyte in them. The library is CommonJS behind the names of its
-// entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each.
-import { readdirSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+// entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each. Packages
+// that are no dependencies of the package are in its files, and their licences in dist/THIRD-PARTY-NOTICES.txt.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { askedFor, Notices } from './build/packages.js'
+import { moduleOf, plainExports, plainLetters, requireWhenNeeded } from './build/rewrite.js'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
 const common = {
   platform: 'node',
+  checks: { pluginTimings: false },
   external: [
     /^node:/,
     ...Object.keys({ ...dependencies, ...peerDependencies }).map((name) => new RegExp(`^${name}(/|$)`)),
@@ -17,6 +21,9 @@ const common = {
 // Names and lines stay, because errors show them; comments go.
 const written = { dir: 'dist/lib', minify: false, comments: false }
 const commonjs = { ...written, format: 'cjs', exports: 'named' }
+
+/** Whose code the files hold; the last bundle writes it down. */
+const notices = new Notices()
 
 const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', cli: 'cli/main.js' }
 
@@ -38,59 +45,40 @@ const PARTS = {
 }
 
 /** The part that a module goes to. An entry point is a file of its own, and so is the command. */
-function partOf(id) {
+function partOf(id, context) {
   const path = id.match(/\/dist\/src\/(.*)/)?.[1]
-  if (path === undefined || Object.values(ENTRIES).includes(path)) return null
+  if (path === undefined) return askedFor(id, context)
+  if (Object.values(ENTRIES).includes(path)) return null
   return Object.keys(PARTS).find((part) => PARTS[part].test(path))
 }
 
-/**
- * Has another file, a module of Node or a dependency read when the first of its names is used: what compilers to CommonJS
- * call lazy. What a file uses at its top, it still waits for.
- */
-const whenNeeded = {
-  name: 'when-needed',
-  renderChunk(code) {
-    const names = []
-    const required = /^(?:const|let) (\w+) = (require\("[^"]+"\));\n(?:\1 = (.+)\(\1, 1\);\n)?/gm
-    const lazy = code.replace(required, (_, name, file, interop) => {
-      names.push(name)
-      const value = interop === undefined ? file : `${interop}(${file}, 1)`
-      return `let loaded_${name};\nconst ${name} = () => loaded_${name} ??= ${value};\n`
-    })
-    if (names.length === 0) return null
-    const any = names.join('|')
-    return lazy
-      .replace(new RegExp(`\\bnew (${any})((?:\\.\\w+)+)`, 'g'), 'new ($1()$2)')
-      .replace(new RegExp(`\\b(${any})(?=[.;])`, 'g'), '$1()')
+/** A rewrite of the files that the bundler writes (build/rewrite.js). */
+const rewriting = (rewrite) => ({ name: rewrite.name, renderChunk: (code) => rewrite(code) })
+
+/** Beside each entry point, which is CommonJS as its parts are, the module that programs import. */
+const entryPoints = {
+  name: 'entry-points',
+  generateBundle(_, bundle) {
+    for (const { isEntry, name, code } of Object.values(bundle)) {
+      if (isEntry && name !== 'cli') this.emitFile({ type: 'asset', fileName: `${name}.js`, source: moduleOf(code) })
+    }
   },
 }
 
-/** Hands names out as values, not by a function each: nothing changes them once their file has run. */
-const plainExports = {
-  name: 'plain-exports',
-  renderChunk: (code) =>
-    code.replace(
-      /Object\.defineProperty\(exports, "(\w+)", \{\s+enumerable: true,\s+get: function ?\(\) \{\s+return (\w+);\s+\}\s+\}\);/g,
-      'exports.$1 = $2;',
-    ),
-}
+/** What pages hold as it is: other packages' builds for browsers (`pageUrl` in src/core/place.ts). */
+const PAGE_FILES = [
+  'd3/dist/d3.min.js',
+  'd3-flame-graph/dist/d3-flamegraph.umd.min.js',
+  'd3-flame-graph/dist/d3-flamegraph.css',
+]
 
-/** Writes other letters than ASCII's by number: V8 would keep a whole file at two bytes a letter for one of them. */
-const plainLetters = {
-  name: 'plain-letters',
-  renderChunk: (code) =>
-    code.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`),
-}
-
-/** Makes an entry point, which holds names only, what programs import: a module that takes their values out of the parts. */
-const entryPoints = {
-  name: 'entry-points',
-  renderChunk(code, { isEntry, name }) {
-    if (!isEntry || name === 'cli') return null
-    const names = code.replace(/^Object\.defineProperty\(exports, .*\n/m, '')
-    return `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);
-${names.replace(/^exports\.(\w+) = /gm, 'export const $1 = ')}`
+const pageFiles = {
+  name: 'page-files',
+  generateBundle() {
+    for (const file of PAGE_FILES) {
+      notices.takeWithDependencies(resolve('node_modules', file.split('/')[0]))
+      this.emitFile({ type: 'asset', fileName: `page/${basename(file)}`, source: readFileSync(`node_modules/${file}`) })
+    }
   },
 }
 
@@ -101,10 +89,10 @@ const library = {
   // Modules hold names and do nothing else, and a number of another part is no reason to read that part.
   treeshake: { moduleSideEffects: false },
   optimization: { inlineConst: { mode: 'all' } },
-  plugins: [whenNeeded, plainExports, plainLetters, entryPoints],
+  plugins: [...[requireWhenNeeded, plainExports, plainLetters].map(rewriting), entryPoints, pageFiles, notices.plugin],
   output: {
     ...commonjs,
-    entryFileNames: ({ name }) => (name === 'cli' ? 'cli.cjs' : '[name].js'),
+    entryFileNames: '[name].cjs',
     chunkFileNames: 'part-[name].cjs',
     codeSplitting: {
       includeDependenciesRecursively: false,
@@ -132,14 +120,21 @@ const shippedLibrary = {
 const harness = {
   ...common,
   input: bench,
-  plugins: [shippedLibrary],
+  plugins: [shippedLibrary, notices.plugin],
   output: { ...written, format: 'esm', chunkFileNames: 'chunk-[hash].js' },
 }
 
 const thread = (name) => ({
   ...common,
   input: { [name]: `dist/workers/${name}.js` },
+  plugins: [notices.plugin],
   output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
 })
 
-export default [library, harness, ...['loader', 'query', 'events'].map(thread)]
+const threads = ['loader', 'query', 'events'].map(thread)
+threads.at(-1).plugins.push({
+  name: 'notices-file',
+  writeBundle: () => writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices.text()),
+})
+
+export default [library, harness, ...threads]

@@ -10,7 +10,7 @@ import { checkBars, formatVerdicts, isFailure, readBars } from './lib/bars.ts'
 import { type Input, withInputs } from './lib/inputs.ts'
 import { loadWarning, spreadWarnings } from './lib/noise.ts'
 import { HELP, type Options, readOptions } from './lib/options.ts'
-import { checkLibraries, pageOf } from './lib/page.ts'
+import { checkLibrary, pageOf } from './lib/page.ts'
 import { type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
 import { formatMarkdown, formatRows } from './lib/table.ts'
 import { toolVersions } from './lib/tools.ts'
@@ -135,7 +135,7 @@ async function main(): Promise<void> {
   // Read first: a mistake in one of them should not show after minutes of measuring.
   const bars = options.check.flatMap((file) => readBars(readFileSync(file, 'utf8'), file))
   const reportIn = (file: string) => readReport(readFileSync(file, 'utf8'), file)
-  if (options.html !== undefined) checkLibraries()
+  if (options.html !== undefined) checkLibrary()
   const earlier = options.against === undefined ? undefined : reportIn(options.against)
   const report = options.read === undefined ? await measure() : reportIn(options.read)
   const into = { secret: false, special: 'write into' } as const

@@ -3,17 +3,15 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { benchUrl } from '../../src/core/place.ts'
+import { benchUrl, pageUrl } from '../../src/core/place.ts'
 import { changesOf } from './changes.ts'
 import type { Report } from './report.ts'
 
 const require = createRequire(import.meta.url)
 
-/** What draws: packages, and their builds for browsers by their place beside the package's entry. */
-const LIBRARIES = [
-  ['d3', 'd3.min.js'],
-  ['@observablehq/plot', '../dist/plot.umd.min.js'],
-] as const
+/** What draws, and its build for browsers by its place beside the package's entry. d3, on which it stands, comes with kerndex. */
+const LIBRARY = '@observablehq/plot'
+const LIBRARY_FILE = '../dist/plot.umd.min.js'
 
 /**
  * The HTML of a report, and of its change against an earlier one. It needs no network when it is opened.
@@ -39,7 +37,8 @@ export function pageOf(report: Report, earlier: Report | undefined): string {
 </header>
 <main id="charts"></main>
 <noscript>The charts are drawn by a script in this page.</noscript>
-${LIBRARIES.map(([library, file]) => `<script>${libraryFile(library, file)}</script>`).join('\n')}
+<script>${scriptSafe(readFileSync(pageUrl('d3/dist/d3.min.js'), 'utf8'))}</script>
+<script>${libraryFile()}</script>
 <script id="data" type="application/json">${scriptSafe(JSON.stringify(data))}</script>
 <script type="module">${drawing()}</script>
 </body>
@@ -51,21 +50,21 @@ ${LIBRARIES.map(([library, file]) => `<script>${libraryFile(library, file)}</scr
  * Finds out whether a page can be made, before minutes of measuring.
  * @throws RangeError as `pageOf` does
  */
-export function checkLibraries(): void {
-  for (const [library, file] of LIBRARIES) libraryFile(library, file)
+export function checkLibrary(): void {
+  libraryFile()
 }
 
-/** The browser's build of a library, by its place beside the library's entry. */
-function libraryFile(library: string, file: string): string {
+/** The build for browsers of what draws. */
+function libraryFile(): string {
   let entry: string
   try {
-    entry = require.resolve(library)
+    entry = require.resolve(LIBRARY)
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND'
     if (!missing) throw error
-    throw new RangeError(`the page is drawn by ${library}, which is not installed: npm install ${library}`)
+    throw new RangeError(`the page is drawn by ${LIBRARY}, which is not installed: npm install ${LIBRARY}`)
   }
-  return scriptSafe(readFileSync(join(dirname(entry), file), 'utf8'))
+  return scriptSafe(readFileSync(join(dirname(entry), LIBRARY_FILE), 'utf8'))
 }
 
 /** The compiled code of page/charts.ts. */

@@ -34,3 +34,8 @@ export function benchUrl(path: string): URL {
 export function packageUrl(path: string): URL {
   return new URL(`${bundled || here.endsWith('.ts') ? '../..' : '../../..'}/${path}`, here)
 }
+
+/** A file that pages hold as it is, by its place among the packages that are installed where kerndex is built. */
+export function pageUrl(path: string): URL {
+  return bundled ? new URL(`./page/${path.slice(path.lastIndexOf('/') + 1)}`, here) : packageUrl(`node_modules/${path}`)
+}

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -75,10 +76,45 @@ describe('the packed package, installed in an empty project', () => {
   it('holds what is needed and nothing else', async () => {
     const top = (await readdir(installed)).sort()
     expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
-    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['lib', 'src'])
+    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['THIRD-PARTY-NOTICES.txt', 'lib', 'src'])
     const files = await readdir(installed, { recursive: true })
     expect(files.filter((file) => /\.(gz|br|test\.js|tsbuildinfo)$/.test(file))).toEqual([])
     expect(files.filter((file) => /bench.*\.d\.ts$/.test(file) && !/cli/.test(file))).toEqual([])
+  })
+
+  it('weighs little: few packages come with it, and none that it does not say', async () => {
+    expect(Object.keys(manifest.dependencies).sort()).toEqual(['p-limit', 'piscina', 'split2', 'tinybench'])
+    const sizes = await Promise.all(
+      (await readdir(installed, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size),
+    )
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4_000_000)
+    // Whatever the files ask for is in Node, beside them, or declared.
+    const lib = join(installed, 'dist', 'lib')
+    for (const file of await readdir(lib, { recursive: true })) {
+      if (!/\.c?js$/.test(file) || file.startsWith('page')) continue
+      const code = await readFile(join(lib, file), 'utf8')
+      for (const [, asked] of code.matchAll(/(?:\brequire\(|\bimport\(|^import .*? from )["']([^"'.][^"']*)["']/gm)) {
+        const known = isBuiltin(asked!) || asked! in manifest.dependencies || asked === 'kerndex'
+        expect([file, asked, known]).toEqual([file, asked, true])
+      }
+    }
+  })
+
+  it('names the packages whose code it holds, with their licences', async () => {
+    const notices = await readFile(join(installed, 'dist', 'THIRD-PARTY-NOTICES.txt'), 'utf8')
+    for (const name of ['commander', 'd3', 'd3-flame-graph', 'fzstd', 'lossless-json', 'tar-stream', 'valibot']) {
+      expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+, `, 'm'))
+    }
+    for (const part of notices.split(`${'-'.repeat(80)}\n`).slice(1)) {
+      expect(part).toMatch(
+        /Permission (is hereby granted|to use, copy)|Apache License|Redistribution and use|public domain/i,
+      )
+    }
+    const held = (await readdir(join(installed, 'dist', 'lib'))).join()
+    expect(held).toContain('part-commander.cjs')
+    expect(notices).not.toContain('piscina')
   })
 
   it('has types that a strict consumer can use, and code that loads with its worker threads', async () => {

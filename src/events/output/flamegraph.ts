@@ -1,22 +1,16 @@
 // A profile as a flame graph: one HTML file that holds its data and its code (d3, d3-flame-graph) and needs no network.
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { pageUrl } from '../../core/place.ts'
 import { type Profile, profileArgument } from '../../stacks/profile.ts'
 import { profileFacts } from '../arguments.ts'
 import { type FlameTree, flameTree, growth, growthColour, KINDS, nodeWords, summary } from './flame-tree.ts'
 import { scriptSafe, shown, xmlText } from './markup.ts'
 import type { Output, ProfileFacts } from './output.ts'
 
-const require = createRequire(import.meta.url)
-
-const d3 = dirname(require.resolve('d3'))
-const library = dirname(require.resolve('d3-flame-graph'))
-
-/** A file beside what an installed package exports. */
-function packageFile(folder: string, file: string): string {
-  return readFileSync(join(folder, file), 'utf8')
+/** The text of a file of another package. */
+function packageFile(path: string): string {
+  return readFileSync(pageUrl(path), 'utf8')
 }
 
 /**
@@ -36,7 +30,7 @@ export function flameGraphHtml(profile: Profile, facts: ProfileFacts, earlier?: 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${xmlText(title)}</title>
 <style>
-${packageFile(library, 'd3-flamegraph.css')}
+${packageFile('d3-flame-graph/dist/d3-flamegraph.css')}
 ${STYLE}
 </style>
 </head>
@@ -54,8 +48,8 @@ ${STYLE}
 </div>
 <div id="graph"></div>
 <div id="pointer" role="tooltip" hidden></div>
-<script>${packageFile(d3, 'd3.min.js')}</script>
-<script>${packageFile(library, 'd3-flamegraph.umd.min.js')}</script>
+<script>${packageFile('d3/dist/d3.min.js')}</script>
+<script>${packageFile('d3-flame-graph/dist/d3-flamegraph.umd.min.js')}</script>
 <script id="profile" type="application/json">${scriptSafe(treeJson(tree, profile.unit(weighing)))}</script>
 <script>${PAGE_SCRIPT}</script>
 </body>
