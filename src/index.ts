@@ -1,8 +1,9 @@
 // The public names of kerndex: kernels, their symbols, types and probes. What only some programs need, and every other would wait
 // for, has entry points of its own: btf.ts and events.ts.
 
-export type { KindName } from './btf/format.ts'
 export { type FunctionParam, KernelFunction } from './btf/functions.ts'
+export type { KindName } from './btf/kinds.ts'
+export { isModifier } from './btf/kinds.ts'
 export { type LaidOutMember, type Layout, layoutOf } from './btf/layout.ts'
 export type { MemberPlace } from './btf/member-path.ts'
 export { alignOf, pointerSize, sizeOf } from './btf/sizes.ts'

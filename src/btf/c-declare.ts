@@ -21,8 +21,8 @@ import {
   KIND_UNION,
   KIND_VOID,
   KIND_VOLATILE,
-  kindName,
 } from './format.ts'
+import { kindName } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { alignOf, pointerSize, sizeOf } from './sizes.ts'
 import type { TypeSet } from './type-set.ts'
@@ -120,8 +120,8 @@ export class Declarations {
     const size = words[at + 2]!
     const flag = infoFlag(info)
     const vlen = infoVlen(info)
-    const isStruct = set.kindNumberOf(id) === KIND_STRUCT
-    const packed = isStruct && this.#isPacked(own, at)
+    const isComposite = set.kindNumberOf(id) === KIND_STRUCT
+    const packed = isComposite && this.#isPacked(own, at)
     const indent = tabs(level + 1)
     const head = `${this.structTag(id)} {`
     let text = head
@@ -143,7 +143,7 @@ export class Declarations {
       afterBitfield = bits !== 0
       text += ';'
     }
-    if (isStruct) text += this.#padding(end, size * 8, alignOf(set, id) ?? 1, false, indent)
+    if (isComposite) text += this.#padding(end, size * 8, alignOf(set, id) ?? 1, false, indent)
     text += vlen > 0 || size > 0 ? `\n${tabs(level)}}` : '}'
     if (packed) text += ' __attribute__((packed))'
     this.#leave(text.length)

@@ -26,8 +26,8 @@ import {
   KIND_UNION,
   KIND_VAR,
   KIND_VOLATILE,
-  kindName,
 } from './format.ts'
+import { kindName } from './kinds.ts'
 import { referencedTypes } from './references.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 

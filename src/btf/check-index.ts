@@ -3,7 +3,7 @@
 
 import { BadFormatError } from '../core/errors.ts'
 import { readSections } from '../core/sections.ts'
-import { ELEMENT_WORDS, FIXED_WORDS, KIND_COUNT, type KindLayout, TYPE_WORDS, typeWords } from './format.ts'
+import { infoKind, infoVlen } from './format.ts'
 import { readLayout } from './header.ts'
 import {
   HEAD_BUCKET_BITS,
@@ -27,6 +27,7 @@ import {
   ROW_WORDS,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
+import { type KindLayout, TYPE_WORDS, typeWords } from './kinds.ts'
 
 /** No number of ids or bytes of names reaches this: format and readers count in signed words. */
 const MOST = 2 ** 31
@@ -151,15 +152,9 @@ function followTypes(
   for (let i = from; i < to; i++) {
     if (offsets[i] !== at || at + TYPE_WORDS > end) return -1
     const info = words[at + 1]!
-    const kind = (info >>> 24) & 0x7f
-    if (kind > 0 && kind < KIND_COUNT) {
-      at += TYPE_WORDS + FIXED_WORDS[kind]! + (info & 0xffffff) * ELEMENT_WORDS[kind]!
-    } else {
-      const length = typeWords(kind, info & 0xffffff, layout)
-      if (length < 0) return -1
-      at += length
-    }
-    if (at > end) return -1
+    const length = typeWords(infoKind(info), infoVlen(info), layout)
+    if (length < 0 || length > end - at) return -1
+    at += length
   }
   return at
 }

@@ -20,10 +20,10 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from './format.ts'
-import { hasNoSize, hasSize, isSourceOnly, isStruct, needsResolving } from './kinds.ts'
+import { hasNoSize, hasSize, isComposite, isDeclaration, isModifier, needsResolving } from './kinds.ts'
 import { isIdentifier } from './names.ts'
 import { pointerSize, sizeOf } from './sizes.ts'
-import { isModifier, skipModifiers } from './type.ts'
+import { skipModifiers } from './type.ts'
 import type { TypeSet } from './type-set.ts'
 
 /** A reference that breaks a rule: the type it stands in and the kernel's words for it. */
@@ -118,7 +118,7 @@ class Resolver {
   #isSink(kind: number): boolean {
     if (this.#mode === ANYTHING) return !needsResolving(kind)
     if (isModifier(kind)) return false
-    return this.#mode === FROM_POINTER ? kind !== KIND_PTR : kind !== KIND_ARRAY && !isStruct(kind)
+    return this.#mode === FROM_POINTER ? kind !== KIND_PTR : kind !== KIND_ARRAY && !isComposite(kind)
   }
 
   /** The type to be walked first, if it is to be. */
@@ -135,7 +135,7 @@ class Resolver {
     const kind = this.#kind(id)
     if (this.#mode === ANYTHING) {
       if (kind === KIND_PTR) this.#mode = FROM_POINTER
-      else if (isStruct(kind) || kind === KIND_ARRAY) this.#mode = FROM_STRUCT
+      else if (isComposite(kind) || kind === KIND_ARRAY) this.#mode = FROM_STRUCT
     }
     return undefined
   }
@@ -220,7 +220,7 @@ class Resolver {
 
   #modifier(id: number): Step {
     const ref = this.#set.refOf(id)
-    if (isSourceOnly(this.#kind(ref))) return { error: 'Invalid type_id' }
+    if (isDeclaration(this.#kind(ref))) return { error: 'Invalid type_id' }
     return this.#pending(ref) ?? this.#settle(id, ref)
   }
 
@@ -233,13 +233,13 @@ class Resolver {
 
   #pointerTo(id: number): Step {
     const ref = this.#set.refOf(id)
-    if (isSourceOnly(this.#kind(ref))) return { error: 'Invalid type_id' }
+    if (isDeclaration(this.#kind(ref))) return { error: 'Invalid type_id' }
     return this.#pending(ref) ?? this.#pointerBehind(ref) ?? this.#settle(id, ref)
   }
 
   #variable(id: number): Step {
     const ref = this.#set.refOf(id)
-    if (isSourceOnly(this.#kind(ref))) return { error: 'Invalid type_id' }
+    if (isDeclaration(this.#kind(ref))) return { error: 'Invalid type_id' }
     const pending = this.#pending(ref) ?? this.#pointerBehind(ref)
     if (pending) return pending
     const sized = this.#sized(ref)
@@ -267,7 +267,7 @@ class Resolver {
 
   #mayBeMember(id: number): boolean {
     const kind = this.#kind(id)
-    return !hasNoSize(kind) && !isSourceOnly(kind)
+    return !hasNoSize(kind) && !isDeclaration(kind)
   }
 
   /** An int that is a whole number of bytes and begins at the first bit. */
@@ -373,7 +373,7 @@ class Resolver {
     const set = this.#set
     const ref = set.refOf(id)
     const kind = this.#kind(ref)
-    if (kind !== KIND_FUNC && !isStruct(kind) && kind !== KIND_VAR && kind !== KIND_TYPEDEF) {
+    if (kind !== KIND_FUNC && !isComposite(kind) && kind !== KIND_VAR && kind !== KIND_TYPEDEF) {
       return { error: 'Invalid type_id' }
     }
     const pending = this.#pending(ref)
@@ -381,7 +381,7 @@ class Resolver {
     const component = set.word(id, 3)
     if (component !== 0xffffffff) {
       if (kind === KIND_VAR || kind === KIND_TYPEDEF) return { error: 'Invalid component_idx' }
-      const parts = set.vlenOf(isStruct(kind) ? ref : set.refOf(ref))
+      const parts = set.vlenOf(isComposite(kind) ? ref : set.refOf(ref))
       if (component >= parts) return { error: 'Invalid component_idx' }
     }
     return this.#target(id, ref)
@@ -415,7 +415,7 @@ class Resolver {
   /** A value that is passed or returned must have a size. */
   #valueError(proto: number, type: number, message: string): ReferenceError | undefined {
     const kind = this.#kind(type)
-    if (isSourceOnly(kind)) return { typeId: proto, message }
+    if (isDeclaration(kind)) return { typeId: proto, message }
     if (needsResolving(kind) && !this.#isResolved(type)) {
       const error = this.#resolve(type)
       if (error) return error

@@ -12,7 +12,6 @@ import {
   infoVlen,
   KIND_ARRAY,
   KIND_CONST,
-  KIND_COUNT,
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
@@ -30,11 +29,11 @@ import {
   KIND_UNION,
   KIND_VAR,
   KIND_VOLATILE,
-  type KindName,
   OLD_HEADER_BYTES,
 } from './format.ts'
 import { readHeader } from './header.ts'
 import { type BaseShape, indexTypes } from './index-types.ts'
+import { KIND_COUNT, type KindName } from './kinds.ts'
 import { isIdentifier, MAX_NAME, nameEnd } from './names.ts'
 import { TypeSet, typeSet } from './type-set.ts'
 

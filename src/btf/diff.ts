@@ -2,17 +2,8 @@
 // by module, kind and name; ids mean nothing across kernels.
 import { nameText, type Options, options as optionsOf } from '../core/arguments.ts'
 import { plainDeclarations } from './c-declare.ts'
-import {
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FUNC,
-  KIND_STRUCT,
-  KIND_TYPEDEF,
-  KIND_UNION,
-  KIND_VAR,
-  type KindName,
-  kindChoice,
-} from './format.ts'
+import { KIND_ENUM, KIND_ENUM64, KIND_FUNC, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION, KIND_VAR } from './format.ts'
+import { type KindName, kindChoice } from './kinds.ts'
 import { decodeType } from './type.ts'
 import type { TypeSet } from './type-set.ts'
 import { type Types, typesArgument } from './types.ts'

@@ -4,19 +4,9 @@
 import { encodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import {
-  BTF_MAGIC,
-  KIND_COUNT,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_FWD,
-  KIND_INT,
-  KIND_STRUCT,
-  KIND_UNION,
-  kindName,
-} from './format.ts'
+import { BTF_MAGIC, KIND_ENUM, KIND_ENUM64, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_STRUCT, KIND_UNION } from './format.ts'
 import { indexTypes, readShape } from './index-types.ts'
+import { KIND_COUNT, kindName } from './kinds.ts'
 import { visitWords } from './references.ts'
 import { TypeSet } from './type-set.ts'
 

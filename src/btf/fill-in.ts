@@ -1,16 +1,8 @@
 // What a loader fills into the types of a BPF object before it hands them to the kernel: clang leaves the sizes of sections, the
 // places of variables and everything external open (libbpf, bpf_object_fixup_btf and bpf_object__collect_externs).
-import {
-  BTF_MAGIC,
-  infoVlen,
-  KIND_DATASEC,
-  KIND_FUNC,
-  KIND_INT,
-  KIND_VAR,
-  OLD_HEADER_BYTES,
-  TYPE_WORDS,
-} from './format.ts'
+import { BTF_MAGIC, infoVlen, KIND_DATASEC, KIND_FUNC, KIND_INT, KIND_VAR, OLD_HEADER_BYTES } from './format.ts'
 import { readHeader } from './header.ts'
+import { TYPE_WORDS } from './kinds.ts'
 import type { TypeSet } from './type-set.ts'
 
 /** Types as a loader hands them over. */

@@ -2,7 +2,8 @@
 
 import { BadFormatError, UnsupportedError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { BTF_MAGIC, HEADER_BYTES, type KindLayout, OLD_HEADER_BYTES } from './format.ts'
+import { BTF_MAGIC, HEADER_BYTES, OLD_HEADER_BYTES } from './format.ts'
+import type { KindLayout } from './kinds.ts'
 
 /** Sections of a blob in bytes from its start, checked to lie inside it. */
 export interface BtfHeader {

@@ -1,7 +1,7 @@
 // The index over one or more blobs in shared memory: a row per set, word offsets per type, and one name index over all of
 // them in compressed-row form. Only the layout is here; index-types.ts writes it and name-index.ts reads it.
 import type { Layout } from '../core/sections.ts'
-import { KIND_COUNT } from './format.ts'
+import { KIND_COUNT } from './kinds.ts'
 
 /**
  * Sections, all of u32 words:

@@ -1,8 +1,6 @@
 // BTF blobs → a type index in shared memory. Pure: a loader thread calls it for vmlinux alone, or for a batch of modules.
 import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
-import { CompiledNames, type CompiledWalk } from './compiled-walk.ts'
-import { KIND_COUNT } from './format.ts'
 import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
 import {
   bucketBits,
@@ -31,7 +29,8 @@ import {
   ROW_TYPES_START,
   ROW_WORDS,
 } from './index-layout.ts'
-import { writeNames } from './name-index-write.ts'
+import { KIND_COUNT } from './kinds.ts'
+import { BatchNames } from './name-index-write.ts'
 import { countTypes, mostTypes, NO_BASE, Walk, type WalkBase, type WalkOutput, type WalkResult } from './walk.ts'
 
 /**
@@ -46,7 +45,7 @@ export interface NamedBlob {
   /** `vmlinux`, or the module's name. */
   readonly name: string
   readonly bytes: Uint8Array<SharedArrayBuffer>
-  /** What a compiled walk over it has found already. */
+  /** What a walk over it has found already. */
   readonly walked?: Walked | undefined
 }
 
@@ -86,9 +85,8 @@ export interface IndexedTypes {
   readonly failures: IndexFailure[]
 }
 
-/** Words looked at between two yields: about a millisecond of code that has not been compiled yet. */
+/** Words of small blobs that share a step, and how many of them do, however small they are. */
 const STEP_WORDS = 1 << 14
-/** Blobs handled between two yields, however small they are. */
 const STEP_BLOBS = 64
 
 /**
@@ -130,7 +128,7 @@ export function shapeOfSet({ blob, blobOffset, blobLength, index, indexOffset }:
 /**
  * Indexes blobs that are all split on the same base, or on nothing. A blob that is damaged ends up in `failures`; the
  * others are not affected. The name index spans all sets of one call, so few large batches answer faster than many
- * small ones. A blob in foreign byte order, or at an address that is no multiple of four, is copied.
+ * small ones. A blob in foreign byte order, or at an address that is no multiple of four, is copied for good.
  */
 export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): IndexedTypes {
   const steps = indexTypesSteps(blobs, base)
@@ -139,12 +137,6 @@ export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): Index
     if (step.done) return step.value
   }
 }
-
-/**
- * Walks that are not under way. They are kept because the engine builds what it knows of an object into the code: with a
- * new object for each batch, that code would be thrown away each time.
- */
-const idleWalks: Walk[] = []
 
 /** What was found of one blob. */
 interface IndexedBlob {
@@ -156,14 +148,24 @@ interface IndexedBlob {
 }
 
 /**
- * The same as `indexTypes`, yielding between pieces of about a millisecond, for a thread that must stay responsive. Blobs that
- * lie in the memory of a compiled walk are indexed by it.
+ * The same as `indexTypes`, yielding between pieces of a fraction of a millisecond, for a thread that must stay responsive.
+ * @param walk the memory in which blobs lie; without one, or where they lie elsewhere, they are copied while they are walked over
  */
 export function* indexTypesSteps(
   blobs: readonly NamedBlob[],
   base: BaseShape = NO_BASE,
-  compiled?: CompiledWalk,
+  walk?: Walk,
 ): Generator<void, IndexedTypes, void> {
+  if (walk !== undefined) return yield* indexOver(walk, blobs, base)
+  const borrowed = Walk.borrow()
+  try {
+    return yield* indexOver(borrowed, blobs, base)
+  } finally {
+    borrowed.release()
+  }
+}
+
+function* indexOver(memory: Walk, blobs: readonly NamedBlob[], base: BaseShape): Generator<void, IndexedTypes, void> {
   const failures: IndexFailure[] = []
   const opened: { name: string; blob: Uint8Array<SharedArrayBuffer>; header: BtfHeader; walked?: Walked }[] = []
   let typesBytes = 0
@@ -187,29 +189,18 @@ export function* indexTypesSteps(
   let count = 0
   let named = 0
   let pending = 0
-  const names = compiled && opened.length > 0 ? CompiledNames.open(mostTypes(typesBytes)) : undefined
-  const batch = names && compiled?.batch(base, names.output)
-  const walk = idleWalks.pop() ?? new Walk()
-  walk.open(base, typesBytes, names?.output)
+  const names = new BatchNames(mostTypes(typesBytes))
+  const batch = memory.batch(base, names.output)
   for (const { name, blob, header, walked } of opened) {
     try {
-      let result: WalkResult | undefined
+      let result: WalkResult
       if (walked !== undefined) {
         result = walked.result
-        batch?.flush(count)
-        walk.take(walked.output, walked.from, count, result.count)
-        batch?.resume(count + result.count)
-      } else if (batch?.begin(blob, header, count)) {
-        let left = batch.step()
-        for (; left > 0; left = batch.step()) yield
-        if (left === 0) result = batch.result()
-      }
-      if (result === undefined) {
-        batch?.flush(count)
-        walk.begin(blob, header, readLayout(blob, header), count)
-        while (!walk.step(STEP_WORDS)) yield
-        result = walk.result()
-        batch?.resume(count + result.count)
+        batch.adopt(walked.output, walked.from, count, result.count)
+      } else {
+        batch.begin(blob, header, count)
+        while (batch.step() > 0) yield
+        result = batch.result()
       }
       sets.push({ name, blob, header, walk: result, firstOrdinal: count })
       count += result.count
@@ -217,16 +208,14 @@ export function* indexTypesSteps(
     } catch (error) {
       failures.push({ name, error: placed(name, error) })
     }
-    // Small blobs share a step.
     pending += Math.min(header.typesBytes / 4, STEP_WORDS) + STEP_WORDS / STEP_BLOBS
     if (pending >= STEP_WORDS) {
       pending = 0
       yield
     }
   }
-  batch?.flush(count)
-  const output = walk.close()
-  idleWalks.push(walk)
+  batch.flush(count)
+  const { output } = names
 
   // A single set that is sorted needs no index of its own: its names are found by binary search.
   const sorted = sets.length === 1 && sets[0]!.walk.sorted
@@ -268,11 +257,10 @@ export function* indexTypesSteps(
     const signed = ({ offset, length }: { offset: number; length: number }) =>
       new Int32Array(buffer, offset, length / 4)
     const [buckets, entries] = [signed(sections.buckets), signed(sections.entries)]
-    if (names) yield* names.writeNames(count, bits, buckets, entries)
-    else yield* writeNames({ ...output, count }, bits, buckets, entries, STEP_WORDS)
+    yield* names.writeNames(count, bits, buckets, entries)
   }
-  names?.release()
-  compiled?.weigh()
+  names.release()
+  memory.weigh()
   return { records, failures }
 }
 

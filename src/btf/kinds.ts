@@ -1,52 +1,149 @@
-// What kinds of types have in common, as the kernel's checks see it.
-import {
-  KIND_ARRAY,
-  KIND_DATASEC,
-  KIND_DECL_TAG,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_FUNC,
-  KIND_FUNC_PROTO,
-  KIND_FWD,
-  KIND_INT,
-  KIND_PTR,
-  KIND_STRUCT,
-  KIND_UNION,
-  KIND_VAR,
-  KIND_VOID,
-} from './format.ts'
-import { isModifier } from './type.ts'
+// The kinds of BTF, a row each: what readers, checks and printing need to know of one stands here, once. What is truly particular
+// to a kind is a case where it is decoded (type.ts), printed (raw.ts, c-declare.ts) and checked (check.ts).
 
-export const isStruct = (kind: number): boolean => kind === KIND_STRUCT || kind === KIND_UNION
+import { choice, number } from '../core/arguments.ts'
+
+/** What every record of a kind has, in words of 32 bits. */
+export interface Kind {
+  /** As the kernel's documentation spells it. */
+  readonly name: string
+  /** What the third word of the record is. */
+  readonly third: 'type' | 'size' | 'nothing'
+  /** Words behind the record, whatever its vlen; how many of them, from the first on, are ids of types. */
+  readonly fixed?: number
+  readonly fixedTypes?: number
+  /** What there is for each of vlen elements. */
+  readonly element?: {
+    readonly words: number
+    /** It begins with the offset of a name. */
+    readonly named: boolean
+    /** The word that is the id of a type. */
+    readonly type?: number
+  }
+  /** How large an object of such a type is: as the record says, as the type it refers to, as a pointer, or no object has it. */
+  readonly size: 'own' | 'its type' | 'pointer' | 'elements' | 'none'
+  /** What it is to those who treat some kinds alike. */
+  readonly role?: 'modifier' | 'composite' | 'enum' | 'declaration'
+  /** The first Linux that takes it (tools/lib/bpf/features.c, and the kernel's history of include/uapi/linux/btf.h). */
+  readonly since: `${number}.${number}`
+}
+
+const NAME_AND_TYPE = { words: 2, named: true, type: 1 } as const
+const MEMBER = { words: 3, named: true, type: 1 } as const
+
+/** By number (include/uapi/linux/btf.h). */
+const ROWS = [
+  { name: 'VOID', third: 'nothing', size: 'none', since: '4.18' },
+  { name: 'INT', third: 'size', fixed: 1, size: 'own', since: '4.18' },
+  { name: 'PTR', third: 'type', size: 'pointer', since: '4.18' },
+  { name: 'ARRAY', third: 'nothing', fixed: 3, fixedTypes: 2, size: 'elements', since: '4.18' },
+  { name: 'STRUCT', third: 'size', element: MEMBER, size: 'own', role: 'composite', since: '4.18' },
+  { name: 'UNION', third: 'size', element: MEMBER, size: 'own', role: 'composite', since: '4.18' },
+  { name: 'ENUM', third: 'size', element: { words: 2, named: true }, size: 'own', role: 'enum', since: '4.18' },
+  { name: 'FWD', third: 'nothing', size: 'none', since: '4.18' },
+  { name: 'TYPEDEF', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
+  { name: 'VOLATILE', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
+  { name: 'CONST', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
+  { name: 'RESTRICT', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
+  { name: 'FUNC', third: 'type', size: 'none', since: '4.20' },
+  { name: 'FUNC_PROTO', third: 'type', element: NAME_AND_TYPE, size: 'none', since: '4.20' },
+  { name: 'VAR', third: 'type', fixed: 1, size: 'its type', role: 'declaration', since: '5.2' },
+  {
+    name: 'DATASEC',
+    third: 'size',
+    element: { words: 3, named: false, type: 0 },
+    size: 'own',
+    role: 'declaration',
+    since: '5.2',
+  },
+  { name: 'FLOAT', third: 'size', size: 'own', since: '5.13' },
+  { name: 'DECL_TAG', third: 'type', fixed: 1, size: 'its type', role: 'declaration', since: '5.16' },
+  { name: 'TYPE_TAG', third: 'type', size: 'its type', role: 'modifier', since: '5.17' },
+  { name: 'ENUM64', third: 'size', element: { words: 3, named: true }, size: 'own', role: 'enum', since: '6.0' },
+] as const satisfies readonly Kind[]
+
+/** The rows, by number. */
+export const KINDS: readonly Kind[] = ROWS
+/** Number of kinds known here, void included. */
+export const KIND_COUNT = ROWS.length
+
+type KnownKind = (typeof ROWS)[number]['name']
+/** A kind by name; `UNKNOWN` is any kind newer than this table, whose size the blob's layout section gives. */
+export type KindName = KnownKind | 'UNKNOWN'
+
+const NAMES: readonly KnownKind[] = ROWS.map(({ name }) => name)
+
+/** The name of a kind as an argument, in any case. */
+export const kindChoice = choice<KindName>(...NAMES, 'UNKNOWN')
+
+/** The name of a kind. */
+export function kindName(kind: number): KindName {
+  return NAMES[kind] ?? 'UNKNOWN'
+}
+
+/** The number of a kind's name; -1 for `UNKNOWN`, which has none. */
+export function kindNumber(name: KindName): number {
+  return (NAMES as readonly string[]).indexOf(name)
+}
+
+/** A column of the table by number, as code that runs over all types wants it. */
+const flags = (which: (kind: Kind) => boolean): Uint8Array => Uint8Array.from(ROWS, (kind) => (which(kind) ? 1 : 0))
+const MODIFIER = flags(({ role }) => role === 'modifier')
+const COMPOSITE = flags(({ role }) => role === 'composite')
+const ENUM = flags(({ role }) => role === 'enum')
+
+/** Whether a kind only qualifies or renames the type it refers to: TYPEDEF, the qualifiers and TYPE_TAG. */
+export function isModifier(kind: number): boolean {
+  if (typeof kind !== 'number') number(kind, 'kind')
+  return MODIFIER[kind] === 1
+}
+/** STRUCT or UNION. */
+export const isComposite = (kind: number): boolean => COMPOSITE[kind] === 1
+/** ENUM or ENUM64. */
+export const isEnum = (kind: number): boolean => ENUM[kind] === 1
 /** Kinds that refer to others and that nothing may refer to, except each other. */
-export const isSourceOnly = (kind: number): boolean =>
-  kind === KIND_VAR || kind === KIND_DECL_TAG || kind === KIND_DATASEC
+export const isDeclaration = (kind: number): boolean => KINDS[kind]?.role === 'declaration'
+/** Whether the record itself tells the size of an object of that type. */
+export const hasSize = (kind: number): boolean => KINDS[kind]?.size === 'own'
+/** Whether no object can be of such a type (btf_type_nosize, kernel/bpf/btf.c, to which a DECL_TAG is none either). */
+export const hasNoSize = (kind: number): boolean => KINDS[kind]?.size === 'none' || KINDS[kind]?.name === 'DECL_TAG'
 
-export function hasSize(kind: number): boolean {
-  return (
-    kind === KIND_INT ||
-    isStruct(kind) ||
-    kind === KIND_ENUM ||
-    kind === KIND_ENUM64 ||
-    kind === KIND_DATASEC ||
-    kind === KIND_FLOAT
-  )
-}
-
-export function hasNoSize(kind: number): boolean {
-  return (
-    kind === KIND_VOID || kind === KIND_FWD || kind === KIND_FUNC || kind === KIND_FUNC_PROTO || kind === KIND_DECL_TAG
-  )
-}
-
+/** Whether the kernel follows what such a type refers to before it takes it (btf_type_needs_resolve, kernel/bpf/btf.c). */
 export function needsResolving(kind: number): boolean {
-  return (
-    isModifier(kind) ||
-    kind === KIND_PTR ||
-    isStruct(kind) ||
-    kind === KIND_ARRAY ||
-    isSourceOnly(kind) ||
-    kind === KIND_FUNC
-  )
+  const row = KINDS[kind]
+  if (row === undefined || row.name === 'FUNC_PROTO') return false
+  return row.third === 'type' || row.fixedTypes !== undefined || row.element?.type !== undefined
+}
+
+/** Sizes of kinds newer than the table, from a blob's layout section: two bytes a kind. */
+export interface KindLayout {
+  /** Bytes after the record whatever the vlen, by kind. */
+  readonly infoBytes: readonly number[]
+  /** Bytes for each of vlen elements, by kind. */
+  readonly elementBytes: readonly number[]
+}
+
+/** Words of a record without what trails it: name, info, size or type. */
+export const TYPE_WORDS = 3
+const FIXED_WORDS = Uint8Array.from(KINDS, ({ fixed }) => fixed ?? 0)
+const ELEMENT_WORDS = Uint8Array.from(KINDS, ({ element }) => element?.words ?? 0)
+
+/** Words behind a record and for each of its elements; undefined if neither the table nor the layout knows the kind. */
+export function trailingWords(
+  kind: number,
+  layout: KindLayout | undefined,
+): { readonly fixed: number; readonly element: number } | undefined {
+  if (kind <= 0) return undefined
+  if (kind < KIND_COUNT) return { fixed: FIXED_WORDS[kind]!, element: ELEMENT_WORDS[kind]! }
+  const info = layout?.infoBytes[kind]
+  const element = layout?.elementBytes[kind]
+  if (info === undefined || element === undefined || info % 4 !== 0 || element % 4 !== 0) return undefined
+  return { fixed: info / 4, element: element / 4 }
+}
+
+/** Words that a type of the given kind takes, record included; -1 if neither the table nor the layout knows the kind. */
+export function typeWords(kind: number, vlen: number, layout: KindLayout | undefined): number {
+  if (kind > 0 && kind < KIND_COUNT) return TYPE_WORDS + FIXED_WORDS[kind]! + vlen * ELEMENT_WORDS[kind]!
+  const words = trailingWords(kind, layout)
+  return words === undefined ? -1 : TYPE_WORDS + words.fixed + vlen * words.element
 }

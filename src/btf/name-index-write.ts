@@ -1,16 +1,14 @@
-// Writes the name index of a batch of types: buckets with a filter each, and the entries in their order (index-layout.ts
-// has the form, name-index.ts reads it).
-import { ENTRY_WORDS, filterBit, startBits } from './index-layout.ts'
+// Writes the name index of a batch of types: buckets with a filter each, and the entries in their order (index-layout.ts has the
+// form, name-index.ts reads it). The loops are compiled (assembly/walk.ts).
 
-/** The names of a batch's types, by ordinal. */
-export interface BatchNames {
-  /** Hashes of the names; 0 for an anonymous type. */
-  readonly hashes: Int32Array
-  /** See `placeOf`. */
-  readonly places: Int32Array
-  /** Number of types; the arrays may be longer. */
-  readonly count: number
-}
+import { borrowWasm, giveBack, noWasm, type WasmMemory } from '../core/wasm-memory.ts'
+import { ENTRY_WORDS, startBits } from './index-layout.ts'
+import { address, newOutput, type WalkLoops, type WalkOutput, within } from './walk.ts'
+import { WALK_WASM } from './walk-wasm.ts'
+
+/** Types worked on, and words of entries copied, between two yields: a fraction of a millisecond. */
+const STEP_TYPES = 1 << 14
+const ENTRY_STEP = 1 << 18
 
 /** Upper bits of a hash that choose the bucket, lower bits of an entry that hold the ordinal. */
 export interface IndexBits {
@@ -18,80 +16,61 @@ export interface IndexBits {
   readonly ordinal: number
 }
 
-/**
- * Fills zeroed buckets and entries of the right length, yielding after each `step` types. Words are signed because code
- * that is not compiled yet keeps an integer of 32 bits without an allocation only if it is signed.
- */
-export function* writeNames(
-  names: BatchNames,
-  bits: IndexBits,
-  buckets: Int32Array,
-  entries: Int32Array,
-  step: number,
-): Generator<void, void, void> {
-  const { hashes, count } = names
-  // `x >>> 32` would shift by nothing: then there is one bucket, and a mask makes its number 0.
-  const shift = 32 - bits.bucket
-  const mask = bits.bucket === 0 ? 0 : -1
-  for (let from = 0; from < count; from += step) {
-    countNames(hashes, from, Math.min(from + step, count), shift, mask, buckets)
+function signed(memory: WasmMemory, count: number): Int32Array<SharedArrayBuffer> {
+  const { buffer, byteOffset } = memory.allocate(4 * count)
+  return new Int32Array(buffer, byteOffset, count)
+}
+
+/** What is found of a batch, in a memory of its own that goes when the batch is done, and the writing of its name index. */
+export class BatchNames {
+  readonly output: WalkOutput
+  readonly #memory: WasmMemory
+  readonly #loops: WalkLoops
+
+  /** With room for that many types, which takes address space until it is used. @throws UnsupportedError, LimitError */
+  constructor(types: number) {
+    const wasm = borrowWasm(WALK_WASM)
+    if (wasm === undefined) throw noWasm()
+    this.#memory = wasm.memory
+    this.#loops = wasm.exports as WalkLoops
+    this.output = within(() => newOutput(wasm.memory, types))
+  }
+
+  /** Gives its memory back: the output may not be used any more. */
+  release(): void {
+    giveBack(this.#memory)
+  }
+
+  /**
+   * Fills zeroed buckets and entries of the right length with the names of the first `count` types of the output, yielding after a
+   * fraction of a millisecond (index-layout.ts has the form, name-index.ts reads it).
+   */
+  *writeNames(count: number, bits: IndexBits, buckets: Int32Array, entries: Int32Array): Generator<void, void, void> {
+    const loops = this.#loops
+    const { hashes, places } = this.output
+    // A shift by 32 would be one by nothing: then there is one bucket, and a mask makes its number 0.
+    const shift = 32 - bits.bucket
+    const mask = bits.bucket === 0 ? 0 : -1
+    const ownBuckets = within(() => signed(this.#memory, buckets.length))
+    const ownEntries = within(() => signed(this.#memory, entries.length))
+    for (let from = 0; from < count; from += STEP_TYPES) {
+      loops.countNames(address(hashes), from, Math.min(from + STEP_TYPES, count), shift, mask, address(ownBuckets))
+      yield
+    }
+    loops.sumCounts(address(ownBuckets), ownBuckets.length)
     yield
-  }
-  sumCounts(buckets)
-  yield
-  // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
-  for (let to = count; to > 0; to -= step) {
-    placeNames(names, Math.max(to - step, 0), to, shift, mask, bits.ordinal, buckets, entries)
+    // From the end, so that each bucket's entries, written downwards, stand in ascending order and its start is left.
+    const starts = startBits(entries.length / ENTRY_WORDS)
+    const into = [shift, mask, bits.ordinal, starts, address(ownBuckets), address(ownEntries)]
+    for (let to = count; to > 0; to -= STEP_TYPES) {
+      loops.placeNames(address(hashes), address(places), Math.max(to - STEP_TYPES, 0), to, ...into)
+      yield
+    }
+    buckets.set(ownBuckets)
     yield
-  }
-}
-
-function countNames(
-  hashes: Int32Array,
-  from: number,
-  to: number,
-  shift: number,
-  mask: number,
-  buckets: Int32Array,
-): void {
-  for (let i = from; i < to; i++) {
-    const hash = hashes[i]!
-    if (hash !== 0) buckets[(hash >>> shift) & mask]!++
-  }
-}
-
-/** Turns counts into ends; the last word, one past all buckets, becomes the number of entries. */
-function sumCounts(buckets: Int32Array): void {
-  let sum = 0
-  for (let i = 0; i < buckets.length; i++) {
-    sum += buckets[i]!
-    buckets[i] = sum
-  }
-}
-
-function placeNames(
-  { hashes, places }: BatchNames,
-  from: number,
-  to: number,
-  shift: number,
-  mask: number,
-  ordinalBits: number,
-  buckets: Int32Array,
-  entries: Int32Array,
-): void {
-  const tagged = ordinalBits < 32 ? -1 : 0
-  const starts = startBits(entries.length / ENTRY_WORDS)
-  const startMask = starts < 32 ? (1 << starts) - 1 : -1
-  const width = 32 - starts
-  for (let i = to - 1; i >= from; i--) {
-    const hash = hashes[i]!
-    if (hash === 0) continue
-    const bucket = (hash >>> shift) & mask
-    // The end is above 0 as long as entries are missing, so the filter above it is not touched.
-    const slot = buckets[bucket]! - 1
-    buckets[bucket] = slot | filterBit(hash, width)
-    const at = ENTRY_WORDS * (slot & startMask)
-    entries[at] = ((hash << ordinalBits) & tagged) | i
-    entries[at + 1] = places[i]!
+    for (let from = 0; from < entries.length; from += ENTRY_STEP) {
+      entries.set(ownEntries.subarray(from, Math.min(from + ENTRY_STEP, entries.length)), from)
+      yield
+    }
   }
 }

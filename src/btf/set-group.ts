@@ -1,7 +1,8 @@
 // The sets that one name index covers, as far as a lookup by name needs them: everything that thousands of lookups in
 // thousands of sets touch lies close together here, because what a lookup costs is the memory that no cache holds.
-import { KIND_COUNT } from './format.ts'
+
 import { ENTRY_WORDS, PLACE_FAR, placeKind, placeName } from './index-layout.ts'
+import { KIND_COUNT } from './kinds.ts'
 import type { IndexView } from './name-index.ts'
 import { equalsBytes } from './names.ts'
 import type { TypeSet } from './type-set.ts'

@@ -3,7 +3,7 @@
 
 import { readSections } from '../core/sections.ts'
 import { checkRows } from './check-index.ts'
-import { infoKind, infoVlen, TYPE_WORDS, typeWords } from './format.ts'
+import { infoKind, infoVlen } from './format.ts'
 import {
   ENTRY_WORDS,
   INDEX_LAYOUT,
@@ -19,6 +19,7 @@ import {
   ROW_TYPES_START,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
+import { TYPE_WORDS, typeWords } from './kinds.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { equalsBytes } from './names.ts'
 import { visitWords } from './references.ts'

@@ -7,16 +7,11 @@ import {
   infoFlag,
   infoKind,
   infoVlen,
-  KIND_COUNT,
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_FUNC,
   KIND_FUNC_PROTO,
   KIND_VAR,
-  type KindName,
-  kindChoice,
-  kindName,
-  kindNumber,
 } from './format.ts'
 import {
   ENTRY_WORDS,
@@ -35,6 +30,7 @@ import {
   ROW_TYPES_START,
 } from './index-layout.ts'
 import type { TypeSetRecord } from './index-types.ts'
+import { KIND_COUNT, type KindName, kindChoice, kindName, kindNumber } from './kinds.ts'
 import { type IndexView, viewIndex } from './name-index.ts'
 import { byteString, compareWithByteString, equalsBytes, hashByteString, nameEnd } from './names.ts'
 import { referencedTypes } from './references.ts'

@@ -23,9 +23,9 @@ import {
   KIND_UNION,
   KIND_VAR,
   KIND_VOLATILE,
-  type KindName,
   MAX_DEPTH,
 } from './format.ts'
+import { isModifier, type KindName } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
@@ -268,18 +268,6 @@ function readType(own: TypeSet, id: number): Type {
     default:
       return { ...common, kind: 'UNKNOWN', kindNumber: (info >>> 24) & 0x7f }
   }
-}
-
-/** Whether a kind only qualifies or renames the type it refers to. */
-export function isModifier(kind: number): boolean {
-  if (typeof kind !== 'number') number(kind, 'kind')
-  return (
-    kind === KIND_TYPEDEF ||
-    kind === KIND_CONST ||
-    kind === KIND_VOLATILE ||
-    kind === KIND_RESTRICT ||
-    kind === KIND_TYPE_TAG
-  )
 }
 
 /**

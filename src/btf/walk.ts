@@ -1,31 +1,50 @@
-// The structural pass over a blob's types: counts them, notes where each begins, hashes names, and makes every later read
-// safe: ids, name offsets and lengths are in bounds after it. Works in bounded steps over one reusable state.
-import { BadFormatError, UnsupportedError } from '../core/errors.ts'
-import {
-  ELEMENT_WORDS,
-  FIXED_WORDS,
-  infoKind,
-  infoVlen,
-  KIND_ARRAY,
-  KIND_COUNT,
-  KIND_DATASEC,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_FUNC_PROTO,
-  KIND_FWD,
-  KIND_INT,
-  KIND_STRUCT,
-  KIND_UNION,
-  type KindLayout,
-  kindName,
-  TYPE_WORDS,
-  typeWords,
-} from './format.ts'
-import type { BtfHeader } from './header.ts'
-import { placeOf } from './index-layout.ts'
-import { compareNames, hashBytes } from './names.ts'
+// The structural pass over type sets: counts types, notes where each begins, hashes names, and makes every later read safe: ids, name
+// offsets and lengths are in bounds after it. The loops are compiled (assembly/walk.ts); here is what they work on, and what is
+// wrong with a blob in words.
+
+import { BadFormatError, LimitError, UnsupportedError } from '../core/errors.ts'
+import { borrowWasm, giveBack, noWasm, type OpenWasm, openWasm, type WasmMemory } from '../core/wasm-memory.ts'
+import { infoKind, infoVlen, KIND_FUNC_PROTO } from './format.ts'
+import { type BtfHeader, readLayout } from './header.ts'
+import { isEnum, KIND_COUNT, KINDS, type KindLayout, kindName, TYPE_WORDS, trailingWords, typeWords } from './kinds.ts'
 import { referencedTypes, referenceName } from './references.ts'
+import {
+  BAD_ELEMENT_NAME,
+  BAD_LENGTH,
+  BAD_NAME,
+  CUT_SHORT,
+  KIND_BYTES,
+  KIND_ELEMENT,
+  KIND_ELEMENT_NAME,
+  KIND_ELEMENT_TYPE,
+  KIND_FIXED,
+  KIND_FIXED_TYPES,
+  KIND_SLOT,
+  KIND_THIRD_TYPE,
+  MOST_KINDS,
+  NO_SIZE,
+  SOUND,
+  STATE_AT,
+  STATE_BASE_BYTES,
+  STATE_BASE_NAMES,
+  STATE_BASE_STRINGS,
+  STATE_BLOB,
+  STATE_BROKEN_AT,
+  STATE_BYTES,
+  STATE_END,
+  STATE_HASHES,
+  STATE_HIGHEST,
+  STATE_INSIDE,
+  STATE_KIND_COUNTS,
+  STATE_NAME_LIMIT,
+  STATE_NAMED,
+  STATE_OFFSETS,
+  STATE_PLACES,
+  STATE_SLOT,
+  STATE_SORTED,
+  STATE_STRINGS,
+} from './walk-constants.ts'
+import { WALK_WASM } from './walk-wasm.ts'
 
 /** A range of bytes in shared memory. */
 export interface SharedRange {
@@ -68,387 +87,374 @@ export interface WalkResult {
   readonly sorted: boolean
 }
 
-// The loops over members, parameters and enumerators are functions of their own: they are short and called often, so the
-// engine compiles them long before the walk around them.
-
-/** Position of the first name offset at or past the limit, from `from` in strides; -1 if there is none. */
-function firstBadName(words: Int32Array, from: number, to: number, stride: number, limit: number): number {
-  for (let at = from; at < to; at += stride) {
-    const name = words[at]!
-    // Without any string there is still the empty name.
-    if (name >>> 0 >= limit && name !== 0) return at
-  }
-  return -1
+/** The functions of the module, by the types that assembly/walk.ts gives them; a test holds their numbers of parameters. */
+export interface WalkLoops {
+  walk(kinds: number, state: number, stop: number): number
+  elementNames(kinds: number, state: number, from: number, enough: number): void
+  countNames(hashes: number, from: number, to: number, shift: number, mask: number, buckets: number): void
+  sumCounts(buckets: number, words: number): void
+  placeNames(...hashesPlacesFromToShiftMaskOrdinalBitsStartsBucketsEntries: number[]): void
 }
 
-/** The highest of the words from `from` in strides, or `highest` if that is higher. */
-function highestOf(words: Int32Array, from: number, to: number, stride: number, highest: number): number {
-  let most = highest
-  for (let at = from; at < to; at += stride) {
-    const ref = words[at]! >>> 0
-    if (ref > most) most = ref
-  }
-  return most
-}
-
-/** By kind: where in an element the type it refers to stands; -1 if elements refer to nothing. */
-export const ELEMENT_REF = new Int8Array(KIND_COUNT).fill(-1)
-for (const kind of [KIND_STRUCT, KIND_UNION, KIND_FUNC_PROTO]) ELEMENT_REF[kind] = 1
-ELEMENT_REF[KIND_DATASEC] = 0
-
-/** By kind: 1 if the third word of a record is the id of a type, rather than a size or nothing. */
-export const HAS_REF = new Uint8Array(KIND_COUNT).fill(1)
-for (const kind of [0, KIND_INT, KIND_ARRAY, KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FWD, KIND_FLOAT]) {
-  HAS_REF[kind] = 0
-}
-HAS_REF[KIND_DATASEC] = 0
-
+/** Words of types that are walked over in one step: a fraction of a millisecond. */
+const STEP_WORDS = 1 << 16
+/** Types that are walked over before what was found of them is moved: those of one step at least. */
+const MOST_HELD = 1 << 15
 /** So many names taken from a base tell for certain whether it is the right one. */
-export const ENOUGH_NAMES = 32
-const NAMED_ELEMENTS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_FUNC_PROTO])
-
-/** Bytes that a type takes at least, and less than it takes on average in any kernel (27 in one with all its modules). */
-const LEAST_TYPE_BYTES = TYPE_WORDS * 4
-const TYPICAL_TYPE_BYTES = 24
-
-function newOutput(types: number): WalkOutput {
-  return { offsets: new Uint32Array(types), hashes: new Int32Array(types), places: new Int32Array(types) }
-}
-
-/** The same with room for more types. */
-function widened({ offsets, hashes, places }: WalkOutput, types: number): WalkOutput {
-  const output = newOutput(types)
-  output.offsets.set(offsets)
-  output.hashes.set(hashes)
-  output.places.set(places)
-  return output
-}
+const ENOUGH_NAMES = 32
 
 /** The most types that there can be in sections of so many bytes in all. */
-export const mostTypes = (bytes: number): number => Math.floor(bytes / LEAST_TYPE_BYTES) + 1
+export const mostTypes = (bytes: number): number => Math.floor(bytes / (TYPE_WORDS * 4)) + 1
 
 /** Counts the types of a section by their sizes alone; what follows them is not looked at. */
 export function countTypes(words: Int32Array, start: number, end: number, layout: KindLayout | undefined): number {
   let count = 0
-  let at = start
-  while (at + TYPE_WORDS <= end) {
+  for (let at = start; at + TYPE_WORDS <= end; count++) {
     const info = words[at + 1]!
-    const kind = (info >>> 24) & 0x7f
-    if (kind > 0 && kind < KIND_COUNT) {
-      at += TYPE_WORDS + FIXED_WORDS[kind]! + (info & 0xffffff) * ELEMENT_WORDS[kind]!
-    } else {
-      const length = typeWords(kind, info & 0xffffff, layout)
-      if (length < 0) break
-      at += length
-    }
-    if (at > end) break
-    count++
+    const length = typeWords(infoKind(info), infoVlen(info), layout)
+    if (length < 0 || length > end - at) break
+    at += length
   }
   return count
 }
 
-const NO_WORDS = new Int32Array(0)
-const NO_OUTPUT: WalkOutput = { offsets: new Uint32Array(0), hashes: NO_WORDS, places: NO_WORDS }
-const NO_BYTES = new Uint8Array(0)
+/** Where an array lies in the memory that loops run over. */
+export const address = (array: { readonly byteOffset: number }): number => array.byteOffset
 
-/**
- * Walks blobs that are split on the same base, one after the other: `open`, then for each `begin`, `step` until it returns
- * true, `result`. One object for all of them, because code compiled for the first blob then stays right for the others.
- */
+function unsigned(memory: WasmMemory, count: number): Uint32Array<SharedArrayBuffer> {
+  const { buffer, byteOffset } = memory.allocate(4 * count)
+  return new Uint32Array(buffer, byteOffset, count)
+}
+
+/** Room for what is found of so many types; it is written before it is read. */
+export function newOutput(memory: WasmMemory, types: number): WalkOutput {
+  const column = () => memory.room(4 * types)
+  const [offsets, hashes, places] = [column(), column(), column()]
+  return {
+    offsets: new Uint32Array(offsets.buffer, offsets.byteOffset, types),
+    hashes: new Int32Array(hashes.buffer, hashes.byteOffset, types),
+    places: new Int32Array(places.buffer, places.byteOffset, types),
+  }
+}
+
+/** What the loops know of kinds, for blobs with a layout section or without. */
+function writeKinds(table: Uint8Array, layout: KindLayout | undefined): void {
+  for (let kind = 0; kind < MOST_KINDS; kind++) {
+    const words = trailingWords(kind, layout)
+    const row = kind < KIND_COUNT ? KINDS[kind] : undefined
+    const type = row?.element?.type
+    table[KIND_FIXED + kind] = words?.fixed ?? NO_SIZE
+    table[KIND_ELEMENT + kind] = words?.element ?? 0
+    table[KIND_ELEMENT_TYPE + kind] = type === undefined ? 0 : type + 1
+    table[KIND_ELEMENT_NAME + kind] = row?.element?.named === true ? 1 : 0
+    table[KIND_THIRD_TYPE + kind] = row?.third === 'type' ? 1 : 0
+    table[KIND_FIXED_TYPES + kind] = row?.fixedTypes ?? 0
+    table[KIND_SLOT + kind] = Math.min(kind, KIND_COUNT)
+  }
+}
+
+/** Runs what cuts memory. @throws LimitError where there is no more of it */
+export function within<T>(cut: () => T): T {
+  try {
+    return cut()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new LimitError(
+      'BTF: these types need more memory than there is in one WebAssembly memory (4 GiB)',
+      undefined,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** Memory for blobs, in which they are walked over. They stay there as long as their types are in use. */
 export class Walk {
-  #base: WalkBase = NO_BASE
-  #baseStrings: readonly { bytes: Uint8Array; first: number }[] = []
-  #output: WalkOutput = NO_OUTPUT
-  readonly #kindCounts = new Uint32Array(KIND_COUNT + 1)
-  /** Signed: see `hashBytes`. Names, ids and lengths of sound blobs are below 2^31; others are caught as unsigned. */
-  #words: Int32Array = NO_WORDS
-  #bytes: Uint8Array = NO_BYTES
+  readonly memory: WasmMemory
+  readonly loops: WalkLoops
+  readonly #kinds: Uint8Array
+  readonly state: Uint32Array
+  readonly kindCounts: Uint32Array
+  /** What was found of the last types: what is larger and lasts no longer than a batch is in a memory that goes with it. */
+  readonly held: WalkOutput
+  #base: { readonly strings: readonly SharedRange[]; readonly address: number } | undefined
   #layout: KindLayout | undefined
-  #nameLimit = 0
-  /** Adding this to a name offset gives its position in #bytes, for names of this set's own. */
-  #ownStrings = 0
-  /** Place in the output of the blob's first type. */
-  #from = 0
-  #at = 0
-  #end = 0
-  #count = 0
-  #named = 0
-  #sorted = true
-  #highestRef = 0
-  /** Names taken from the base, and how many of them do not begin where one of its strings begins. */
-  #baseNames = 0
-  #baseNamesInside = 0
-  #previousBytes: Uint8Array = this.#bytes
-  #previousStart = -1
 
-  /** Turns to a batch of blobs on one base, whose type sections have so many bytes in all. `output`: where to write. */
-  open(base: WalkBase, typesBytes: number, output?: WalkOutput): void {
-    this.#base = base
-    // Room for the most types there could be would be twice too much, and make the garbage collector nervous.
-    this.#output = output ?? newOutput(Math.ceil(typesBytes / TYPICAL_TYPE_BYTES))
-    let first = 0
-    this.#baseStrings = base.strings.map((range) => {
-      const part = { bytes: new Uint8Array(range.buffer, range.offset, range.length), first }
-      first += range.length
-      return part
-    })
+  private constructor({ memory, exports }: OpenWasm) {
+    this.memory = memory
+    // What the module exports is known from its source, and held to it by a test.
+    this.loops = exports as WalkLoops
+    this.#kinds = memory.allocate(KIND_BYTES)
+    writeKinds(this.#kinds, undefined)
+    this.state = unsigned(memory, STATE_BYTES / 4)
+    this.kindCounts = unsigned(memory, KIND_COUNT + 1)
+    this.held = newOutput(memory, MOST_HELD)
+    this.set(STATE_OFFSETS, address(this.held.offsets))
+    this.set(STATE_HASHES, address(this.held.hashes))
+    this.set(STATE_PLACES, address(this.held.places))
+    this.set(STATE_KIND_COUNTS, address(this.kindCounts))
   }
 
-  /** Gives what was found of the whole batch, and lets go of its memory. */
-  close(): WalkOutput {
-    const output = this.#output
-    this.open(NO_BASE, 0)
-    this.#words = NO_WORDS
-    this.#bytes = NO_BYTES
-    this.#previousBytes = NO_BYTES
-    return output
+  /** With memory of its own. @throws UnsupportedError where this engine has none of that kind */
+  static open(): Walk {
+    const wasm = openWasm(WALK_WASM)
+    if (wasm === undefined) throw noWasm()
+    return new Walk(wasm)
   }
 
-  /**
-   * Turns to a blob, whose types go into the output from a position on.
-   * @throws BadFormatError if the type section is no whole number of words.
-   */
-  begin(blob: Uint8Array<SharedArrayBuffer>, header: BtfHeader, layout: KindLayout | undefined, from: number): void {
-    if (header.typesBytes % 4 !== 0) {
-      throw new BadFormatError(`BTF: the type section's length ${header.typesBytes} is not a multiple of 4`, {
-        byteOffset: header.typesStart,
-      })
-    }
-    this.#words = new Int32Array(blob.buffer, blob.byteOffset, blob.length >>> 2)
-    this.#bytes = blob
-    this.#layout = layout ?? this.#base.layout
-    this.#nameLimit = this.#base.stringBytes + header.stringsBytes
-    this.#ownStrings = header.stringsStart - this.#base.stringBytes
-    this.#from = from
-    this.#at = header.typesStart >>> 2
-    this.#end = (header.typesStart + header.typesBytes) >>> 2
-    this.#count = 0
-    this.#named = 0
-    this.#sorted = true
-    this.#highestRef = 0
-    this.#baseNames = 0
-    this.#baseNamesInside = 0
-    this.#previousStart = -1
-    this.#kindCounts.fill(0)
+  /** With memory that others use behind it: `release` it. @throws UnsupportedError where this engine has none of that kind */
+  static borrow(): Walk {
+    const wasm = borrowWasm(WALK_WASM)
+    if (wasm === undefined) throw noWasm()
+    return new Walk(wasm)
   }
 
-  /**
-   * Walks on for about `budget` words; true once the end is reached. Three short passes over the same types rather than
-   * one long one: the engine compiles each of them within a millisecond, so that a cold process profits as well.
-   * @throws BadFormatError for the first type that breaks a rule, UnsupportedError for a kind of unknown size.
-   */
-  step(budget: number): boolean {
-    const before = this.#count
-    const stop = Math.min(this.#end, this.#at + budget)
-    const most = this.#from + before + Math.ceil(((stop - this.#at) * 4) / LEAST_TYPE_BYTES)
-    const room = this.#output.offsets.length
-    if (most > room) this.#output = widened(this.#output, Math.max(most, room + (room >>> 1)))
-    this.#locate(stop)
-    this.#check(before)
-    this.#hash(before)
-    return this.#at >= this.#end
+  /** Gives borrowed memory back: nothing that was cut from it may be used any more. */
+  release(): void {
+    giveBack(this.memory)
   }
 
-  /** Finds where the next types begin, up to a position. */
-  #locate(stop: number): void {
-    const words = this.#words
-    const { offsets } = this.#output
-    const end = this.#end
-    const kindCounts = this.#kindCounts
-    let at = this.#at
-    let slot = this.#from + this.#count
-    while (at < stop) {
-      if (at + TYPE_WORDS > end) this.#fail(slot - this.#from, at, 'the record is cut short by the end of the section')
-      const info = words[at + 1]!
-      const kind = (info >>> 24) & 0x7f
-      const vlen = info & 0xffffff
-      const known = kind > 0 && kind < KIND_COUNT
-      const length = known
-        ? TYPE_WORDS + FIXED_WORDS[kind]! + vlen * ELEMENT_WORDS[kind]!
-        : this.#unknownLength(slot - this.#from, at)
-      offsets[slot++] = at
-      at += length
-      if (at > end) this.#failLength(slot - 1 - this.#from, at - length, length)
-      kindCounts[known ? kind : KIND_COUNT]!++
-    }
-    this.#at = at
-    this.#count = slot - this.#from
-  }
-
-  /** Checks the names and ids of the types from a number on. */
-  #check(first: number): void {
-    const words = this.#words
-    const { offsets } = this.#output
-    const nameLimit = this.#nameLimit
-    const end = this.#from + this.#count
-    let highest = this.#highestRef
-    for (let slot = this.#from + first; slot < end; slot++) {
-      const at = offsets[slot]!
-      const info = words[at + 1]!
-      const kind = (info >>> 24) & 0x7f
-      if (words[at]! >>> 0 >= nameLimit) this.#checkName(slot - this.#from, at)
-      if (kind >= KIND_COUNT) continue
-      const stride = ELEMENT_WORDS[kind]!
-      if (stride > 0) {
-        const from = at + TYPE_WORDS
-        const to = from + stride * (info & 0xffffff)
-        if (kind !== KIND_DATASEC) {
-          const bad = firstBadName(words, from, to, stride, nameLimit)
-          if (bad >= 0) this.#failName(slot - this.#from, at, bad)
-        }
-        const refs = ELEMENT_REF[kind]!
-        if (refs >= 0) highest = highestOf(words, from + refs, to, stride, highest)
-      } else if (kind === KIND_ARRAY) highest = highestOf(words, at + 3, at + 5, 1, highest)
-      if (HAS_REF[kind] === 1 && words[at + 2]! >>> 0 > highest) highest = words[at + 2]! >>> 0
-    }
-    this.#highestRef = highest
-  }
-
-  /** Hashes the names of the types from a number on. */
-  #hash(first: number): void {
-    const words = this.#words
-    const bytes = this.#bytes
-    const { offsets, hashes, places } = this.#output
-    const stringBase = this.#base.stringBytes
-    const ownStrings = this.#ownStrings
-    const end = this.#from + this.#count
-    let named = this.#named
-    for (let slot = this.#from + first; slot < end; slot++) {
-      const at = offsets[slot]!
-      const name = words[at]!
-      if (name === 0) {
-        hashes[slot] = 0
-        if (named > 0) this.#sorted = false
-        continue
-      }
-      named++
-      places[slot] = placeOf((words[at + 1]! >>> 24) & 0x7f, name)
-      if (name >= stringBase) {
-        hashes[slot] = hashBytes(bytes, ownStrings + name)
-        if (this.#sorted) this.#checkOrder(bytes, ownStrings + name)
-      } else hashes[slot] = this.#hashBaseName(name)
-    }
-    this.#named = named
-  }
-
-  /** Takes over what another walk found of `count` types, from one position of its output to one of this. */
-  take({ offsets, hashes, places }: WalkOutput, from: number, to: number, count: number): void {
-    const room = this.#output.offsets.length
-    if (to + count > room) this.#output = widened(this.#output, Math.max(to + count, room + (room >>> 1)))
-    this.#output.offsets.set(offsets.subarray(from, from + count), to)
-    this.#output.hashes.set(hashes.subarray(from, from + count), to)
-    this.#output.places.set(places.subarray(from, from + count), to)
-  }
-
-  /** What the walk found. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong. */
-  result(): WalkResult {
-    if (this.#highestRef >= this.#base.typeCount + this.#count) this.#failRef()
-    if (this.#base.stringBytes > 0 && this.#baseNames < ENOUGH_NAMES) this.#checkElementNames()
-    if (this.#baseNamesInside * 2 > this.#baseNames) {
-      throw new BadFormatError(
-        `BTF: wrong base: ${this.#baseNamesInside} of ${this.#baseNames} names taken from the base begin inside one of its strings. Decode this set on the vmlinux it was built for`,
-      )
-    }
-    return { count: this.#count, named: this.#named, kindCounts: this.#kindCounts.slice(), sorted: this.#sorted }
-  }
-
-  /** Keeps #sorted true as long as names arrive in strcmp order. */
-  #checkOrder(bytes: Uint8Array, start: number): void {
-    const previous = this.#previousStart
-    if (previous >= 0 && compareNames(this.#previousBytes, previous, bytes, start) > 0) this.#sorted = false
-    this.#previousBytes = bytes
-    this.#previousStart = start
-  }
-
-  #countBaseName(bytes: Uint8Array, start: number): void {
-    this.#baseNames++
-    if (start > 0 && bytes[start - 1] !== 0) this.#baseNamesInside++
-  }
-
-  #basePart(name: number): { bytes: Uint8Array; first: number } {
-    const parts = this.#baseStrings
-    let part = parts[0]!
-    for (let i = 1; i < parts.length && name >= parts[i]!.first; i++) part = parts[i]!
-    return part
-  }
-
-  /** When few types have their name from the base: looks at the names of members, parameters and enumerators as well. */
-  #checkElementNames(): void {
-    const words = this.#words
-    for (let i = 0; i < this.#count && this.#baseNames < ENOUGH_NAMES; i++) {
-      const at = this.#output.offsets[this.#from + i]!
-      const info = words[at + 1]!
-      const kind = infoKind(info)
-      if (!NAMED_ELEMENTS.has(kind)) continue
-      const step = ELEMENT_WORDS[kind]!
-      const end = at + TYPE_WORDS + infoVlen(info) * step
-      for (let m = at + TYPE_WORDS; m < end; m += step) {
-        const name = words[m]!
-        if (name === 0 || name >= this.#base.stringBytes) continue
-        const part = this.#basePart(name)
-        this.#countBaseName(part.bytes, name - part.first)
-      }
+  /** Room for a blob; once this memory is full, room outside of it. */
+  take(bytes: number): Uint8Array<SharedArrayBuffer> {
+    try {
+      return this.memory.allocate(bytes)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return new Uint8Array(new SharedArrayBuffer(bytes))
     }
   }
 
-  /** Hash of a name that lies in a base's strings; also counts names that do not begin where a string begins. */
-  #hashBaseName(name: number): number {
-    const part = this.#basePart(name)
-    const start = name - part.first
-    this.#countBaseName(part.bytes, start)
-    if (this.#sorted) this.#checkOrder(part.bytes, start)
-    return hashBytes(part.bytes, start)
+  /** Has the collector count the memory, once all that goes into it is there. */
+  weigh(): void {
+    this.memory.weigh()
   }
 
-  #fail(count: number, at: number, message: string): never {
-    const typeId = this.#base.typeCount + count
-    const kind = at + 1 < this.#words.length ? kindName(infoKind(this.#words[at + 1]!)) : 'type'
-    throw new BadFormatError(`[${typeId}] ${kind} ${message}`, { byteOffset: at * 4, typeId })
-  }
-
-  #failName(count: number, at: number, where: number): never {
-    const kind = infoKind(this.#words[at + 1]!)
-    if (kind === KIND_FUNC_PROTO) this.#fail(count, at, `Invalid arg#${(where - at - 1) / 2}`)
-    const what = kind === KIND_ENUM || kind === KIND_ENUM64 ? 'enumerator' : 'member'
-    this.#fail(count, at, `Invalid ${what} name_offset:${this.#words[where]! >>> 0}`)
-  }
-
-  #checkName(count: number, at: number): void {
-    const name = this.#words[at]! >>> 0
-    if (name !== 0) this.#fail(count, at, `Invalid name_offset:${name}`)
-  }
-
-  #failLength(count: number, at: number, length: number): never {
-    this.#fail(count, at, `needs ${length * 4} bytes, ${(this.#end - at) * 4} are left`)
-  }
-
-  #unknownLength(count: number, at: number): number {
-    const info = this.#words[at + 1]!
-    const kind = infoKind(info)
-    const length = typeWords(kind, infoVlen(info), this.#layout)
-    if (length >= 0) return length
-    const typeId = this.#base.typeCount + count
-    const place = { byteOffset: at * 4, typeId }
-    if (kind === 0) throw new BadFormatError(`[${typeId}] Invalid kind:0`, place)
-    throw new UnsupportedError(
-      `[${typeId}] Invalid kind:${kind}: newer than kerndex, and no layout gives its size`,
-      place,
+  /** Begins a batch of blobs on one base, of which the output has room for all types. @throws LimitError */
+  batch(base: WalkBase, output: WalkOutput): WalkBatch {
+    return new WalkBatch(
+      this,
+      base,
+      within(() => this.#reach(base.strings)),
+      output,
     )
   }
 
-  /** Finds the type that made #highestRef too high: the slow way, for the error's text. */
-  #failRef(): never {
-    const { buffer, byteOffset, length } = this.#words
-    const words = new Uint32Array(buffer, byteOffset, length)
-    const limit = this.#base.typeCount + this.#count
-    for (let i = 0; i < this.#count; i++) {
-      const at = this.#output.offsets[this.#from + i]!
-      let position = 0
-      for (const ref of referencedTypes(words, at)) {
-        const what = referenceName(infoKind(words[at + 1]!), position++)
-        if (ref >= limit) this.#fail(i, at, `Invalid ${what}: type_id ${ref}, ids end at ${limit - 1}`)
+  /** The table of kinds for blobs with such a layout section. */
+  kindsFor(layout: KindLayout | undefined): Uint8Array {
+    if (layout !== this.#layout) {
+      writeKinds(this.#kinds, layout)
+      this.#layout = layout
+    }
+    return this.#kinds
+  }
+
+  get(word: number): number {
+    return this.state[word >>> 2]!
+  }
+
+  set(word: number, value: number): void {
+    this.state[word >>> 2] = value
+  }
+
+  /** The address of strings in this memory, one part behind the other: they are copied unless they lie here. */
+  #reach(strings: readonly SharedRange[]): number {
+    const [first] = strings
+    if (first === undefined) return 0
+    if (strings.length === 1 && this.memory.has(new Uint8Array(first.buffer))) return first.offset
+    const known = this.#base
+    const same = (range: SharedRange, i: number) => {
+      const other = known?.strings[i]
+      return range.buffer === other?.buffer && range.offset === other.offset && range.length === other.length
+    }
+    if (known !== undefined && known.strings.length === strings.length && strings.every(same)) return known.address
+    const copy = this.memory.allocate(strings.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const { buffer, offset, length } of strings) {
+      copy.set(new Uint8Array(buffer, offset, length), at)
+      at += length
+    }
+    this.#base = { strings, address: address(copy) }
+    return address(copy)
+  }
+}
+
+/** Blobs on one base, one after the other: `begin`, `step` until nothing is left, `result`; `flush` behind the last one. */
+export class WalkBatch {
+  readonly #output: WalkOutput
+  readonly #walk: Walk
+  readonly #base: WalkBase
+  readonly #baseStrings: number
+  /** Where in the output what is held goes: the place of its first type, and of the first type of the blob under way. */
+  #heldFrom = 0
+  #from = 0
+  #first = 0
+  #layout: KindLayout | undefined
+  /** The blob under way, in words, in the walk's memory; whether it was copied there, and goes with the next. */
+  #words: Uint32Array = new Uint32Array(0)
+  #copied = -1
+
+  constructor(walk: Walk, base: WalkBase, baseStrings: number, output: WalkOutput) {
+    this.#walk = walk
+    this.#base = base
+    this.#baseStrings = baseStrings
+    this.#output = output
+  }
+
+  /**
+   * Turns to a blob, whose types go into the output from a position on. It is copied unless it lies in the walk's memory.
+   * @throws BadFormatError if the type section is no whole number of words; LimitError
+   */
+  begin(blob: Uint8Array<SharedArrayBuffer>, header: BtfHeader, from: number): void {
+    const { typesStart, typesBytes, stringsStart, stringsBytes } = header
+    if (typesBytes % 4 !== 0) {
+      throw new BadFormatError(`BTF: the type section's length ${typesBytes} is not a multiple of 4`, {
+        byteOffset: typesStart,
+      })
+    }
+    const walk = this.#walk
+    const at = this.#place(blob)
+    this.#words = new Uint32Array(walk.memory.buffer, at, blob.length >>> 2)
+    this.#layout = readLayout(blob, header) ?? this.#base.layout
+    const base = this.#base.stringBytes
+    // What was found of a blob that was given up counts no more.
+    if (from < this.#heldFrom) this.#heldFrom = from
+    this.#from = from
+    this.#first = typesStart / 4
+    walk.state.fill(0, STATE_HIGHEST / 4)
+    walk.set(STATE_BLOB, at)
+    walk.set(STATE_STRINGS, at + stringsStart - base)
+    walk.set(STATE_BASE_BYTES, base)
+    walk.set(STATE_BASE_STRINGS, this.#baseStrings)
+    walk.set(STATE_NAME_LIMIT, base + stringsBytes)
+    walk.set(STATE_END, (typesStart + typesBytes) / 4)
+    walk.set(STATE_AT, this.#first)
+    walk.set(STATE_SLOT, from - this.#heldFrom)
+    walk.set(STATE_SORTED, 1)
+    walk.kindCounts.fill(0)
+  }
+
+  /** Walks on for a fraction of a millisecond; how many words are left. @throws BadFormatError, UnsupportedError */
+  step(): number {
+    const walk = this.#walk
+    const end = walk.get(STATE_END)
+    const stop = Math.min(end, walk.get(STATE_AT) + STEP_WORDS)
+    const most = Math.ceil((stop - walk.get(STATE_AT)) / TYPE_WORDS)
+    const slot = walk.get(STATE_SLOT)
+    if (slot + most > MOST_HELD) {
+      this.#move(slot)
+      walk.set(STATE_SLOT, 0)
+    }
+    const kinds = walk.kindsFor(this.#layout)
+    const wrong = walk.loops.walk(address(kinds), address(walk.state), stop)
+    if (wrong !== SOUND) this.#fail(wrong)
+    return end - walk.get(STATE_AT)
+  }
+
+  /** What was found of the blob. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong */
+  result(): WalkResult {
+    const walk = this.#walk
+    const count = this.#heldFrom + walk.get(STATE_SLOT) - this.#from
+    if (walk.get(STATE_HIGHEST) >= this.#base.typeCount + count) this.#failReference(this.#base.typeCount + count)
+    if (this.#base.stringBytes > 0) {
+      if (walk.get(STATE_BASE_NAMES) < ENOUGH_NAMES) {
+        const kinds = walk.kindsFor(this.#layout)
+        walk.loops.elementNames(address(kinds), address(walk.state), this.#first, ENOUGH_NAMES)
+      }
+      const [taken, inside] = [walk.get(STATE_BASE_NAMES), walk.get(STATE_INSIDE)]
+      if (inside * 2 > taken) {
+        throw new BadFormatError(
+          `BTF: wrong base: ${inside} of ${taken} names taken from the base begin inside one of its strings. Decode this set on the vmlinux it was built for`,
+        )
       }
     }
-    throw new BadFormatError(`BTF: a type refers to id ${this.#highestRef}; ids end at ${limit - 1}`)
+    const sorted = walk.get(STATE_SORTED) === 1
+    return { count, named: walk.get(STATE_NAMED), kindCounts: walk.kindCounts.slice(), sorted }
   }
+
+  /** Takes over what another walk found of `count` types, from one position of its output to one of this. */
+  adopt({ offsets, hashes, places }: WalkOutput, from: number, to: number, count: number): void {
+    this.flush(to)
+    this.#output.offsets.set(offsets.subarray(from, from + count), to)
+    this.#output.hashes.set(hashes.subarray(from, from + count), to)
+    this.#output.places.set(places.subarray(from, from + count), to)
+    this.#heldFrom = to + count
+  }
+
+  /** Makes the output complete up to a position. */
+  flush(to: number): void {
+    if (to > this.#heldFrom) this.#move(to - this.#heldFrom)
+    this.#heldFrom = to
+  }
+
+  /** Moves what is held of so many types. */
+  #move(types: number): void {
+    const { held } = this.#walk
+    const { offsets, hashes, places } = this.#output
+    offsets.set(held.offsets.subarray(0, types), this.#heldFrom)
+    hashes.set(held.hashes.subarray(0, types), this.#heldFrom)
+    places.set(held.places.subarray(0, types), this.#heldFrom)
+    this.#heldFrom += types
+  }
+
+  /** The address of a blob in the walk's memory. */
+  #place(blob: Uint8Array<SharedArrayBuffer>): number {
+    const { memory } = this.#walk
+    if (this.#copied >= 0) memory.trim(this.#copied)
+    this.#copied = -1
+    if (memory.has(blob)) return address(blob)
+    const copy = within(() => memory.room(blob.length))
+    copy.set(blob)
+    this.#copied = address(copy)
+    return this.#copied
+  }
+
+  /** Says what is wrong with the type at which the walk stopped. */
+  #fail(wrong: number): never {
+    const walk = this.#walk
+    const at = walk.get(STATE_AT)
+    const left = walk.get(STATE_END) - at
+    const id = this.#base.typeCount + this.#heldFrom + walk.get(STATE_SLOT) - this.#from
+    if (wrong === CUT_SHORT) failAt(this.#words, at, id, 'the record is cut short by the end of the section')
+    const info = this.#words[at + 1]!
+    const kind = infoKind(info)
+    switch (wrong) {
+      case BAD_NAME:
+        return failAt(this.#words, at, id, `Invalid name_offset:${this.#words[at]}`)
+      case BAD_LENGTH: {
+        const length = typeWords(kind, infoVlen(info), this.#layout)
+        return failAt(this.#words, at, id, `needs ${length * 4} bytes, ${left * 4} are left`)
+      }
+      case BAD_ELEMENT_NAME: {
+        const broken = walk.get(STATE_BROKEN_AT)
+        if (kind === KIND_FUNC_PROTO) failAt(this.#words, at, id, `Invalid arg#${(broken - at - 1) / 2}`)
+        const what = isEnum(kind) ? 'enumerator' : 'member'
+        return failAt(this.#words, at, id, `Invalid ${what} name_offset:${this.#words[broken]}`)
+      }
+    }
+    const place = { byteOffset: at * 4, typeId: id }
+    if (kind === 0) throw new BadFormatError(`[${id}] Invalid kind:0`, place)
+    throw new UnsupportedError(`[${id}] Invalid kind:${kind}: newer than kerndex, and no layout gives its size`, place)
+  }
+
+  /** Says which type refers to one that does not exist, from `limit` on: the slow way, for the error's text. */
+  #failReference(limit: number): never {
+    const words = this.#words
+    let id = this.#base.typeCount
+    for (let at = this.#first; at < this.#walk.get(STATE_END); id++) {
+      const kind = infoKind(words[at + 1]!)
+      let position = 0
+      for (const ref of referencedTypes(words, at)) {
+        const what = referenceName(kind, position++)
+        if (ref >= limit) failAt(words, at, id, `Invalid ${what}: type_id ${ref}, ids end at ${limit - 1}`)
+      }
+      at += typeWords(kind, infoVlen(words[at + 1]!), this.#layout)
+    }
+    throw new BadFormatError(`BTF: a type refers to id ${this.#walk.get(STATE_HIGHEST)}; ids end at ${limit - 1}`)
+  }
+}
+
+function failAt(words: Uint32Array, at: number, typeId: number, message: string): never {
+  const kind = at + 1 < words.length ? kindName(infoKind(words[at + 1]!)) : 'type'
+  throw new BadFormatError(`[${typeId}] ${kind} ${message}`, { byteOffset: at * 4, typeId })
 }

@@ -5,7 +5,7 @@ import { dumpC } from '../btf/c-dump.ts'
 import { dumpModulesC } from '../btf/c-dump-modules.ts'
 import { checkBtf } from '../btf/check.ts'
 import { diffTypes, type TypeChange } from '../btf/diff.ts'
-import { KIND_NAMES, type KindName } from '../btf/format.ts'
+import { KINDS, type KindName } from '../btf/kinds.ts'
 import { dumpRaw, rawType } from '../btf/raw.ts'
 import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
@@ -151,8 +151,12 @@ function addDiff(btf: Command): void {
       .description('what changed from one kernel to another: functions, members, values'),
   ).action(async (a: string, b: string, options: DiffCommandOptions) => {
     const kind = options.kind?.toUpperCase()
-    if (kind !== undefined && !(KIND_NAMES as readonly string[]).includes(kind)) {
-      throw new UsageError(`--kind ${options.kind}: one of ${KIND_NAMES.slice(1).join(', ')} is needed`)
+    if (kind !== undefined && !KINDS.some(({ name }) => name === kind)) {
+      throw new UsageError(
+        `--kind ${options.kind}: one of ${KINDS.slice(1)
+          .map(({ name }) => name)
+          .join(', ')} is needed`,
+      )
     }
     const [from, to] = await Promise.all([a, b].map((path) => typesAt(path, options)))
     const filter = {

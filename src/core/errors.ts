@@ -85,8 +85,8 @@ export class UnsupportedError extends KerndexError {
 
 /** An input that exceeds a documented limit, such as more owners than an owner index can number. */
 export class LimitError extends KerndexError {
-  constructor(message: string, place?: ErrorPlace) {
-    super('LIMIT', message, place)
+  constructor(message: string, place?: ErrorPlace, options?: ErrorOptions) {
+    super('LIMIT', message, place, options)
   }
 }
 

@@ -3,6 +3,7 @@
 
 /// <reference path="./webassembly.d.ts" />
 
+import { UnsupportedError } from './errors.ts'
 import { weigh } from './shared-memory.ts'
 
 const PAGE = 65_536
@@ -49,6 +50,14 @@ export interface OpenWasm {
   readonly memory: WasmMemory
   readonly exports: object
 }
+
+/** What is said where there is no such memory. */
+export const noWasm = (): UnsupportedError =>
+  new UnsupportedError(
+    'kerndex works in a shared WebAssembly memory, which there is not: this engine has no threads and vectors in WebAssembly or was ' +
+      'told not to use it (--jitless), or there is too little address space (ulimit -v; Node reserves about 10 GB for any such ' +
+      'memory, and far less with --disable-wasm-trap-handler)',
+  )
 
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
 export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {

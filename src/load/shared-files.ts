@@ -1,11 +1,10 @@
 // Module blobs shared out over threads: whoever is free takes the next stretch of files, reads it and walks over it. Only the
 // calling thread says what is wrong with a file: others leave to it what they cannot use.
 
-import { CompiledWalk } from '../btf/compiled-walk.ts'
-import { KIND_COUNT } from '../btf/format.ts'
 import { readHeader } from '../btf/header.ts'
 import type { BaseShape, NamedBlob } from '../btf/index-types.ts'
-import { mostTypes, type WalkOutput } from '../btf/walk.ts'
+import { KIND_COUNT } from '../btf/kinds.ts'
+import { mostTypes, Walk, type WalkOutput } from '../btf/walk.ts'
 import { readBtfAtOnce } from '../sources/blob.ts'
 
 /** Files taken at once: half a millisecond's worth, so that nobody waits long for another's last ones. */
@@ -23,11 +22,13 @@ const ROW = {
   typesBytes: 5,
   stringsStart: 6,
   stringsBytes: 7,
-  count: 8,
-  named: 9,
-  sorted: 10,
-  kinds: 11,
-  words: 11 + KIND_COUNT + 1,
+  layoutStart: 8,
+  layoutBytes: 9,
+  count: 10,
+  named: 11,
+  sorted: 12,
+  kinds: 13,
+  words: 13 + KIND_COUNT + 1,
 } as const
 
 /** Numbers that threads count up together: the next file that nobody has taken, then for each helper whether it has begun. */
@@ -80,18 +81,17 @@ export interface Helped {
   readonly output: WalkOutput
 }
 
-/** Takes stretches until none is left. undefined where the compiled walk cannot run, and the calling thread does it all. */
-export function helpWithFiles({ paths, base, counter: words, helper }: HelpTask): Helped | undefined {
+/** Takes stretches until none is left. @throws UnsupportedError where there is no WebAssembly for the walk */
+export function helpWithFiles({ paths, base, counter: words, helper }: HelpTask): Helped {
   const counter = new FileCounter(words)
-  const walk = CompiledWalk.open()
+  const walk = Walk.open()
   const column = () => new SharedArrayBuffer(4 * MOST_TYPES)
   const output = {
     offsets: new Uint32Array(column()),
     hashes: new Int32Array(column()),
     places: new Int32Array(column()),
   }
-  const batch = walk?.batch(base, output)
-  if (walk === undefined || batch === undefined) return undefined
+  const batch = walk.batch(base, output)
   const rows: number[] = []
   const identities: string[] = []
   let types = 0
@@ -103,12 +103,13 @@ export function helpWithFiles({ paths, base, counter: words, helper }: HelpTask)
         if (blob === undefined) continue
         const { bytes, identity } = blob
         const header = readHeader(bytes, base.stringBytes > 0)
-        const { headerBytes, typesStart, typesBytes, stringsStart, stringsBytes } = header
-        if (types + mostTypes(typesBytes) > MOST_TYPES || !batch.begin(bytes, header, types)) continue
-        let left = batch.step()
-        while (left > 0) left = batch.step()
-        const result = left === 0 ? batch.result() : undefined
-        if (result === undefined) continue
+        const { headerBytes, typesStart, typesBytes, stringsStart, stringsBytes, layoutStart, layoutBytes } = header
+        // A blob in the other byte order is copied for good, which the calling thread does.
+        if (header.foreign || typesStart % 4 !== 0) continue
+        if (types + mostTypes(typesBytes) > MOST_TYPES) continue
+        batch.begin(bytes, header, types)
+        while (batch.step() > 0);
+        const result = batch.result()
         const place = [
           i,
           bytes.byteOffset,
@@ -118,6 +119,8 @@ export function helpWithFiles({ paths, base, counter: words, helper }: HelpTask)
           typesBytes,
           stringsStart,
           stringsBytes,
+          layoutStart,
+          layoutBytes,
         ]
         rows.push(...place, result.count, result.named, result.sorted ? 1 : 0, ...result.kindCounts)
         identities.push(identity)
@@ -145,8 +148,8 @@ export function* blobsOf({ rows, identities, blobs, output }: Helped, names: (fi
       typesBytes: row[ROW.typesBytes]!,
       stringsStart: row[ROW.stringsStart]!,
       stringsBytes: row[ROW.stringsBytes]!,
-      layoutStart: 0,
-      layoutBytes: 0,
+      layoutStart: row[ROW.layoutStart]!,
+      layoutBytes: row[ROW.layoutBytes]!,
     }
     const result = {
       count,

@@ -14,8 +14,8 @@
 
 import { crc32 } from 'node:zlib'
 import { checkTypeIndex } from '../btf/check-index.ts'
-import type { KindLayout } from '../btf/format.ts'
 import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { KindLayout } from '../btf/kinds.ts'
 import type { StoredBytes, StoredIndex } from '../btf/stored-types.ts'
 import { Types } from '../btf/types.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'

@@ -2,8 +2,8 @@
 // by side. p-limit bounds how many files are open at once.
 
 import { availableParallelism } from 'node:os'
-import { CompiledWalk } from '../btf/compiled-walk.ts'
 import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
+import { Walk } from '../btf/walk.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
 import {
   type Arena,
@@ -90,7 +90,7 @@ export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = N
   let first = NOTHING
   if (knownBase === undefined) {
     known.clear()
-    first = readAndIndex([base], undefined, CompiledWalk.open())
+    first = readAndIndex([base], undefined, Walk.open())
     knownBase = first.records[0]
   }
   const fresh = modules.filter(({ module }) => !known.has(module))
@@ -98,8 +98,8 @@ export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = N
   return inOrder(files, known, earlier, joined([first, rest]))
 }
 
-function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, compiled?: CompiledWalk): IndexedSets {
-  const arena = compiled ?? arenaFor(files.length)
+function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, walk?: Walk): IndexedSets {
+  const arena = walk ?? arenaFor(files.length)
   const blobs: NamedBlob[] = []
   const identities: [string, string][] = []
   const failures: TypeFailure[] = []
@@ -113,7 +113,7 @@ function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, c
       failures.push(failureOf(module, error))
     }
   }
-  const indexed = atOnce(indexTypesSteps(blobs, shape, compiled))
+  const indexed = atOnce(indexTypesSteps(blobs, shape, walk))
   failures.push(...indexed.failures.map(({ name, error }) => failureOf(name, error)))
   return { records: indexed.records, identities, failures }
 }
@@ -178,13 +178,13 @@ function* unchanged(
 }
 
 async function loadAll(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
-  const compiled = CompiledWalk.open()
-  const read = await readHere([base], load, compiled)
+  const walk = Walk.open()
+  const read = await readHere([base], load, walk)
   const blob = read.blobs[0]
   if (blob === undefined) return { records: [], identities: [], failures: read.failures }
-  const first = await indexHere(base.module, [blob], undefined, load, compiled)
+  const first = await indexHere(base.module, [blob], undefined, load, walk)
   const record = first.records[0]
-  const rest = record === undefined ? NOTHING : await loadModules(modules, shapeOfSet(record), load, compiled)
+  const rest = record === undefined ? NOTHING : await loadModules(modules, shapeOfSet(record), load, walk)
   return joined([{ ...first, identities: read.identities }, rest])
 }
 
@@ -192,12 +192,12 @@ async function loadModules(
   modules: readonly BtfFile[],
   shape: BaseShape,
   load: TypeLoad,
-  compiled = modules.length < MANY_FILES ? undefined : CompiledWalk.open(),
+  walk = modules.length < MANY_FILES ? undefined : Walk.open(),
 ): Promise<IndexedSets> {
   if (modules.length === 0) return NOTHING
-  const { blobs, identities, failures } = await readHere(modules, load, compiled, shape)
+  const { blobs, identities, failures } = await readHere(modules, load, walk, shape)
   if (blobs.length === 0) return { records: [], identities, failures }
-  const sets = await indexHere(`${blobs.length} modules`, blobs, shape, load, compiled)
+  const sets = await indexHere(`${blobs.length} modules`, blobs, shape, load, walk)
   return { records: sets.records, identities, failures: [...failures, ...sets.failures] }
 }
 
@@ -327,10 +327,10 @@ async function indexHere(
   blobs: readonly NamedBlob[],
   shape: BaseShape | undefined,
   { pacer, timeline }: TypeLoad,
-  compiled?: CompiledWalk,
+  walk?: Walk,
 ): Promise<IndexedSets> {
   const start = timeline.elapsed
-  const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape, compiled))
+  const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape, walk))
   timeline.record('index', what, start)
   return { records, identities: [], failures: failures.map(({ name, error }) => failureOf(name, error)) }
 }

@@ -1,7 +1,7 @@
 // Where a table is built: one WebAssembly memory, the loops that run over it, and the words by which they find what they work on.
 
-import { LimitError, UnsupportedError } from '../core/errors.ts'
-import { borrowWasm, giveBack, type WasmMemory } from '../core/wasm-memory.ts'
+import { LimitError } from '../core/errors.ts'
+import { borrowWasm, giveBack, noWasm, type WasmMemory } from '../core/wasm-memory.ts'
 import { BUILD_BYTES, BUILD_DIGITS, BUILD_HASHES, DIGITS_BYTES, HASHES_BYTES } from './constants.ts'
 import { writeTables } from './loop-tables.ts'
 import { LOOPS_WASM } from './loops-wasm.ts'
@@ -66,13 +66,7 @@ export class Workspace {
   /** @throws UnsupportedError where this engine has no WebAssembly with threads and vectors, or no memory for it */
   static open(threads = 1): Workspace {
     const wasm = borrowWasm(LOOPS_WASM)
-    if (wasm === undefined) {
-      throw new UnsupportedError(
-        'kerndex works in a shared WebAssembly memory, which there is not: this engine has no threads and vectors in WebAssembly or was ' +
-          'told not to use it (--jitless), or there is too little address space (ulimit -v; Node reserves about 10 GB for any such ' +
-          'memory, and far less with --disable-wasm-trap-handler)',
-      )
-    }
+    if (wasm === undefined) throw noWasm()
     // What the module exports is known from its source, and held to it by a test.
     return new Workspace(wasm.memory, wasm.exports as Loops, threads)
   }

@@ -1,7 +1,7 @@
 // Indexing: nothing lost against a plain decoder, failures kept apart, split sets of any depth, steps equal to the whole.
 import { describe, expect, test } from 'vitest'
-import { KIND_NAMES } from '../../src/btf/format.ts'
 import { indexTypes, indexTypesSteps, readShape } from '../../src/btf/index-types.ts'
+import { KINDS, kindName } from '../../src/btf/kinds.ts'
 import { TypeSet } from '../../src/btf/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
 import { blob, debian, fixture, MODULES, oneSet, shapeOf, shared, swapWords } from './fixtures.ts'
@@ -40,7 +40,8 @@ describe('every type is where a plain decoder finds it', () => {
   test('counts by kind', () => {
     const set = debian().set('nf_tables')!
     const counts = set.countByKind()
-    for (const [kind, name] of KIND_NAMES.entries()) {
+    for (const kind of KINDS.keys()) {
+      const name = kindName(kind)
       let expected = 0
       for (let id = set.firstId; id < set.endId; id++) if (set.kindNumberOf(id) === kind) expected++
       expect(counts[name], name).toBe(expected)

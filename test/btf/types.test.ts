@@ -1,8 +1,8 @@
 // Lookups by name: all candidates in the kernel's order, by kind, by module, in sorted and unsorted sets.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { kindNumber } from '../../src/btf/format.ts'
 import { indexTypes, readShape } from '../../src/btf/index-types.ts'
+import { kindNumber } from '../../src/btf/kinds.ts'
 import { hashByteString, hashBytes } from '../../src/btf/names.ts'
 import { Types } from '../../src/btf/types.ts'
 import { KerndexError } from '../../src/core/errors.ts'

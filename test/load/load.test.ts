@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { KIND_NAMES } from '../../src/btf/format.ts'
+import { kindName } from '../../src/btf/kinds.ts'
 import {
   AbortedError,
   LimitError,
@@ -434,8 +434,8 @@ describe('types of a capture', () => {
         const plain = set.name === 'vmlinux' ? base : decodePlainly(bytes, base)
         const expected: Record<string, number> = {}
         for (const { kind } of plain.types) {
-          const kindName = KIND_NAMES[kind]!
-          expected[kindName] = (expected[kindName] ?? 0) + 1
+          const name = kindName(kind)
+          expected[name] = (expected[name] ?? 0) + 1
         }
         expect(kinds(set), set.name).toEqual(expected)
         total += plain.types.length

@@ -1,17 +1,42 @@
-// The structural pass over the types of a set, and the writing of a name index, once more in AssemblyScript: see ../walk.ts and
-// ../name-index-write.ts for what each does. The pass only says whether all is well; where it is not, the plain one goes over the
-// blob again and says what is wrong. Arguments are byte addresses in the one memory.
+// The structural pass over the types of a set, and the writing of a name index: the only implementation of both. They say which rule
+// the first wrong type breaks; ../walk.ts says it in words. Addresses are bytes in the one memory.
 
-const TYPE_WORDS: u32 = 3
-const KIND_COUNT: u32 = 20
-const KIND_ARRAY: u32 = 3
-const KIND_DATASEC: u32 = 15
-
-// By kind, what the caller has put behind `kinds`: see compiled-walk.ts.
-const FIXED_WORDS: usize = 0
-const ELEMENT_WORDS: usize = 32
-const ELEMENT_REF: usize = 64
-const HAS_REF: usize = 96
+import {
+  BAD_ELEMENT_NAME,
+  BAD_LENGTH,
+  BAD_NAME,
+  CUT_SHORT,
+  KIND_ELEMENT,
+  KIND_ELEMENT_NAME,
+  KIND_ELEMENT_TYPE,
+  KIND_FIXED,
+  KIND_FIXED_TYPES,
+  KIND_SLOT,
+  KIND_THIRD_TYPE,
+  NO_SIZE,
+  RECORD_WORDS,
+  SOUND,
+  STATE_AT,
+  STATE_BASE_BYTES,
+  STATE_BASE_NAMES,
+  STATE_BASE_STRINGS,
+  STATE_BLOB,
+  STATE_BROKEN_AT,
+  STATE_END,
+  STATE_HASHES,
+  STATE_HIGHEST,
+  STATE_INSIDE,
+  STATE_KIND_COUNTS,
+  STATE_NAME_LIMIT,
+  STATE_NAMED,
+  STATE_OFFSETS,
+  STATE_PLACES,
+  STATE_PREVIOUS,
+  STATE_SLOT,
+  STATE_SORTED,
+  STATE_STRINGS,
+  UNKNOWN_KIND,
+} from '../walk-constants'
 
 function hashName(start: usize): u32 {
   let h: u32 = 0x811c9dc5
@@ -38,78 +63,86 @@ function compareNames(a: usize, b: usize): i32 {
   return <i32>load<u8>(a + i) - <i32>load<u8>(b + i)
 }
 
-// A blob under way, in words: where it lies (of its strings, less the base's length, so that adding a name's offset gives the
-// name), its limits, what is written, and how far the walk is. compiled-walk.ts fills it in.
-const BLOB: usize = 0
-const STRINGS: usize = 4
-const BASE_BYTES: usize = 8
-const BASE_STRINGS: usize = 12
-const NAME_LIMIT: usize = 16
-const END: usize = 20
-const OFFSETS: usize = 24
-const HASHES: usize = 28
-const PLACES: usize = 32
-const KIND_COUNTS: usize = 36
-const AT: usize = 40
-const SLOT: usize = 44
-const HIGHEST: usize = 48
-const NAMED: usize = 52
-const SORTED: usize = 56
-/** Address of the name before; 0: none. */
-const PREVIOUS: usize = 60
-/** Names taken from the base, and how many of them begin inside one of its strings. */
-const BASE_NAMES: usize = 64
-const INSIDE: usize = 68
+/** The highest of some words, `stride` bytes apart, or `highest` if that is higher. */
+function highestOf(from: usize, to: usize, stride: usize, highest: u32): u32 {
+  let most = highest
+  for (let at = from; at < to; at += stride) most = max(most, load<u32>(at))
+  return most
+}
 
-/** Walks over the types of a blob from where it is to word `stop` or a little beyond; 0 if anything is wrong. */
-export function walk(kinds: usize, blobState: usize, stop: u32): u32 {
-  const blob = <usize>load<u32>(blobState, BLOB)
-  const strings = <usize>load<u32>(blobState, STRINGS)
-  const baseBytes = load<u32>(blobState, BASE_BYTES)
-  const baseStrings = <usize>load<u32>(blobState, BASE_STRINGS)
-  const limit = load<u32>(blobState, NAME_LIMIT)
-  const end = load<u32>(blobState, END)
-  const offsets = <usize>load<u32>(blobState, OFFSETS)
-  const hashes = <usize>load<u32>(blobState, HASHES)
-  const places = <usize>load<u32>(blobState, PLACES)
-  const kindCounts = <usize>load<u32>(blobState, KIND_COUNTS)
-  let at = load<u32>(blobState, AT)
-  let slot = load<u32>(blobState, SLOT)
-  let highest = load<u32>(blobState, HIGHEST)
-  let named = load<u32>(blobState, NAMED)
-  let sorted = load<u32>(blobState, SORTED)
-  let previous = <usize>load<u32>(blobState, PREVIOUS)
-  let baseNames = load<u32>(blobState, BASE_NAMES)
-  let inside = load<u32>(blobState, INSIDE)
+/** Walks over the types of a blob from where it is to word `stop` or a little beyond. Returns what is wrong with the last one. */
+export function walk(kinds: usize, state: usize, stop: u32): u32 {
+  const blob = <usize>load<u32>(state, STATE_BLOB)
+  const strings = <usize>load<u32>(state, STATE_STRINGS)
+  const baseBytes = load<u32>(state, STATE_BASE_BYTES)
+  const baseStrings = <usize>load<u32>(state, STATE_BASE_STRINGS)
+  const limit = load<u32>(state, STATE_NAME_LIMIT)
+  const end = load<u32>(state, STATE_END)
+  const offsets = <usize>load<u32>(state, STATE_OFFSETS)
+  const hashes = <usize>load<u32>(state, STATE_HASHES)
+  const places = <usize>load<u32>(state, STATE_PLACES)
+  const kindCounts = <usize>load<u32>(state, STATE_KIND_COUNTS)
+  let at = load<u32>(state, STATE_AT)
+  let slot = load<u32>(state, STATE_SLOT)
+  let highest = load<u32>(state, STATE_HIGHEST)
+  let named = load<u32>(state, STATE_NAMED)
+  let sorted = load<u32>(state, STATE_SORTED)
+  let previous = <usize>load<u32>(state, STATE_PREVIOUS)
+  let baseNames = load<u32>(state, STATE_BASE_NAMES)
+  let inside = load<u32>(state, STATE_INSIDE)
+  let wrong: u32 = SOUND
   while (at < stop) {
-    if (at + TYPE_WORDS > end) return 0
+    if (at + RECORD_WORDS > end) {
+      wrong = CUT_SHORT
+      break
+    }
     const record = blob + ((<usize>at) << 2)
     const name = load<u32>(record)
     const info = load<u32>(record, 4)
     const kind = (info >> 24) & 0x7f
     const vlen = info & 0xffffff
-    if (kind === 0 || kind >= KIND_COUNT || (name >= limit && name !== 0)) return 0
-    const stride = <u32>load<u8>(kinds + ELEMENT_WORDS + kind)
-    const length = TYPE_WORDS + <u32>load<u8>(kinds + FIXED_WORDS + kind) + vlen * stride
-    if (length > end - at) return 0
+    const row = kinds + <usize>kind
+    const fixed = <u32>load<u8>(row, KIND_FIXED)
+    if (fixed === NO_SIZE) {
+      wrong = UNKNOWN_KIND
+      break
+    }
+    const stride = <u32>load<u8>(row, KIND_ELEMENT)
+    const length: u32 = RECORD_WORDS + fixed + vlen * stride
+    if (length > end - at) {
+      wrong = BAD_LENGTH
+      break
+    }
+    // Without any string there is still the empty name.
+    if (name >= limit && name !== 0) {
+      wrong = BAD_NAME
+      break
+    }
     store<u32>(offsets + (slot << 2), at)
-    store<u32>(kindCounts + (kind << 2), load<u32>(kindCounts + (kind << 2)) + 1)
+    const counter = kindCounts + ((<usize>load<u8>(row, KIND_SLOT)) << 2)
+    store<u32>(counter, load<u32>(counter) + 1)
     if (stride > 0) {
-      const last = record + ((TYPE_WORDS + vlen * stride) << 2)
+      const first = record + ((RECORD_WORDS + fixed) << 2)
+      const last = record + (length << 2)
       const step = stride << 2
-      if (kind !== KIND_DATASEC) {
-        for (let element = record + (TYPE_WORDS << 2); element < last; element += step) {
-          if (load<u32>(element) >= limit && load<u32>(element) !== 0) return 0
+      if (load<u8>(row, KIND_ELEMENT_NAME) === 1) {
+        let element = first
+        while (element < last && (load<u32>(element) < limit || load<u32>(element) === 0)) element += step
+        if (element < last) {
+          store<u32>(state, <u32>((element - blob) >> 2), STATE_BROKEN_AT)
+          wrong = BAD_ELEMENT_NAME
+          break
         }
       }
-      const ref = <i32>load<i8>(kinds + ELEMENT_REF + kind)
-      if (ref >= 0) {
-        for (let element = record + (TYPE_WORDS << 2); element < last; element += step) {
-          highest = max(highest, load<u32>(element + ((<usize>ref) << 2)))
-        }
-      }
-    } else if (kind === KIND_ARRAY) highest = max(highest, max(load<u32>(record, 12), load<u32>(record, 16)))
-    if (load<u8>(kinds + HAS_REF + kind) === 1) highest = max(highest, load<u32>(record, 8))
+      const type = <usize>load<u8>(row, KIND_ELEMENT_TYPE)
+      if (type > 0) highest = highestOf(first + ((type - 1) << 2), last, step, highest)
+    }
+    const types = <usize>load<u8>(row, KIND_FIXED_TYPES)
+    if (types > 0) {
+      const first = record + (RECORD_WORDS << 2)
+      highest = highestOf(first, first + (types << 2), 4, highest)
+    }
+    if (load<u8>(row, KIND_THIRD_TYPE) === 1) highest = max(highest, load<u32>(record, 8))
     if (name === 0) {
       store<u32>(hashes + (slot << 2), 0)
       if (named > 0) sorted = 0
@@ -131,47 +164,48 @@ export function walk(kinds: usize, blobState: usize, stop: u32): u32 {
     slot++
     at += length
   }
-  store<u32>(blobState, at, AT)
-  store<u32>(blobState, slot, SLOT)
-  store<u32>(blobState, highest, HIGHEST)
-  store<u32>(blobState, named, NAMED)
-  store<u32>(blobState, sorted, SORTED)
-  store<u32>(blobState, <u32>previous, PREVIOUS)
-  store<u32>(blobState, baseNames, BASE_NAMES)
-  store<u32>(blobState, inside, INSIDE)
-  return 1
+  store<u32>(state, at, STATE_AT)
+  store<u32>(state, slot, STATE_SLOT)
+  store<u32>(state, highest, STATE_HIGHEST)
+  store<u32>(state, named, STATE_NAMED)
+  store<u32>(state, sorted, STATE_SORTED)
+  store<u32>(state, <u32>previous, STATE_PREVIOUS)
+  store<u32>(state, baseNames, STATE_BASE_NAMES)
+  store<u32>(state, inside, STATE_INSIDE)
+  return wrong
 }
 
 /**
  * Where fewer than `enough` types of a sound blob have their name from the base: looks at the names of members, parameters and
  * enumerators as well, from word `from` on.
  */
-export function elementNames(kinds: usize, blobState: usize, from: u32, enough: u32): void {
-  const blob = <usize>load<u32>(blobState, BLOB)
-  const baseBytes = load<u32>(blobState, BASE_BYTES)
-  const baseStrings = <usize>load<u32>(blobState, BASE_STRINGS)
-  const end = load<u32>(blobState, END)
-  let baseNames = load<u32>(blobState, BASE_NAMES)
-  let inside = load<u32>(blobState, INSIDE)
+export function elementNames(kinds: usize, state: usize, from: u32, enough: u32): void {
+  const blob = <usize>load<u32>(state, STATE_BLOB)
+  const baseBytes = load<u32>(state, STATE_BASE_BYTES)
+  const baseStrings = <usize>load<u32>(state, STATE_BASE_STRINGS)
+  const end = load<u32>(state, STATE_END)
+  let baseNames = load<u32>(state, STATE_BASE_NAMES)
+  let inside = load<u32>(state, STATE_INSIDE)
   for (let at = from; at < end && baseNames < enough; ) {
     const record = blob + ((<usize>at) << 2)
     const info = load<u32>(record, 4)
-    const kind = (info >> 24) & 0x7f
-    const stride = <u32>load<u8>(kinds + ELEMENT_WORDS + kind)
-    const elements = (info & 0xffffff) * stride
-    if (kind !== KIND_DATASEC) {
-      const last = record + ((TYPE_WORDS + elements) << 2)
-      for (let element = record + (TYPE_WORDS << 2); element < last; element += stride << 2) {
+    const row = kinds + <usize>((info >> 24) & 0x7f)
+    const fixed = <u32>load<u8>(row, KIND_FIXED)
+    const stride = <u32>load<u8>(row, KIND_ELEMENT)
+    const length: u32 = RECORD_WORDS + fixed + (info & 0xffffff) * stride
+    if (load<u8>(row, KIND_ELEMENT_NAME) === 1) {
+      const last = record + (length << 2)
+      for (let element = record + ((RECORD_WORDS + fixed) << 2); element < last; element += stride << 2) {
         const name = load<u32>(element)
         if (name === 0 || name >= baseBytes) continue
         baseNames++
         if (load<u8>(baseStrings + name - 1) !== 0) inside++
       }
     }
-    at += TYPE_WORDS + <u32>load<u8>(kinds + FIXED_WORDS + kind) + elements
+    at += length
   }
-  store<u32>(blobState, baseNames, BASE_NAMES)
-  store<u32>(blobState, inside, INSIDE)
+  store<u32>(state, baseNames, STATE_BASE_NAMES)
+  store<u32>(state, inside, STATE_INSIDE)
 }
 
 export function countNames(hashes: usize, from: u32, to: u32, shift: u32, mask: u32, buckets: usize): void {
