@@ -1,12 +1,14 @@
 // One C header of vmlinux and several modules. A type that modules share stands in it once; types of one name that differ
 // are an error that names them, because C has no name space for modules.
+
 import { listOf, options as optionsOf } from '../core/arguments.ts'
 import { AmbiguousError, UsageError } from '../core/errors.ts'
 import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER } from './c-dump.ts'
 import { UniqueNames } from './c-names.ts'
 import { sortForC } from './c-sort.ts'
 import { factsOf } from './diff.ts'
-import { KIND_ENUM, KIND_ENUM64, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from './format.ts'
+import { KIND_TYPEDEF } from './format.ts'
+import { isComposite, isEnum } from './kinds.ts'
 import { decodeType } from './type.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
@@ -68,12 +70,12 @@ function* inOrder(set: TypeSet, { order }: Pick<CDumpOptions, 'order'>): Generat
 function definitionKey(set: TypeSet, id: number): string | undefined {
   const kind = set.kindNumberOf(id)
   const name = set.nameOf(id)
-  if (kind === KIND_ENUM || kind === KIND_ENUM64) {
+  if (isEnum(kind)) {
     if (name !== '') return set.vlenOf(id) > 0 ? `tag ${name}` : undefined
     return set.vlenOf(id) > 0 ? `value ${set.nameAt(set.word(id, 3))}` : undefined
   }
   if (name === '') return undefined
-  if (kind === KIND_STRUCT || kind === KIND_UNION) return `tag ${name}`
+  if (isComposite(kind)) return `tag ${name}`
   return kind === KIND_TYPEDEF ? `typedef ${name}` : undefined
 }
 

@@ -1,5 +1,6 @@
 // A C header of a set: definitions in an order that compiles, forward declarations where needed, kfunc prototypes. Byte
 // for byte what `bpftool btf dump … format c` prints, whose algorithm (libbpf's btf_dump) defines the order.
+
 import { choice, count, listOf, type Options, options as optionsOf } from '../core/arguments.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { Declarations } from './c-declare.ts'
@@ -27,7 +28,7 @@ import {
   KIND_VAR,
   KIND_VOLATILE,
 } from './format.ts'
-import { kindName } from './kinds.ts'
+import { isComposite, kindName } from './kinds.ts'
 import { referencedTypes } from './references.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
@@ -218,7 +219,7 @@ export class CHeader {
     const kind = set.kindNumberOf(id)
     const named = set.word(id, 0) !== 0
     if (state === UNDER_WAY) {
-      if ((kind === KIND_STRUCT || kind === KIND_UNION) && throughPointer && named) return false
+      if (isComposite(kind) && throughPointer && named) return false
       throw new BadFormatError(`[${id}] ${kindName(kind)} ${set.nameOf(id)} contains itself`, { typeId: id })
     }
     this.#enter(id)
@@ -362,7 +363,7 @@ export class CHeader {
 
   /** Something refers to a type whose definition is being written. */
   #emitForward(id: number, kind: number, container: number): void {
-    if (kind === KIND_STRUCT || kind === KIND_UNION) {
+    if (isComposite(kind)) {
       // A type may name itself without a declaration; one without a name cannot be declared.
       if (id === container || this.#set.word(id, 0) === 0) return
       this.#text += `${this.#declarations.structTag(id)};\n\n`

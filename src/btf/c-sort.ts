@@ -1,4 +1,5 @@
 // The order in which bpftool puts types of a C header by default: by rank of kind, name, and a hash of the contents.
+
 import {
   infoKind,
   infoVlen,
@@ -6,18 +7,16 @@ import {
   KIND_CONST,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC_PROTO,
   KIND_INT,
   KIND_PTR,
   KIND_RESTRICT,
-  KIND_STRUCT,
   KIND_TYPE_TAG,
   KIND_TYPEDEF,
-  KIND_UNION,
   KIND_VOLATILE,
 } from './format.ts'
+import { isComposite, isEnum } from './kinds.ts'
 import type { TypeSet } from './type-set.ts'
 
 const LAST_RANK = 10
@@ -68,10 +67,10 @@ function rank(set: TypeSet, id: number): number {
   for (let depth = 0; depth < MAX_CHAIN; depth++) {
     const kind = set.kindNumberOf(at)
     if (set.word(at, 0) !== 0) named = true
-    if (kind === KIND_ENUM || kind === KIND_ENUM64) return named ? 1 : 0
+    if (isEnum(kind)) return named ? 1 : 0
     if (kind === KIND_INT || kind === KIND_FLOAT) return 2
     if (!named) return LAST_RANK
-    if (kind === KIND_STRUCT || kind === KIND_UNION) return 3
+    if (isComposite(kind)) return 3
     if (kind === KIND_FUNC_PROTO) return 4
     if (kind === KIND_ARRAY) at = set.word(at, 3)
     else if (isReference(kind)) at = set.refOf(at)
@@ -86,7 +85,7 @@ function sortName(set: TypeSet, id: number): string {
     const kind = set.kindNumberOf(at)
     if (kind === KIND_ARRAY) at = set.word(at, 3)
     else if (isReference(kind)) at = set.refOf(at)
-    else if ((kind === KIND_ENUM || kind === KIND_ENUM64) && at === id && set.word(id, 0) === 0) {
+    else if (isEnum(kind) && at === id && set.word(id, 0) === 0) {
       // An anonymous enum is known by its first enumerator.
       return set.vlenOf(id) > 0 ? set.nameAt(set.word(id, 3)) : ''
     } else return set.nameOf(at)
@@ -164,10 +163,10 @@ class ContentHashes {
     const info = words[at + 1]!
     const kind = infoKind(info)
     this.#addName(words[at]!)
-    if (kind === KIND_ENUM || kind === KIND_ENUM64) {
+    if (isEnum(kind)) {
       const step = kind === KIND_ENUM ? 2 : 3
       for (let i = 0; i < infoVlen(info); i++) this.#addName(words[at + 3 + step * i]!)
-    } else if (kind === KIND_STRUCT || kind === KIND_UNION) {
+    } else if (isComposite(kind)) {
       if (!withMembers) return
       for (let i = 0; i < infoVlen(info); i++) {
         this.#addName(words[at + 3 + 3 * i]!)

@@ -1,12 +1,11 @@
 // The kernel's second pass over a blob's types: every reference leads to a type that may stand there and has a size, no
 // type contains itself, members lie inside their struct. Depth-first over an explicit stack, at most 32 deep.
+
 import {
   infoFlag,
   infoVlen,
   KIND_ARRAY,
   KIND_DECL_TAG,
-  KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
@@ -20,7 +19,7 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from './format.ts'
-import { hasNoSize, hasSize, isComposite, isDeclaration, isModifier, needsResolving } from './kinds.ts'
+import { hasNoSize, hasSize, isComposite, isDeclaration, isEnum, isModifier, needsResolving } from './kinds.ts'
 import { isIdentifier } from './names.ts'
 import { pointerSize, sizeOf } from './sizes.ts'
 import { skipModifiers } from './type.ts'
@@ -305,7 +304,7 @@ class Resolver {
     const bits = flag ? place >>> 24 : 0
     const offset = flag ? place & 0xffffff : place
     if (kind === KIND_INT) return this.#intMemberError(structSize, sized.id, offset, bits, flag)
-    if ((kind === KIND_ENUM || kind === KIND_ENUM64) && flag) {
+    if (isEnum(kind) && flag) {
       if (bits === 0 && offset % 8 !== 0) return 'Member is not byte aligned'
       if (bits > 32) return 'Invalid member bitfield_size'
       return structSize < Math.ceil((offset + (bits || 32)) / 8) ? 'Member exceeds struct_size' : undefined

@@ -1,7 +1,7 @@
 // Whether two types are compatible (type_exists and its like) or match (type_matches) in the sense of CO-RE.
 
 import { LimitError } from '../core/errors.ts'
-import { enumeratorName, intOffset, isEnum, sameKind } from './core-spec.ts'
+import { enumeratorName, intOffset, sameKind } from './core-spec.ts'
 import { essentialName } from './flavour.ts'
 import {
   infoFlag,
@@ -17,6 +17,7 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from './format.ts'
+import { isEnum } from './kinds.ts'
 import { memberAt, skipModifiers } from './type.ts'
 import type { TypeSet } from './type-set.ts'
 

@@ -4,7 +4,6 @@ import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { typesCompatible, typesMatch } from './core-match.ts'
 import {
   describeSpec,
-  isEnum,
   isEnumKind,
   isFieldKind,
   matchEnumerator,
@@ -17,6 +16,7 @@ import {
 } from './core-spec.ts'
 import { essentialName } from './flavour.ts'
 import { KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR } from './format.ts'
+import { isEnum } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { sizeOf } from './sizes.ts'
 import { memberAt, skipModifiers } from './type.ts'

@@ -1,18 +1,10 @@
 // What a CO-RE relocation refers to: an access string such as `0:1:2` parsed against the program's own types, and the same
 // access found in a type of the kernel. The rules are libbpf's, whose relo_core.c the kernel shares.
+
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { essentialName } from './flavour.ts'
-import {
-  KIND_ARRAY,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_FWD,
-  KIND_INT,
-  KIND_PTR,
-  KIND_STRUCT,
-  KIND_UNION,
-} from './format.ts'
+import { KIND_ARRAY, KIND_ENUM, KIND_ENUM64, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_PTR } from './format.ts'
+import { isComposite, isEnum } from './kinds.ts'
 import { sizeOf } from './sizes.ts'
 import { type Member, memberAt, skipModifiers } from './type.ts'
 import type { TypeSet } from './type-set.ts'
@@ -59,9 +51,6 @@ export interface Spec {
   readonly steps: number[]
   bitOffset: number
 }
-
-export const isComposite = (kind: number): boolean => kind === KIND_STRUCT || kind === KIND_UNION
-export const isEnum = (kind: number): boolean => kind === KIND_ENUM || kind === KIND_ENUM64
 
 /** Whether two types are of the same kind as far as relocations are concerned: all enums are. */
 export function sameKind(a: number, b: number): boolean {

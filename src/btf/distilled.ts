@@ -6,7 +6,7 @@ import { BadFormatError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { BTF_MAGIC, KIND_ENUM, KIND_ENUM64, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_STRUCT, KIND_UNION } from './format.ts'
 import { indexTypes, readShape } from './index-types.ts'
-import { KIND_COUNT, kindName } from './kinds.ts'
+import { isEnum, KIND_COUNT, kindName } from './kinds.ts'
 import { visitWords } from './references.ts'
 import { TypeSet } from './type-set.ts'
 
@@ -88,7 +88,7 @@ function isCounterpart(base: TypeSet, id: number, vmlinux: TypeSet, other: numbe
     }
     case KIND_ENUM:
     case KIND_ENUM64:
-      return (found === KIND_ENUM || found === KIND_ENUM64) && (size === 0 || vmlinux.refOf(other) === size)
+      return isEnum(found) && (size === 0 || vmlinux.refOf(other) === size)
     case KIND_STRUCT:
     case KIND_UNION:
       return found === kind && (size === 0 || vmlinux.refOf(other) === size)

@@ -1,7 +1,9 @@
 // How a struct or union lies in memory: offsets, bitfields, holes and padding, worked out from its members.
+
 import { LimitError, UsageError } from '../core/errors.ts'
 import { plainDeclarations } from './c-declare.ts'
 import { KIND_ARRAY, KIND_STRUCT, KIND_UNION } from './format.ts'
+import { isComposite } from './kinds.ts'
 import { sizeOf } from './sizes.ts'
 import { decodeType, type StructType, skipModifiers } from './type.ts'
 import type { TypeSet } from './type-set.ts'
@@ -144,7 +146,7 @@ function nestedStruct(set: TypeSet, id: number): StructType | undefined {
 /** A member's declaration on one line: a struct written in place is cut to its keyword. */
 function declare(set: TypeSet, type: number, name: string): string {
   const kind = set.kindNumberOf(type)
-  if ((kind === KIND_STRUCT || kind === KIND_UNION) && set.word(type, 0) === 0) {
+  if (isComposite(kind) && set.word(type, 0) === 0) {
     const keyword = kind === KIND_STRUCT ? 'struct' : 'union'
     return name === '' ? keyword : `${keyword} ${name}`
   }

@@ -1,26 +1,8 @@
 // Sizes and alignments of types, by the rules libbpf uses (btf__resolve_size, btf__align_of), bounded on every input.
+
 import { number } from '../core/arguments.ts'
-import {
-  infoFlag,
-  infoVlen,
-  KIND_ARRAY,
-  KIND_CONST,
-  KIND_DATASEC,
-  KIND_DECL_TAG,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_INT,
-  KIND_PTR,
-  KIND_RESTRICT,
-  KIND_STRUCT,
-  KIND_TYPE_TAG,
-  KIND_TYPEDEF,
-  KIND_UNION,
-  KIND_VAR,
-  KIND_VOLATILE,
-  MAX_DEPTH,
-} from './format.ts'
+import { infoFlag, infoVlen, MAX_DEPTH } from './format.ts'
+import { isComposite, isDeclaration, KINDS } from './kinds.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
 /** Deepest nesting of structs and modifiers whose alignment is worked out. Real kernels stay below 40. */
@@ -57,27 +39,15 @@ export function sizeOf(set: TypeSet, id: number): number | undefined {
   let elements = 1
   let at = number(id, 'id')
   for (let depth = 0; depth < MAX_DEPTH && at !== 0; depth++) {
-    switch (set.kindNumberOf(at)) {
-      case KIND_INT:
-      case KIND_STRUCT:
-      case KIND_UNION:
-      case KIND_ENUM:
-      case KIND_ENUM64:
-      case KIND_DATASEC:
-      case KIND_FLOAT:
+    switch (KINDS[set.kindNumberOf(at)]?.size) {
+      case 'own':
         return total(elements, set.refOf(at))
-      case KIND_PTR:
+      case 'pointer':
         return total(elements, pointerSize(set))
-      case KIND_TYPEDEF:
-      case KIND_VOLATILE:
-      case KIND_CONST:
-      case KIND_RESTRICT:
-      case KIND_VAR:
-      case KIND_DECL_TAG:
-      case KIND_TYPE_TAG:
+      case 'its type':
         at = set.refOf(at)
         break
-      case KIND_ARRAY:
+      case 'elements':
         elements *= set.word(at, 5)
         if (elements > MAX_U32) return undefined
         at = set.word(at, 3)
@@ -146,25 +116,19 @@ class Sizes {
 
   #work(id: number, depth: number): number {
     const set = this.#set
-    switch (set.kindNumberOf(id)) {
-      case KIND_INT:
-      case KIND_ENUM:
-      case KIND_ENUM64:
-      case KIND_FLOAT:
+    const kind = set.kindNumberOf(id)
+    if (isComposite(kind)) return this.#struct(id, depth)
+    // Sections and tags have a size, or refer to what has one, but nothing is laid out as they are.
+    if (isDeclaration(kind)) return 0
+    switch (KINDS[kind]?.size) {
+      case 'own':
         return Math.min(this.pointer, set.refOf(id))
-      case KIND_PTR:
+      case 'pointer':
         return this.pointer
-      case KIND_TYPEDEF:
-      case KIND_VOLATILE:
-      case KIND_CONST:
-      case KIND_RESTRICT:
-      case KIND_TYPE_TAG:
+      case 'its type':
         return this.align(set.refOf(id), depth + 1)
-      case KIND_ARRAY:
+      case 'elements':
         return this.align(set.word(id, 3), depth + 1)
-      case KIND_STRUCT:
-      case KIND_UNION:
-        return this.#struct(id, depth)
       default:
         return 0
     }

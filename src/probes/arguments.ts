@@ -12,6 +12,7 @@ import {
   KIND_STRUCT,
   KIND_UNION,
 } from '../btf/format.ts'
+import { isComposite } from '../btf/kinds.ts'
 import { alignOf, sizeOf } from '../btf/sizes.ts'
 import { decodeType, type FuncProtoType, skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
@@ -117,7 +118,7 @@ function inspect(
   const kind = set.kindNumberOf(id)
   if (kind === KIND_FLOAT) look.float = true
   if (depth > MOST_NESTING) return
-  if (kind === KIND_STRUCT || kind === KIND_UNION) {
+  if (isComposite(kind)) {
     const struct = decodeType(set, id)
     if (struct.kind !== 'STRUCT' && struct.kind !== 'UNION') return
     for (const member of struct.members) {
