@@ -90,8 +90,12 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
   }
   await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
-      for (const input of inputStreams(files))
-        await runInput({ kernel, input, options, product, letters, counts, cache })
+      const run = { kernel, options, product, letters, counts, cache }
+      let enricher: Enricher | undefined
+      for (const input of inputStreams(files)) {
+        enricher = await runInput({ ...run, input }, enricher ?? makeEnricher(run))
+      }
+      if (enricher !== undefined) await give(run, enricher.end())
       if (options.output === 'tree') await writeTree(cache, options, product)
     }),
   )
@@ -104,7 +108,6 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
 
 interface Run {
   readonly kernel: Kernel
-  readonly input: InputStream
   readonly options: EventsOptions
   readonly product: Product
   readonly letters: Product | undefined
@@ -112,28 +115,40 @@ interface Run {
   readonly cache: ProcessCache
 }
 
-async function runInput({ kernel, input, options, product, letters, counts, cache }: Run): Promise<void> {
-  const progress = new Progress()
-  progress.begin(input)
-  const inWords = options.output === 'compact'
-  const enricher = new Enricher(cache, {
+function makeEnricher({ cache, kernel, options }: Run): Enricher {
+  return new Enricher(cache, {
     wait: { ...DEFAULT_WAIT, waitNs: options.wait },
     generation: kernel.generation,
-    output: inWords ? 'compact' : 'ndjson',
+    output: options.output === 'compact' ? 'compact' : 'ndjson',
     ancestors: options.ancestors ?? false,
   })
-  const give = async (bytes: Uint8Array) => {
-    if (bytes.length > 0 && options.output !== 'tree') await product.write(bytes)
-  }
+}
+
+async function give({ options, product }: Run, bytes: Uint8Array): Promise<void> {
+  if (bytes.length > 0 && options.output !== 'tree') await product.write(bytes)
+}
+
+/** Runs one input; returns what goes on with the next, if that may be another part of the same recording. */
+async function runInput(run: Run & { readonly input: InputStream }, enricher: Enricher): Promise<Enricher | undefined> {
+  const { kernel, input, options, letters, counts } = run
+  const progress = new Progress()
+  progress.begin(input)
+  let goesOn: boolean | undefined
   try {
     const read = streamOptions(options)
-    for await (const answer of runStream(input.bytes, kernel.snapshot(), inWords ? 'compact-parts' : 'parts', read)) {
+    const product = options.output === 'compact' ? 'compact-parts' : 'parts'
+    for await (const answer of runStream(input.bytes, kernel.snapshot(), product, read)) {
       counts.add(answer)
-      if (answer.parts !== undefined) await give(enricher.push(answer.parts))
+      // The files of a kernel's CPUs are parts of one recording, with headers or without.
+      goesOn ??= input.whole && answer.format === 'ftrace'
+      if (goesOn && answer.firstLine === 0) enricher.begin()
+      if (answer.parts !== undefined) await give(run, enricher.push(answer.parts))
       if (letters !== undefined && answer.bad.length > 0) await letters.write(deadLetters(input, answer))
       progress.update(answer, input, counts.events)
     }
-    await give(enricher.end())
+    if (goesOn === true) return enricher
+    await give(run, enricher.end())
+    return undefined
   } finally {
     progress.stop()
   }

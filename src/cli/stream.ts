@@ -17,6 +17,8 @@ import { writeRaw } from './output.ts'
 export interface InputStream {
   readonly name: string
   readonly size: number | undefined
+  /** It is a file, and at hand to its end; not so pipes and devices. */
+  readonly whole: boolean
   readonly bytes: AsyncIterable<Uint8Array>
 }
 
@@ -30,7 +32,7 @@ export function* inputStreams(files: readonly string[]): Generator<InputStream> 
   for (const file of files.length === 0 ? ['-'] : files) {
     if (file === '-') {
       const bytes = stdin('nothing to read: name files, or pipe something in')
-      yield { name: 'stdin', size: undefined, bytes: readAll('stdin', bytes) }
+      yield { name: 'stdin', size: undefined, whole: false, bytes: readAll('stdin', bytes) }
       continue
     }
     let size: number | undefined
@@ -44,7 +46,7 @@ export function* inputStreams(files: readonly string[]): Generator<InputStream> 
       throw error instanceof NotReadableError ? error : readFailure(file, error)
     }
     const bytes = waits ? openStream(file, interrupted) : createReadStream(file, { highWaterMark: READ_BYTES })
-    yield { name: file, size, bytes: readAll(file, bytes) }
+    yield { name: file, size, whole: !waits, bytes: readAll(file, bytes) }
   }
 }
 

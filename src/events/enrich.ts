@@ -21,6 +21,7 @@ import { ByteWriter } from './output/byte-writer.ts'
 import { compactHead } from './output/compact.ts'
 import { correctedMembers, leadMembers } from './output/event-json.ts'
 import { type EventPart, type EventParts, partAt } from './parts.ts'
+import { Sections } from './sections.ts'
 import { OrderedWait, type WaitLimits } from './wait.ts'
 
 /** Nanoseconds of event time, as tetragon waits between its tries; and a bound on memory. */
@@ -72,7 +73,10 @@ export class Enricher {
   readonly #wait: OrderedWait<Waiting, Written>
   readonly #foresight: Foresight<Waiting>
   readonly #options: EnrichOptions
+  readonly #sections = new Sections()
   readonly #out = new ByteWriter()
+  /** Another recording begins with the next event, or another part of one. */
+  #begins = false
   /** The time of the last event that was handed on in the order of times. */
   #now = 0n
 
@@ -123,15 +127,45 @@ export class Enricher {
   push(parts: EventParts): Uint8Array {
     PARTS(parts, 'parts')
     const { length } = parts.type
+    let header = 0
     for (let i = 0; i < length; i++) {
+      if (parts.headers[header] === i) {
+        header++
+        this.begin()
+      }
       const part = partAt(parts, i)
       const { pid, tid, type } = part
       const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
       const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
       if (unknown) this.#cache.counters.waiting.process_info++
+      this.#order(part)
       this.#write(this.#wait.push({ part, unknown, number: 0 }, part.ts))
     }
     return this.#out.take()
+  }
+
+  /**
+   * What follows is a recording that is at hand as a whole, or a part of one: its events are waited for as long as it takes to
+   * see what they say of each other. The header of ftrace's `trace` says so by itself.
+   */
+  begin(): void {
+    this.#begins = true
+    this.#sections.begin()
+    this.#foresight.readOut()
+  }
+
+  /** Keeps what may have to be put together with the part of another CPU. */
+  #order({ cpu, ts }: EventPart): void {
+    let verdict = this.#sections.judge(cpu, ts, this.#begins)
+    if (verdict === 'release') {
+      this.#write(this.#wait.letGo())
+      if (this.#begins) {
+        this.#sections.begin()
+        verdict = this.#sections.judge(cpu, ts, false)
+      }
+    }
+    if (verdict === 'hold') this.#wait.keep()
+    this.#begins = false
   }
 
   /** The input is at its end. */

@@ -9,6 +9,9 @@ import type { Lifecycle, ProcessEvent } from './event.ts'
 const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
 
+/** Of kernel threads each is a process of its own. */
+const KTHREADD = 2
+
 /** Nanoseconds of event time, and events, by which the answer to a question has to come. */
 export interface ForesightLimits {
   readonly ns: bigint
@@ -60,13 +63,19 @@ interface Question {
   readonly ofForker: Question | undefined
   /** What the read-out column says, which is filled in when the trace is read: right but for numbers that are used again. */
   column: number | undefined
-  /** Whether the child forked: a leader may exit before threads that it made. */
-  forked: boolean
+  /** Whether the child forked threads: a leader may exit before those. */
+  madeThreads: boolean
   /** The thread that forked it, and whether that exited while the child lived. */
   readonly forker: number
   forkerWent: boolean
   /** Whether the child exited; what its number is after that, is another's. */
   exited: boolean
+  /** Its number was another's before, in this recording. */
+  readonly again: boolean
+  /** Nothing more will be said of it: its number is another's by now. */
+  closed: boolean
+  /** What kind of program forked it: programs repeat themselves. */
+  readonly kind: string
   answer: Child | undefined
 }
 
@@ -90,6 +99,10 @@ export class Foresight<Item> {
   readonly #leaderless = new Set<number>()
   /** Whether the recording tells facts twice. */
   #toldTwice = false
+  /** The column was filled in when a whole recording was read out: all of it is at hand, and answers are waited for. */
+  #readOut = false
+  readonly #numbers = new Numbers()
+  readonly #habits = new Habits()
   /** Facts that were told a moment ago, by what they are. */
   readonly #facts = new Map<string, Held<Item>>()
 
@@ -115,6 +128,11 @@ export class Foresight<Item> {
     this.#release(ts)
   }
 
+  /** What follows was read out of the recorder's buffer as a whole, with the column as it was known then. */
+  readOut(): void {
+    this.#readOut = true
+  }
+
   /** Hands the earliest event on with what is known by now. */
   hurry(): void {
     if (this.#head < this.#held.length) this.#handOn()
@@ -134,9 +152,14 @@ export class Foresight<Item> {
     if (life?.newTask !== undefined) remember(this.#flags, life.newTask.tid, life.newTask.flags)
     if (tid === undefined) return
     const open = this.#open.get(tid)
+    if (pid !== undefined && event.pidIsHint === true) this.#numbers.column(tid, pid)
     if (type === 'exec' && pid !== undefined) {
       // Whoever execs is its group's leader from then on, and was a thread of that group before if it had another number.
-      if (open !== undefined && pid === tid) this.#settle(open, process())
+      if (open !== undefined && pid === tid) {
+        this.#habits.add(open.kind, false)
+        this.#settle(open, process())
+      }
+      this.#numbers.exec(pid)
       const old = life?.oldPid === undefined || life.oldPid === pid ? undefined : this.#open.get(life.oldPid)
       if (old !== undefined) this.#settle(old, thread(pid))
       this.#leaderless.delete(pid)
@@ -147,8 +170,7 @@ export class Foresight<Item> {
     if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead)
   }
 
-  #learnOf(open: Question, { type, pid, pidIsHint }: ProcessEvent, tid: number): void {
-    if (type === 'fork') open.forked = true
+  #learnOf(open: Question, { pid, pidIsHint }: ProcessEvent, tid: number): void {
     if (pid !== undefined && pidIsHint !== true) this.#settle(open, pid === tid ? process() : thread(pid))
     else if (pid !== undefined) open.column = pid
   }
@@ -157,24 +179,44 @@ export class Foresight<Item> {
     const open = this.#open.get(tid)
     if (groupDead === undefined) {
       // Nothing more is said of this child, but perhaps that its number is used again.
-      if (open !== undefined) open.exited = true
-      for (const question of this.#byForker.get(tid) ?? []) question.forkerWent ||= !question.exited
+      if (open !== undefined) {
+        open.exited = true
+        const isForkers = open.column !== undefined && open.column === forkerGroup(open)
+        if (isForkers || outlived(open)) this.#habits.add(open.kind, true)
+      }
+      this.#outlive(tid)
       return
     }
     const group = pid ?? this.#groupOf(tid) ?? tid
     if (!groupDead) {
-      if (open !== undefined) this.#settle(open, open.forked ? this.#byColumn(open) : thread(forkerGroup(open)))
+      // A leader that goes before its threads, or a thread: who has forked nothing that may be a thread is none of the first.
+      const mayLead = open?.madeThreads === true || this.#byForker.has(tid)
+      if (open !== undefined && !mayLead) this.#habits.add(open.kind, true)
+      if (open !== undefined) this.#settle(open, mayLead ? this.#byColumn(open) : thread(forkerGroup(open)))
       if (open === undefined ? group === tid : open.answer?.isThread === false) this.#leaderless.add(tid)
+      this.#outlive(tid)
       return
     }
     this.#leaderless.delete(group)
     if (open === undefined) return
     // The last of a group whose leader went before it is a thread.
     const forkers = forkerGroup(open)
-    const last =
-      forkers !== undefined && (open.column === forkers || (this.#leaderless.has(forkers) && open.column !== tid))
+    const mayBeLast = forkers !== undefined && (open.column === forkers || this.#leaderless.has(forkers))
+    if (mayBeLast && open.column === tid && !this.#numbers.live && !open.again) {
+      // Unless its number is used again, the column is right.
+      open.exited = true
+      this.#habits.add(open.kind, true)
+      return
+    }
+    const last = mayBeLast && (open.column !== tid || !this.#numbers.live)
+    this.#habits.add(open.kind, last)
     this.#settle(open, last ? thread(forkers) : process())
     if (last) this.#leaderless.delete(forkers)
+  }
+
+  /** What a thread forked lives on after its exit. */
+  #outlive(tid: number): void {
+    for (const question of this.#byForker.get(tid) ?? []) question.forkerWent ||= !question.exited
   }
 
   /** Asks of a fork whether it made a thread, where it does not say so itself. */
@@ -182,8 +224,9 @@ export class Foresight<Item> {
     const child = life?.childTid
     if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
     const before = this.#open.get(child)
-    // The number is given out again: whoever had it is gone.
-    if (before !== undefined) this.#settle(before, this.#byConduct(before))
+    const again = this.#numbers.use(child)
+    // The number is given out again: whoever had it is gone, and nothing more is said of it.
+    if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
     const ofForker = this.#asked.get(tid)
     const knownGroup = this.#groupOf(tid) ?? pid
@@ -196,13 +239,17 @@ export class Foresight<Item> {
         ofForker,
         forker: tid,
         column: undefined,
-        forked: false,
+        madeThreads: false,
         forkerWent: false,
         exited: false,
+        again,
+        closed: false,
+        kind: `${this.#numbers.hasExeced(tid)} ${life.comm}`,
       },
       answer: undefined,
     }
-    if (life.childIsThread !== undefined) {
+    if (tid === KTHREADD) question.answer = process()
+    else if (life.childIsThread !== undefined) {
       question.answer = {
         ...process(),
         isThread: life.childIsThread,
@@ -220,6 +267,7 @@ export class Foresight<Item> {
       if (others === undefined) this.#byForker.set(tid, new Set([question]))
       else others.add(question)
     }
+    if (question.answer?.isThread === true && ofForker !== undefined) ofForker.madeThreads = true
     this.#asked.set(child, question)
     return question
   }
@@ -232,24 +280,42 @@ export class Foresight<Item> {
     const { child, column } = question
     const forkers = forkerGroup(question)
     if (column === undefined) return { ...process(), guessed: true, open: true }
+    if (this.#readOut && this.#isDoubtful(question)) return this.#byConduct(question)
     return column === child || (forkers !== undefined && column !== forkers) ? process() : thread(column)
   }
 
+  /** The column is not of the moment, and the number was another's before: it may be that one's. */
+  #isDoubtful(question: Question): boolean {
+    return question.again && !this.#numbers.live
+  }
+
   /**
-   * What a child was whose number was used again later: the column is of the later user then, but that a thread is of the group
-   * which forked it. Where it says nothing, a child that outlived the thread which forked it is taken for a thread of that one's
-   * group, whose leader went first.
+   * What a child was whose number is used again: the column is of any of its users then, but that a thread is of the group
+   * which forked it. Where it says nothing, a child that outlived the leader which forked it is taken for a thread of that one's
+   * group, whose leader went first; and else for what such programs fork.
    */
   #byConduct(question: Question): Child {
-    const { column, forker, forkerWent } = question
+    const { child, column, kind } = question
     const forkers = forkerGroup(question)
+    if (column === child && this.#numbers.live) return process()
     if (column !== undefined && column === forkers) return thread(column)
-    const isThread = forkerWent && forker === forkers
+    const isThread = outlived(question) || this.#habits.isOfThreads(kind)
     return { ...(isThread ? thread(forkers) : process()), guessed: true, open: column === undefined }
+  }
+
+  /** Nothing more will be said of a child: what it was is decided when its fork is handed on, by what is known then. */
+  #close(question: Question): void {
+    question.closed = true
+    this.#forget(question)
   }
 
   #settle(question: Question, answer: Child): void {
     question.answer ??= answer
+    if (answer.isThread && question.ofForker !== undefined) question.ofForker.madeThreads = true
+    this.#forget(question)
+  }
+
+  #forget(question: Question): void {
     if (this.#open.get(question.child) === question) this.#open.delete(question.child)
     const others = this.#byForker.get(question.forker)
     if (others?.delete(question) === true && others.size === 0) this.#byForker.delete(question.forker)
@@ -285,7 +351,8 @@ export class Foresight<Item> {
   #release(now: bigint): void {
     while (this.#head < this.#held.length) {
       const { question, ts, event, both, told } = this.#held[this.#head]!
-      const waits = question !== undefined && question.answer === undefined && now - ts < this.#limits.ns
+      const patient = this.#readOut || now - ts < this.#limits.ns
+      const waits = question !== undefined && question.answer === undefined && !question.closed && patient
       // What two recorders may tell waits for the other.
       const patience = this.#toldTwice ? SAME_FACT_NS : FIRST_TWIN_NS
       const twin = isLife(event) && event.life?.told !== undefined && !both && !told && now - ts < patience
@@ -302,7 +369,8 @@ export class Foresight<Item> {
       this.#held = this.#held.slice(this.#head)
       this.#head = 0
     }
-    if (question !== undefined && question.answer === undefined) this.#settle(question, this.#byColumn(question))
+    if (question !== undefined && question.answer === undefined)
+      this.#settle(question, question.closed ? this.#byConduct(question) : this.#byColumn(question))
     if (question !== undefined && this.#asked.get(question.child) === question) this.#asked.delete(question.child)
     this.#apply(item, event, question?.answer, told)
   }
@@ -316,8 +384,67 @@ function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
   return column !== undefined && column === ofForker.knownGroup ? column : child
 }
 
+/** A child that lived on after the leader which forked it had exited. */
+function outlived(question: Question): boolean {
+  return question.forkerWent && question.forker === forkerGroup(question)
+}
+
 /** Spent places at the front before they are given up. */
 const SPENT = 1024
+
+/** Of so many numbers that are used again one has another group in the column, where that is printed as things happen. */
+const LIVE_SHARE = 25
+
+/**
+ * Which numbers were used before, and what the column said of them. A column that is filled in when a recording is read out
+ * knows one group for each number; one that is printed as things happen knows each user's.
+ */
+class Numbers {
+  readonly #columns = new Map<number, { column: number | undefined; isNew: boolean; hasExeced: boolean }>()
+  #pairs = 0
+  #differ = 0
+
+  /** Whether the column is that of each moment, as far as numbers that were used again show. */
+  get live(): boolean {
+    return this.#differ * LIVE_SHARE > this.#pairs
+  }
+
+  /** A number is given out; true if it was another's before. */
+  use(tid: number): boolean {
+    const known = this.#columns.get(tid)
+    if (known === undefined) {
+      remember(this.#columns, tid, { column: undefined, isNew: true, hasExeced: false })
+      return false
+    }
+    known.isNew = true
+    known.hasExeced = false
+    return true
+  }
+
+  exec(tid: number): void {
+    const known = this.#columns.get(tid)
+    if (known !== undefined) known.hasExeced = true
+  }
+
+  /** Whether a number's user has its image by an exec of its own, or was there before. */
+  hasExeced(tid: number): boolean {
+    return this.#columns.get(tid)?.hasExeced ?? true
+  }
+
+  column(tid: number, column: number): void {
+    const known = this.#columns.get(tid)
+    if (known === undefined) {
+      remember(this.#columns, tid, { column, isNew: false, hasExeced: true })
+      return
+    }
+    if (known.isNew && known.column !== undefined) {
+      this.#pairs++
+      if (known.column !== column) this.#differ++
+    }
+    known.column = column
+    known.isNew = false
+  }
+}
 
 function isLife({ type }: ProcessEvent): boolean {
   return type === 'fork' || type === 'exit' || type === 'exec'
@@ -340,4 +467,35 @@ function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): voi
   map.delete(key)
   map.set(key, value)
   if (map.size > MOST_NUMBERS) for (const oldest of map.keys()) return void map.delete(oldest)
+}
+
+/** Programs of which is remembered what they fork, how many of their forks count, and how many it takes to tell. */
+const MOST_KINDS = 1024
+const HABIT = 64
+const LEAST_HABIT = 4
+
+/** What programs fork: processes or threads. */
+class Habits {
+  readonly #counts = new Map<string, { threads: number; all: number }>()
+
+  add(kind: string, isThread: boolean): void {
+    let counts = this.#counts.get(kind)
+    if (counts === undefined) {
+      counts = { threads: 0, all: 0 }
+      if (this.#counts.size >= MOST_KINDS) this.#counts.clear()
+      this.#counts.set(kind, counts)
+    }
+    if (counts.all === HABIT) {
+      counts.all /= 2
+      counts.threads /= 2
+    }
+    counts.all++
+    if (isThread) counts.threads++
+  }
+
+  /** Whether nearly all that such a program forked were threads. */
+  isOfThreads(kind: string): boolean {
+    const { threads, all } = this.#counts.get(kind) ?? { threads: 0, all: 0 }
+    return all >= LEAST_HABIT && threads > 0.75 * all
+  }
 }

@@ -11,6 +11,8 @@ export interface Sink {
   event(event: TraceEvent, stack?: LineStack): void
   /** An address outside of stacks: text puts it into words, and nothing else is made of it. Lines come in order. */
   mention?(frame: RawFrame, line: number): void
+  /** The header of a recording that was read out as a whole: what follows is at hand to its end. */
+  header?(): void
   /** A line that is none of the format's; `line` counts from 0 in the stretch. */
   bad(line: number, reason: string): void
 }

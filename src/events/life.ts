@@ -21,12 +21,15 @@ export interface Placed {
 
 /**
  * What of an event's process could not be had. `thread_group`: nothing says whether a fork made a thread; `lost_events`:
- * events were lost since this image began, so that it may be another process by now.
+ * events were lost since this image or its parent's began, so that either may be another by now.
  */
 export type Missing = 'process' | 'parent' | 'thread_group' | 'lost_events'
 
 /** Each is a counter too. */
 export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
+
+/** Threads that the kernel makes for a task's io_uring are forked without an event, and named after the task. */
+const RING = /^iou-(?:wrk|sqp)-(\d{1,7})$/
 
 /** Applies an event to the cache. `child` is what is known of what a fork made. */
 export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): Placed {
@@ -40,6 +43,8 @@ export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): 
     // What events told of a thread is right; what was read with the trace may be of a later user of its number.
     if (event.pidIsHint !== true || !cache.isSettled(tid)) cache.learnThread(tid, pid)
   }
+  const ring = life?.byThread === true && tid !== undefined && !cache.isSettled(tid) ? RING.exec(life.comm ?? '') : null
+  if (ring !== null && tid !== undefined) cache.learnThread(tid, cache.groupOf(Number(ring[1])))
   switch (type) {
     case 'fork':
       return fork(event, cache, child)
@@ -80,8 +85,11 @@ function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefin
       incomplete.push('parent')
       cache.counters.failures.parent_info++
     }
-    if (entry.guessed) incomplete.push('thread_group')
-    if (cache.mayBeStale(entry)) incomplete.push('lost_events')
+    // Of a parent that may be a thread, the parent may be another process.
+    if ((entry.guessed || entry.parent?.guessed === true) && !incomplete.includes('thread_group'))
+      incomplete.push('thread_group')
+    if (cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent)))
+      incomplete.push('lost_events')
   }
   return {
     type: given.type ?? event.type,

@@ -12,6 +12,7 @@ export interface EventPart {
   readonly pidIsHint: boolean
   readonly tid: number | undefined
   readonly ts: bigint | undefined
+  readonly cpu: number | undefined
   readonly comm: string | undefined
   readonly life: Lifecycle | undefined
   /** A record's members as they are sent on; of other events the members behind type, pid and tid; or what happened, in words. */
@@ -30,12 +31,15 @@ export interface EventParts {
   readonly pidIsHint: boolean[]
   readonly tid: (number | undefined)[]
   readonly ts: (bigint | undefined)[]
+  readonly cpu: (number | undefined)[]
   readonly comm: (string | undefined)[]
   readonly life: (Lifecycle | undefined)[]
   readonly members: string[]
   readonly isRecord: boolean[]
   readonly stackStart: number[]
   readonly stackEnd: number[]
+  /** Before which events the header of a recording stands that was read out as a whole. */
+  readonly headers: number[]
   stacks: Uint8Array
 }
 
@@ -46,12 +50,14 @@ export function noParts(): EventParts {
     pidIsHint: [],
     tid: [],
     ts: [],
+    cpu: [],
     comm: [],
     life: [],
     members: [],
     isRecord: [],
     stackStart: [],
     stackEnd: [],
+    headers: [],
     stacks: NO_BYTES,
   }
 }
@@ -72,6 +78,7 @@ export function addPart(
   parts.pidIsHint.push(event.pidIsHint)
   parts.tid.push(event.tid)
   parts.ts.push(event.ts)
+  parts.cpu.push(event.cpu)
   parts.comm.push(event.comm)
   parts.life.push(event.life)
   parts.isRecord.push(record !== undefined)
@@ -91,6 +98,7 @@ export function partAt(parts: EventParts, i: number): EventPart {
     pidIsHint: parts.pidIsHint[i] === true,
     tid: parts.tid[i],
     ts: parts.ts[i],
+    cpu: parts.cpu[i],
     comm: parts.comm[i],
     life: parts.life[i],
     members: parts.members[i] ?? '',

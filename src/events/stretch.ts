@@ -172,6 +172,9 @@ export class StretchWorker {
       mention: (raw, line) => {
         if (rewriter !== undefined) this.#resolver.each([raw], 'returns', (frame) => rewriter.replace(line, raw, frame))
       },
+      header: () => {
+        parts?.headers.push(parts.type.length)
+      },
       bad: (line: number, reason: string) => {
         bad.push({ line, reason, text: lineAt(line) })
       },

@@ -50,6 +50,8 @@ export class OrderedWait<Item, Result> {
   #first = 0
   #count = 0
   #newest: bigint | undefined
+  /** What is kept until the caller says that its order is known; undefined where nothing is. */
+  #kept: Waiting<Item>[] | undefined
   #applied: bigint | undefined
 
   constructor(limits: WaitLimits, work: WaitWork<Item>) {
@@ -66,9 +68,39 @@ export class OrderedWait<Item, Result> {
 
   /** Takes an item; one without a time is as old as the newest before it. Returns the results that are complete. */
   push(item: Item, ts: bigint | undefined): Result[] {
-    const time = ts ?? this.#behind.at(-1)?.ts ?? this.#newest ?? 0n
+    const time = ts ?? this.#kept?.at(-1)?.ts ?? this.#behind.at(-1)?.ts ?? this.#newest ?? 0n
     const waiting = { item, ts: time, number: this.#count++ }
     this.#results.push(undefined)
+    if (this.#kept !== undefined) {
+      this.#kept.push(waiting)
+      return []
+    }
+    this.#come(waiting)
+    return this.#takeBounded()
+  }
+
+  /** Keeps what comes from now on, whatever its times are. */
+  keep(): void {
+    this.#kept ??= []
+  }
+
+  /** Puts what was kept into the order of its times, and goes on as ever. Returns the results that are complete. */
+  letGo(): Result[] {
+    this.#release()
+    return this.#take()
+  }
+
+  #release(): void {
+    const kept = this.#kept ?? []
+    this.#kept = undefined
+    // Equal times stay as they came.
+    kept.sort((a, b) => (a.ts < b.ts ? -1 : a.ts > b.ts ? 1 : a.number - b.number))
+    // They are held already, so that letting them wait for each other takes no more room.
+    for (const waiting of kept) this.#come(waiting)
+  }
+
+  #come(waiting: Waiting<Item>): void {
+    const time = waiting.ts
     if (this.#newest !== undefined && time < this.#newest - this.#resetNs) {
       this.#behind.push(waiting)
       if (this.#behind.length >= RESET_ITEMS) this.#reset()
@@ -77,7 +109,6 @@ export class OrderedWait<Item, Result> {
       this.#behind = []
       this.#place(waiting)
     }
-    return this.#takeBounded()
   }
 
   /** What came of an item that was applied; null if nothing is to be written of it. */
@@ -87,6 +118,7 @@ export class OrderedWait<Item, Result> {
 
   /** Applies all that wait: no more items come. */
   applyAll(): void {
+    this.#release()
     if (this.#behind.length > 0) this.#reset()
     while (this.#waiting.length > 0) this.#applyEarliest()
   }

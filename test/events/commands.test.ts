@@ -204,6 +204,21 @@ describe('events', () => {
     const tree = await kerndex(text, 'events', '--output', 'tree')
     expect(tree.out).toContain('28620 /usr/bin/sleep  (refcnt 1, inUse)\n')
   })
+  it('puts the files of the CPUs together, one argument each, without headers', async () => {
+    const line = (tid: number, cpu: number, ts: number, what: string) =>
+      `  a-${tid} (${tid}) [00${cpu}] ..... ${ts}.000000: ${what}\n`
+    const fork = line(10, 0, 1, 'sched_process_fork: comm=a pid=10 child_comm=a child_pid=20')
+    const exit = line(20, 0, 30, 'sched_process_exit: comm=x pid=20 prio=120')
+    const exec = line(20, 1, 2, 'sched_process_exec: filename=/bin/x pid=20 old_pid=20')
+    const { out } = await kerndex('', 'events', file('cpu0', fork + exit), file('cpu1', exec))
+    const seen = out
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    expect(seen.map(({ type }) => type)).toEqual(['fork', 'exit', 'exec'])
+    expect(seen[1].process.binary).toBe('/bin/x')
+    expect(seen[2]).toMatchObject({ process: { previous_exec_id: expect.anything() }, parent: { pid: 10 } })
+  })
   it('counts what happened to processes', async () => {
     const metrics = join(folder, 'events.prom')
     await kerndex('{"type":"exec","pid":5,"tid":6,"ts":1}\n', 'events', '--metrics', metrics)

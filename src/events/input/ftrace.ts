@@ -132,6 +132,7 @@ class Ftrace implements Decoder {
         )
         return
       }
+      if (text.startsWith('# tracer: ')) this.#sink.header?.()
       // Headers, blank lines, what was lost, and the number of CPUs that trace-cmd begins with.
       if (!/^\s*(?:#.*)?$|^cpus=\d+$|^version = |^CPU \d+ is empty/.test(text)) {
         this.#sink.bad(number, 'neither an event nor a frame of a stack')
