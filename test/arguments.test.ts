@@ -413,6 +413,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   }),
   ...methods(() => new events.Enricher(cache, { generation: 1, output: 'ndjson' }), {
     'Enricher#push': [made(() => ({ type: [] }))],
+    'Enricher#begin': [],
     'Enricher#end': [],
   }),
   ...methods(() => cache, {
