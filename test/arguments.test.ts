@@ -377,6 +377,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'SymbolTable#addressOf': [id],
     'SymbolTable#typeOf': [id],
     'SymbolTable#ownerOf': [id],
+    'SymbolTable#isAlone': [id, count],
     'SymbolTable#sizeOf': [id],
     'SymbolTable#isText': [id],
   }),

@@ -1,21 +1,27 @@
 // `kerndex address ADDR…`: what is at an address.
 
 import type { Command } from 'commander'
-import { formatAddress, parseAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
-import type { SymbolMatch } from '../symbols/symbol.ts'
+import { PastedReader, readPasted } from '../stacks/pasted.ts'
+import { ADDRESS_FIELDS, AnswerWriter, asJson, asText } from './address-answers.ts'
 import { EXIT } from './exit.ts'
-import { asked } from './input.ts'
+import { askedText } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { note, writeRaw } from './output.ts'
+import { formatHelp, rowFormat } from './rows.ts'
 import { Unanswered } from './unanswered.ts'
+
+interface AddressOptions extends CommonOptions {
+  readonly format?: string
+}
 
 export function addAddressCommand(program: Command): void {
   withKernelOptions(
     program
       .command('address')
-      .argument('[addr...]', 'hexadecimal addresses; without any, lines of stdin')
-      .description('what is at an address: symbol, offset, size, owner, aliases'),
+      .argument('[addr...]', 'addresses, or names with offsets; without any, text of stdin')
+      .description('what is at an address: symbol, offset, size, owner, aliases')
+      .option('--format <format>', 'csv, tsv, or a template such as "{address} {symbol}+{offset}"'),
   )
     .addHelpText(
       'after',
@@ -23,71 +29,55 @@ export function addAddressCommand(program: Command): void {
 Prints symbol+offset/size [owner] as the kernel does, then the aliases. Where memory of several owners overlaps, all
 candidates are given, the one that owns the memory first.
 
-Exit codes: 0 all found, 1 some address has no symbol, 2 wrong usage, 3 the kernel's data cannot be read.
+Addresses have up to 16 hexadecimal digits, with or without 0x, and may stand as they were pasted: ffffffff81001010:,
+[<ffffffff81001010>], several to a line, with commas. vfs_read+0x10/0x360, nf_tables:nft_do_chain+16 and name+0x10 [module]
+stand for that address of every symbol of the name, of the size and the module that are given; --json has them as "query".
+What is neither is told and passed over.
+
+--format: ${formatHelp(ADDRESS_FIELDS)}
+
+Exit codes: 0 all found, 1 some address has no symbol or is none, 2 wrong usage, 3 the kernel's data cannot be read.
 
 Examples:
   $ kerndex address 0xffffffff81000018
   $ kerndex address ffffffff81000018 --json
-  $ cut -d' ' -f1 addresses.txt | kerndex address --from capture/`,
+  $ kerndex address 'vfs_read+0x10/0x360' '[<ffffffff81000018>]'
+  $ kerndex address --format '{address} {symbol}+{offset}' < addresses.txt
+  $ cut -d' ' -f1 addresses.txt | kerndex address --from capture/ --format csv`,
     )
-    .action(async (args: string[], options: CommonOptions) => {
-      for (const text of args) {
-        if (parseAddress(text) === undefined) throw new UsageError(notAnAddress(text))
+    .action(async (args: string[], options: AddressOptions) => {
+      if (args.some((arg) => arg.trim() === '')) throw new UsageError(notAnAddress(''))
+      // A module's name may be an argument of its own behind its symbol's.
+      for (const place of args.length === 0 ? [] : readPasted(args.join(' '))) {
+        if (typeof place === 'object' && 'bad' in place) throw new UsageError(notAnAddress(place.bad))
       }
+      const rows = rowFormat(options.format, ADDRESS_FIELDS)
+      if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
       process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
         const unanswered = new Unanswered('no symbol', 'addresses')
+        const reader = new PastedReader(symbols)
+        const writer = new AnswerWriter(symbols, rows?.line ?? (options.json ? asJson : asText), unanswered)
         let strange = 0
-        for await (const text of asked(args)) {
-          const address = parseAddress(text)
-          if (address === undefined) {
-            if (strange++ === 0) note(notAnAddress(text))
-            continue
-          }
-          const match = symbols.at(address)
-          const reason = match === undefined ? symbols.reasonFor(address) : null
-          if (match === undefined) unanswered.missed(formatAddress(address), reason ?? undefined)
-          else unanswered.answered()
-          await (options.json ? writeJson(asJson(address, match, reason)) : write(asText(address, match, reason)))
+        if (rows !== undefined && rows.head !== '') await writeRaw(rows.head)
+        for await (const text of askedText(args)) {
+          const batch = reader.read(text)
+          if (strange === 0 && batch.bad.length > 0) note(notAnAddress(batch.bad[0]!))
+          strange += batch.bad.length
+          for (const piece of writer.answers(batch)) await writeRaw(piece)
         }
-        if (strange > 1) note(`${strange - 1} more lines are no addresses`)
+        if (strange > 1) note(`${strange - 1} more words are no addresses`)
         return Math.max(unanswered.conclude(), strange > 0 ? EXIT.notFound : EXIT.ok)
       })
     })
 }
 
+/** Letters of a word that are repeated. */
+const MOST_REPEATED = 60
+
 function notAnAddress(text: string): string {
-  return `${JSON.stringify(text)} is no address: up to 16 hexadecimal digits are needed, with or without 0x`
-}
-
-function asJson(address: bigint, match: SymbolMatch | undefined, reason: string | null) {
-  return {
-    address: formatAddress(address),
-    symbol: match?.symbol.name ?? null,
-    offset: match?.offset ?? null,
-    size: match?.size ?? null,
-    owner: match?.symbol.owner ?? null,
-    type: match?.symbol.type ?? null,
-    aliases: match?.aliases.map(({ name }) => name) ?? [],
-    candidates:
-      match?.candidates.map(({ symbol, offset }) => ({ symbol: symbol.name, offset, owner: symbol.owner })) ?? [],
-    reason,
-  }
-}
-
-function asText(address: bigint, match: SymbolMatch | undefined, reason: string | null): string {
-  const head = formatAddress(address)
-  if (match === undefined) return `${head}  -  (${reason})\n`
-  const { symbol, offset, size, aliases, candidates } = match
-  const also = aliases.length > 0 ? `  = ${aliases.map(({ name }) => name).join(', ')}` : ''
-  const others = candidates
-    .slice(1)
-    .map((other) => `${' '.repeat(head.length)}  or ${inWords(other.symbol, other.offset)}\n`)
-    .join('')
-  return `${head}  ${inWords(symbol, offset, size)}${also}\n${others}`
-}
-
-function inWords(symbol: { name: string; owner: string }, offset: number, size?: number): string {
-  const stretch = size === undefined ? '' : `/0x${size.toString(16)}`
-  const owner = symbol.owner === 'vmlinux' ? '' : ` [${symbol.owner}]`
-  return `${symbol.name}+0x${offset.toString(16)}${stretch}${owner}`
+  const shown = text.length > MOST_REPEATED ? `${text.slice(0, MOST_REPEATED)}…` : text
+  return (
+    `${JSON.stringify(shown)} is no address: up to 16 hexadecimal digits are needed, with or without 0x, or NAME+OFFSET; ` +
+    'kerndex symbol says where a name is, kerndex resolve reads whole logs'
+  )
 }

@@ -37,6 +37,44 @@ export async function* asked(args: readonly string[]): AsyncGenerator<string> {
   }
 }
 
+const NEWLINE = 10
+
+/**
+ * The arguments as one line, or where there are none the text of stdin, in pieces of whole lines as they come. A line of more than
+ * 1 MiB is cut between two words, or where it has none ends there.
+ * @throws as `asked`
+ */
+export async function* askedText(args: readonly string[]): AsyncGenerator<Buffer> {
+  if (args.length > 0) {
+    yield Buffer.from(args.join(' '))
+    return
+  }
+  const input = stdin('nothing to look up: give arguments, or lines on stdin')
+  addAbortSignal(interrupted, input)
+  let open: Buffer = Buffer.alloc(0)
+  try {
+    for await (const chunk of input) {
+      const piece: Buffer = chunk
+      const end = piece.lastIndexOf(NEWLINE) + 1
+      if (end > 0) {
+        yield open.length === 0 ? piece.subarray(0, end) : Buffer.concat([open, piece.subarray(0, end)])
+        open = piece.subarray(end)
+      } else open = Buffer.concat([open, piece])
+      if (open.length > LONGEST_LINE) {
+        const between = Math.max(open.lastIndexOf(' '), open.lastIndexOf(','))
+        if (between >= 0) yield open.subarray(0, between)
+        open = between >= 0 ? open.subarray(between) : open.subarray(0, LONGEST_LINE)
+      }
+    }
+    if (open.length > 0) yield open
+  } catch (error) {
+    checkInterrupt()
+    throw readFailure('stdin', error)
+  } finally {
+    input.destroy()
+  }
+}
+
 /** stdin, to be read. @throws UsageError with `otherwise` if it is a terminal; NotReadableError if it is a directory */
 export function stdin(otherwise: string): NodeJS.ReadStream {
   // Node takes a directory for an empty file.

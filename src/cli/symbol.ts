@@ -1,19 +1,44 @@
 // `kerndex symbol NAME|GLOB…`: where a name is; with `--format kallsyms`, the table or a part of it as text.
 
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { formatAddress } from '../core/address.ts'
+import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
+import { printable } from '../core/printable.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, splitQuery } from '../symbols/table.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { write, writeJson, writeRaw } from './output.ts'
+import { writeJson, writeRaw } from './output.ts'
+import { type Field, formatHelp, rowFormat } from './rows.ts'
 import { Unanswered } from './unanswered.ts'
 
 interface SymbolOptions extends CommonOptions {
-  readonly format: 'table' | 'kallsyms'
+  readonly format?: string
 }
+
+const OWN_FORMATS = ['table', 'kallsyms']
+
+/** A symbol that was found, or a query for which there is none. */
+interface Row {
+  readonly query: string
+  readonly symbol: KernelSymbol | undefined
+}
+
+/** The fields of a symbol, in the order of columns. */
+const SYMBOL_FIELDS: readonly Field<Row>[] = [
+  { name: 'address', value: ({ symbol }) => symbol && formatAddress(symbol.address) },
+  { name: 'type', value: ({ symbol }) => symbol?.type },
+  { name: 'name', value: ({ symbol }) => symbol && printable(symbol.name) },
+  { name: 'owner', value: ({ symbol }) => symbol && printable(symbol.owner) },
+  {
+    name: 'size',
+    value: ({ symbol }) => symbol?.size.toString(),
+    words: ({ symbol }) => symbol && `0x${symbol.size.toString(16)}`,
+  },
+  { name: 'query', value: ({ query }) => printable(query) },
+]
 
 export function addSymbolCommand(program: Command): void {
   withKernelOptions(
@@ -21,14 +46,14 @@ export function addSymbolCommand(program: Command): void {
       .command('symbol')
       .argument('[name...]', 'names or globs, with or without MODULE: in front; without any, lines of stdin')
       .description('where a name is: every symbol of it, with address, type, owner and size')
-      .addOption(
-        new Option('--format <format>', 'how to print the symbols').choices(['table', 'kallsyms']).default('table'),
-      ),
+      .option('--format <format>', 'table, kallsyms, csv, tsv, or a template such as "{address} {name}"', 'table'),
   )
     .addHelpText(
       'after',
       `
 A glob knows *, ? and […] and must match the whole name. MODULE:NAME asks for one owner's symbols; vmlinux is the core.
+
+--format: ${formatHelp(SYMBOL_FIELDS)}
 
 Exit codes: 0 all found, 1 some name has no symbol, 2 wrong usage, 3 the kernel's data cannot be read.
 
@@ -36,18 +61,22 @@ Examples:
   $ kerndex symbol vfs_read
   $ kerndex symbol 'nf_tables:nft_trans_*'
   $ kerndex symbol '*' --format kallsyms > kallsyms.txt
+  $ kerndex symbol 'nft_*' --format csv > symbols.csv
   $ kerndex symbol --json < names.txt`,
     )
     .action(async (args: string[], options: SymbolOptions) => {
+      const rows = rowFormat(options.format, SYMBOL_FIELDS, OWN_FORMATS)
+      if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
       process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
         const unanswered = new Unanswered('no symbol', 'names')
+        if (rows !== undefined) await writeRaw(rows.head)
         for await (const query of asked(args)) {
           const found = find(symbols, query)
           const any = await (options.json
             ? printJson(query, found)
             : options.format === 'kallsyms'
               ? printKallsyms(found, symbols.addressDigits)
-              : printTable(query, found, symbols.addressDigits))
+              : printLines(query, found, rows?.line ?? tableLine(symbols.addressDigits)))
           if (any) unanswered.answered()
           else unanswered.missed(query)
         }
@@ -77,13 +106,30 @@ async function printKallsyms(found: Iterable<KernelSymbol>, digits: 8 | 16): Pro
   return any
 }
 
-async function printTable(query: string, found: Iterable<KernelSymbol>, digits: 8 | 16): Promise<boolean> {
+/** Letters of lines that are written at once. */
+const PIECE = 1 << 16
+
+async function printLines(query: string, found: Iterable<KernelSymbol>, line: (row: Row) => string): Promise<boolean> {
   let any = false
-  for (const { address, type, name, owner, size } of found) {
+  let text = ''
+  for (const symbol of found) {
     any = true
-    const where = formatAddress(address).slice(0, 2) + formatAddress(address).slice(-Math.max(digits, 8))
-    await write(`${where}  ${type}  ${name.padEnd(40)}  0x${size.toString(16).padEnd(6)} [${owner}]\n`)
+    text += line({ query, symbol })
+    if (text.length < PIECE) continue
+    await writeRaw(text)
+    text = ''
   }
-  if (!any) await write(`${query}  -  (no such symbol)\n`)
+  if (!any) text = line({ query, symbol: undefined })
+  if (text !== '') await writeRaw(text)
   return any
+}
+
+/** Aligned columns for people. */
+function tableLine(digits: 8 | 16): (row: Row) => string {
+  return ({ query, symbol }) => {
+    if (symbol === undefined) return `${printable(query)}  -  (no such symbol)\n`
+    const { address, type, name, owner, size } = symbol
+    const where = `0x${formatAddress(address).slice(-digits)}`
+    return `${where}  ${type}  ${printable(name).padEnd(40)}  0x${size.toString(16).padEnd(6)} [${printable(owner)}]\n`
+  }
 }

@@ -1,9 +1,8 @@
 // Plain addresses in bulk: lines of hexadecimal digits looked up many at a time, and written down without an object for
 // each. Says exactly what the decoder of addresses and the other outputs would say; anything unusual is left to them.
 
-import { formatAddress } from '../core/address.ts'
-import { encodeName } from '../core/bytes.ts'
 import { frameInWords } from '../stacks/frame.ts'
+import { PhraseHeap, PhraseWriter, SLOT, writeHex } from '../symbols/phrases.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { BulkAnswer, SymbolTable } from '../symbols/table.ts'
 
@@ -77,77 +76,18 @@ export function readAddresses(bytes: Uint8Array): AddressLines | undefined {
 const MOST_GROWTH = 4096
 /** Hexadecimal digits of an offset, which has 32 bits. */
 const MOST_OFFSET_DIGITS = 8
-const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
-
-/** Writes the digits of a number of 32 bits, and says where they end. */
-function writeHex(out: Uint8Array, at: number, value: number): number {
-  const end = at + (value === 0 ? 1 : (35 - Math.clz32(value)) >> 2)
-  let rest = value
-  for (let i = end - 1; i >= at; i--) {
-    out[i] = HEX[rest & 15]!
-    rest >>>= 4
-  }
-  return end
-}
-
-/** What all addresses of one symbol have in common, before and after the offset. */
-interface Phrase {
-  readonly before: string
-  readonly after: string
-}
-
-/**
- * The words of symbols, one after another in one block of memory, made when they are first asked for. Objects of their own
- * would lie all over memory, and random addresses would wait for it several times each.
- */
-class PhraseHeap {
-  heap = new Uint8Array(1 << 16)
-  readonly #make: (id: number) => Uint8Array
-  /** For each symbol where its words begin; 0 for one that has not been met. */
-  readonly #starts: Uint32Array
-  #end = 2
-
-  constructor(symbols: number, make: (id: number) => Uint8Array) {
-    this.#starts = new Uint32Array(symbols)
-    this.#make = make
-  }
-
-  /** Where a symbol's words begin in `heap`; their length is in the two bytes before. */
-  of(id: number): number {
-    const start = this.#starts[id]!
-    return start === 0 ? this.#add(id) : start
-  }
-
-  endOf(start: number): number {
-    return start + (this.heap[start - 2]! | (this.heap[start - 1]! << 8))
-  }
-
-  #add(id: number): number {
-    const words = this.#make(id)
-    const start = this.#end + 2
-    if (start + words.length > this.heap.length) {
-      const larger = new Uint8Array((start + words.length) * 2)
-      larger.set(this.heap)
-      this.heap = larger
-    }
-    this.heap[start - 2] = words.length & 255
-    this.heap[start - 1] = words.length >> 8
-    this.heap.set(words, start)
-    this.#starts[id] = start
-    this.#end = start + words.length
-    return start
-  }
-}
 
 /** Puts addresses into words, or into JSON. Remembers the words of the symbols that it has met. */
 export class AddressWriter {
   readonly #symbols: SymbolTable
   readonly #words: PhraseHeap
-  readonly #json: Phrase[] = []
+  readonly #json: PhraseHeap
+  readonly #lines = new PhraseWriter()
 
-  constructor(symbols: SymbolTable) {
+  constructor(symbols: SymbolTable, generation: number) {
     this.#symbols = symbols
     this.#words = new PhraseHeap(symbols.size, (id) => this.#phrase(id))
+    this.#json = new PhraseHeap(symbols.size, (id) => this.#jsonPhrase(id, generation))
   }
 
   /** The lines with words in place of the addresses that have a symbol, and how many of the kernel's have none. */
@@ -194,45 +134,43 @@ export class AddressWriter {
   /** One line of JSON for each address that has a symbol; `other` writes those of the rest. */
   ndjson(
     read: AddressLines,
-    generation: number,
     other: (address: bigint) => string,
   ): { bytes: Uint8Array; unresolved: number; userFrames: number } {
     const { addresses } = read
     const { ids, offsets } = lookUp(this.#symbols, read)
-    const end = `],"generation":${generation}}\n`
-    let text = ''
+    const pairs = new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2)
+    const json = this.#json
     let unresolved = 0
     let userFrames = 0
     for (let i = 0; i < addresses.length; i++) {
       const id = ids[i]!
-      const address = addresses[i]!
       if (id === NO_SYMBOL) {
+        const address = addresses[i]!
         if (this.#symbols.reasonFor(address) === 'user') userFrames++
         else unresolved++
-        text += other(address)
+        this.#lines.put(Buffer.from(other(address), 'utf8'))
         continue
       }
-      this.#json[id] ??= this.#jsonPhrase(id)
-      const { before, after } = this.#json[id]
-      text += `{"type":"stack","kernel_stack":[{"address":"${formatAddress(address)}"${before}${offsets[i]!}${after}${end}`
+      const start = json.of(id)
+      this.#lines.write(json.heap, start, json.endOf(start), pairs[2 * i + 1]!, pairs[2 * i]!, offsets[i]!)
     }
-    return { bytes: Buffer.from(text, 'utf8'), unresolved, userFrames }
+    return { bytes: this.#lines.take(), unresolved, userFrames }
   }
 
-  /** A symbol's words with a zero byte where the offset belongs. */
-  #phrase(id: number): Uint8Array {
-    const words = Buffer.from(encodeName(frameInWords(this.#frame(id)) ?? ''))
-    words[words.lastIndexOf('+0x0/') + 3] = 0
-    return words
+  /** A symbol's words with a slot where the offset belongs. */
+  #phrase(id: number): string {
+    const words = frameInWords(this.#frame(id)) ?? ''
+    const offset = words.lastIndexOf('+0x0/') + 3
+    return words.slice(0, offset) + SLOT.hex + words.slice(offset + 1)
   }
 
-  #jsonPhrase(id: number): Phrase {
+  #jsonPhrase(id: number, generation: number): string {
     const { symbol, size, owner, aliases } = this.#frame(id)
     const also = aliases.length === 0 ? '' : `,"aliases":${JSON.stringify(aliases)}`
-    return {
-      before: `,"symbol":${JSON.stringify(symbol)},"offset":`,
-      after: `,"size":${size},"module":${JSON.stringify(owner)}${also}}`,
-    }
+    return (
+      `{"type":"stack","kernel_stack":[{"address":"0x${SLOT.address}","symbol":${JSON.stringify(symbol)},` +
+      `"offset":${SLOT.decimal},"size":${size},"module":${JSON.stringify(owner)}${also}}],"generation":${generation}}\n`
+    )
   }
 
   #frame(id: number) {

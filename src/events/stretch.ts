@@ -107,7 +107,7 @@ export class StretchWorker {
 
   constructor(symbols: SymbolTable, plan: StretchPlan) {
     this.#plan = plan
-    this.#addresses = new AddressWriter(symbols)
+    this.#addresses = new AddressWriter(symbols, plan.generation)
     this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase, trust: plan.trust })
     const { stackMark, apart } = inputFormat(plan.input)
     this.#folder = new StackFolder(plan.folding, apart ?? false)
@@ -333,7 +333,7 @@ export class StretchWorker {
 
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
   #bulk(bytes: Uint8Array): StretchAnswer | undefined {
-    const { input, product, rebase, generation } = this.#plan
+    const { input, product, rebase } = this.#plan
     if (
       this.#wanted !== undefined ||
       input !== 'addresses' ||
@@ -351,7 +351,7 @@ export class StretchWorker {
       bytes: written,
       unresolved,
       userFrames,
-    } = product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, generation, other)
+    } = product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, other)
     const { lines } = read
     return {
       bytes: written,

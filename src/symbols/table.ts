@@ -95,6 +95,9 @@ export interface AddressOptions {
   readonly maxOffset?: number
 }
 
+/** Names of one address that are stepped over: more than nearly any address has. */
+const FEW_ALIASES = 16
+
 /** Splitting a bigint through memory is several times faster than shifting it. */
 const whole = new BigUint64Array(1)
 const halves = new DataView(whole.buffer)
@@ -486,6 +489,21 @@ export class SymbolTable {
   isText(id: number): boolean {
     this.#check(id)
     return isText(this.#columns, id, ownerOf(this.#columns, id))
+  }
+
+  /**
+   * Whether what `findMany` answers is all that is meant: nothing else begins between a symbol's start and the address, and no
+   * other owner has a part in that memory. A no may be too careful.
+   */
+  isAlone(id: number, offset: number): boolean {
+    this.#check(id)
+    count(offset, 'offset')
+    const { kind, low } = this.#columns
+    if (this.#sized !== undefined || (kind[id]! & UNSURE) !== 0) return false
+    const start = low[id]!
+    let next = id + 1
+    for (const most = next + FEW_ALIASES; next < most && low[next] === start; next++);
+    return next < this.size && low[next]! > start + offset
   }
 
   ownerOf(id: number): string {
