@@ -39,6 +39,7 @@ const PARTS = {
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
   'load-types': /^(load\/(shared-files|types)|btf\/(compiled-walk|index-types|name-index-write|walk.*))\./,
+  catalog: /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
   declaring: /^btf\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   main: /^(?!cli\/)/,

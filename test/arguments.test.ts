@@ -1,6 +1,6 @@
 // Every public function, given wrong arguments of every kind: it says which argument is wrong and what it may be, by an error with
 // a code. The list of functions is taken from the package itself, so that a new one has to be added here.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -104,6 +104,9 @@ const bag = (
 let kernel: main.Kernel
 let types: main.Types
 let local: main.OpenedFile
+let catalog: main.Catalog
+let build: main.BuildSymbols | undefined
+let layoutBytes: Buffer
 
 const table = made(() => kernel.symbols)
 const set = made(() => types.requireSet('vmlinux'))
@@ -209,6 +212,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   layoutOf: call(set, structId),
   memberAt: call(set, structId, number),
   openCache: call(bag({ directory: path(folder), maxBytes: number }, { directory: folder })),
+  openCatalog: call(bag({ directory: path(folder) }, { directory: folder })),
   openElf: call(
     { ...path(fixturePath('elf/none')), takes: (value) => typeof value === 'string' || value instanceof Uint8Array },
     bag({ table: choice('all'), signal }),
@@ -235,6 +239,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   }),
   packNames: call(names),
   parseAddress: call(text),
+  parseLayout: call(bytes(() => layoutBytes)),
   parseSpec: call(text),
   pointerSize: call(set),
   printLayout: call(set, structId),
@@ -245,6 +250,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     made(() => events.inputFormat('addresses')),
     optional(fn),
   ),
+  readLayout: call(path(fixturePath('none'))),
   runStream: call(
     stream,
     snapshot,
@@ -281,6 +287,10 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     path(join(folder, 'capture')),
     bag({ from: path(CAPTURE), replace: flag, signal, onFile: fn }, { from: '/nowhere' }),
   ),
+  writeLayout: call(
+    path(join(folder, 'layout')),
+    bag({ from: path(CAPTURE), generation: count, replace: flag, signal }, { from: '/nowhere' }),
+  ),
 
   'new Enricher': call(
     kind(cache),
@@ -312,7 +322,10 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     made(() => types),
   ),
   'new StackResolver': call(table, bag({ mode: choice('RAW'), rebase: made(() => undefined), trust: choice('table') })),
-  'new SymbolTable': call(made(() => kernel.symbols.buffer)),
+  'new SymbolTable': call(
+    made(() => kernel.symbols.buffer),
+    optional(list(() => [])),
+  ),
 
   ...methods(() => kernel, {
     'Kernel#ready': [optional(choice('SYMBOLS')), bulk],
@@ -339,6 +352,18 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'Kernel#close': [],
   }),
   ...methods(() => kernel.snapshot(), { 'Snapshot#fact': [text], 'Snapshot#handle': [] }),
+  ...methods(() => catalog, {
+    'Catalog#add': [optional(path(CAPTURE)), bag({ signal })],
+    'Catalog#list': [],
+    'Catalog#build': [text, bag({ signal })],
+    'Catalog#place': [made(() => main.parseLayout(layoutBytes)), bag({ signal })],
+  }),
+  ...methods(() => build, {
+    'BuildSymbols#at': [
+      kind(1, (value) => typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))),
+    ],
+    'BuildSymbols#named': [text],
+  }),
   ...methods(() => kernel.probes, {
     'Probes#plan': [
       { ...text, takes: (value) => typeof value === 'string' || names.takes(value) },
@@ -466,6 +491,8 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
 
 /** Classes whose objects only the library makes: programs get them from lookups, and need the class for `instanceof`. */
 const MADE = new Set([
+  'BuildSymbols',
+  'Catalog',
   'Change',
   'Kernel',
   'KernelFunction',
@@ -527,6 +554,10 @@ const shown = (value: unknown) =>
 beforeAll(async () => {
   kernel = await main.openKernel({ from: EDGE, threads: 0, types: false })
   types = (await main.openTypes({ from: CAPTURE })).types
+  catalog = await main.openCatalog({ directory: join(folder, 'catalog') })
+  build = await catalog.build((await catalog.add(CAPTURE)).buildId)
+  await main.writeLayout(join(folder, 'given.layout'), { from: CAPTURE })
+  layoutBytes = readFileSync(join(folder, 'given.layout'))
   local = await main.openTypeFile(fixturePath('debian-6.1-amd64/btf/vmlinux.gz'))
 }, 120_000)
 afterAll(async () => {

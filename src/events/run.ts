@@ -208,7 +208,7 @@ interface Helpers {
 function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Helpers {
   const threads = new Threads<StretchTask, StretchAnswer>(workerUrl('events'), count)
   const stream = ++streams
-  const table = snapshot.symbols.buffer
+  const { buffer: table, names: lent } = snapshot.symbols
   let failed = false
   threads.started.catch(() => {
     failed = true
@@ -220,7 +220,7 @@ function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Hel
     get failed() {
       return failed
     },
-    run: ({ text, length }) => threads.run({ stream, plan, table, text, length }),
+    run: ({ text, length }) => threads.run({ stream, plan, table, lent, text, length }),
     close: () => threads.close(),
   }
 }

@@ -10,13 +10,15 @@ export interface StretchTask {
   readonly plan: StretchPlan
   /** The symbol table's buffer. */
   readonly table: SharedArrayBuffer
+  /** The buffers that its names are in, if it has none itself. */
+  readonly lent: readonly SharedArrayBuffer[] | undefined
   readonly text: SharedArrayBuffer
   readonly length: number
 }
 
 let current: { readonly stream: number; readonly worker: StretchWorker } | undefined
 
-export function runStretchTask({ stream, plan, table, text, length }: StretchTask): StretchAnswer {
-  if (current?.stream !== stream) current = { stream, worker: new StretchWorker(new SymbolTable(table), plan) }
+export function runStretchTask({ stream, plan, table, lent, text, length }: StretchTask): StretchAnswer {
+  if (current?.stream !== stream) current = { stream, worker: new StretchWorker(new SymbolTable(table, lent), plan) }
   return current.worker.run(new Uint8Array(text, 0, length))
 }

@@ -3,6 +3,7 @@
 
 import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { type LazyModules, Types } from '../btf/types.ts'
+import type { Placement } from '../catalog/place.ts'
 import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
@@ -25,6 +26,8 @@ export interface HostFacts {
   readonly modules: readonly ModuleInfo[] | undefined
   /** What the source did not have or could not give. */
   readonly absences: readonly Absence[]
+  /** What a catalogue could place and what not, where the host was put together from one. */
+  readonly placement?: Placement | undefined
 }
 
 /** Lines of the kallsyms text that are not in the table. */
@@ -54,6 +57,8 @@ export interface Handle {
   readonly kerndex: 1
   readonly generation: number
   readonly symbols: SharedArrayBuffer
+  /** Where the names of its symbols are, if they are not in that buffer: tables of many hosts share them. */
+  readonly names?: readonly SharedArrayBuffer[] | undefined
   readonly types: readonly TypeSetRecord[]
   readonly host: HostFacts
   readonly skipped: SkippedLines
@@ -102,7 +107,7 @@ export class Snapshot {
   constructor(handle: Handle, pending?: PendingTypes) {
     checkHandle(handle)
     this.generation = handle.generation
-    this.symbols = new SymbolTable(handle.symbols)
+    this.symbols = new SymbolTable(handle.symbols, handle.names)
     this.skipped = handle.skipped
     this.#host = handle.host
     this.#records = handle.types
@@ -176,6 +181,7 @@ export class Snapshot {
       kerndex: 1,
       generation: this.generation,
       symbols: this.symbols.buffer,
+      ...(this.symbols.names !== undefined && { names: this.symbols.names }),
       types: loaded?.records ?? this.#records,
       host: this.host,
       skipped: this.skipped,

@@ -16,6 +16,8 @@ export interface FileOptions {
   readonly special: 'write into' | 'refuse'
   /** Whether a file that is there may be replaced. Default true. */
   readonly replace?: boolean | undefined
+  /** Whether to wait until the disk has it. Default true; without, a file may be empty after the power was lost. */
+  readonly lasting?: boolean | undefined
   /** Ends the writing, also the wait for somebody who reads a pipe. */
   readonly signal?: AbortSignal | undefined
 }
@@ -132,7 +134,7 @@ async function beside(
     if (file === undefined) return
     await output.end()
     if (there !== undefined && !options.secret) await file.chmod(there.mode & 0o777)
-    await file.sync()
+    if (options.lasting !== false) await file.sync()
     await close()
   }
   return {
@@ -144,7 +146,7 @@ async function beside(
         checkSignal(options.signal, path)
         checkReplace(path, lstatSync(target, { throwIfNoEntry: false }), options)
         await rename(temporary, target)
-        await syncDirectory(directory)
+        if (options.lasting !== false) await syncDirectory(directory)
       }),
     async abandon() {
       await close().catch(() => {})

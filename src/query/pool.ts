@@ -96,7 +96,13 @@ export class QueryPool {
     const packed = packNames(names)
     const pieces: NamedAnswer[] = []
     await this.#run(names.length, NAMES_BATCH, signal, async (stretch) => {
-      const result = await this.#answer({ do: 'name', table: table.buffer, names: packed, ...stretch })
+      const result = await this.#answer({
+        do: 'name',
+        table: table.buffer,
+        lent: table.names,
+        names: packed,
+        ...stretch,
+      })
       if (result.did === 'name') pieces[stretch.from / NAMES_BATCH] = result.answer
     })
     const starts = new Uint32Array(names.length + 1)
@@ -123,7 +129,14 @@ export class QueryPool {
     }
     const pieces: Uint32Array[] = []
     await this.#run(table.size, MATCH_BATCH, signal, async (stretch) => {
-      const result = await this.#answer({ do: 'match', table: table.buffer, pattern: wanted, owner, ...stretch })
+      const result = await this.#answer({
+        do: 'match',
+        table: table.buffer,
+        lent: table.names,
+        pattern: wanted,
+        owner,
+        ...stretch,
+      })
       if (result.did === 'match') pieces[stretch.from / MATCH_BATCH] = result.ids
     })
     const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
@@ -170,7 +183,13 @@ export class QueryPool {
     const shared = sharedAddresses(addresses)
     const ids = new Uint32Array(sharedMemory(addresses.length * 4))
     const numbers = new Uint32Array(sharedMemory(addresses.length * 4))
-    const common = { table: table.buffer, addresses: shared, ids: ids.buffer, numbers: numbers.buffer }
+    const common = {
+      table: table.buffer,
+      lent: table.names,
+      addresses: shared,
+      ids: ids.buffer,
+      numbers: numbers.buffer,
+    }
     const share = Math.ceil(addresses.length / (this.#count * BATCHES_A_THREAD))
     const batch = Math.min(LARGEST_BATCH, Math.max(BATCH, share))
     await this.#run(addresses.length, batch, signal, async (stretch) => {

@@ -7,6 +7,8 @@ import { type Pattern, SymbolTable } from '../symbols/table.ts'
 interface Common {
   /** The symbol table's buffer. */
   readonly table: SharedArrayBuffer
+  /** The buffers that its names are in, if it has none itself. */
+  readonly lent?: readonly SharedArrayBuffer[] | undefined
   /** The stretch: addresses or names by position, or symbols by id. */
   readonly from: number
   readonly to: number
@@ -42,7 +44,7 @@ export function runQueryTask(task: QueryTask): QueryResult {
   if (Atomics.load(new Int32Array(task.cancelled), 0) !== 0) return { did: 'fill' }
   let table = attached.get(task.table)
   if (table === undefined) {
-    table = new SymbolTable(task.table)
+    table = new SymbolTable(task.table, task.lent)
     attached.set(task.table, table)
   }
   const { from, to } = task

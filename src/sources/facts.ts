@@ -33,6 +33,33 @@ export function parseBuildIds(text: Buffer): ReadonlyMap<string, string> {
   return ids
 }
 
+/** What a module is known by across boots. What it does not have is undefined. */
+export interface ModuleIdentity {
+  readonly buildId: string | undefined
+  readonly srcversion: string | undefined
+  readonly state: string | undefined
+  readonly taint: string | undefined
+}
+
+/** The identities in lines `MODULE BUILD-ID SRCVERSION STATE TAINT`, as captures hold them. */
+export function parseIdentities(text: Buffer): ReadonlyMap<string, ModuleIdentity> {
+  const identities = new Map<string, ModuleIdentity>()
+  for (const line of text.toString('latin1').split('\n')) {
+    const [name = '', ...words] = line.split(' ', 5)
+    const [buildId, srcversion, state, taint] = words.map((word) => (word === '-' || word === '' ? undefined : word))
+    if (name === '' || identities.has(name)) continue
+    const isId = buildId !== undefined && /^[0-9a-f]{8,128}$/.test(buildId)
+    const isVersion = srcversion !== undefined && /^[0-9A-Za-z]{1,64}$/.test(srcversion)
+    identities.set(name, {
+      buildId: isId ? buildId : undefined,
+      srcversion: isVersion ? srcversion : undefined,
+      state,
+      taint,
+    })
+  }
+  return identities
+}
+
 /** Where the sections of a module begin, as columns: which of `names` each has, and the halves of its address. */
 export interface ModuleSections {
   readonly names: readonly string[]

@@ -83,6 +83,12 @@ export type FrameReason =
   | 'contradiction'
   /** The trace's own names show that it is of another kernel than the table. */
   | 'other_kernel'
+  /** In a module, which `owner` names, whose build the catalogue does not have. */
+  | 'unknown_module'
+  /** In a module that is not placed yet, while a kernel is being checked. */
+  | 'not_loaded_yet'
+  /** In a module that lay elsewhere, or was not loaded, at the time of the stack. */
+  | 'stale_layout'
 
 /** A frame that was looked up. */
 export interface Frame {

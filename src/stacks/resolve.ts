@@ -19,7 +19,13 @@ const REASONS: Record<NothingReason, FrameReason> = {
   'not kernel': 'no_symbol',
   outside: 'no_symbol',
   gap: 'gap',
+  unknown_module: 'unknown_module',
+  not_loaded_yet: 'not_loaded_yet',
+  stale_layout: 'stale_layout',
 }
+
+/** Where no symbol is known, but whose memory it is. */
+const HOLES: ReadonlySet<FrameReason> = new Set(['unknown_module', 'not_loaded_yet', 'stale_layout'])
 
 /**
  * What a printed name is worth beside the table's. `table`: the table is known to be the trace's, and overrules it. `weigh`:
@@ -175,7 +181,10 @@ export class StackResolver {
     const symbols = this.#symbols
     const exact = pc || this.#entries.trampolines.includes(address)
     const match = symbols.at(exact ? address : address - 1n)
-    if (match === undefined) return { ...nameless(raw, REASONS[symbols.reasonFor(address)], pc), address, owner: null }
+    if (match === undefined) {
+      const reason = REASONS[symbols.reasonFor(address)]
+      return { ...nameless(raw, reason, pc), address, owner: HOLES.has(reason) ? symbols.ownerAt(address) : null }
+    }
     const { symbol, size, aliases } = match
     const start = symbol.address
     return {

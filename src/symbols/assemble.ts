@@ -7,13 +7,8 @@ import { allocateSections } from '../core/sections.ts'
 import {
   BUILD_BUCKET_BITS,
   BUILD_BUCKETS,
-  BUILD_CELLS,
-  BUILD_CHUNK_COUNT,
-  BUILD_CHUNKS,
   BUILD_COUNT,
   BUILD_ENTRIES,
-  BUILD_GROUP_COUNT,
-  BUILD_GROUPS,
   BUILD_ID_BITS,
   BUILD_IDS,
   BUILD_KEYS,
@@ -28,13 +23,8 @@ import {
   BUILD_RANGE_OF,
   BUILD_RANGE_STARTS,
   BUILD_RANGES,
-  BUILD_REGION_WORDS,
-  BUILD_REGIONS,
   BUILD_REST_RECORD,
   BUILD_REST_STRETCH,
-  BUILD_RUN_OWNER,
-  BUILD_RUN_START,
-  BUILD_RUNS,
   BUILD_SEED,
   BUILD_SEED_2,
   BUILD_SLOTS,
@@ -42,8 +32,6 @@ import {
   BUILD_SORTED,
   BUILD_SPLITTERS,
   BUILD_TOO_LARGE,
-  CELL_STRIDE,
-  CHUNK_SLICE,
   KEY_BYTES,
   MOST_RANGES,
   PART_BASE,
@@ -79,8 +67,8 @@ import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts
 import { COUNTS, ROOT_BITS, rootLength, rootStart, SYMBOL_LAYOUT, symbolColumns, symbolSectionBytes } from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
 import { PREFIXES } from './names.ts'
-import { chunksOfPages } from './pages.ts'
-import { type MarkerAddress, type ModuleMemory, regionsOf } from './regions.ts'
+import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
+import type { MarkerAddress, ModuleMemory } from './regions.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
@@ -148,8 +136,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   const { groups, chunks, runs, distinct } = placed(workspace, slices)
   yield
 
-  const lows = new Uint32Array(workspace.memory.buffer, low, count)
-  const kinds = workspace.bytes(kind, count)
+  const places: Places = { count, low, kind, groups, chunks, runs }
   const markers = new Map(
     gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
   )
@@ -157,27 +144,8 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   const regions =
     extents !== undefined
       ? rangeWords(extents.ranges, (owner) => gathered.ownerNumbers.get(owner)!)
-      : yield* regionsOf(
-          { ...byId(groups, runs, count), low: lows, kind: kinds, runs, owners: ownerNames, markers, nameOf },
-          groups,
-          ranges,
-        )
-  workspace.set(BUILD_GROUPS, workspace.copy(groups))
-  workspace.set(BUILD_GROUP_COUNT, groups.length / 2)
-  workspace.set(BUILD_RUN_START, workspace.copy(runs.start))
-  workspace.set(BUILD_RUN_OWNER, workspace.copy(runs.owner))
-  workspace.set(BUILD_RUNS, runs.start.length)
-  workspace.set(BUILD_REGIONS, workspace.copy(regions))
-  workspace.set(BUILD_REGION_WORDS, regions.length)
-  if (extents === undefined) yield { step: 'flagIds', from: 0, to: slices }
-
-  const pages = chunksOfPages(groups, chunks, count)
-  const chunkCount = pages.chunks.length / 2
-  const cells = workspace.room(2 * chunkCount * CELL_STRIDE)
-  workspace.set(BUILD_CHUNKS, workspace.copy(pages.chunks))
-  workspace.set(BUILD_CHUNK_COUNT, chunkCount)
-  workspace.set(BUILD_CELLS, cells)
-  yield { step: 'countCells', from: 0, to: Math.ceil(chunkCount / CHUNK_SLICE) }
+      : yield* regionsOfPlaces(workspace, places, { owners: ownerNames, markers, nameOf }, ranges)
+  const { pages, cells } = yield* indexPlaces(workspace, places, regions, extents === undefined)
 
   // A part of the name index has at least one bucket.
   const bucketBits = Math.max(Math.log2(PARTS), Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
@@ -204,7 +172,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     SYMBOL_LAYOUT,
     symbolSectionBytes({
       symbols: count,
-      pages: { ...pages, cells: new Uint16Array(workspace.memory.buffer, cells, chunkCount * CELL_STRIDE) },
+      pages: { ...pages, cells },
       heapBytes,
       ownerRuns: runs.start.length,
       ownerBytes: owners.length,
@@ -212,6 +180,8 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
       regionWords: regions.length,
       sized: extents !== undefined,
       largeWords: extents === undefined ? 0 : countLarge(extents.sizes),
+      runWords: 0,
+      holes: 0,
     }),
   )
   const table = symbolColumns(buffer, sections)
@@ -222,7 +192,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)
   table.chunks.set(pages.chunks)
-  take(table.cells, cells)
+  table.cells.set(cells)
   take(table.low, low)
   take(table.kind, kind)
   take(table.name, name)
@@ -430,19 +400,6 @@ function nameIn(workspace: Workspace, reference: number): string {
   const start = rootStart(heap, root - at(part, PART_BASE))
   const length = rootLength(heap, root - at(part, PART_BASE))
   return PREFIXES[reference >>> ROOT_BITS]! + decodeName(heap, start, start + length)
-}
-
-/** The upper halves and owners of ids as columns, and the order of symbols that are in order. */
-function byId(groups: Uint32Array, runs: { start: Uint32Array; owner: Uint16Array }, count: number) {
-  const high = new Uint32Array(count)
-  for (let g = 0; g < groups.length; g += 2) high.fill(groups[g]!, groups[g + 1]!, groups[g + 3] ?? count)
-  const owner = new Uint16Array(count)
-  for (let run = 0; run < runs.start.length; run++) {
-    owner.fill(runs.owner[run]!, runs.start[run]!, runs.start[run + 1] ?? count)
-  }
-  const order = new Uint32Array(count)
-  for (let id = 0; id < count; id++) order[id] = id
-  return { high, owner, order }
 }
 
 /** The position in the text of every id. */

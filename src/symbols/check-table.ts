@@ -18,6 +18,7 @@ export function checkSymbolTable(buffer: SharedArrayBuffer): void {
   const bad = (what: string) => new BadFormatError(`symbol table: ${what}`)
   if (counts[COUNTS.sized] !== 0)
     throw new UnsupportedError('symbol table: symbols with sizes are those of an ELF file')
+  if (columns.runs.length > 0) throw new UnsupportedError('symbol table: its names are in another table')
   const symbols = low.length
   const idBits = counts[COUNTS.idBits]!
   if (idBits < 1 || idBits > 32 || 2 ** idBits < symbols) throw bad(`${idBits} bits do not hold its ids`)

@@ -27,11 +27,13 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
  *   fingerprint of the name's hash in the bits that ids do not need; in a bucket in file order |
  * | regions | where owners' memory begins and ends: see regions.ts |
  * | size, outer, large | only in tables whose symbols have sizes of their own: see sized.ts |
+ * | runs | only in tables that borrow their names from others, and have no `name`, `heap` and `entries`: see borrowed-names.ts |
+ * | holes | u8 an owner: why nothing is known in its memory (see HOLE); empty where everything is |
  */
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',
   magic: 0x4d595344,
-  version: 5,
+  version: 6,
   sections: [
     'counts',
     'groups',
@@ -51,6 +53,8 @@ export const SYMBOL_LAYOUT = {
     'size',
     'outer',
     'large',
+    'runs',
+    'holes',
   ],
 } as const satisfies Layout<string>
 
@@ -74,6 +78,12 @@ export const COUNTS = {
   text: 11,
   words: 15,
 } as const
+
+/** Why an owner's memory has no symbols although it is there: values of `holes`. */
+export const HOLE = { none: 0, unknownModule: 1, notLoadedYet: 2, staleLayout: 3 } as const
+
+/** Words of a run in `runs`: its first id, the number of the table that lends the names, the first id there. */
+export const RUN_WORDS = 3
 
 export { LONG_ROOT, ROOT_BITS, ROOT_MASK } from './constants.ts'
 
@@ -108,6 +118,8 @@ export interface SymbolColumns {
   readonly size: Uint32Array
   readonly outer: Uint32Array
   readonly large: Uint32Array
+  readonly runs: Uint32Array
+  readonly holes: Uint8Array
 }
 
 /** Lays typed arrays over the sections of a buffer. */
@@ -137,6 +149,8 @@ export function symbolColumns(
     size: u32(sections.size),
     outer: u32(sections.outer),
     large: u32(sections.large),
+    runs: u32(sections.runs),
+    holes: u8(sections.holes),
   }
 }
 
@@ -151,7 +165,11 @@ export function symbolSectionBytes(sizes: {
   regionWords: number
   sized: boolean
   largeWords: number
+  /** Words of `runs`: more than none where all names are borrowed. */
+  runWords: number
+  holes: number
 }): Record<SymbolSection, number> {
+  const named = sizes.runWords > 0 ? 0 : sizes.symbols
   return {
     counts: COUNTS.words * 4,
     groups: sizes.pages.groups.byteLength,
@@ -160,17 +178,19 @@ export function symbolSectionBytes(sizes: {
     cells: sizes.pages.cells.byteLength,
     low: sizes.symbols * 4,
     kind: sizes.symbols,
-    name: sizes.symbols * 4,
+    name: named * 4,
     heap: sizes.heapBytes,
     ownerStart: sizes.ownerRuns * 4,
     ownerOf: sizes.ownerRuns * 2,
     owners: sizes.ownerBytes,
     buckets: (2 ** sizes.bucketBits + 1) * 4,
-    entries: sizes.symbols * 4,
+    entries: named * 4,
     regions: sizes.regionWords * 4,
     size: sizes.sized ? sizes.symbols * 4 : 0,
     outer: sizes.sized ? sizes.symbols * 4 : 0,
     large: sizes.largeWords * 4,
+    runs: sizes.runWords * 4,
+    holes: sizes.holes,
   }
 }
 
@@ -186,12 +206,14 @@ export function openSymbolColumns(buffer: SharedArrayBuffer): SymbolColumns {
   const { counts } = columns
   const symbols = counts[COUNTS.symbols] ?? 0
   const sizes = counts[COUNTS.sized] === 1 ? symbols : 0
+  const named = columns.runs.length > 0 ? 0 : symbols
   const agree =
     counts.length === COUNTS.words &&
     columns.low.length === symbols &&
     columns.kind.length === symbols &&
-    columns.name.length === symbols &&
-    columns.entries.length === symbols &&
+    columns.name.length === named &&
+    columns.entries.length === named &&
+    columns.runs.length % RUN_WORDS === 0 &&
     columns.size.length === sizes &&
     columns.outer.length === sizes &&
     columns.groups.length === GROUP_WORDS * counts[COUNTS.groups]! &&

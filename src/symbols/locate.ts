@@ -2,16 +2,24 @@
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
 import { isAbsolute, LABEL, UNSURE } from './kinds.ts'
-import type { SymbolColumns } from './layout.ts'
+import { HOLE, type SymbolColumns } from './layout.ts'
 import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
 import { isText } from './text.ts'
 
 /**
  * Why no symbol contains an address: it is a user address, outside of all kernel memory, outside of all sections of an
- * ELF file, or where nothing is known.
+ * ELF file, or where nothing is known. In tables that were placed by a catalogue also: it is in a module that the catalogue does not
+ * have, in one whose place is not known yet, or in what lay elsewhere at the time that is asked about.
  */
-export type NothingReason = 'user' | 'not kernel' | 'outside' | 'gap'
+export type NothingReason =
+  | 'user'
+  | 'not kernel'
+  | 'outside'
+  | 'gap'
+  | 'unknown_module'
+  | 'not_loaded_yet'
+  | 'stale_layout'
 
 /** Which symbols may answer: all, only text, or only the others. */
 export type KindFilter = 'all' | 'text' | 'data'
@@ -194,10 +202,20 @@ export function candidatesAt(
   return candidates
 }
 
+const HOLE_REASONS: Readonly<Record<number, NothingReason | undefined>> = {
+  [HOLE.unknownModule]: 'unknown_module',
+  [HOLE.notLoadedYet]: 'not_loaded_yet',
+  [HOLE.staleLayout]: 'stale_layout',
+}
+
 /** Why an address has no symbol. `highest` is the upper half of the table's highest address. */
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
-  const { regions } = table
+  const { regions, holes } = table
   if (regions.length === 0) return 'not kernel'
+  if (holes.length > 0) {
+    const reason = HOLE_REASONS[holes[regionOwner(table, half, low)] ?? HOLE.none]
+    if (reason !== undefined) return reason
+  }
   const last = regions.length - REGION_WORDS
   const below = (h: number, l: number) => half < h || (half === h && low < l)
   const belowAll = below(regions[0]!, regions[1]!)

@@ -48,50 +48,19 @@ export function packNames(names: readonly string[]): PackedNames {
   return { bytes, ends }
 }
 
-/** Looks names up in one table's index. */
-export class NameLookup {
-  readonly #columns: SymbolColumns
-  readonly #idMask: number
-  readonly #bucketShift: number
-
-  constructor(columns: SymbolColumns) {
-    this.#columns = columns
-    const idBits = columns.counts[COUNTS.idBits]!
-    this.#idMask = idBits === 32 ? 0xffff_ffff : 2 ** idBits - 1
-    this.#bucketShift = 32 - columns.counts[COUNTS.bucketBits]!
-  }
-
+/** Looks names up, however a table has them. */
+export abstract class NameFinder {
   /**
    * Writes the ids of the symbols named bytes[start, end) to `out` from `at` on, in file order, and returns where they end.
    * `out` that is too small gets what fits; the result tells how much room was needed.
    */
-  find(bytes: Uint8Array, start: number, end: number, out: Uint32Array, at: number): number {
-    const { buckets, entries, name: references } = this.#columns
-    const { prefix, rootStart: cut, rootHash } = splitName(bytes, start, end)
-    const hash = nameHash(rootHash, prefix)
-    const bucket = hash >>> this.#bucketShift
-    const mask = this.#idMask
-    const wanted = fingerprint(hash)
-    // No further than there are entries, whatever a file's buckets say.
-    const stop = Math.min(buckets[bucket + 1]!, entries.length)
-    let count = at
-    // Equal names share one reference, so their bytes are compared once.
-    let known = -1
-    for (let i = buckets[bucket]!; i < stop; i++) {
-      const entry = entries[i]!
-      if (((entry ^ wanted) & ~mask) !== 0) continue
-      const id = (entry & mask) >>> 0
-      const reference = references[id]
-      if (reference === undefined) continue
-      if (reference !== known) {
-        if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, cut, end)) continue
-        known = reference
-      }
-      if (count < out.length) out[count] = id
-      count++
-    }
-    return count
-  }
+  abstract find(bytes: Uint8Array, start: number, end: number, out: Uint32Array, at: number): number
+
+  /** The ids, in table order, of symbols named `name` or `name` with suffixes that compilers and linkers add. */
+  abstract withSuffixes(name: string): Uint32Array
+
+  /** How many different names there are. */
+  abstract distinct(): number
 
   /** The ids of the symbols of one name: these bytes, or the first `length` of them. */
   ids(name: Uint8Array, length = name.length): Uint32Array {
@@ -125,11 +94,51 @@ export class NameLookup {
     }
     return { starts, ids: out.subarray(0, count) }
   }
+}
 
-  /**
-   * The ids, in table order, of symbols named `name` or `name` with suffixes that compilers and linkers add. The index
-   * knows whole names only, so this walks all of them: a few milliseconds, for when it is asked for.
-   */
+/** Looks names up in one table's index. */
+export class NameLookup extends NameFinder {
+  readonly #columns: SymbolColumns
+  readonly #idMask: number
+  readonly #bucketShift: number
+
+  constructor(columns: SymbolColumns) {
+    super()
+    this.#columns = columns
+    const idBits = columns.counts[COUNTS.idBits]!
+    this.#idMask = idBits === 32 ? 0xffff_ffff : 2 ** idBits - 1
+    this.#bucketShift = 32 - columns.counts[COUNTS.bucketBits]!
+  }
+
+  find(bytes: Uint8Array, start: number, end: number, out: Uint32Array, at: number): number {
+    const { buckets, entries, name: references } = this.#columns
+    const { prefix, rootStart: cut, rootHash } = splitName(bytes, start, end)
+    const hash = nameHash(rootHash, prefix)
+    const bucket = hash >>> this.#bucketShift
+    const mask = this.#idMask
+    const wanted = fingerprint(hash)
+    // No further than there are entries, whatever a file's buckets say.
+    const stop = Math.min(buckets[bucket + 1]!, entries.length)
+    let count = at
+    // Equal names share one reference, so their bytes are compared once.
+    let known = -1
+    for (let i = buckets[bucket]!; i < stop; i++) {
+      const entry = entries[i]!
+      if (((entry ^ wanted) & ~mask) !== 0) continue
+      const id = (entry & mask) >>> 0
+      const reference = references[id]
+      if (reference === undefined) continue
+      if (reference !== known) {
+        if (reference >>> ROOT_BITS !== prefix || !this.#rootIs(reference & ROOT_MASK, bytes, cut, end)) continue
+        known = reference
+      }
+      if (count < out.length) out[count] = id
+      count++
+    }
+    return count
+  }
+
+  /** The index knows whole names only, so this walks all of them: a few milliseconds, for when it is asked for. */
   withSuffixes(name: string): Uint32Array {
     const { name: references, heap } = this.#columns
     const text = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
@@ -152,7 +161,7 @@ export class NameLookup {
     return Uint32Array.from(ids)
   }
 
-  /** How many different names there are: equal names share a bucket and a reference. */
+  /** Equal names share a bucket and a reference. */
   distinct(): number {
     const { buckets, entries, name: references } = this.#columns
     const seen = new Set<number>()

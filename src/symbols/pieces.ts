@@ -98,6 +98,16 @@ export function startsOf({ names, name, high, low }: SectionStarts, half: number
   return starts.subarray(0, count).sort()
 }
 
+/** What a section's name tells of where it is put: which kind of memory, whether that is freed, whether it is the module's at all. */
+export function sectionPlace(name: string): {
+  readonly kind: number
+  readonly initial: boolean
+  readonly elsewhere: boolean
+} {
+  const code = sectionCode(name)
+  return { kind: code & ~INITIAL, initial: (code & INITIAL) !== 0, elsewhere: code === NOWHERE }
+}
+
 /** The kind of memory a section is put in. Its flags are not known outside of the kernel, so its name has to tell. */
 function sectionCode(name: string): number {
   if (ELSEWHERE.some((prefix) => name.startsWith(prefix))) return NOWHERE

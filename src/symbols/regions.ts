@@ -30,6 +30,8 @@ export interface ModuleMemory extends MemoryRange {
   readonly sections?: SectionStarts | undefined
   /** It is being loaded: its initialisation sections are still memory of its own. */
   readonly loading?: boolean
+  /** No symbol of it is known: its range is all that there is, and counts where nothing else is known. */
+  readonly bare?: boolean | undefined
 }
 
 /** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
@@ -138,17 +140,18 @@ interface KnownModule {
   readonly end: number
   readonly sections: SectionStarts | undefined
   readonly loading: boolean
+  readonly bare: boolean
 }
 
 function knownModules(modules: readonly ModuleMemory[], owners: readonly string[]): KnownModule[] {
   const numbers = new Map(owners.map((name, number) => [name, number]))
-  return modules.flatMap(({ owner: name, start, end, sections, loading = false }) => {
+  return modules.flatMap(({ owner: name, start, end, sections, loading = false, bare = false }) => {
     const owner = numbers.get(name)
     if (owner === undefined || owner === CORE) return []
     const half = Number(start >> 32n)
     const low = Number(start & 0xffff_ffffn)
     const inOneGroup = end > start && Number((end - 1n) >> 32n) === half
-    return [{ owner, half, start: low, end: inOneGroup ? low + Number(end - start) : low, sections, loading }]
+    return [{ owner, half, start: low, end: inOneGroup ? low + Number(end - start) : low, sections, loading, bare }]
   })
 }
 
@@ -195,13 +198,24 @@ function regionsOfGroup(
     core === undefined ? [] : splitCore(input, half, first, last, core),
     overlay(ranges, pieces.stretches),
   )
-  return overlay(
+  const told = overlay(
     overlay(
       joined.filter((stretch) => !isOwn(stretch)),
       fixed,
     ),
     joined.filter(isOwn),
   )
+  const bare = modules.filter((module) => module.bare && module.half === half && module.end > module.start)
+  return bare.length === 0 ? told : overlay(bareRanges(bare), told)
+}
+
+/** The ranges of modules without symbols, none reaching into the next. */
+function bareRanges(modules: readonly KnownModule[]): Stretch[] {
+  const ranges = modules.map(({ start, end, owner }) => ({ start, end, owner })).sort((a, b) => a.start - b.start)
+  return ranges.flatMap(({ start, end, owner }, i) => {
+    const stop = Math.min(end, ranges[i + 1]?.start ?? end)
+    return stop > start ? [{ start, end: stop, owner }] : []
+  })
 }
 
 /**

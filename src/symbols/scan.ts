@@ -2,6 +2,7 @@
 // string is made of them.
 
 import { compileGlob, globPrefix } from '../core/glob.ts'
+import type { BorrowedNames } from './borrowed-names.ts'
 import { ROOT_BITS, ROOT_MASK, rootLength, rootStart, type SymbolColumns } from './layout.ts'
 import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
@@ -10,6 +11,8 @@ import { isText } from './text.ts'
 /** What a scan needs of a table. */
 export interface ScanTable {
   readonly columns: SymbolColumns
+  /** Where its names are borrowed. */
+  readonly borrowed?: Pick<BorrowedNames, 'runOf'> | undefined
   nameOf(id: number): string
 }
 
@@ -25,7 +28,10 @@ const ASCII = /^[ -~]*$/
 /** The ids of the symbols whose whole name matches the glob, ascending. */
 export function* scanNames(table: ScanTable, glob: string, options: ScanOptions = {}): Generator<number, void, void> {
   const { columns } = table
-  const { name: references, heap, ownerStart, ownerOf } = columns
+  const { ownerStart, ownerOf, low } = columns
+  let { name: references, heap } = columns
+  let shift = 0
+  let known = table.borrowed === undefined ? low.length : 0
   const { owners, kinds = 'all' } = options
   const matches = compileGlob(glob)
   const head = literal(globPrefix(glob))
@@ -44,10 +50,16 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
   for (let run = 0; run < ownerStart.length; run++) {
     const owner = ownerOf[run]!
     if (owners !== undefined && owners[owner] !== true) continue
-    const last = run + 1 < ownerStart.length ? ownerStart[run + 1]! : references.length
+    const last = run + 1 < ownerStart.length ? ownerStart[run + 1]! : low.length
     for (let id = ownerStart[run]!; id < last; id++) {
       if (kinds !== 'all' && isText(columns, id, owner) !== (kinds === 'text')) continue
-      const reference = references[id]!
+      if (id >= known) {
+        const borrowed = table.borrowed!.runOf(id)
+        ;({ name: references, heap } = borrowed.lender.columns)
+        shift = borrowed.shift
+        known = borrowed.end
+      }
+      const reference = references[id + shift]!
       const wanted = rest[reference >>> ROOT_BITS]
       if (wanted === undefined) continue
       const root = reference & ROOT_MASK

@@ -8,12 +8,13 @@ import {
   address as checkedAddress,
   count,
   instance,
+  listOf,
   options as optionsOf,
   text,
   wrong,
 } from '../core/arguments.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
-import { AmbiguousError, NotFoundError } from '../core/errors.ts'
+import { AmbiguousError, BadFormatError, NotFoundError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
 import {
   ADDRESS_OPTIONS,
@@ -26,8 +27,9 @@ import {
   position,
   SCAN_OPTIONS,
 } from './arguments.ts'
+import { BorrowedNames, type Lender } from './borrowed-names.ts'
 import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
-import { COUNTS, openSymbolColumns, type SymbolColumns } from './layout.ts'
+import { COUNTS, openSymbolColumns, RUN_WORDS, type SymbolColumns } from './layout.ts'
 import {
   answerAt,
   candidatesAt,
@@ -37,7 +39,14 @@ import {
   reasonAt,
   regionOwner,
 } from './locate.ts'
-import { type NamedAnswer, NameLookup, nameBytes, type PackedNames, packNames } from './lookup-names.ts'
+import {
+  type NamedAnswer,
+  type NameFinder,
+  NameLookup,
+  nameBytes,
+  type PackedNames,
+  packNames,
+} from './lookup-names.ts'
 import { scanNames } from './scan.ts'
 import {
   findAddresses,
@@ -136,6 +145,8 @@ export function splitQuery(query: string): { owner: string | undefined; name: st
 export class SymbolTable {
   /** The buffer, to hand to other threads. */
   readonly buffer: SharedArrayBuffer
+  /** The buffers of the tables that lend this one its names, to go with its own; undefined where it has them itself. */
+  readonly names: readonly SharedArrayBuffer[] | undefined
   /** Number of symbols. */
   readonly size: number
   /** Owner names by number; the first is the core kernel. */
@@ -143,18 +154,22 @@ export class SymbolTable {
   readonly #columns: SymbolColumns
   readonly #groups: readonly GroupView[]
   readonly #heap: Buffer
-  readonly #names: NameLookup
+  readonly #names: NameFinder
+  readonly #borrowed: BorrowedNames | undefined
   readonly #ownerNumbers: ReadonlyMap<string, number>
   readonly #sized: SizedLookup | undefined
 
   /**
-   * Attaches to a table's buffer.
+   * Attaches to a table's buffer; `names` are the buffers that come with it, if any do.
    * @throws BadFormatError if the bytes are no symbol table, UnsupportedError if another version wrote them.
    */
-  constructor(buffer: SharedArrayBuffer) {
+  constructor(buffer: SharedArrayBuffer, names?: readonly SharedArrayBuffer[]) {
     if (!(buffer instanceof SharedArrayBuffer)) throw wrong('buffer', 'the SharedArrayBuffer of a table', buffer)
+    if (names !== undefined) listOf(instance(SharedArrayBuffer, 'a SharedArrayBuffer'), 'buffers')(names, 'names')
     this.buffer = buffer
     const columns = openSymbolColumns(buffer)
+    const lenders = columns.runs.length === 0 ? undefined : lendersOf(columns, names)
+    this.names = lenders && names
     this.#columns = columns
     this.size = columns.low.length
     this.#groups = groupViews(columns)
@@ -165,7 +180,8 @@ export class SymbolTable {
       .slice(0, -1)
       .split('\0')
     this.#ownerNumbers = new Map(this.owners.map((name, number) => [name, number]))
-    this.#names = new NameLookup(columns)
+    this.#borrowed = lenders && new BorrowedNames(columns, lenders)
+    this.#names = this.#borrowed ?? new NameLookup(columns)
     this.#sized = columns.counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
   }
 
@@ -394,7 +410,7 @@ export class SymbolTable {
   ): Generator<number, void, void> {
     const { owner, kinds } = optionsOf(options, 'scan', SCAN_OPTIONS)
     const owners = owner === undefined ? undefined : this.owners.map(predicate(owner))
-    const table = { columns: this.#columns, nameOf: (id: number) => this.nameOf(id) }
+    const table = { columns: this.#columns, borrowed: this.#borrowed, nameOf: (id: number) => this.nameOf(id) }
     return scanNames(table, text(glob, 'glob'), { owners, kinds })
   }
 
@@ -455,6 +471,7 @@ export class SymbolTable {
   /** A symbol's name; for the others of this kind see KernelSymbol. @throws UsageError if there is no such id */
   nameOf(id: number): string {
     this.#check(id)
+    if (this.#borrowed !== undefined) return this.#borrowed.nameOf(id)
     const { prefix, start, end } = nameBytes(this.#columns, id)
     const root = decodeName(this.#heap, start, end)
     return prefix === '' ? root : prefix + root
@@ -533,6 +550,32 @@ export class SymbolTable {
       throw wrong('id', `the id of a symbol, a whole number from 0 to ${this.size - 1}`, id)
     }
   }
+}
+
+/** The lenders of every buffer: tables of many hosts share them. */
+const known = new WeakMap<SharedArrayBuffer, Lender>()
+
+/** The tables that lend a table its names. @throws BadFormatError if they are not those that it needs */
+function lendersOf({ runs, low }: SymbolColumns, names: readonly SharedArrayBuffer[] = []): readonly Lender[] {
+  const lenders = names.map((buffer): Lender => {
+    let lender = known.get(buffer)
+    if (lender === undefined) {
+      const table = new SymbolTable(buffer)
+      const columns = openSymbolColumns(buffer)
+      lender = { columns, names: new NameLookup(columns), nameOf: (id) => table.nameOf(id) }
+      known.set(buffer, lender)
+    }
+    return lender
+  })
+  for (let row = 0; row < runs.length; row += RUN_WORDS) {
+    const end = row + RUN_WORDS < runs.length ? runs[row + RUN_WORDS]! : low.length
+    const lender = lenders[runs[row + 1]!]
+    if (row === 0 ? runs[0] !== 0 : end <= runs[row]!) throw new BadFormatError('symbol table: runs of names overlap')
+    if (lender === undefined || lender.columns.name.length < end - runs[row]! + runs[row + 2]!) {
+      throw new BadFormatError('symbol table: its names are in another table, which must be given with it, and is not')
+    }
+  }
+  return lenders
 }
 
 /** A table of symbols, as an argument. */

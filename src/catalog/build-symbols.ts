@@ -1,0 +1,112 @@
+// The symbols of one build by where they are within it: for addresses that come without any host, as profilers send those of kernel
+// frames.
+
+import { text, wrong } from '../core/arguments.ts'
+import { CORE_OWNER } from '../symbols/build.ts'
+import type { KernelSymbol } from '../symbols/symbol.ts'
+import type { Book, BookEntry } from './book.ts'
+import { BASE, entryKey, IMAGE } from './entry.ts'
+
+/** A symbol of a build, and where in it an offset lies. */
+export interface BuildMatch {
+  readonly name: string
+  readonly type: string
+  /** Bytes from the symbol's start. */
+  readonly offset: number
+  /** Bytes from the symbol's start to its end. */
+  readonly size: number
+  /** Other names of the same place. */
+  readonly aliases: readonly string[]
+}
+
+/** A symbol of a build. */
+export interface BuildSymbol {
+  readonly name: string
+  readonly type: string
+  /** Bytes from the build's origin; negative where it lies before it. */
+  readonly offset: bigint
+  readonly size: number
+}
+
+/** The largest kernel image and the largest module are far smaller. */
+const MOST_OFFSET = 1n << 30n
+
+/** One build of the kernel or of a module. */
+export class BuildSymbols {
+  readonly kind: 'vmlinux' | 'module'
+  /** `vmlinux`, or the module's name. */
+  readonly name: string
+  readonly buildId: string | undefined
+  /** The build id of the kernel that it belongs to. */
+  readonly kernel: string
+  readonly release: string | undefined
+  /** What offsets are counted from: `_text` or `_stext` of a kernel, `.text` of a module. */
+  readonly origin: string
+  readonly #book: Book
+  readonly #entry: BookEntry
+  readonly #origin: bigint
+  readonly #owner: string
+
+  /** Use `catalog.build`. */
+  constructor(book: Book, entry: BookEntry) {
+    this.kind = entry.kind
+    this.name = entry.name
+    this.buildId = entry.buildId
+    this.kernel = entry.kernel
+    this.release = entry.release
+    this.#book = book
+    this.#entry = entry
+    const wanted = entry.kind === 'vmlinux' ? [IMAGE] : ['.text', BASE]
+    const section = entry.sections.find(({ name }) => wanted.includes(name)) ?? entry.sections[0]
+    this.origin = entry.kind === 'vmlinux' ? entry.anchor : '.text'
+    this.#origin = section?.address ?? 0n
+    this.#owner = entry.kind === 'vmlinux' ? CORE_OWNER : entryKey(entry)
+  }
+
+  /**
+   * What contains an offset from the origin, as it stands: whoever has return addresses looks up one less. Undefined where nothing
+   * of this build is there.
+   * @throws UsageError if it is no whole number
+   */
+  at(offset: bigint | number): BuildMatch | undefined {
+    const isWhole = typeof offset === 'bigint' || (typeof offset === 'number' && Number.isSafeInteger(offset))
+    if (!isWhole) throw wrong('offset', 'a whole number of bytes', offset)
+    const wide = BigInt(offset)
+    if (wide < 0n || wide >= MOST_OFFSET) return undefined
+    const match = this.#book.table.at(this.#origin + wide)
+    if (match === undefined || match.symbol.owner !== this.#owner) return undefined
+    const { symbol, size, aliases } = match
+    return {
+      name: symbol.name,
+      type: symbol.type,
+      offset: match.offset,
+      size,
+      aliases: aliases.map(({ name }) => name),
+    }
+  }
+
+  /** Every symbol of a name that lies in the image, or keeps its distance from the module's text. */
+  named(name: string): BuildSymbol[] {
+    const found = this.#book.table.named(text(name, 'name'), { owner: this.#owner })
+    return found.filter((symbol) => this.#isNear(symbol)).map((symbol) => this.#describe(symbol))
+  }
+
+  /** Every symbol that lies in the image, or keeps its distance from the module's text, by address. */
+  *[Symbol.iterator](): Generator<BuildSymbol> {
+    const { table } = this.#book
+    const origin = this.#entry.sections.find(({ address }) => address === this.#origin)
+    for (const section of [...this.#entry.sections].sort((a, b) => (a.address < b.address ? -1 : 1))) {
+      if (section.group !== origin?.group) continue
+      for (let id = section.from; id < section.to; id++) yield this.#describe(table.get(id))
+    }
+  }
+
+  #isNear({ id }: KernelSymbol): boolean {
+    const group = this.#entry.sections.find(({ address }) => address === this.#origin)?.group
+    return this.#entry.sections.some((section) => section.group === group && id >= section.from && id < section.to)
+  }
+
+  #describe({ name, type, address, size }: KernelSymbol): BuildSymbol {
+    return { name, type, offset: address - this.#origin, size }
+  }
+}

@@ -1,0 +1,10 @@
+// The most of everything that a catalogue's files may hold, several times what the largest kernel has: whoever wrote a file, it takes no more
+// memory and no more time than that.
+
+/** Symbols of one build. */
+export const MOST_SYMBOLS_OF_ENTRY = 1 << 20
+/** Modules of one kernel or host, and sections of all of them. */
+export const MOST_MODULES = 20_000
+export const MOST_LAYOUT_SECTIONS = 1 << 20
+/** Bytes of a layout's text, and of its dynamic lines. */
+export const MOST_LAYOUT_TEXT = 1 << 25

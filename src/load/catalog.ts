@@ -1,0 +1,207 @@
+// What is done with a catalogue's files: captures are split into them, books are made of them and remembered, layouts placed.
+
+import { join } from 'node:path'
+import type { Book } from '../catalog/book.ts'
+import { BuildSymbols } from '../catalog/build-symbols.ts'
+import { type BuildEntry, type BuildIdentity, disagreement, entryKey } from '../catalog/entry.ts'
+import type { HostLayout } from '../catalog/layout.ts'
+import { splitHost } from '../catalog/split.ts'
+import { BadFormatError, KerndexError, NotFoundError, NotReadableError } from '../core/errors.ts'
+import { type CacheUser, cacheDirectory } from './cache.ts'
+import { CatalogStore, type StoredEntry } from './catalog-store.ts'
+import { anySource, readHost, readText } from './host-reading.ts'
+import { placeLayout } from './place-layout.ts'
+import type { Handle } from './snapshot.ts'
+
+/** What came of a capture. */
+export interface CatalogAdded {
+  /** The kernel's build id. */
+  readonly buildId: string
+  readonly release: string | undefined
+  /** Entries that are new, or now know where sections lie. */
+  readonly added: readonly BuildIdentity[]
+  /** How many the catalogue had already. */
+  readonly known: number
+  /** Modules of which no entry was made, and why. */
+  readonly skipped: readonly { readonly module: string; readonly reason: string }[]
+}
+
+/** An entry of a catalogue. */
+export interface CatalogEntry extends BuildIdentity {
+  readonly path: string
+  /** Of its file. */
+  readonly bytes: number
+  readonly written: Date
+}
+
+/** The directory of a user's catalogue: beside the cache, which is secret. @throws NotReadableError if there is none */
+export async function catalogDirectory(user: CacheUser): Promise<string> {
+  return join(await cacheDirectory(user), '..', 'kerndex-catalog')
+}
+
+/** A book, and the file that it came from. */
+interface KnownBooks {
+  readonly identity: string | undefined
+  readonly books: Promise<readonly Book[]>
+}
+
+/** One directory of entries. */
+export class CatalogFiles {
+  readonly store: CatalogStore
+  /** By kernel: the books that hosts of one build share. */
+  readonly #books = new Map<string, KnownBooks>()
+
+  constructor(directory: string, user: CacheUser) {
+    this.store = new CatalogStore(directory, user.uid)
+  }
+
+  /**
+   * Splits a host's symbols into entries and writes those that are new.
+   * @throws BadFormatError if an entry of the same build says something else, naming the symbol: nothing is written then
+   */
+  async add(from: string | undefined, signal?: AbortSignal): Promise<CatalogAdded> {
+    const source = await anySource(from)
+    const { told } = await readHost(source)
+    const { vmlinux, modules, skipped } = splitHost(await readText(source, signal), told)
+    const kernel = told.kernel
+    const there = new Set(this.store.keys(kernel))
+    const all = [vmlinux, ...modules]
+    const added: BuildEntry[] = []
+    for (const entry of all) {
+      const key = entryKey(entry)
+      const before = there.has(key) ? this.#soundEntry(kernel, key) : undefined
+      const why = before && disagreement(before, entry)
+      if (why !== undefined) {
+        throw new BadFormatError(
+          `${source.description} disagrees with the catalogue about ${entry.name}, build id ${entry.buildId ?? 'unknown'}: ` +
+            `${why}. One of the two captures is damaged, or two builds share one identity; nothing was added`,
+        )
+      }
+      if (before === undefined || knowsMore(entry, before)) added.push(entry)
+    }
+    for (const entry of added) await this.store.writeEntry(entry)
+    if (added.length > 0 || this.store.bookIdentity(kernel) === undefined) {
+      const taken = new Set(added.map(entryKey))
+      const others = this.store.keys(kernel).filter((key) => !taken.has(key))
+      const entries = [...added, ...others.flatMap((key) => this.#soundEntry(kernel, key) ?? [])]
+      await this.store.writeBook(await this.store.makeBook(kernel, entries, signal))
+    }
+    const identity = ({ kind, name, buildId, srcversion }: BuildEntry) => ({ kind, name, buildId, srcversion, kernel })
+    return {
+      buildId: kernel,
+      release: told.release,
+      added: added.map(identity),
+      known: all.length - added.length,
+      skipped,
+    }
+  }
+
+  /** An entry; undefined where its file is damaged, as after the power was lost. */
+  #soundEntry(kernel: string, key: string): BuildEntry | undefined {
+    try {
+      return this.store.readEntry(kernel, key)
+    } catch (error) {
+      if (error instanceof BadFormatError) return undefined
+      throw error
+    }
+  }
+
+  /** Every entry, by kernel, vmlinux first. @throws NotReadableError */
+  list(): CatalogEntry[] {
+    return this.store.kernels().flatMap((kernel) => this.store.entries(kernel).map(describe).sort(byKind))
+  }
+
+  /** The books of a kernel build: the one that is kept, and one of entries that are not in it. @throws NotFoundError if there are none */
+  async books(kernel: string, signal?: AbortSignal): Promise<readonly Book[]> {
+    const identity = this.store.bookIdentity(kernel)
+    const known = this.#books.get(kernel)
+    if (known !== undefined && known.identity === identity) return known.books
+    const books = this.#readBooks(kernel, signal)
+    this.#books.set(kernel, { identity, books })
+    books.catch(() => this.#books.delete(kernel))
+    return books
+  }
+
+  async #readBooks(kernel: string, signal: AbortSignal | undefined): Promise<readonly Book[]> {
+    const keys = this.store.keys(kernel)
+    if (keys.length === 0) {
+      throw new NotFoundError(
+        `the catalogue ${this.store.directory} has no kernel with the build id ${kernel}: add a capture of it (kerndex catalog add)`,
+      )
+    }
+    let book: Book | undefined
+    try {
+      book = this.store.readBook(kernel)
+    } catch (error) {
+      // It is made of the entries, which are still there.
+      if (!(error instanceof KerndexError) || error instanceof NotReadableError) throw error
+    }
+    const others = keys.filter((key) => book?.entries.has(key) !== true)
+    if (others.length === 0) return book === undefined ? [] : [book]
+    const entries = others.flatMap((key) => this.#soundEntry(kernel, key) ?? [])
+    if (entries.length === 0) return book === undefined ? [] : [book]
+    const more = await this.store.makeBook(kernel, entries, signal)
+    return book === undefined ? [more] : [book, more]
+  }
+
+  /** The symbols of one build, of a kernel or a module; undefined where the catalogue does not have it. */
+  async build(buildId: string, signal?: AbortSignal): Promise<BuildSymbols | undefined> {
+    const kernels = this.store.kernels()
+    const isKernel = kernels.includes(buildId)
+    const kernel = isKernel ? buildId : kernels.find((own) => this.store.keys(own).some((key) => isOf(key, buildId)))
+    if (kernel === undefined) return undefined
+    for (const book of await this.books(kernel, signal)) {
+      for (const entry of isKernel ? [book.entries.get('vmlinux')] : book.entries.values()) {
+        if (entry?.buildId === buildId) return new BuildSymbols(book, entry)
+      }
+    }
+    return undefined
+  }
+
+  /** The table of a layout's host. @throws NotFoundError if the catalogue does not have its kernel */
+  async place(layout: HostLayout, source: string, generation: number, signal?: AbortSignal): Promise<Handle> {
+    const books = await this.books(layout.buildId, signal)
+    const handle = await placeLayout(books, layout, source, generation, signal)
+    if (handle === undefined) {
+      throw new NotFoundError(
+        `the catalogue ${this.store.directory} has modules of the kernel ${layout.buildId}, but not the kernel itself`,
+      )
+    }
+    return handle
+  }
+}
+
+/** Whether a key is of a module with a build id. */
+function isOf(key: string, buildId: string): boolean {
+  return key.endsWith(`-${buildId}`)
+}
+
+/** Whether an entry has sections where another knows only where the module begins. */
+function knowsMore(entry: BuildEntry, before: BuildEntry): boolean {
+  return before.sections.length === 1 && entry.sections.length > 1
+}
+
+function describe({ kernel, key, path, bytes, used }: StoredEntry): CatalogEntry {
+  if (key === 'vmlinux') {
+    return {
+      kind: 'vmlinux',
+      name: 'vmlinux',
+      buildId: kernel,
+      srcversion: undefined,
+      kernel,
+      path,
+      bytes,
+      written: used,
+    }
+  }
+  const dash = key.lastIndexOf('-')
+  const id = key.slice(dash + 1)
+  const srcversion = id.startsWith('src.') ? id.slice(4) : undefined
+  const buildId = srcversion === undefined && id !== 'named' ? id : undefined
+  return { kind: 'module', name: key.slice(0, dash), buildId, srcversion, kernel, path, bytes, written: used }
+}
+
+function byKind(a: CatalogEntry, b: CatalogEntry): number {
+  if (a.kind !== b.kind) return a.kind === 'vmlinux' ? -1 : 1
+  return a.name < b.name ? -1 : 1
+}

@@ -1,0 +1,145 @@
+// Layout files: what is written of a host so that a catalogue can be placed on it, and read again elsewhere. Only their owner may read them.
+
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { machine } from 'node:os'
+import { decodeLayout, encodeLayout, type HostLayout, layoutOf } from '../catalog/layout.ts'
+import { isPacked } from '../catalog/packed.ts'
+import {
+  bytes as bytesOf,
+  flag,
+  type Options,
+  options as optionsOf,
+  path as pathOf,
+  signal,
+  whole,
+} from '../core/arguments.ts'
+import { LimitError, NotReadableError } from '../core/errors.ts'
+import { until } from '../core/until.ts'
+import { readFailure } from '../sources/reader.ts'
+import type { Absence } from '../sources/source.ts'
+import { anySource, readHost, readPlaces } from './host-reading.ts'
+import { writeFileSafely } from './write-file.ts'
+
+export interface LayoutOptions {
+  /** undefined: the running kernel; else a capture, or a snapshot file. */
+  readonly from?: string | URL | undefined
+  /** Counts the layouts of one boot, for whoever keeps several. Default 1. */
+  readonly generation?: number | undefined
+  /** Replace what is there. Default false. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const LAYOUT_OPTIONS: Options<LayoutOptions> = { from: pathOf, generation: whole(0, 2 ** 32), replace: flag, signal }
+
+/** What was written. */
+export interface LayoutSummary {
+  readonly path: string
+  readonly bytes: number
+  readonly layout: HostLayout
+  /** What the host did not have or could not give. */
+  readonly absences: readonly Absence[]
+}
+
+/** The most bytes that a layout's file may have. */
+const MOST_LAYOUT_BYTES = 1 << 24
+
+/** Where a host has its kernel and modules. @throws as `writeLayout` */
+async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout; absences: readonly Absence[] }> {
+  const { from, generation = 1, signal: end } = options
+  const source = await anySource(from === undefined ? undefined : pathOf(from, 'from'))
+  const taken = new Date()
+  const { told, facts, absences } = await readHost(source)
+  const { anchor, dynamic } = await readPlaces(source, end)
+  const layout = layoutOf({
+    buildId: told.kernel,
+    bootId: facts.bootId,
+    release: told.release,
+    architecture: source.kind === 'live' ? machine() : undefined,
+    anchor,
+    modules: told.modules,
+    sections: told.sections,
+    identities: told.identities,
+    dynamic,
+    taken,
+    generation,
+  })
+  return { layout, absences }
+}
+
+/**
+ * Writes where a host has its kernel and its modules: with a catalogue that has their builds, this is the host's table. Reads the small
+ * files of the host, and of its kallsyms the beginning and the lines of what the kernel made as it ran. The file tells the kernel's
+ * slide: only its owner may read it.
+ * @throws UsageError if there is such a file and `replace` is not set; NoPermissionError if addresses are hidden; NotReadableError if
+ * the kernel has no build id, or cannot be read; BadFormatError, LimitError, AbortedError
+ */
+export async function writeLayout(path: string | URL, options?: LayoutOptions): Promise<LayoutSummary> {
+  const file = pathOf(path, 'path')
+  const given = optionsOf(options, 'writeLayout', LAYOUT_OPTIONS)
+  const { replace = false, signal: end } = given
+  return until(
+    (async () => {
+      const { layout, absences } = await takeLayout(given)
+      const bytes = encodeLayout(layout)
+      await writeFileSafely(file, bytes, { secret: true, special: 'refuse', replace, signal: end })
+      return { path: file, bytes: bytes.length, layout, absences }
+    })(),
+    end,
+    'the layout',
+  )
+}
+
+/** Whether a path is a file that begins as a layout does. Waits for the system. */
+export function isLayoutFile(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+  try {
+    return isPacked('layout', readStart(path, 64))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Reads a layout file. Waits for the system.
+ * @throws NotReadableError, NoPermissionError; BadFormatError, UnsupportedError, LimitError if it is no layout of this version
+ */
+export function readLayout(from: string | URL): HostLayout {
+  const path = pathOf(from, 'path')
+  return decodeLayout(readStart(path, MOST_LAYOUT_BYTES))
+}
+
+/**
+ * The layout that a layout file's bytes hold.
+ * @throws BadFormatError, UnsupportedError, LimitError if they are no layout of this version
+ */
+export function parseLayout(given: Uint8Array): HostLayout {
+  return decodeLayout(bytesOf(given, 'bytes'))
+}
+
+/** The beginning of a regular file. @throws NotReadableError, LimitError */
+function readStart(path: string, most: number): Buffer {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    throw readFailure(path, error)
+  }
+  try {
+    const found = fstatSync(descriptor)
+    if (!found.isFile()) throw new NotReadableError(`${path} is no file`, { path })
+    if (most >= MOST_LAYOUT_BYTES && found.size > most) {
+      throw new LimitError(`${path} has ${found.size} bytes: a layout has at most ${most}`, { path })
+    }
+    const bytes = Buffer.alloc(Math.min(most, found.size))
+    let filled = 0
+    for (let got = -1; got !== 0 && filled < bytes.length; filled += got) {
+      got = readSync(descriptor, bytes, filled, bytes.length - filled, filled)
+    }
+    return bytes.subarray(0, filled)
+  } catch (error) {
+    throw readFailure(path, error)
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,92 @@
+// Books and a layout to a handle: the table of the host, which any thread can attach.
+
+import type { Book } from '../catalog/book.ts'
+import type { HostLayout } from '../catalog/layout.ts'
+import { factsOfLayout, type PlacedHost, placeHost } from '../catalog/place.ts'
+import { inSharedMemory } from '../sources/later.ts'
+import { TableBuilder } from '../symbols/build.ts'
+import { placeTable } from '../symbols/placed.ts'
+import { SymbolTable } from '../symbols/table.ts'
+import { type Plan, Workspace } from '../symbols/workspace.ts'
+import { carryOn } from './carry-on.ts'
+import type { FactRecord, Handle, HostFacts } from './snapshot.ts'
+
+/** Bytes of lines scanned at once. */
+const TEXT_BYTES = 1 << 18
+
+/** Makes a handle of the given generation; undefined where the books do not have the layout's kernel. @throws LimitError, AbortedError */
+export async function placeLayout(
+  books: readonly Book[],
+  layout: HostLayout,
+  source: string,
+  generation: number,
+  signal?: AbortSignal,
+): Promise<Handle | undefined> {
+  const workspace = Workspace.open()
+  try {
+    const dynamic =
+      layout.dynamic.length === 0
+        ? undefined
+        : await carryOn(dynamicTable(workspace, layout.dynamic), workspace, signal)
+    const host = placeHost(books, layout, dynamic)
+    if (host === undefined) return undefined
+    const buffer = await carryOn(placeTable(workspace, host.table), workspace, signal)
+    return handleOf(layout, host, buffer, source, generation)
+  } finally {
+    workspace.release()
+  }
+}
+
+/** The table of a layout's own lines. */
+function* dynamicTable(workspace: Workspace, lines: readonly string[]): Plan<SymbolTable> {
+  const builder = new TableBuilder(workspace)
+  const text = Buffer.from(`${lines.join('\n')}\n`, 'latin1')
+  for (let at = 0; at < text.length; ) {
+    const cut = at + TEXT_BYTES >= text.length ? text.length : text.indexOf('\n', at + TEXT_BYTES) + 1
+    const room = workspace.bytes(workspace.room(cut - at + 1), cut - at)
+    room.set(text.subarray(at, cut))
+    const number = builder.addText(room)
+    yield { step: 'scan', from: number, to: number + 1 }
+    builder.trim(number)
+    at = cut
+  }
+  const { buffer } = yield* builder.finish()
+  return new SymbolTable(buffer)
+}
+
+function handleOf(
+  layout: HostLayout,
+  { table, placement }: PlacedHost,
+  symbols: SharedArrayBuffer,
+  source: string,
+  generation: number,
+): Handle {
+  const { release, bootId, buildId, modules } = layout
+  const texts = factsOfLayout(layout)
+  const facts: [string, FactRecord][] = (['module_sections', 'module_identities'] as const).map((name) => {
+    const text = texts[name] ?? ''
+    return [
+      name,
+      text === '' ? { what: name, reason: 'not part of this layout' } : inSharedMemory(Buffer.from(text, 'latin1')),
+    ]
+  })
+  const host: HostFacts = {
+    source,
+    release,
+    bootId,
+    buildId,
+    modules: modules.map(({ name, bytes, state, address }) => ({ name, size: bytes, state, address })),
+    absences: [{ what: 'btf', reason: 'a catalogue holds no types' }],
+    placement,
+  }
+  return {
+    kerndex: 1,
+    generation,
+    symbols,
+    names: table.lenders.map(({ buffer }) => buffer),
+    types: [],
+    host,
+    skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },
+    later: { facts: Object.fromEntries(facts), types: [] },
+  }
+}

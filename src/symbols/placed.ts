@@ -1,0 +1,291 @@
+// A table made of others' symbols by giving them their places: nothing is parsed, named or hashed. Stretches of the lenders' ids become
+// runs of ids here; only where stretches overlap are symbols looked at one by one.
+
+import { LimitError } from '../core/errors.ts'
+import { allocateSections } from '../core/sections.ts'
+import { MOST_OWNERS } from './build.ts'
+import { CHUNK_BITS, LABEL, TYPE_MASK } from './constants.ts'
+import { COUNTS, openSymbolColumns, RUN_WORDS, SYMBOL_LAYOUT, symbolColumns, symbolSectionBytes } from './layout.ts'
+import { MARKER_NAMES } from './loop-tables.ts'
+import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
+import type { MarkerAddress, ModuleMemory } from './regions.ts'
+import { type GroupView, groupViews, upperBound } from './search.ts'
+import type { SymbolTable } from './table.ts'
+import { textStretches } from './text.ts'
+import type { Plan, Workspace } from './workspace.ts'
+
+/** Symbols of a lender that keep their distances: its ids [from, to), and what is added to their addresses, modulo 2^64. */
+export interface PlacedPiece {
+  readonly lender: number
+  readonly from: number
+  readonly to: number
+  readonly delta: bigint
+  /** By its place in `owners`. */
+  readonly owner: number
+}
+
+/** What a table is made of. */
+export interface PlacedTable {
+  /** The tables that lend names. They have their own names, and no sizes. */
+  readonly lenders: readonly SymbolTable[]
+  readonly pieces: readonly PlacedPiece[]
+  /** In the order of the kernel's text: the core first. */
+  readonly owners: readonly string[]
+  /** Memory of modules, also of those that have no symbols here. */
+  readonly ranges: readonly ModuleMemory[]
+  /** Owners, by number, whose symbols are not known, and why: see HOLE. */
+  readonly holes?: ReadonlyMap<number, number>
+}
+
+/** The core kernel's owner number. */
+const CORE = 0
+const HALF = 2 ** 32
+const MODULUS = 1n << 64n
+
+/** A stretch of a lender's ids whose addresses share an upper half here. */
+interface Stretch {
+  readonly lender: number
+  readonly from: number
+  readonly to: number
+  readonly owner: number
+  readonly half: number
+  /** What is to be added to lower halves, modulo 2^32. */
+  readonly shift: number
+  /** The lower halves of the first and the last address. */
+  readonly start: number
+  readonly last: number
+}
+
+/** Makes the table's buffer. @throws LimitError */
+export function* placeTable(
+  workspace: Workspace,
+  { lenders, pieces, owners, ranges, holes }: PlacedTable,
+): Plan<SharedArrayBuffer> {
+  if (owners.length > MOST_OWNERS) throw new LimitError(`more than ${MOST_OWNERS} owners cannot be numbered in 16 bits`)
+  const columns = lenders.map(({ buffer }) => openSymbolColumns(buffer))
+  const lows = columns.map(({ low }) => low)
+  const groupsOf = columns.map(groupViews)
+  const stretches = apart(
+    pieces.flatMap((piece) => stretchesOf(piece, lows[piece.lender]!, groupsOf[piece.lender]!)),
+    lows,
+  )
+  const count = stretches.reduce((sum, { from, to }) => sum + to - from, 0)
+  const low = workspace.room(4 * count)
+  const kind = workspace.room(count)
+  const own = new Uint32Array(workspace.memory.buffer, low, count)
+  const ownKinds = workspace.bytes(kind, count)
+  const groups: number[] = []
+  const chunks: number[][] = []
+  const runStart: number[] = []
+  const runOwner: number[] = []
+  const runs: number[] = []
+  let id = 0
+  let distinct = 0
+  let half = -1
+  for (const { lender, from, to, owner, half: ownHalf, shift } of stretches) {
+    if (ownHalf !== half) {
+      groups.push(ownHalf, id)
+      chunks.push([])
+      half = ownHalf
+    }
+    if (runOwner[runOwner.length - 1] !== owner) {
+      runStart.push(id)
+      runOwner.push(owner)
+    }
+    const row = runs.length - RUN_WORDS
+    // What lies side by side there and here is one run.
+    if (row < 0 || runs[row + 1] !== lender || runs[row + 2]! + id - runs[row]! !== from) runs.push(id, lender, from)
+    const found = chunks[chunks.length - 1]!
+    place(lows[lender]!.subarray(from, to), shift, own.subarray(id, id + to - from))
+    takeKinds(columns[lender]!.kind.subarray(from, to), ownKinds, id)
+    distinct += countPlaces(own, id, id + to - from, groups[groups.length - 1]!, found)
+    id += to - from
+  }
+  yield
+  const places: Places = {
+    count,
+    low,
+    kind,
+    groups: Uint32Array.from(groups),
+    chunks: chunks.map((pairs) => Uint32Array.from(pairs)),
+    runs: { start: Uint32Array.from(runStart), owner: Uint16Array.from(runOwner) },
+  }
+  const runWords = Uint32Array.from(runs)
+  const nameOf = (id: number) => {
+    const row = rowOf(runWords, id)
+    return lenders[runWords[row + 1]!]!.nameOf(id - runWords[row]! + runWords[row + 2]!)
+  }
+  const markers = markersOf(lenders, pieces)
+  const regions = yield* regionsOfPlaces(workspace, places, { owners, markers, nameOf }, ranges)
+  const { pages, cells } = yield* indexPlaces(workspace, places, regions, true)
+
+  const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')
+  const { buffer, sections } = allocateSections(
+    SYMBOL_LAYOUT,
+    symbolSectionBytes({
+      symbols: count,
+      pages: { ...pages, cells },
+      heapBytes: 0,
+      ownerRuns: places.runs.start.length,
+      ownerBytes: names.length,
+      bucketBits: 0,
+      regionWords: regions.length,
+      sized: false,
+      largeWords: 0,
+      runWords: runWords.length,
+      holes: holes === undefined || holes.size === 0 ? 0 : owners.length,
+    }),
+  )
+  const table = symbolColumns(buffer, sections)
+  table.groups.set(pages.groups)
+  table.directory.set(pages.directory)
+  table.chunks.set(pages.chunks)
+  table.cells.set(cells)
+  table.low.set(own)
+  table.kind.set(ownKinds)
+  table.ownerStart.set(places.runs.start)
+  table.ownerOf.set(places.runs.owner)
+  table.owners.set(names)
+  table.regions.set(regions)
+  table.runs.set(runWords)
+  for (const [owner, why] of holes ?? []) if (table.holes.length > 0) table.holes[owner] = why
+  const { counts } = table
+  counts[COUNTS.symbols] = count
+  counts[COUNTS.groups] = groups.length / 2
+  counts[COUNTS.owners] = owners.length
+  counts[COUNTS.ownerRuns] = places.runs.start.length
+  counts[COUNTS.idBits] = Math.ceil(Math.log2(Math.max(2, count)))
+  counts[COUNTS.distinctAddresses] = distinct
+  counts[COUNTS.lines] = count
+  counts.set(textStretches(markers, places.groups, table.low), COUNTS.text)
+  return buffer
+}
+
+/** A piece, cut where an upper half ends there or here. */
+function stretchesOf(
+  { lender, from, to, delta, owner }: PlacedPiece,
+  low: Uint32Array,
+  groups: readonly GroupView[],
+): Stretch[] {
+  const moved = ((delta % MODULUS) + MODULUS) % MODULUS
+  const shift = Number(moved & 0xffff_ffffn)
+  const upper = Number(moved >> 32n)
+  const stretches: Stretch[] = []
+  const add = (first: number, end: number, half: number) => {
+    if (first >= end) return
+    const start = (low[first]! + shift) % HALF
+    const last = (low[end - 1]! + shift) % HALF
+    stretches.push({ lender, from: first, to: end, owner, half: half % HALF, shift, start, last })
+  }
+  for (const { half, first, end } of groups) {
+    const begin = Math.max(from, first)
+    const stop = Math.min(to, end)
+    if (begin >= stop) continue
+    const carried = shift === 0 ? stop : upperBound(low, begin, stop, HALF - shift - 1)
+    add(begin, carried, half + upper)
+    add(carried, stop, half + upper + 1)
+  }
+  return stretches
+}
+
+/** The same symbols in table order, in stretches that do not overlap. */
+function apart(stretches: Stretch[], lows: readonly Uint32Array[]): Stretch[] {
+  stretches.sort((a, b) => a.half - b.half || a.start - b.start || a.owner - b.owner || a.from - b.from)
+  const result: Stretch[] = []
+  for (let i = 0; i < stretches.length; ) {
+    const first = stretches[i]!
+    let { last, owner } = first
+    let end = i + 1
+    for (; end < stretches.length; end++) {
+      const next = stretches[end]!
+      // Among equal addresses whoever comes first in the text does so here.
+      if (next.half !== first.half || next.start > last || (next.start === last && next.owner >= owner)) break
+      if (next.last >= last) ({ last, owner } = next)
+    }
+    if (end === i + 1) result.push(first)
+    else result.push(...merged(stretches.slice(i, end), lows))
+    i = end
+  }
+  return result
+}
+
+/** Overlapping stretches, symbol by symbol. */
+function merged(stretches: readonly Stretch[], lows: readonly Uint32Array[]): Stretch[] {
+  const symbols = stretches.flatMap(({ lender, from, to, owner, shift }, number) => {
+    const low = lows[lender]!
+    return Array.from({ length: to - from }, (_, i) => ({
+      at: (low[from + i]! + shift) % HALF,
+      owner,
+      number,
+      id: from + i,
+    }))
+  })
+  symbols.sort((a, b) => a.at - b.at || a.owner - b.owner || a.number - b.number || a.id - b.id)
+  const result: Stretch[] = []
+  for (let i = 0; i < symbols.length; ) {
+    const { number, id, at } = symbols[i]!
+    let end = i + 1
+    while (end < symbols.length && symbols[end]!.number === number && symbols[end]!.id === id + end - i) end++
+    result.push({ ...stretches[number]!, from: id, to: id + end - i, start: at, last: symbols[end - 1]!.at })
+    i = end
+  }
+  return result
+}
+
+/** Writes lower halves to their places. */
+function place(from: Uint32Array, shift: number, to: Uint32Array): void {
+  for (let i = 0; i < from.length; i++) to[i] = from[i]! + shift
+}
+
+/** Writes kinds without the marks that hold at other places only. */
+function takeKinds(from: Uint8Array, to: Uint8Array, at: number): void {
+  for (let i = 0; i < from.length; i++) to[at + i] = from[i]! & (TYPE_MASK | LABEL)
+}
+
+/** Lists the chunks of ids [from, to) behind those of their group, which begins with id `first`; returns how many addresses are new. */
+function countPlaces(low: Uint32Array, from: number, to: number, first: number, chunks: number[]): number {
+  let distinct = 0
+  let chunk = chunks.length === 0 ? -1 : chunks[chunks.length - 2]!
+  let before = from > first ? low[from - 1]! : -1
+  for (let id = from; id < to; id++) {
+    const at = low[id]!
+    if (at === before) continue
+    before = at
+    distinct++
+    if (at >>> CHUNK_BITS !== chunk) {
+      chunk = at >>> CHUNK_BITS
+      chunks.push(chunk, id)
+    }
+  }
+  return distinct
+}
+
+/** The row of the run that an id belongs to. */
+function rowOf(runs: Uint32Array, id: number): number {
+  let from = 0
+  let length = runs.length / RUN_WORDS
+  while (length > 0) {
+    const half = length >>> 1
+    if (runs[(from + half) * RUN_WORDS]! <= id) {
+      from += half + 1
+      length -= half + 1
+    } else length = half
+  }
+  return (from - 1) * RUN_WORDS
+}
+
+/** Where the core's section markers are now. */
+function markersOf(lenders: readonly SymbolTable[], pieces: readonly PlacedPiece[]): Map<string, MarkerAddress> {
+  const core = pieces.filter(({ owner }) => owner === CORE)
+  const markers = new Map<string, MarkerAddress>()
+  for (const name of MARKER_NAMES) {
+    for (const { lender, from, to, delta } of core) {
+      const found = lenders[lender]!.named(name).find(({ id }) => id >= from && id < to)
+      if (found === undefined) continue
+      const address = BigInt.asUintN(64, found.address + delta)
+      markers.set(name, { high: Number(address >> 32n), low: Number(address & 0xffff_ffffn) })
+      break
+    }
+  }
+  return markers
+}

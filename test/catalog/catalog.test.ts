@@ -1,0 +1,258 @@
+// The catalogue: entries of one boot, placed on others. What a placed table has to be is what those boots said themselves.
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
+import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
+import { openKernel } from '../../src/open-kernel.ts'
+import type { Reader } from '../../src/reader.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
+import { CAPTURE, fixtureBytes } from '../fixtures.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-catalog-'))
+const OTHER = join(folder, 'other')
+const KERNEL = 'eb4fbcd037e7253717950bf2b93bd5566f47c56f'
+
+/** Another boot of the kernel of CAPTURE, with hundreds of modules, a bpf program, trampolines and kprobes. */
+function writeOther(): void {
+  mkdirSync(OTHER)
+  for (const name of ['kallsyms.br', 'module_sections.br', 'modules.br', 'notes', 'version']) {
+    writeFileSync(join(OTHER, name.replace('.br', '')), fixtureBytes(`oracle/${name}`))
+  }
+}
+
+let catalog: Catalog
+let whole: Catalog
+/** The other boot, from what CAPTURE tells of the kernel and twelve modules; CAPTURE, from what the other boot tells. */
+let predicted: Reader
+let back: Reader
+let own: SymbolTable
+let ownBack: SymbolTable
+
+beforeAll(async () => {
+  writeOther()
+  catalog = await openCatalog({ directory: join(folder, 'catalog') })
+  whole = await openCatalog({ directory: join(folder, 'whole') })
+  await catalog.add(CAPTURE)
+  await whole.add(OTHER)
+  await writeLayout(join(folder, 'other.layout'), { from: OTHER })
+  await writeLayout(join(folder, 'capture.layout'), { from: CAPTURE })
+  predicted = await catalog.place(readLayout(join(folder, 'other.layout')))
+  back = await whole.place(readLayout(join(folder, 'capture.layout')))
+  own = (await openKernel({ from: OTHER, types: false, threads: 0 })).symbols
+  ownBack = (await openKernel({ from: CAPTURE, types: false, threads: 0 })).symbols
+}, 120_000)
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Every symbol as a line, sorted by table order. */
+const lines = (table: SymbolTable, keep: (owner: string, type: string, address: bigint) => boolean) =>
+  Array.from(table, ({ address, type, name, owner }) => ({ address, type, name, owner }))
+    .filter(({ owner, type, address }) => keep(owner, type, address))
+    .map(({ address, type, name, owner }) => `${address.toString(16)} ${type} ${name} ${owner}`)
+
+/** What an address is answered with, in words. */
+function answer(table: SymbolTable, address: bigint): string {
+  const match = table.at(address)
+  if (match === undefined) return `none ${table.reasonFor(address)} ${table.ownerAt(address)}`
+  const candidates = match.candidates.map(({ symbol, offset }) => `${symbol.name}+${offset} [${symbol.owner}]`)
+  return `${match.symbol.name}+${match.offset}/${match.size} ${candidates} ${match.aliases.map(({ name }) => name)}`
+}
+
+/** Numbers from a seed, from 0 to 1. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+describe('a host from a catalogue and a layout', () => {
+  const isPerCpu = (owner: string, address: bigint) => owner !== 'vmlinux' && address < 0x100000n
+
+  it('has every symbol of that boot whose build is known, at its place, but for modules per-cpu ones', () => {
+    const known = new Set(predicted.symbols.owners)
+    for (const { name } of predicted.host.placement?.missing ?? []) known.delete(name)
+    expect(known.size).toBe(1 + 12 + 3)
+    expect(lines(predicted.symbols, () => true)).toEqual(
+      lines(own, (owner, _, address) => known.has(owner) && !isPerCpu(owner, address)),
+    )
+  })
+
+  it('has all of it where all builds are known', () => {
+    expect(back.host.placement?.missing).toEqual([])
+    expect(lines(back.symbols, () => true)).toEqual(lines(ownBack, (owner, _, address) => !isPerCpu(owner, address)))
+  })
+
+  it('answers 20,000 addresses as that boot does', () => {
+    const next = random(7)
+    for (let i = 0; i < 20_000; i++) {
+      const near = ownBack.addressOf(Math.floor(next() * ownBack.size))
+      const address = BigInt.asUintN(64, near + BigInt(Math.floor((next() - 0.3) * 0x2000)))
+      if (answer(back.symbols, address) !== answer(ownBack, address)) {
+        expect(`${address.toString(16)} ${answer(back.symbols, address)}`).toBe(answer(ownBack, address))
+      }
+    }
+  })
+
+  it('finds names as that boot does, in its order', () => {
+    const next = random(8)
+    for (let i = 0; i < 2000; i++) {
+      const name = ownBack.nameOf(Math.floor(next() * ownBack.size))
+      const places = (table: SymbolTable) =>
+        table.named(name).flatMap(({ address, owner }) => (isPerCpu(owner, address) ? [] : [`${address} ${owner}`]))
+      expect(places(back.symbols)).toEqual(places(ownBack))
+    }
+    expect([...back.symbols.scan('vfs_r*')].map((id) => back.symbols.nameOf(id))).toEqual(
+      [...ownBack.scan('vfs_r*')].map((id) => ownBack.nameOf(id)),
+    )
+  })
+
+  it('owns what the kernel made as it ran', () => {
+    const text = fixtureBytes('oracle/kallsyms.br').toString('latin1').split('\n')
+    for (const owner of ['bpf', '__builtin__ftrace', '__builtin__kprobes']) {
+      const listed = text.filter((line) => line.endsWith(`\t[${owner}]`)).map((line) => line.split(/[ \t]/)[2])
+      expect(listed.length).toBeGreaterThan(0)
+      const found = [...predicted.symbols].filter((symbol) => symbol.owner === owner).map(({ name }) => name)
+      expect(found.sort()).toEqual(listed.sort())
+    }
+  })
+
+  it('leaves a hole for a module that it does not know, and says which', () => {
+    const { missing = [] } = predicted.host.placement ?? {}
+    expect(missing.length).toBe(418 - 12)
+    const symbol = [...own].find(({ owner, type }) => owner === 'ext4' && type === 't')!
+    expect(missing.some(({ name }) => name === 'ext4')).toBe(true)
+    expect(predicted.symbols.at(symbol.address)).toBeUndefined()
+    expect(predicted.symbols.reasonFor(symbol.address)).toBe('unknown_module')
+    expect(predicted.symbols.ownerAt(symbol.address)).toBe('ext4')
+    const resolved = predicted.stacks.resolve(BigUint64Array.of(symbol.address), { depth: 1 })
+    expect(resolved).toBeDefined()
+  })
+
+  it('lists per-cpu symbols of modules by name, without an address', async () => {
+    const reader = await whole.place(readLayout(join(folder, 'other.layout')))
+    const names = [...own]
+      .filter(({ owner, address }) => isPerCpu(owner, address))
+      .map(({ name, owner }) => `${owner}:${name}`)
+    expect(names.length).toBe(19)
+    const { unplaced = [] } = reader.host.placement ?? {}
+    expect(unplaced.map(({ name, owner }) => `${owner}:${name}`).sort()).toEqual(names.sort())
+    for (const { name, owner } of unplaced) expect(reader.symbols.named(name, { owner })).toEqual([])
+  })
+
+  it('is attached in another thread by its handle', () => {
+    const handle = structuredClone(back.handle())
+    expect(handle.names?.length).toBe(1)
+    const { symbols } = back
+    expect(symbols.names?.[0]).toBe(back.handle().names?.[0])
+  })
+
+  it('shares names between hosts', async () => {
+    const again = await whole.place(readLayout(join(folder, 'other.layout')))
+    expect(again.symbols.names?.[0]).toBe(back.symbols.names?.[0])
+    expect(again.symbols.buffer.byteLength).toBeLessThan(7 * again.symbols.size)
+  })
+})
+
+describe('a catalogue', () => {
+  it('does not change when the same is added again, or another boot of it', async () => {
+    const read = () =>
+      readdirSync(join(folder, 'whole', KERNEL)).map((name) => [
+        name,
+        readFileSync(join(folder, 'whole', KERNEL, name)).toString('hex'),
+      ])
+    const before = read()
+    expect(await whole.add(OTHER)).toMatchObject({ buildId: KERNEL, added: [], known: 419, skipped: [] })
+    expect(await whole.add(CAPTURE)).toMatchObject({ buildId: KERNEL, added: [], known: 13, skipped: [] })
+    expect(read()).toEqual(before)
+  })
+
+  it('has the same entries of a build whichever boot they are from', () => {
+    const entry = (directory: string, name: string) =>
+      readFileSync(join(folder, directory, KERNEL, name)).toString('hex')
+    for (const name of readdirSync(join(folder, 'catalog', KERNEL))) {
+      if (name.endsWith('.entry')) expect(entry('catalog', name)).toBe(entry('whole', name))
+    }
+  })
+
+  it('lists its entries', async () => {
+    const listed = await catalog.list()
+    expect(listed.length).toBe(13)
+    expect(listed[0]).toMatchObject({ kind: 'vmlinux', name: 'vmlinux', buildId: KERNEL, kernel: KERNEL })
+    expect(listed.every(({ kernel }) => kernel === KERNEL)).toBe(true)
+  })
+
+  it('refuses captures that disagree, names the symbol, and keeps what it had', async () => {
+    const wrong = join(folder, 'wrong')
+    mkdirSync(wrong)
+    for (const name of readdirSync(OTHER)) writeFileSync(join(wrong, name), readFileSync(join(OTHER, name)))
+    const text = readFileSync(join(OTHER, 'kallsyms'), 'latin1')
+    writeFileSync(
+      join(wrong, 'kallsyms'),
+      text.replace(' t ext4_getattr\t', ' t ext4_gotattr\t').replace(' T ext4_getattr\t', ' T ext4_gotattr\t'),
+    )
+    const before = (await whole.list()).map(({ written }) => written.getTime())
+    await expect(whole.add(wrong)).rejects.toThrow(/ext4.*(ext4_getattr|ext4_gotattr)/s)
+    await expect(whole.add(wrong)).rejects.toMatchObject({ code: 'BAD_FORMAT' })
+    expect((await whole.list()).map(({ written }) => written.getTime())).toEqual(before)
+  })
+
+  it('refuses the layout of another kernel build, also of the same release', async () => {
+    const layout = readLayout(join(folder, 'other.layout'))
+    const other = { ...layout, buildId: KERNEL.replace('eb', 'ec') }
+    await expect(catalog.place(other)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  it('holds no address of the image', () => {
+    const symbol = ownBack.require('vfs_read').address
+    for (const name of readdirSync(join(folder, 'catalog', KERNEL))) {
+      const bytes = readFileSync(join(folder, 'catalog', KERNEL, name))
+      const packed = Buffer.alloc(8)
+      packed.writeBigUInt64LE(symbol)
+      expect(bytes.includes(packed) || bytes.includes(symbol.toString(16))).toBe(false)
+    }
+  })
+
+  it('answers addresses relative to a build', async () => {
+    const build = await catalog.build(KERNEL)
+    const text = ownBack.require('_text').address
+    for (const name of ['vfs_read', 'schedule', '_stext', 'do_nanosleep']) {
+      const symbol = ownBack.named(name, { owner: 'vmlinux' })[0]!
+      expect(build?.at(symbol.address - text + 4n)).toMatchObject({ offset: 4, size: symbol.size })
+      expect(build?.named(name).map(({ offset }) => offset)).toContain(symbol.address - text)
+    }
+    expect(build?.at(2 ** 29)).toBeUndefined()
+    expect(await catalog.build('00112233')).toBeUndefined()
+  })
+
+  it('does not use what others may write to', async () => {
+    const path = join(folder, 'catalog')
+    chmodSync(path, 0o777)
+    const careful = await openCatalog({ directory: path })
+    await expect(careful.place(readLayout(join(folder, 'other.layout')))).rejects.toMatchObject({
+      code: 'NOT_READABLE',
+    })
+    chmodSync(path, 0o755)
+  })
+})
+
+describe('a layout', () => {
+  it('is readable for its owner only, and small', () => {
+    const { mode, size } = statSync(join(folder, 'other.layout'))
+    expect(mode & 0o777).toBe(0o600)
+    expect(size).toBeLessThan(32 * 1024)
+  })
+
+  it('has what the host says', () => {
+    const layout = parseLayout(readFileSync(join(folder, 'other.layout')))
+    expect(layout).toMatchObject({ buildId: KERNEL, release: '6.1.0-56-amd64', generation: 1 })
+    expect(layout.modules.length).toBe(418)
+    expect(layout.anchor).toEqual({ name: '_text', address: own.require('_text').address })
+  })
+
+  it('is not replaced unless that is asked for', async () => {
+    await expect(writeLayout(join(folder, 'other.layout'), { from: OTHER })).rejects.toMatchObject({ code: 'USAGE' })
+  })
+})
