@@ -8,7 +8,7 @@ import { addressOf, type Line, ofLoadedModule, random, readLines, spread } from 
 import { openKept } from '../snapshots.ts'
 import type { Guest, Judging, Suite } from '../suite.ts'
 import { type AddressTruth, compareAddress, compareSites, formatTruth, parseTruth } from '../symbol-truth.ts'
-import { CAPTURE, LIVE } from './tables.ts'
+import { CAPTURE, LIVE, LIVE_SECTIONS } from './tables.ts'
 
 const TRUTH = 'printed.tsv'
 const SITES = 'available_filter_functions_addrs'
@@ -31,6 +31,7 @@ export const symbols: Suite = {
     const truth = parseTruth(readFileSync(join(judging.folder, TRUTH), 'latin1'))
     const capture = join(judging.share, CAPTURE)
     await judgeFrom(judging, join(judging.share, LIVE), 'live', truth)
+    await judgeFrom(judging, join(judging.share, LIVE_SECTIONS), 'live with sections', truth)
     await judgeFrom(judging, capture, 'from a capture', truth)
     await judgeFrom(judging, join(capture, 'kallsyms'), 'from kallsyms alone', truth)
   },

@@ -16,6 +16,9 @@ const THREADS = [0, 2]
 const snapshotName = (threads: number) => `live-${threads}-threads.snapshot`
 /** One of them, below the folder of all suites. */
 export const LIVE = 'tables/live-0-threads.snapshot'
+/** What was loaded live with the sections of all modules, as a capture has them. */
+const SECTIONS = 'live-sections.snapshot'
+export const LIVE_SECTIONS = `tables/${SECTIONS}`
 
 export const tables: Suite = {
   name: 'tables',
@@ -29,6 +32,10 @@ export const tables: Suite = {
       await kernel.close()
       guest.say(`live with ${threads} threads`)
     }
+    const kernel = await openKernel({ sections: true, types: false })
+    await saveSnapshot(kernel.snapshot(), join(guest.folder, SECTIONS))
+    await kernel.close()
+    guest.say('live with sections')
     const { absences, unsettled } = await writeCapture(join(guest.share, CAPTURE))
     if (unsettled) throw new Error('modules came or went while the capture was written')
     writeFileSync(join(guest.folder, 'absences.json'), JSON.stringify(absences, undefined, 1))
