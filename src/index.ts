@@ -62,6 +62,7 @@ export { Reader } from './reader.ts'
 export type { ModuleInfo } from './sources/facts.ts'
 export type { Absence } from './sources/source.ts'
 export type { ResolvedStacks, StackColumns, StackRows, Stacks } from './stacks/stacks.ts'
+export type { AddressOptions, BulkAnswer, NameOptions, Pattern, StartingAnswer } from './symbols/arguments.ts'
 export type { DamagedEntry } from './symbols/elf.ts'
 export type { ElfTable } from './symbols/elf-entries.ts'
 export type { DamageReason, LeftOutReason } from './symbols/elf-rules.ts'
@@ -70,13 +71,4 @@ export { type NamedAnswer, type PackedNames, packNames } from './symbols/lookup-
 export type { BadLine, BadLineReason } from './symbols/parse.ts'
 export { NO_SYMBOL } from './symbols/search.ts'
 export { KernelSymbol, SymbolMatch } from './symbols/symbol.ts'
-export {
-  type AddressOptions,
-  type BulkAnswer,
-  HIDDEN_OWNER,
-  type NameOptions,
-  type Pattern,
-  type StartingAnswer,
-  type SymbolCensus,
-  SymbolTable,
-} from './symbols/table.ts'
+export { HIDDEN_OWNER, type SymbolCensus, SymbolTable } from './symbols/table.ts'

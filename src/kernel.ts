@@ -18,8 +18,9 @@ import type { Probes } from './probes/probes.ts'
 import { BULK_OPTIONS, type BulkOptions, type MatchOptions, type QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
 import type { Stacks } from './stacks/stacks.ts'
+import type { BulkAnswer, Pattern, StartingAnswer } from './symbols/arguments.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
-import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from './symbols/table.ts'
+import type { SymbolTable } from './symbols/table.ts'
 
 /** How to watch for changes. */
 export interface WatchOptions {

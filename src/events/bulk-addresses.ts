@@ -2,9 +2,10 @@
 // each. Says exactly what the decoder of addresses and the other outputs would say; anything unusual is left to them.
 
 import { frameInWords } from '../stacks/frame.ts'
+import type { BulkAnswer } from '../symbols/arguments.ts'
 import { PhraseHeap, PhraseWriter, SLOT, writeHex } from '../symbols/phrases.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
-import type { BulkAnswer, SymbolTable } from '../symbols/table.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 
 const NEWLINE = 10
 

@@ -7,10 +7,11 @@ import { differentFuncs } from './describe.ts'
 import { atLeast, MODULES_TOLD_APART_SINCE } from './kernel-rules.ts'
 import { functionsMeant, inOrder, moduleMatcher, variantsMeant } from './meant.ts'
 import { ambiguous, missing, withoutBtf } from './outcomes.ts'
-import { type FunctionSymbol, functionOf } from './places.ts'
+import { functionOf } from './places.ts'
 import type { Reason, Warning } from './reasons.ts'
 import type { ProbeSpec, TrampolineKind } from './spec.ts'
 import { type Home, type ProbeTarget, targetOf } from './target.ts'
+import type { FunctionSymbol } from './traceable.ts'
 import { trampolineReasons } from './trampoline-reasons.ts'
 
 /** A FUNC with the symbols of its name in its module. */

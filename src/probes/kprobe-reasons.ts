@@ -2,8 +2,9 @@
 
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
-import { type FunctionSymbol, functionOf, placeReasons } from './places.ts'
+import { functionOf, placeReasons } from './places.ts'
 import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
+import type { FunctionSymbol } from './traceable.ts'
 
 /** A place for a kprobe or kretprobe. */
 export interface KprobePlace {

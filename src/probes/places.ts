@@ -5,13 +5,7 @@ import type { ProbeContext } from './context.ts'
 import { type Caution, caution, NONE, type Reason, reason } from './reasons.ts'
 import { isTrampoline, type ProbeKind } from './spec.ts'
 import { notOffered } from './suffix.ts'
-
-/** A symbol that may be a function, with what judges ask of it, decoded once. */
-export interface FunctionSymbol {
-  readonly id: number
-  readonly name: string
-  readonly owner: string
-}
+import type { FunctionSymbol } from './traceable.ts'
 
 /** The symbol of an id. */
 export function functionOf({ symbols }: { readonly symbols: SymbolTable }, id: number): FunctionSymbol {

@@ -7,7 +7,13 @@
 import type { SymbolTable } from '../symbols/table.ts'
 import { FilterFunctions, type FilterLine } from './filter-functions.ts'
 import type { FilterSites } from './filter-sites.ts'
-import type { FunctionSymbol } from './places.ts'
+
+/** A symbol that may be a function, with what judges ask of it, decoded once. */
+export interface FunctionSymbol {
+  readonly id: number
+  readonly name: string
+  readonly owner: string
+}
 
 /** Whether ftrace can hook a function; `which`: some of several of that name can, and nothing says which. */
 export type Traceable = 'yes' | 'no' | 'which'

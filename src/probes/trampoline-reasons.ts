@@ -13,10 +13,11 @@ import {
   TRACING_DENIED,
 } from './kernel-rules.ts'
 import { RELEASE_UNKNOWN } from './obstacles.ts'
-import { type FunctionSymbol, placeReasons } from './places.ts'
+import { placeReasons } from './places.ts'
 import { prototypeReasons } from './prototype-reasons.ts'
 import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
 import type { TrampolineKind } from './spec.ts'
+import type { FunctionSymbol } from './traceable.ts'
 
 /**
  * Why a trampoline cannot be attached (bpf_check_attach_target, register_fentry). Empty: it can.

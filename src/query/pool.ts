@@ -7,9 +7,10 @@ import { workerUrl } from '../core/place.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { until } from '../core/until.ts'
 import { Threads } from '../load/threads.ts'
+import type { BulkAnswer, Pattern, StartingAnswer } from '../symbols/arguments.ts'
 import { checkAddresses, checkNames, pattern } from '../symbols/arguments.ts'
 import { type NamedAnswer, packNames } from '../symbols/lookup-names.ts'
-import type { BulkAnswer, Pattern, StartingAnswer, SymbolTable } from '../symbols/table.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 import { type QueryResult, type QueryTask, runQueryTask } from './tasks.ts'
 
 /** Addresses a task at the least: enough to outweigh the 20 µs that a task costs, few enough to share out and to cancel. */

@@ -1,7 +1,8 @@
 // What a query thread can be asked to do over a shared table: answer a stretch of addresses or names, or match a pattern.
 
+import type { Pattern } from '../symbols/arguments.ts'
 import type { NamedAnswer, PackedNames } from '../symbols/lookup-names.ts'
-import { type Pattern, SymbolTable } from '../symbols/table.ts'
+import { SymbolTable } from '../symbols/table.ts'
 
 /** What every task carries. */
 interface Common {

@@ -1,9 +1,36 @@
-// What lookups of symbols take, beside the checks that all of kerndex shares.
+// What lookups of symbols take and where answers go, with the checks of both.
 
 import { choice, flag, nameText, number, type Options, whole, wrong } from '../core/arguments.ts'
 import type { KindFilter } from './locate.ts'
-import type { PackedNames } from './lookup-names.ts'
-import type { AddressOptions, BulkAnswer, NameOptions, Pattern, StartingAnswer } from './table.ts'
+
+/** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
+export interface BulkAnswer {
+  readonly ids: Uint32Array
+  readonly offsets: Uint32Array
+}
+
+/** Bulk answers of `startingAtMany`: the first id that starts at each address (NO_SYMBOL if none) and how many do. */
+export interface StartingAnswer {
+  readonly ids: Uint32Array
+  readonly counts: Uint32Array
+}
+
+/** Which owner's symbols a lookup by name considers. */
+export interface NameOptions {
+  readonly owner?: string | undefined
+  /** Also the names that compilers make of it: `.isra.0`, `.constprop.0`, `.llvm.123`, … Default no. */
+  readonly suffixes?: boolean
+}
+
+/** A pattern for whole names: a glob (`*`, `?`, `[…]`), or a regular expression, which may match anywhere. */
+export type Pattern = string | RegExp
+
+/** How to look for what contains an address. */
+export interface AddressOptions {
+  readonly kinds?: KindFilter
+  /** Bytes beyond which a symbol is no answer; default 1 MiB, and without limit for a symbol with a size of its own. */
+  readonly maxOffset?: number
+}
 
 /** A glob or a regular expression. */
 export function pattern(value: unknown, name: string): Pattern {
@@ -62,14 +89,4 @@ export function checkNames(value: unknown): void {
   for (let i = 0; i < value.length; i++) {
     if (typeof value[i] !== 'string') throw wrong(`names[${i}]`, 'a name', value[i])
   }
-}
-
-/** Whether names are packed already. @throws UsageError if they are neither that nor a list */
-export function arePacked(value: readonly string[] | PackedNames): value is PackedNames {
-  const packed = typeof value === 'object' && value !== null && 'ends' in value
-  if (!packed) checkNames(value)
-  else if (!(value.ends instanceof Uint32Array && value.bytes instanceof Uint8Array)) {
-    throw wrong('names', 'a list of names, or what packNames gives', value)
-  }
-  return packed
 }

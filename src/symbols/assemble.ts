@@ -4,6 +4,7 @@
 import { decodeName } from '../core/bytes.ts'
 import { LimitError, NoPermissionError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
+import type { MarkerAddress } from './claims.ts'
 import {
   BUILD_BUCKET_BITS,
   BUILD_BUCKETS,
@@ -68,7 +69,7 @@ import { COUNTS, ROOT_BITS, rootLength, rootStart, SYMBOL_LAYOUT, symbolColumns,
 import { MARKER_NAMES } from './loop-tables.ts'
 import { PREFIXES } from './names.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
-import type { MarkerAddress, ModuleMemory } from './regions.ts'
+import type { ModuleMemory } from './regions.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 

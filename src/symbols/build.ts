@@ -4,6 +4,7 @@
 import { encodeName } from '../core/bytes.ts'
 import { LimitError } from '../core/errors.ts'
 import { type Assembled, assemble, type BuildFacts } from './assemble.ts'
+import type { MarkerAddress } from './claims.ts'
 import {
   BUILD_HASHES,
   BUILD_KEEP_DATA,
@@ -56,7 +57,6 @@ import { openSymbolColumns } from './layout.ts'
 import { nameSet } from './loop-tables.ts'
 import { GROUP, GROUP_WORDS } from './pages.ts'
 import { BAD_LINE_REASONS, type BadLine } from './parse.ts'
-import type { MarkerAddress } from './regions.ts'
 import type { LeftOut, RememberedText, Segment } from './remembered.ts'
 import type { Plan, Workspace } from './workspace.ts'
 

@@ -1,7 +1,28 @@
 // What symbols alone tell of memory: page by page whose most of them are.
 
 import { isAbsolute, LABEL, pieceKind } from './kinds.ts'
-import type { RegionInput } from './regions.ts'
+
+/** Where a marker stands, as halves. */
+export interface MarkerAddress {
+  readonly high: number
+  readonly low: number
+}
+
+/** What the search for regions reads: columns by file position, their order as a table, and where the markers are. */
+export interface RegionInput {
+  readonly high: Uint32Array
+  readonly low: Uint32Array
+  readonly kind: Uint8Array
+  readonly owner: Uint16Array
+  readonly order: Uint32Array
+  /** Runs of ids with one owner: the first id of each, and the owner. */
+  readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
+  readonly owners: readonly string[]
+  /** The name of the symbol at a file position. */
+  nameOf(position: number): string
+  /** The markers that exist, by name (MARKERS in regions.ts). */
+  readonly markers: ReadonlyMap<string, MarkerAddress>
+}
 
 /** Adjacent pages of one owner with symbols of one kind in each. Lower halves, `end` exclusive. */
 export interface Claim {

@@ -1,5 +1,6 @@
 // Names to ids over the shared name index: one at a time and in bulk, with or without the suffixes that compilers add.
 
+import { wrong } from '../core/arguments.ts'
 import { encodeName } from '../core/bytes.ts'
 import { checkNames } from './arguments.ts'
 import { COUNTS, ROOT_BITS, ROOT_MASK, rootLength, rootStart, type SymbolColumns } from './layout.ts'
@@ -9,6 +10,16 @@ import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
 export interface PackedNames {
   readonly bytes: Uint8Array
   readonly ends: Uint32Array
+}
+
+/** Whether names are packed already. @throws UsageError if they are neither that nor a list */
+export function arePacked(value: readonly string[] | PackedNames): value is PackedNames {
+  const packed = typeof value === 'object' && value !== null && 'ends' in value
+  if (!packed) checkNames(value)
+  else if (!(value.ends instanceof Uint32Array && value.bytes instanceof Uint8Array)) {
+    throw wrong('names', 'a list of names, or what packNames gives', value)
+  }
+  return packed
 }
 
 /** For each name asked, the ids ids[starts[i] .. starts[i + 1]), in file order; none where there is no such symbol. */

@@ -35,7 +35,15 @@ import {
   prefixHash,
 } from './names.ts'
 import { MARKERS } from './regions.ts'
-import type { Workspace } from './workspace.ts'
+
+/** What is used of a workspace. */
+interface Room {
+  readonly words: Uint32Array
+  room(bytes: number): number
+  bytes(address: number, length: number): Uint8Array
+  set(word: number, value: number): void
+  copy(bytes: Uint8Array): number
+}
 
 /** Section markers by their number among the loops, which is their place here. No marker has a listed prefix. */
 export const MARKER_NAMES: readonly string[] = [
@@ -62,7 +70,7 @@ for (const name of MARKER_NAMES) {
 const ALL_PREFIXES = Buffer.from(PREFIXES.join(''), 'latin1')
 
 /** Writes the tables into a workspace. */
-export function writeTables(workspace: Workspace): void {
+export function writeTables(workspace: Room): void {
   const markers = nameSet(
     workspace,
     MARKER_NAMES.map((name) => Buffer.from(name, 'latin1')),
@@ -98,7 +106,7 @@ export function writeTables(workspace: Workspace): void {
 }
 
 /** A set of names for the loops; each has its place in the list, counted from 1, as its number. */
-export function nameSet(workspace: Workspace, names: readonly Uint8Array[]): number {
+export function nameSet(workspace: Room, names: readonly Uint8Array[]): number {
   const slots = 2 ** Math.ceil(Math.log2(2 * names.length + 2))
   const set = workspace.room(SET_SLOTS + slots * SET_SLOT_BYTES)
   const copies = names.map((name) => workspace.copy(name))

@@ -1,6 +1,7 @@
 // What is made of symbols that have their places: regions of memory, marks, and the index over pages. The same for a table that is built
 // and for one whose symbols were only moved.
 
+import type { RegionInput } from './claims.ts'
 import {
   BUILD_CELLS,
   BUILD_CHUNK_COUNT,
@@ -20,7 +21,7 @@ import {
   SLICE_BITS,
 } from './constants.ts'
 import { chunksOfPages, type PageIndex } from './pages.ts'
-import { type ModuleMemory, type RegionInput, regionsOf } from './regions.ts'
+import { type ModuleMemory, regionsOf } from './regions.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 /** Symbols in table order: two columns in a workspace, and what is found along them. */

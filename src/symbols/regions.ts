@@ -3,7 +3,7 @@
 // region. The rules stand in docs/symbols.md; they follow the kernel's own lookup (kernel/kallsyms.c,
 // kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
-import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart } from './claims.ts'
+import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart, type RegionInput } from './claims.ts'
 import { PIECE } from './kinds.ts'
 import {
   layoutOfSections,
@@ -47,28 +47,6 @@ export const MARKERS = {
   initText: '_sinittext',
   end: '_end',
 } as const
-
-/** Where a marker stands, as halves. */
-export interface MarkerAddress {
-  readonly high: number
-  readonly low: number
-}
-
-/** What the search for regions reads: columns by file position, their order as a table, and where the markers are. */
-export interface RegionInput {
-  readonly high: Uint32Array
-  readonly low: Uint32Array
-  readonly kind: Uint8Array
-  readonly owner: Uint16Array
-  readonly order: Uint32Array
-  /** Runs of ids with one owner: the first id of each, and the owner. */
-  readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
-  readonly owners: readonly string[]
-  /** The name of the symbol at a file position. */
-  nameOf(position: number): string
-  /** The core symbols named in MARKERS that exist. */
-  readonly markers: ReadonlyMap<string, MarkerAddress>
-}
 
 /** The ids whose addresses share an upper half, and what their symbols tell of memory. */
 interface Group {

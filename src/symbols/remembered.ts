@@ -1,8 +1,8 @@
 // What is kept of a text beside its table, so that a later load can take over what has not changed without reading it: where each
 // symbol of the text went, four bytes a symbol. All else is in the table.
 
+import type { MarkerAddress } from './claims.ts'
 import type { BadLine } from './parse.ts'
-import type { MarkerAddress } from './regions.ts'
 
 /** How many symbols were left out, by reason. */
 export interface LeftOut {

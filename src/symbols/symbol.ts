@@ -3,15 +3,25 @@
 
 import { formatAddress } from '../core/address.ts'
 import type { Candidate } from './locate.ts'
-import type { SymbolTable } from './table.ts'
+
+/** What a symbol asks of its table. */
+interface Table {
+  readonly sized: boolean
+  nameOf(id: number): string
+  addressOf(id: number): bigint
+  typeOf(id: number): string
+  ownerOf(id: number): string
+  sizeOf(id: number): number
+  startingAt(address: bigint): readonly KernelSymbol[]
+}
 
 /** One symbol. */
 export class KernelSymbol {
-  readonly #table: SymbolTable
+  readonly #table: Table
   /** Its number in table order: by address, and at equal addresses as in the file. Valid for this snapshot only. */
   readonly id: number
 
-  constructor(table: SymbolTable, id: number) {
+  constructor(table: Table, id: number) {
     this.#table = table
     this.id = id
   }
@@ -56,7 +66,7 @@ export class KernelSymbol {
 
 /** What contains an address. */
 export class SymbolMatch {
-  readonly #table: SymbolTable
+  readonly #table: Table
   readonly #found: readonly Candidate[] | undefined
   readonly #id: number
   /** Bytes from the symbol's start. */
@@ -65,7 +75,7 @@ export class SymbolMatch {
   readonly size: number
 
   /** `found` is what `candidatesAt` gave; undefined where the plain search's answer is the only one. */
-  constructor(table: SymbolTable, id: number, offset: number, size: number, found: readonly Candidate[] | undefined) {
+  constructor(table: Table, id: number, offset: number, size: number, found: readonly Candidate[] | undefined) {
     this.#table = table
     this.#id = id
     this.offset = offset

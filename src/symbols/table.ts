@@ -18,14 +18,18 @@ import { AmbiguousError, BadFormatError, NotFoundError } from '../core/errors.ts
 import { compileGlob } from '../core/glob.ts'
 import {
   ADDRESS_OPTIONS,
-  arePacked,
+  type AddressOptions,
+  type BulkAnswer,
   checkAddresses,
   checkAnswers,
   pattern as checkedPattern,
   MATCHING_OPTIONS,
   NAME_OPTIONS,
+  type NameOptions,
+  type Pattern,
   position,
   SCAN_OPTIONS,
+  type StartingAnswer,
 } from './arguments.ts'
 import { BorrowedNames, type Lender } from './borrowed-names.ts'
 import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
@@ -40,6 +44,7 @@ import {
   regionOwner,
 } from './locate.ts'
 import {
+  arePacked,
   type NamedAnswer,
   type NameFinder,
   NameLookup,
@@ -65,28 +70,6 @@ import { isText } from './text.ts'
 /** Where a lookup of one name puts what it finds: more than nearly any name has. */
 const FOUND = new Uint32Array(64)
 
-/** Bulk answers: for each address a symbol id (NO_SYMBOL where there is none) and the offset in bytes. */
-export interface BulkAnswer {
-  readonly ids: Uint32Array
-  readonly offsets: Uint32Array
-}
-
-/** Bulk answers of `startingAtMany`: the first id that starts at each address (NO_SYMBOL if none) and how many do. */
-export interface StartingAnswer {
-  readonly ids: Uint32Array
-  readonly counts: Uint32Array
-}
-
-/** Which owner's symbols a lookup by name considers. */
-export interface NameOptions {
-  readonly owner?: string | undefined
-  /** Also the names that compilers make of it: `.isra.0`, `.constprop.0`, `.llvm.123`, … Default no. */
-  readonly suffixes?: boolean
-}
-
-/** A pattern for whole names: a glob (`*`, `?`, `[…]`), or a regular expression, which may match anywhere. */
-export type Pattern = string | RegExp
-
 /** What a table consists of. */
 export interface SymbolCensus {
   readonly byOwner: Readonly<Record<string, number>>
@@ -95,13 +78,6 @@ export interface SymbolCensus {
   readonly aliases: number
   /** Symbols whose name another has that comes before them. */
   readonly repeatedNames: number
-}
-
-/** How to look for what contains an address. */
-export interface AddressOptions {
-  readonly kinds?: KindFilter
-  /** Bytes beyond which a symbol is no answer; default 1 MiB, and without limit for a symbol with a size of its own. */
-  readonly maxOffset?: number
 }
 
 /** Names of one address that are stepped over: more than nearly any address has. */

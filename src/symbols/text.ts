@@ -2,9 +2,9 @@
 // too. What lies in the core kernel's text is told by its section markers, as the kernel's own core_kernel_text() does
 // (kernel/extable.c); in modules, whose types come from their ELF sections (kernel/module/kallsyms.c), types are right.
 
+import type { MarkerAddress } from './claims.ts'
 import { isTextType } from './kinds.ts'
 import { COUNTS, type SymbolColumns } from './layout.ts'
-import type { MarkerAddress } from './regions.ts'
 import { upperBound } from './search.ts'
 
 /** The core kernel's owner number. */
