@@ -4,10 +4,10 @@
 import { threadId } from 'node:worker_threads'
 import { runWasm, type SharedMemory } from '../core/wasm-memory.ts'
 import { LOOPS_WASM } from '../symbols/loops-wasm.ts'
-import type { Loops, Plan, StepName, Work, Workspace } from '../symbols/workspace.ts'
+import type { Loops, Plan, StepName, StepPieces, Workspace } from '../symbols/workspace.ts'
 import type { Pacer } from './pacer.ts'
 import type { LoaderThreads } from './symbols.ts'
-import { type AbsoluteSpan, absoluteNow, type Work as Kind, type Timeline } from './timeline.ts'
+import { type AbsoluteSpan, absoluteNow, type Timeline, type Work } from './timeline.ts'
 
 /**
  * The words that threads share. Pieces are numbered on and on: the next that nobody has taken, the first that there is not yet, how
@@ -25,7 +25,7 @@ const ENDED = 6
 const THREADS = 7
 
 /** Steps by number, and what kind of work they are for the timeline. */
-const STEPS: readonly (readonly [StepName, Kind])[] = [
+const STEPS: readonly (readonly [StepName, Work])[] = [
   ['scan', 'parse'],
   ['rescan', 'read'],
   ['recall', 'gather'],
@@ -168,7 +168,7 @@ export class Crew {
   }
 
   /** Adds pieces of a step; those of another step only when all before are done. */
-  add({ step, from, to }: Work): void {
+  add({ step, from, to }: StepPieces): void {
     const control = this.#control
     const limit = control[LIMIT]!
     const number = numberOf(step)

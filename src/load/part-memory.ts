@@ -12,7 +12,7 @@ import { type Part, SUMMED_BYTES } from './snapshot-file.ts'
 const MOST_PIECES = 24
 
 /** Neighbouring pieces on their way into memory. */
-export interface Stretch {
+export interface MissingRange {
   readonly bytes: Uint8Array
   readonly position: number
   /** Takes them for read. @throws BadFormatError if one of them has another checksum */
@@ -37,7 +37,7 @@ export class PartMemory implements StoredBytes {
   }
 
   /** The pieces that are not there, in stretches of about the same length. */
-  *missing(): Generator<Stretch, void, void> {
+  *missing(): Generator<MissingRange, void, void> {
     const there = this.#there
     for (let first = 0, end = 0; first < there.length; first = end) {
       end = first + 1
@@ -51,7 +51,7 @@ export class PartMemory implements StoredBytes {
     }
   }
 
-  #stretch(first: number, end: number): Stretch {
+  #stretch(first: number, end: number): MissingRange {
     const { offset, length, sums } = this.#part
     const from = first * SUMMED_BYTES
     const bytes = new Uint8Array(this.buffer, from, Math.min(end * SUMMED_BYTES, length) - from)

@@ -3,7 +3,7 @@
 
 import { read } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { fill, type Stretch } from './part-memory.ts'
+import { fill, type MissingRange } from './part-memory.ts'
 
 /** So few bytes are read by the calling thread alone: the other one takes as long to start, in a process that has none yet. */
 const FEW_BYTES = 1 << 22
@@ -11,14 +11,14 @@ const FEW_BYTES = 1 << 22
 /** Reads stretches on the calling thread, from the first one on, and on a thread of the system's, from the last one on. */
 export class PieceReading {
   readonly #descriptor: number
-  readonly #stretches: readonly Stretch[]
+  readonly #stretches: readonly MissingRange[]
   /** Those that nobody has begun. */
   #next = 0
   #end: number
   readonly #alone: boolean
   readonly #other: Promise<unknown>
 
-  constructor(descriptor: number, stretches: readonly Stretch[]) {
+  constructor(descriptor: number, stretches: readonly MissingRange[]) {
     this.#descriptor = descriptor
     this.#stretches = stretches
     this.#end = stretches.length
@@ -68,14 +68,14 @@ export class PieceReading {
 }
 
 /** Begins to read a stretch on a thread of the system's; how many bytes it gave. */
-function readElsewhere(descriptor: number, { bytes, position }: Stretch): Promise<number> {
+function readElsewhere(descriptor: number, { bytes, position }: MissingRange): Promise<number> {
   return new Promise((resolve, reject) => {
     read(descriptor, bytes, 0, bytes.length, position, (error, count) => (error ? reject(error) : resolve(count)))
   })
 }
 
 /** Reads stretches on the calling thread alone. @throws BadFormatError, NotReadableError */
-export function readNow(descriptor: number, stretches: readonly Stretch[]): void {
+export function readNow(descriptor: number, stretches: readonly MissingRange[]): void {
   for (const { bytes, position, check } of stretches) {
     fill(descriptor, bytes, position)
     check()

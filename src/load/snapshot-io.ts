@@ -10,7 +10,7 @@ import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../c
 import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
-import { fill, PartMemory, type Stretch } from './part-memory.ts'
+import { fill, type MissingRange, PartMemory } from './part-memory.ts'
 import { PieceReading, readNow } from './piece-reading.ts'
 import {
   decodeHeader,
@@ -161,9 +161,9 @@ export class SnapshotReader {
   }
 
   /** Memory for the parts that are wanted, and what is missing of them, in the order in which it lies in the file. */
-  #room(wanted: Wanted): { parts: SnapshotParts; stretches: readonly Stretch[] } {
+  #room(wanted: Wanted): { parts: SnapshotParts; stretches: readonly MissingRange[] } {
     const { symbols, groups, facts } = this.plan
-    const stretches: Stretch[] = []
+    const stretches: MissingRange[] = []
     const add = (part: Part): SharedArrayBuffer => {
       const memory = this.#of(part)
       stretches.push(...memory.missing())

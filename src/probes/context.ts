@@ -5,7 +5,7 @@ import type { Types } from '../btf/types.ts'
 import { encodeName } from '../core/bytes.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import { type FactSource, HostFacts } from './facts.ts'
+import { type FactSource, ProbeFacts } from './facts.ts'
 import { MissingFacts } from './missing-facts.ts'
 import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
 import { type Caution, NO_CAUTION, type Reason, reason } from './reasons.ts'
@@ -23,7 +23,7 @@ const SCRATCH = new Uint8Array(512)
 /** A kernel as the planner sees it. */
 export class ProbeContext {
   readonly symbols: SymbolTable
-  readonly facts: HostFacts
+  readonly facts: ProbeFacts
   readonly missing: MissingFacts
   /** The type sets that plans have looked into, in the order they were first needed. */
   readonly opened = new Set<string>()
@@ -40,7 +40,7 @@ export class ProbeContext {
   constructor(source: ProbeSource) {
     this.#source = source
     this.symbols = source.symbols
-    this.facts = new HostFacts(source, (name, owner) => this.functionsNamed(name, owner))
+    this.facts = new ProbeFacts(source, (name, owner) => this.functionsNamed(name, owner))
     this.missing = new MissingFacts(this.facts)
     this.leftOut = source.skipped.leftOut
     for (const owner of source.symbols.owners) if (isKernelOrModule(owner)) this.#modules.add(owner)

@@ -24,7 +24,7 @@ export type Lockdown = 'none' | 'integrity' | 'confidentiality'
 const WHOLE_KERNEL = 10_000
 
 /** The facts of one host. */
-export class HostFacts {
+export class ProbeFacts {
   readonly #source: FactSource
   readonly #functionsNamed: (name: string, owner: string) => readonly number[]
   #architecture: { readonly found: Architecture | undefined } | undefined

@@ -1,7 +1,7 @@
 // Reasons that name a fact which is missing and say how to get it; made once, because many targets share them.
 
 import { isAbsence } from '../sources/source.ts'
-import type { HostFacts } from './facts.ts'
+import type { ProbeFacts } from './facts.ts'
 import { type Reason, reason, type UnknownCode } from './reasons.ts'
 
 /** Under lockdown "confidentiality" tracefs and debugfs cannot be read at all (LOCKDOWN_TRACEFS, LOCKDOWN_DEBUGFS). */
@@ -16,10 +16,10 @@ const INJECTION_HOW =
 
 /** The missing facts of one host. */
 export class MissingFacts {
-  readonly #facts: HostFacts
+  readonly #facts: ProbeFacts
   readonly #made = new Map<string, Reason>()
 
-  constructor(facts: HostFacts) {
+  constructor(facts: ProbeFacts) {
     this.#facts = facts
   }
 

@@ -1,7 +1,7 @@
 // What stands in the way of every probe of a kind on a host, whatever the function: features that the kernel was built
 // without, kprobes disarmed, lockdown.
 
-import type { HostFacts } from './facts.ts'
+import type { ProbeFacts } from './facts.ts'
 import { atLeast, TRAMPOLINES_SINCE } from './kernel-rules.ts'
 import { caution, type Reason, reason, type Warning } from './reasons.ts'
 
@@ -12,7 +12,7 @@ export const RELEASE_UNKNOWN: Reason = reason(
 )
 
 /** What stands in the way of every kprobe on this host. */
-export function kprobeObstacles(facts: HostFacts): Reason[] {
+export function kprobeObstacles(facts: ProbeFacts): Reason[] {
   if (facts.lacks('register_kprobe', 'CONFIG_KPROBES')) {
     return [reason('KPROBES_OFF', 'the kernel was built without kprobes (CONFIG_KPROBES)')]
   }
@@ -29,7 +29,7 @@ export function kprobeObstacles(facts: HostFacts): Reason[] {
 }
 
 /** What stands in the way of every BPF trampoline on this host. */
-export function trampolineObstacles(facts: HostFacts): Reason[] {
+export function trampolineObstacles(facts: ProbeFacts): Reason[] {
   if (facts.lacks('register_ftrace_direct', 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS')) {
     const what = 'the kernel was built without direct calls from ftrace'
     return [reason('FTRACE_OFF', `${what} (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)`)]
@@ -54,7 +54,7 @@ export function trampolineObstacles(facts: HostFacts): Reason[] {
 }
 
 /** What lockdown leaves to probes of a kind that it does not refuse; undefined where nothing is locked down. */
-export function lockdownWarning({ lockdown }: HostFacts, trampoline: boolean): Warning | undefined {
+export function lockdownWarning({ lockdown }: ProbeFacts, trampoline: boolean): Warning | undefined {
   if (lockdown === 'none') return undefined
   if (!trampoline) {
     const what = `the kernel is locked down (${lockdown}): kprobes are taken`

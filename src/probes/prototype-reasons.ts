@@ -15,7 +15,7 @@ import { sizeOf } from '../btf/sizes.ts'
 import { skipModifiers } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import type { FuncRef } from './describe.ts'
-import type { HostFacts } from './facts.ts'
+import type { ProbeFacts } from './facts.ts'
 import {
   atLeast,
   LARGEST_STRUCT_ARGUMENT,
@@ -30,7 +30,7 @@ import { NONE, type Reason, reason } from './reasons.ts'
 const ORDINARY_ARGUMENTS = 5
 
 /** Why the prototype of a FUNC stands in the way of a trampoline. Empty: it does not. */
-export function prototypeReasons(facts: HostFacts, { set, id }: FuncRef, name: string): readonly Reason[] {
+export function prototypeReasons(facts: ProbeFacts, { set, id }: FuncRef, name: string): readonly Reason[] {
   const proto = set.refOf(id)
   const own = set.owner(proto)
   if (own === undefined || set.kindNumberOf(proto) !== KIND_FUNC_PROTO) {
@@ -154,7 +154,7 @@ function isReturnable(set: TypeSet, type: number): boolean {
 
 /** What depends on the kernel's version and architecture. */
 function limitReasons(
-  facts: HostFacts,
+  facts: ProbeFacts,
   name: string,
   { words, structs, unions }: { readonly words: number; readonly structs: boolean; readonly unions: boolean },
 ): Reason[] {

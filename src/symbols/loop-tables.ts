@@ -37,7 +37,7 @@ import {
 import { MARKERS } from './regions.ts'
 
 /** What is used of a workspace. */
-interface Room {
+interface LoopMemory {
   readonly words: Uint32Array
   room(bytes: number): number
   bytes(address: number, length: number): Uint8Array
@@ -70,7 +70,7 @@ for (const name of MARKER_NAMES) {
 const ALL_PREFIXES = Buffer.from(PREFIXES.join(''), 'latin1')
 
 /** Writes the tables into a workspace. */
-export function writeTables(workspace: Room): void {
+export function writeTables(workspace: LoopMemory): void {
   const markers = nameSet(
     workspace,
     MARKER_NAMES.map((name) => Buffer.from(name, 'latin1')),
@@ -106,7 +106,7 @@ export function writeTables(workspace: Room): void {
 }
 
 /** A set of names for the loops; each has its place in the list, counted from 1, as its number. */
-export function nameSet(workspace: Room, names: readonly Uint8Array[]): number {
+export function nameSet(workspace: LoopMemory, names: readonly Uint8Array[]): number {
   const slots = 2 ** Math.ceil(Math.log2(2 * names.length + 2))
   const set = workspace.room(SET_SLOTS + slots * SET_SLOT_BYTES)
   const copies = names.map((name) => workspace.copy(name))

@@ -167,7 +167,7 @@ function piecesOf({ owner, starts, loading }: SectionedModule, guard: number): P
 }
 
 /** Memory of one owner; lower halves, `end` exclusive. */
-export interface Stretch {
+export interface OwnedRange {
   start: number
   end: number
   owner: number
@@ -176,7 +176,7 @@ export interface Stretch {
 /** What sections tell. */
 interface SectionedMemory {
   /** The memory of the modules whose sections are believed, ascending. */
-  readonly stretches: Stretch[]
+  readonly stretches: OwnedRange[]
   readonly owners: ReadonlySet<number>
   /** The claims that lie in none of it. */
   readonly claims: Claim[]
@@ -207,7 +207,7 @@ export function sectionedMemory(
   const live = [...known.values()].flat().filter(({ freed }) => !freed)
   live.sort((a, b) => a.start - b.start)
   boundPieces(live, strangers, guard, core)
-  const stretches: Stretch[] = []
+  const stretches: OwnedRange[] = []
   for (const { owner, bytes, loading } of modules) {
     const pieces = known.get(owner)?.filter(({ freed }) => !freed)
     if (pieces === undefined) continue
@@ -300,7 +300,7 @@ function boundPieces(
  * The ends of a module's pieces when each is an allocation: as their places tell, corrected by the `bytes` that all of them have
  * in sum.
  */
-function settle(pieces: readonly Piece[], bytes: number | undefined): Stretch[] {
+function settle(pieces: readonly Piece[], bytes: number | undefined): OwnedRange[] {
   const ends = pieces.map(({ end }) => end)
   if (bytes !== undefined) {
     let left = bytes
@@ -326,7 +326,7 @@ function settle(pieces: readonly Piece[], bytes: number | undefined): Stretch[] 
 }
 
 /** The same where all pieces are one allocation: its text, and the rest, in which the kernel tells no pieces apart. */
-function joined(pieces: readonly Piece[], bytes: number | undefined): Stretch[] {
+function joined(pieces: readonly Piece[], bytes: number | undefined): OwnedRange[] {
   const [first] = pieces
   if (first === undefined) return []
   const { owner, start } = first

@@ -7,10 +7,10 @@ import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart, 
 import { PIECE } from './kinds.ts'
 import {
   layoutOfSections,
+  type OwnedRange,
   type SectionCodes,
   type SectionedModule,
   type SectionStarts,
-  type Stretch,
   sectionedMemory,
   startsOf,
 } from './pieces.ts'
@@ -53,7 +53,7 @@ interface Group {
   readonly half: number
   readonly first: number
   readonly last: number
-  readonly core: Stretch | undefined
+  readonly core: OwnedRange | undefined
   readonly claims: Claim[]
   readonly sectioned: readonly SectionedModule[]
 }
@@ -166,12 +166,12 @@ function regionsOfGroup(
   { half, first, last, core, claims, sectioned }: Group,
   modules: readonly KnownModule[],
   layout: ModuleLayout,
-): Stretch[] {
+): OwnedRange[] {
   const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start)
   const rest = pieces.claims.filter(({ owner }) => !pieces.owners.has(owner))
   const ranges = layout.apart ? [] : believedRanges(modules, half, rest, layout.known)
   const joined = joinClaims(pieces.claims, core, layout.apart, input.owners)
-  const isOwn = ({ owner }: Stretch) => isBuiltin(input.owners[owner]!)
+  const isOwn = ({ owner }: OwnedRange) => isBuiltin(input.owners[owner]!)
   const fixed = overlay(
     core === undefined ? [] : splitCore(input, half, first, last, core),
     overlay(ranges, pieces.stretches),
@@ -188,7 +188,7 @@ function regionsOfGroup(
 }
 
 /** The ranges of modules without symbols, none reaching into the next. */
-function bareRanges(modules: readonly KnownModule[]): Stretch[] {
+function bareRanges(modules: readonly KnownModule[]): OwnedRange[] {
   const ranges = modules.map(({ start, end, owner }) => ({ start, end, owner })).sort((a, b) => a.start - b.start)
   return ranges.flatMap(({ start, end, owner }, i) => {
     const stop = Math.min(end, ranges[i + 1]?.start ?? end)
@@ -204,11 +204,11 @@ function bareRanges(modules: readonly KnownModule[]): Stretch[] {
  */
 function joinClaims(
   claims: readonly Claim[],
-  core: Stretch | undefined,
+  core: OwnedRange | undefined,
   apart: boolean,
   owners: readonly string[],
-): Stretch[] {
-  const joined: Stretch[] = []
+): OwnedRange[] {
+  const joined: OwnedRange[] = []
   claims.forEach(({ start, end, owner, first }, i) => {
     const before = claims[i - 1]
     const stretch = joined[joined.length - 1]
@@ -235,7 +235,7 @@ function believedRanges(
   half: number,
   claims: readonly Claim[],
   layoutKnown: boolean,
-): Stretch[] {
+): OwnedRange[] {
   const ranges = modules
     .filter((module) => module.half === half && module.end > module.start)
     .sort((a, b) => a.start - b.start)
@@ -265,7 +265,7 @@ function believedRanges(
       if (ranges[at]!.owner !== claim.owner && !isLeft) doubted.add(ranges[at]!.owner)
     }
   }
-  const stretches: Stretch[] = []
+  const stretches: OwnedRange[] = []
   for (const { owner, start, end } of ranges) {
     const own = inside.get(owner) ?? []
     const symbols = own.reduce((sum, claim) => sum + claim.symbols, 0)
@@ -298,7 +298,7 @@ function runsOf({ runs }: RegionInput, first: number, last: number, owner: numbe
 }
 
 /** The core kernel's image within one group, or undefined where it has no symbol. */
-function coreStretch(input: RegionInput, half: number, first: number, last: number): Stretch | undefined {
+function coreStretch(input: RegionInput, half: number, first: number, last: number): OwnedRange | undefined {
   const { low, order, markers } = input
   const runs = runsOf(input, first, last, CORE)
   const firstCore = runs[0]?.first
@@ -317,8 +317,8 @@ function coreStretch(input: RegionInput, half: number, first: number, last: numb
 }
 
 /** The first with the others laid over them, ascending. */
-function overlay(fixed: readonly Stretch[], claimed: readonly Stretch[]): Stretch[] {
-  const result: Stretch[] = []
+function overlay(fixed: readonly OwnedRange[], claimed: readonly OwnedRange[]): OwnedRange[] {
+  const result: OwnedRange[] = []
   let c = 0
   let start = 0
   for (const region of fixed) {
@@ -343,14 +343,14 @@ const ENDS = /(?:^_e|^__stop_|_end$|_end_|_stop$|_limit$|_etext$|_edata$)/
  * A core region without the holes behind the section ends in it: behind the page in which a section ends nothing lives until
  * the next symbol, unless another section begins just where that one ends.
  */
-function splitCore(input: RegionInput, half: number, first: number, last: number, region: Stretch): Stretch[] {
+function splitCore(input: RegionInput, half: number, first: number, last: number, region: OwnedRange): OwnedRange[] {
   const { low, order, owner, markers, nameOf } = input
   const ends: number[] = []
   for (const name of MARKERS.sectionEnd) {
     const marker = markers.get(name)
     if (marker !== undefined && marker.high === half) ends.push(marker.low)
   }
-  const result: Stretch[] = []
+  const result: OwnedRange[] = []
   let start = region.start
   for (const end of ends.sort((a, b) => a - b)) {
     if (end < start || end >= region.end) continue

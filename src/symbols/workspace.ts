@@ -24,7 +24,7 @@ export type StepName =
   | 'enterNames'
 
 /** Pieces [from, to) of a step: they may be done in any order and side by side, and all before anything behind them. */
-export interface Work {
+export interface StepPieces {
   readonly step: StepName
   readonly from: number
   readonly to: number
@@ -32,7 +32,7 @@ export interface Work {
 
 /** What is to be done for a result: steps for the loops, and nothing where only the event loop may have a turn. */
 // biome-ignore lint/suspicious/noConfusingVoidType: generators that yield nothing are parts of plans
-export type Plan<T> = Generator<Work | void, T, void>
+export type Plan<T> = Generator<StepPieces | void, T, void>
 
 type Step = (build: number, piece: number, thread: number) => void
 
