@@ -1,6 +1,7 @@
 // C declarations: a type around a name (`int (*name)(void)`), with anonymous structs and enums written out in place.
 // The syntax of every detail is that of libbpf's btf_dump, so that headers agree byte for byte.
 import { BadFormatError, LimitError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import { type CNames, plainNames } from './c-names.ts'
 import {
   infoFlag,
@@ -71,7 +72,7 @@ export class Declarations {
       if (kept !== undefined) return kept
     } else {
       const kept = this.#frames.get(id)
-      if (kept) return kept.before + name + kept.after
+      if (kept) return kept.before + printable(name) + kept.after
     }
     const outer = this.#inPlace
     this.#inPlace = false
@@ -85,7 +86,7 @@ export class Declarations {
     const split = text.indexOf(MARK)
     const frame = { before: text.slice(0, split), after: text.slice(split + 1) }
     if (keep) this.#frames.set(id, frame)
-    return frame.before + name + frame.after
+    return frame.before + printable(name) + frame.after
   }
 
   /** `struct name` or `union name`. */
@@ -230,7 +231,7 @@ export class Declarations {
           break
         case KIND_INT:
         case KIND_FLOAT:
-          text += this.#takeQualifiers(chain) + set.nameOf(id)
+          text += this.#takeQualifiers(chain) + printable(set.nameOf(id))
           break
         case KIND_STRUCT:
         case KIND_UNION:
@@ -262,7 +263,7 @@ export class Declarations {
           break
         case KIND_TYPE_TAG: {
           text += this.#takeQualifiers(chain)
-          const tag = set.nameOf(id)
+          const tag = printable(set.nameOf(id))
           text += set.flagOf(id) ? ` __attribute__((${tag}))` : ` __attribute__((btf_type_tag("${tag}")))`
           break
         }

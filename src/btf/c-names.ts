@@ -1,4 +1,5 @@
 // Names as C output needs them: plain, or made unique within one header as libbpf does (`name___2` for the second).
+import { printable } from '../core/printable.ts'
 import { infoKind, KIND_ENUM, KIND_FWD } from './format.ts'
 import type { TypeSet } from './type-set.ts'
 
@@ -14,9 +15,9 @@ export interface CNames {
 /** The names as they stand in the set. */
 export function plainNames(set: TypeSet): CNames {
   return {
-    tag: (id) => set.nameOf(id),
-    typedef: (id) => set.nameOf(id),
-    enumerator: (name) => name,
+    tag: (id) => printable(set.nameOf(id)),
+    typedef: (id) => printable(set.nameOf(id)),
+    enumerator: printable,
   }
 }
 
@@ -49,13 +50,13 @@ export class UniqueNames implements CNames {
   }
 
   enumerator(name: string): string {
-    return numbered(name, this.#idents)
+    return numbered(printable(name), this.#idents)
   }
 
   #name(id: number, space: Map<string, number>): string {
     const given = this.#given.get(id)
     if (given !== undefined) return given
-    const original = this.#set.nameOf(id)
+    const original = printable(this.#set.nameOf(id))
     const info = this.#set.word(id, 1)
     const kind = infoKind(info)
     // A forward declaration, of an enum too, is meant to have the name of its definition.

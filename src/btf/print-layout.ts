@@ -1,4 +1,5 @@
 // A struct's layout as text: members with offsets and sizes, holes, cache lines, totals, in the manner of pahole.
+import { printable } from '../core/printable.ts'
 import { CACHE_LINE, type LaidOutMember, type Layout, layoutOf } from './layout.ts'
 import type { TypeSet } from './type-set.ts'
 
@@ -9,7 +10,7 @@ const COMMENT_COLUMN = 48
 export function printLayout(set: TypeSet, id: number): string {
   const layout = layoutOf(set, id)
   const printer = new Printer()
-  const name = layout.name === '' ? '' : ` ${layout.name}`
+  const name = layout.name === '' ? '' : ` ${printable(layout.name)}`
   printer.line(0, `${keyword(layout)}${name} {`)
   printer.members(layout, 1)
   printer.totals(layout)
@@ -38,7 +39,7 @@ class Printer {
         this.members(member.nested, level + 1)
         // The members of a union lie side by side: what follows it starts counting where it did.
         if (member.nested.kind === 'UNION') this.#boundary = boundary
-        this.#member(level, member.name === '' ? '};' : `} ${member.name};`, member)
+        this.#member(level, member.name === '' ? '};' : `} ${printable(member.name)};`, member)
       } else {
         const bits = member.bitfield ? `${member.name === '' ? ' ' : ''}:${member.bitfield.bits}` : ''
         this.#member(level, `${member.declaration}${bits};`, member)

@@ -1,4 +1,5 @@
 // The raw dump: one type a line with its fields, byte for byte what `bpftool btf dump … format raw` prints.
+import { printable } from '../core/printable.ts'
 import {
   infoFlag,
   infoVlen,
@@ -56,7 +57,7 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
   const ref = words[at + 2]!
   const vlen = infoVlen(info)
   const flag = infoFlag(info)
-  const name = (offset: number): string => (offset === 0 ? '(anon)' : own.nameAt(offset))
+  const name = (offset: number): string => (offset === 0 ? '(anon)' : printable(own.nameAt(offset)))
   const kind = rawKind(own, id)
   const head = `[${id}] ${kind} '${name(words[at]!)}'`
   switch (own.kindNumberOf(id)) {

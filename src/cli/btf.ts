@@ -10,6 +10,7 @@ import { dumpRaw, rawType } from '../btf/raw.ts'
 import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import { openTypeFile, openTypes, readTypeFile } from '../load/open-types.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
@@ -68,7 +69,7 @@ function addDump(btf: Command): void {
     for (const set of sets) {
       const roots = options.root?.flatMap((name) => rootIds(set, name))
       if (json) {
-        for (const id of roots ?? ownIds(set)) await write(`${JSON.stringify(decodeType(set, id), bigintsAsText)}\n`)
+        for (const id of roots ?? ownIds(set)) await writeJson(decodeType(set, id), bigintsAsText)
       } else if (options.format === 'c') {
         for (const piece of dumpC(set, { order, ...(roots && { roots }) })) await write(piece)
       } else {
@@ -131,7 +132,7 @@ function addCheck(btf: Command): void {
       else
         for (const { typeId, kind, name, message } of errors) {
           const where = kind === undefined ? '' : `[${typeId}] ${kind} ${name || '(anon)'} `
-          await write(`${file}: ${where}${message}\n`)
+          await write(`${printable(`${file}: ${where}${message}`)}\n`)
         }
     }
     process.exitCode = unsound.conclude()
@@ -186,9 +187,9 @@ async function typesAt(path: string, { module, threads }: DiffCommandOptions) {
 const SIGNS: Readonly<Record<TypeChange['change'], string>> = { added: '+', removed: '-', changed: '~' }
 
 function changeText({ change, kind, name, module, details }: TypeChange): string {
-  let text = `${SIGNS[change]} ${kind} ${name}  [${module}]\n`
+  let text = `${SIGNS[change]} ${kind} ${printable(name)}  [${printable(module)}]\n`
   for (const { what, name: part, from, to } of details) {
-    const label = part === undefined ? what : `${what} ${part}`
+    const label = part === undefined ? what : `${what} ${printable(part)}`
     if (from === undefined) text += `    + ${label}  ${to}\n`
     else if (to === undefined) text += `    - ${label}  ${from}\n`
     else text += `    ~ ${label}  ${from}  ->  ${to}\n`

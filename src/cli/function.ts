@@ -1,6 +1,7 @@
 // `kerndex function NAME|GLOB…`: prototypes of functions.
 
 import type { Command } from 'commander'
+import { printable } from '../core/printable.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { write, writeJson } from './output.ts'
@@ -41,8 +42,9 @@ Examples:
           any = true
           if (options.json) await writeJson(each)
           else {
-            await write(`${each.prototype};  [${each.module}]\n`)
-            if (options.params) for (const { name, type } of each.params) await write(`    ${type} ${name}\n`)
+            await write(`${each.prototype};  [${printable(each.module)}]\n`)
+            if (options.params)
+              for (const { name, type } of each.params) await write(`    ${type} ${printable(name)}\n`)
           }
         }
         if (any) unanswered.answered()

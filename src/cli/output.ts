@@ -57,9 +57,9 @@ export async function writeRaw(data: string | Uint8Array): Promise<void> {
   checkInterrupt()
 }
 
-/** Writes one object as a line of JSON; an address is expected to be a `0x` string already. */
-export function writeJson(value: unknown): Promise<void> {
-  return writeRaw(`${printableJson(JSON.stringify(value))}\n`)
+/** Writes one object as a line of JSON; an address is expected to be a `0x` string already, or made one by `replacer`. */
+export function writeJson(value: unknown, replacer?: (key: string, value: unknown) => unknown): Promise<void> {
+  return writeRaw(`${printableJson(JSON.stringify(value, replacer))}\n`)
 }
 
 /** A note to the person at the terminal, on stderr. */

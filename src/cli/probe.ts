@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import type { SuffixCensus } from '../probes/census.ts'
 import type { ProbePlan } from '../probes/plan.ts'
 import { CAUTIONS, type Caution, type Verdict } from '../probes/reasons.ts'
@@ -238,7 +239,7 @@ function inWords(target: ProbeTarget): string {
   if (prototype !== undefined) row('prototype', `${prototype}  [BTF of ${btf?.module}]`)
   for (const [i, { name, type, location, trusted }] of args.entries()) {
     const doubt = trusted === 'yes' ? '' : `  (trusted: ${trusted})`
-    row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${name}: ${type}${doubt}`)
+    row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${printable(name)}: ${type}${doubt}`)
   }
   const unsafe = attach?.method === 'address' ? '  (with --unsafe)' : ''
   if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace + unsafe)

@@ -10,6 +10,7 @@ import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import type { TypeCandidate, Types } from '../btf/types.ts'
 import { KerndexError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { write, writeJson } from './output.ts'
@@ -65,7 +66,8 @@ async function member(types: Types, query: string, options: CommonOptions): Prom
   else {
     const pointers = through.length > 0 ? `  through pointers at ${through.join(', ')}` : ''
     const width = bits > 0 ? `  bits ${bitOffset - 8 * offset}+${bits}` : ''
-    await write(`${name}  offset ${offset}${width}  size ${size}  ${type}  [${place.module}]${pointers}\n`)
+    const where = `offset ${offset}${width}  size ${size}`
+    await write(`${printable(name)}  ${where}  ${type}  [${printable(place.module)}]${pointers}\n`)
   }
   return undefined
 }
@@ -80,7 +82,7 @@ async function named(types: Types, query: string, options: CommonOptions): Promi
     .find(bare!, module === undefined ? {} : { module })
     .filter(({ kind }) => keyword === undefined || kind.replace('64', '').toLowerCase() === keyword)
   if (options.json) await writeJson({ query, candidates: candidates.map((each) => asJson(types, each)) })
-  else if (candidates.length === 0) await write(`${query}  -  (no such type)\n`)
+  else if (candidates.length === 0) await write(`${printable(query)}  -  (no such type)\n`)
   else for (const each of candidates) await write(asText(types, each))
   return candidates.length > 0 ? undefined : 'no such type'
 }
@@ -119,7 +121,7 @@ function memberAsJson(set: TypeSet, member: LaidOutMember): Record<string, unkno
 function asText(types: Types, { module, id, kind, name }: TypeCandidate): string {
   const set = types.requireSet(module)
   const declarations = plainDeclarations(set)
-  const head = `/* ${module} [${id}] ${kind} */\n`
+  const head = `/* ${printable(module)} [${id}] ${kind} */\n`
   switch (kind) {
     case 'STRUCT':
     case 'UNION':
@@ -136,7 +138,7 @@ function asText(types: Types, { module, id, kind, name }: TypeCandidate): string
       return `${head}${declarations.forward(id)};\n\n`
     default: {
       const size = sizeOf(set, id)
-      return `${head}${name}${size === undefined ? '' : `  size ${size}`}\n\n`
+      return `${head}${printable(name)}${size === undefined ? '' : `  size ${size}`}\n\n`
     }
   }
 }
