@@ -151,6 +151,9 @@ function checked(given: OpenOptions | string | URL): Opened {
   return optionsOf(whole, 'openKernel', OPEN_OPTIONS) as Opened
 }
 
+/** Milliseconds after a load until its threads end: each holds megabytes, and starts in less time than a kernel is loaded in. */
+const REST_MS = 2000
+
 /** What stands for the running kernel, and who uses the cache. */
 export interface Machine {
   readonly live: () => Source
@@ -185,7 +188,8 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
       // Who asks for threads gets them. Decided once: thousands of modules do not come between two loads.
       if (loaderThreads === undefined) {
         loaderThreads = options.threads ?? (types !== true || (await isSmall(source)) ? 0 : threads)
-        if (loaderThreads > 0) loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads)
+        if (loaderThreads > 0)
+          loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads, REST_MS)
       }
       return loadKernel(source, generation, {
         threads: loader,

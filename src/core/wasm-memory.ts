@@ -38,7 +38,7 @@ function compiledModule(base64: string): WebAssembly.Module | null {
   return module
 }
 
-/** The functions of a module over another thread's memory. @throws TypeError where this engine cannot run it */
+/** The functions of a module over a memory, perhaps another thread's. @throws TypeError where this engine cannot run it */
 export function runWasm(base64: string, memory: SharedMemory): object {
   const module = compiledModule(base64)
   if (module === null) throw new TypeError('no module that this engine can run')
@@ -79,8 +79,9 @@ export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefi
 const idle: WeakRef<WasmMemory>[] = []
 const MOST_IDLE = 2
 
-/** `openWasm` with memory that has been given back, where there is some. */
-export function borrowWasm(base64: string): OpenWasm | undefined {
+/** `openWasm` with memory that has been given back, where there is some; rather with memory that is named. */
+export function borrowWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {
+  if (memory !== undefined) return openWasm(base64, memory)
   for (let known = idle.pop(); known !== undefined; known = idle.pop()) {
     const memory = known.deref()
     if (memory !== undefined) return openWasm(base64, memory)
@@ -107,8 +108,12 @@ function largestMemory(): { memory: SharedMemory; pages: number } {
   throw failure
 }
 
+let memories = 0
+
 /** Shared memory that grows as arrays are cut from it. What is cut lasts until `reset`. */
 export class WasmMemory {
+  /** By which other threads know it: what they are given of it is a new object each time. */
+  readonly id = memories++
   readonly #memory: SharedMemory
   readonly #mostPages: number
   /** Every buffer object that the memory has had, with the bytes cut from it: there is a new one when it grows. */

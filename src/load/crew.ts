@@ -51,6 +51,8 @@ const PATIENCE = 1
 /** What a thread needs to join. */
 export interface JoinTask {
   readonly memory: SharedMemory
+  /** By which the thread knows the memory again: what it is given is a new object each time. */
+  readonly memoryId: number
   readonly control: Int32Array<SharedArrayBuffer>
   readonly build: number
   /** The thread's number; 0 is the calling thread. */
@@ -79,14 +81,23 @@ class Spans {
   }
 }
 
+/** The loops over the memory of the last task: a thread that waits for the next never collects, so it makes nothing twice. */
+let known: { readonly id: number; readonly loops: Loops } | undefined
+
+function loopsOver(memory: SharedMemory, id: number): Loops {
+  // What the module exports is known from its source.
+  if (known?.id !== id) known = { id, loops: runWasm(LOOPS_WASM, memory) as Loops }
+  return known.loops
+}
+
 /** Does pieces on a thread of the pool until the plan is over. Holds its thread. */
-export function join({ memory, control, build, thread }: JoinTask): readonly AbsoluteSpan[] {
+export function join({ memory, memoryId, control, build, thread }: JoinTask): readonly AbsoluteSpan[] {
   const mine = THREADS + 2 * (thread - 1)
   const spans = new Spans()
   Atomics.store(control, mine, 1)
   // Its memory may be used for something else by now.
   if (Atomics.load(control, ENDED) === 1) return []
-  const loops = runWasm(LOOPS_WASM, memory) as Loops // What the module exports is known from its source.
+  const loops = loopsOver(memory, memoryId)
   Atomics.add(control, SIGNAL, 1)
   for (;;) {
     const signal = Atomics.load(control, SIGNAL)
@@ -113,6 +124,8 @@ export class Crew {
   readonly #pacer: Pacer
   readonly #timeline: Timeline
   readonly #control: Int32Array<SharedArrayBuffer>
+  readonly #threads: LoaderThreads | undefined
+  readonly #count: number
   readonly #answers: Promise<void>[] = []
   readonly #spans = new Spans()
   /** Whether the calling thread does pieces though all threads have come: it has a core of its own. */
@@ -129,14 +142,20 @@ export class Crew {
     this.#workspace = workspace
     this.#pacer = pacer
     this.#timeline = timeline
-    const count = threads?.count ?? 0
-    this.#alwaysHelps = count < cores
-    this.#control = new Int32Array(new SharedArrayBuffer(4 * (THREADS + 2 * count)))
-    const { build } = workspace
-    for (let thread = 1; thread <= count; thread++) {
-      const answer = threads!
-        .run({ do: 'join', memory: workspace.memory.shared, control: this.#control, build, thread })
-        .then(({ spans }) => timeline.adopt(spans))
+    this.#threads = threads
+    this.#count = threads?.count ?? 0
+    this.#alwaysHelps = this.#count < cores
+    this.#control = new Int32Array(new SharedArrayBuffer(4 * (THREADS + 2 * this.#count)))
+  }
+
+  /** Calls the threads, which begin when they have come. */
+  summon(): void {
+    const { memory, build } = this.#workspace
+    const common = { do: 'join', memory: memory.shared, memoryId: memory.id, control: this.#control, build } as const
+    while (this.#answers.length < this.#count) {
+      const thread = this.#answers.length + 1
+      const answer = this.#threads!.run({ ...common, thread })
+        .then(({ spans }) => this.#timeline.adopt(spans))
         .catch((error: unknown) => this.#lost(thread, error))
       this.#answers.push(answer)
     }
@@ -149,7 +168,7 @@ export class Crew {
 
   /** Whether the calling thread is needed for pieces. */
   get #helps(): boolean {
-    return this.#alwaysHelps || this.#begun < this.#answers.length
+    return this.#alwaysHelps || this.#begun < this.#count
   }
 
   /** Whether there is nobody but the calling thread. */

@@ -33,6 +33,8 @@ const MOST_TEXT = 2 ** 28
 const MOST_LINES = 1 << 21
 /** Lines after which a text without a single symbol is taken for something else, however long it goes on. */
 const PATIENT_LINES = 1000
+/** Stretches that are not as in an earlier load after which threads are worth their start. */
+const MANY_FRESH = 8
 /** Buffers of text beside one for each thread. */
 const MORE_BUFFERS = 2
 
@@ -79,12 +81,14 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
   const { threads, pacer, timeline } = load
   let workspace: Workspace
   try {
-    workspace = Workspace.open(1 + (threads?.count ?? 0))
+    workspace = Workspace.open(1 + (threads?.count ?? 0), threads?.takeMemory())
   } catch (error) {
     reader.close()
     throw error
   }
   const crew = new Crew(workspace, threads, availableParallelism(), pacer, timeline)
+  // Threads that rest cost more to start than a text that has hardly changed.
+  if (load.earlier === undefined || threads?.awake === true) crew.summon()
   const text = new TextLoad(reader, load, workspace, crew)
   try {
     try {
@@ -105,8 +109,15 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
     return { table, memory: { chunkBytes, digests, remembered: table.remembered, facts } }
   } finally {
     await crew.end()
-    if (!text.isReading) workspace.release()
+    if (!text.isReading) giveBackTo(threads, workspace)
   }
+}
+
+/** Threads that know the memory have the next load work in it. */
+function giveBackTo(threads: LoaderThreads | undefined, workspace: Workspace): void {
+  const { memory } = workspace
+  memory.reset()
+  if (threads?.keepMemory(memory) !== true) workspace.release()
 }
 
 function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
@@ -146,6 +157,8 @@ class TextLoad {
   #checked = 0
   #lines = 0
   #any = false
+  /** Stretches that the calling thread has scanned because they were not as before. */
+  #fresh = 0
 
   constructor(reader: ByteReader, load: SymbolLoad, workspace: Workspace, crew: Crew) {
     this.#reader = reader
@@ -240,6 +253,7 @@ class TextLoad {
     if (!this.#crew.alone) return
     await this.#crew.settle()
     builder.trim(number)
+    if (!builder.isSame(number) && ++this.#fresh === MANY_FRESH) this.#crew.summon()
   }
 
   /** Looks at the stretches that were scanned. @throws BadFormatError, LimitError for what no kernel writes, before it fills the memory */

@@ -63,9 +63,12 @@ export class Workspace {
     writeTables(this)
   }
 
-  /** @throws UnsupportedError where this engine has no WebAssembly with threads and vectors, or no memory for it */
-  static open(threads = 1): Workspace {
-    const wasm = borrowWasm(LOOPS_WASM)
+  /**
+   * In memory that the caller has, or in some that was given back.
+   * @throws UnsupportedError where this engine has no WebAssembly with threads and vectors, or no memory for it
+   */
+  static open(threads = 1, known?: WasmMemory): Workspace {
+    const wasm = borrowWasm(LOOPS_WASM, known)
     if (wasm === undefined) throw noWasm()
     // What the module exports is known from its source, and held to it by a test.
     return new Workspace(wasm.memory, wasm.exports as Loops, threads)

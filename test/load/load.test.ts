@@ -318,7 +318,7 @@ describe('a thread that dies', () => {
       return new Promise<LoaderResult>(() => {})
     }
     const { symbols } = await load(fakeSource(text), {
-      threads: { count: 3, run } as LoaderThreads,
+      threads: { count: 3, run, takeMemory: () => undefined, keepMemory: () => false } as unknown as LoaderThreads,
       chunkBytes: 50_000,
     })
     expect(sameBytes(symbols.buffer, build(text).buffer)).toBe(true)
@@ -348,6 +348,31 @@ describe('a thread that dies', () => {
     const { symbols } = await load(fakeSource(edge('edge')), { threads })
     expect(symbols.size).toBe(34)
     await threads.close()
+  })
+
+  it('has gone to rest when nobody needed it: the next load wakes another, a small refresh does not', async () => {
+    const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 2, 0)
+    const options = { threads, types: false }
+    const resting = async () => {
+      while (threads.awake) await new Promise((resume) => setImmediate(resume))
+    }
+    const rest = { awake: threads.awake, ready: 0 }
+    const first = await loadKernel(fakeSource(text), 1, options)
+    expect(rest).toEqual({ awake: true, ready: 0 })
+    await resting()
+    expect(threads.ready).toBe(0)
+    const changed = Buffer.concat([text, Buffer.from('ffffffffc0001000 t added\t[added]\n')])
+    const second = await loadKernel(fakeSource(changed), 2, { ...options, earlier: first.memory })
+    expect(threads.awake).toBe(false)
+    expect(sameBytes(second.handle.symbols, build(changed).buffer)).toBe(true)
+    const third = await loadKernel(fakeSource(text), 3, options)
+    expect(sameBytes(third.handle.symbols, first.handle.symbols)).toBe(true)
+    await threads.started
+    await resting()
+    await threads.close()
+    await expect(threads.run({ do: 'help', paths: [] } as unknown as LoaderTask)).rejects.toMatchObject({
+      code: 'CLOSED',
+    })
   })
 
   it('leaves nothing open: the process ends by itself', async () => {
