@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { packageUrl } from '../core/place.ts'
 import { addAddressCommand } from './address.ts'
+import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { addBenchCommand } from './bench.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCacheCommand } from './cache.ts'
@@ -49,6 +50,7 @@ function version(): string {
 /** Runs what the command line asks for. Only that command is made: to make one reads the code that it may need. */
 async function run([word, ...others]: readonly string[]): Promise<void> {
   if ((word === '--version' || word === '-V') && others.length === 0) return write(`${version()}\n`)
+  if (isShortOfSpace()) return runWithLess()
   const program = new Command('kerndex')
     .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
     .version(version())

@@ -3,12 +3,18 @@
 
 /// <reference path="./webassembly.d.ts" />
 
+import { addressSpace } from './address-space.ts'
 import { UnsupportedError } from './errors.ts'
 import { weigh } from './shared-memory.ts'
 
 const PAGE = 65_536
-/** The most that a WebAssembly memory can have, 4 GiB; and what is asked for where there is no address space for so much. */
-const MOST_PAGES = [65_536, 16_384, 4_096, 1_024]
+/** The most that a WebAssembly memory can have: 4 GiB. */
+const MOST_PAGES = 65_536
+/**
+ * The part of limited address space that one memory may take: there are three during a load, and V8 ends the process where it finds
+ * no room for its own.
+ */
+const SHARE = 1 / 16
 /** Pages by which the memory grows at least: address space costs nothing until it is used. */
 const GROWTH = 256
 const ALIGNMENT = 16
@@ -55,8 +61,8 @@ export interface OpenWasm {
 export const noWasm = (): UnsupportedError =>
   new UnsupportedError(
     'kerndex works in a shared WebAssembly memory, which there is not: this engine has no threads and vectors in WebAssembly or was ' +
-      'told not to use it (--jitless), or there is too little address space (ulimit -v; Node reserves about 10 GB for any such ' +
-      'memory, and far less with --disable-wasm-trap-handler)',
+      'told not to use it (--jitless), or there is too little address space (ulimit -v): Node reserves 10 GB for any such memory, ' +
+      'and far less where NODE_OPTIONS has --disable-wasm-trap-handler',
   )
 
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
@@ -95,17 +101,10 @@ export function giveBack(memory: WasmMemory): void {
   if (idle.length < MOST_IDLE) idle.push(new WeakRef(memory))
 }
 
+/** @throws RangeError where there is no address space */
 function largestMemory(): { memory: SharedMemory; pages: number } {
-  let failure: unknown
-  for (const pages of MOST_PAGES) {
-    try {
-      return { memory: new WebAssembly.Memory({ initial: GROWTH, maximum: pages, shared: true }), pages }
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      failure = error
-    }
-  }
-  throw failure
+  const pages = Math.max(GROWTH, Math.min(MOST_PAGES, Math.floor((addressSpace() * SHARE) / PAGE)))
+  return { memory: new WebAssembly.Memory({ initial: GROWTH, maximum: pages, shared: true }), pages }
 }
 
 let memories = 0
