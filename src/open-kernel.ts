@@ -1,6 +1,7 @@
 // How a kernel is opened: from which source, with which threads, by a load, a snapshot file or the cache.
 
 import { availableParallelism } from 'node:os'
+import { threadsThatFit } from './core/address-space.ts'
 import {
   anyOf,
   callback,
@@ -174,7 +175,8 @@ export async function openKernelOn(machine: Machine, given: OpenOptions | string
 }
 
 async function open(machine: Machine, options: Opened): Promise<Kernel> {
-  const threads = options.threads ?? defaultThreads()
+  const asked = options.threads === undefined ? undefined : threadsThatFit(options.threads)
+  const threads = asked ?? threadsThatFit(defaultThreads())
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
@@ -187,7 +189,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
       // Who asks for threads gets them. Decided once: thousands of modules do not come between two loads.
       if (loaderThreads === undefined) {
-        loaderThreads = options.threads ?? (types !== true || (await isSmall(source)) ? 0 : threads)
+        loaderThreads = asked ?? (types !== true || (await isSmall(source)) ? 0 : threads)
         if (loaderThreads > 0)
           loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads, REST_MS)
       }
@@ -207,7 +209,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
   const opening = await openingOf(machine, options, all, loading)
   try {
     const loaded = await opening.first()
-    const allowed = options.threads ?? loaderThreads ?? 0
+    const allowed = asked ?? loaderThreads ?? 0
     const timing = timingOf(loaded.timeline, allowed)
     const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()

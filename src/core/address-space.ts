@@ -3,12 +3,22 @@
 
 import { readFileSync } from 'node:fs'
 
+const GIGABYTE = 2 ** 30
+/** What the calling thread with its memory, and each other thread, reserves at most. */
+const CALLER = 3 * GIGABYTE
+const THREAD = GIGABYTE
+
 let known: number | undefined
 
 /** Bytes of address space that this process may have; Infinity where there is no limit, or none that can be read. */
 export function addressSpace(): number {
   known ??= readLimit()
   return known
+}
+
+/** So many threads as there is address space for: V8 reserves some for each, and ends the process where there is none. */
+export function threadsThatFit(threads: number): number {
+  return Math.max(0, Math.min(threads, Math.floor((addressSpace() - CALLER) / THREAD)))
 }
 
 function readLimit(): number {

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
+import { threadsThatFit } from '../core/address-space.ts'
 import {
   byteStream,
   bytes,
@@ -177,8 +178,8 @@ interface StretchRunner {
  */
 function stretchRunner(snapshot: Snapshot, plan: StretchPlan, asked: number | undefined): StretchRunner {
   const here = new StretchWorker(snapshot.symbols, plan)
-  const count = asked ?? Math.min(availableParallelism(), MOST_THREADS)
-  let helpers = asked === undefined || asked === 0 ? undefined : startHelpers(snapshot, plan, count)
+  const count = threadsThatFit(asked ?? Math.min(availableParallelism(), MOST_THREADS))
+  let helpers = asked === undefined || count === 0 ? undefined : startHelpers(snapshot, plan, count)
   let done = 0
   const runHere = async ({ text, length }: Stretch) => {
     const answer = here.run(new Uint8Array(text, 0, length))

@@ -4,6 +4,7 @@ import { relocateDistilled } from '../btf/distilled.ts'
 import { type BaseShape, indexTypes, type NamedBlob, readShape } from '../btf/index-types.ts'
 import { TypeSet } from '../btf/type-set.ts'
 import { Types } from '../btf/types.ts'
+import { threadsThatFit } from '../core/address-space.ts'
 import {
   signal as checkSignal,
   listOf,
@@ -86,10 +87,11 @@ async function open({
     }
   }
   const files = wanted ? listed.filter(({ module }) => wanted.has(module)) : listed
+  const count = threadsThatFit(threads)
   const pool =
-    threads === 0 || !poolPays(files.length)
+    count === 0 || !poolPays(files.length)
       ? undefined
-      : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), threads)
+      : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), count)
   try {
     const load = { threads: pool, pacer: new Pacer(signal), timeline: new Timeline() }
     const { records, absences } = await loadTypes(files, load)
