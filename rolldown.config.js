@@ -33,13 +33,13 @@ const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', cli: 'c
  */
 const PARTS = {
   events: /^(events|processes|stacks)\//,
-  printing:
-    /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|print-layout)\./,
+  printing: /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|print-layout)\./,
   probes: /^probes\/(?!plan|spec)/,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
   'load-types': /^(load\/(shared-files|types)|btf\/(index-types|name-index-write|walk.*))\./,
-  catalog: /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
+  catalog:
+    /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
   declaring: /^btf\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   main: /^(?!cli\/)/,
