@@ -38,7 +38,14 @@ export {
 export { type SaveOptions, type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
-export { Catalog, type CatalogAddOptions, type CatalogOptions, openCatalog, type PlaceOptions } from './open-catalog.ts'
+export {
+  Catalog,
+  type CatalogAddOptions,
+  type CatalogExportOptions,
+  type CatalogOptions,
+  openCatalog,
+  type PlaceOptions,
+} from './open-catalog.ts'
 export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
 export type { Architecture } from './probes/conventions.ts'

@@ -6,6 +6,7 @@ import type { Anchor } from './catalog/split.ts'
 import {
   bigint,
   choice,
+  flag,
   like,
   listOf,
   number,
@@ -14,6 +15,7 @@ import {
   path as pathOf,
   signal,
   text,
+  wrong,
 } from './core/arguments.ts'
 import { until } from './core/until.ts'
 import { type CacheUser, thisUser } from './load/cache.ts'
@@ -24,10 +26,18 @@ import { Reader } from './reader.ts'
 export interface CatalogOptions {
   /** Default `$XDG_CACHE_HOME/kerndex-catalog`, or `~/.cache/kerndex-catalog`. */
   readonly directory?: string | URL | undefined
+  /** The most bytes that all files together may have: after an addition, kernels that were added longest ago go. Default 1 GiB. */
+  readonly maxBytes?: number | undefined
+}
+
+/** A number of bytes. */
+function bytesOf(value: unknown, name: string): number {
+  if (!(number(value, name) >= 0)) throw wrong(name, 'a number of bytes', value)
+  return value as number // It is a number.
 }
 
 /** What `openCatalog` takes. */
-const CATALOG_OPTIONS: Options<CatalogOptions> = { directory: pathOf }
+const CATALOG_OPTIONS: Options<CatalogOptions> = { directory: pathOf, maxBytes: bytesOf }
 
 /** How to add a host's builds. */
 export interface CatalogAddOptions {
@@ -35,6 +45,17 @@ export interface CatalogAddOptions {
 }
 
 const ADD_OPTIONS: Options<CatalogAddOptions> = { signal }
+
+/** What to export. */
+export interface CatalogExportOptions {
+  /** Kernels or modules; default all. */
+  readonly buildIds?: readonly string[] | undefined
+  /** Replace a file that is there. Default false. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const EXPORT_OPTIONS: Options<CatalogExportOptions> = { buildIds: listOf(text, 'build ids'), replace: flag, signal }
 
 /** How to place a layout. */
 export interface PlaceOptions {
@@ -63,9 +84,20 @@ const layoutArgument = like<HostLayout>(
  * @throws NotReadableError if no directory is named and there is no default; UsageError
  */
 export async function openCatalog(options?: CatalogOptions, user: CacheUser = thisUser()): Promise<Catalog> {
-  const { directory } = optionsOf(options, 'openCatalog', CATALOG_OPTIONS)
-  return new Catalog(directory === undefined ? await catalogDirectory(user) : pathOf(directory, 'directory'), user)
+  const { directory, maxBytes } = optionsOf(options, 'openCatalog', CATALOG_OPTIONS)
+  return new Catalog(
+    directory === undefined ? await catalogDirectory(user) : pathOf(directory, 'directory'),
+    user,
+    maxBytes,
+  )
 }
+
+/** The files of a catalogue. */
+export function filesOf(catalog: Catalog): CatalogFiles {
+  return FILES.get(catalog)!
+}
+
+const FILES = new WeakMap<Catalog, CatalogFiles>()
 
 /** Tables of kernel and module builds, valid on every host and boot. */
 export class Catalog {
@@ -73,9 +105,10 @@ export class Catalog {
   readonly #files: CatalogFiles
 
   /** Use `openCatalog`. */
-  constructor(directory: string, user: CacheUser) {
+  constructor(directory: string, user: CacheUser, maxBytes?: number) {
     this.directory = directory
-    this.#files = new CatalogFiles(directory, user)
+    this.#files = new CatalogFiles(directory, user, maxBytes)
+    FILES.set(this, this.#files)
   }
 
   /**
@@ -87,6 +120,45 @@ export class Catalog {
     const path = from === undefined ? undefined : pathOf(from, 'from')
     const { signal } = optionsOf(options, 'add', ADD_OPTIONS)
     return until(this.#files.add(path, signal), signal, 'the adding')
+  }
+
+  /**
+   * Writes entries to an archive, which any catalogue imports: those of these builds, of a kernel with all its modules, or all. Returns
+   * what was written.
+   * @throws NotFoundError if the catalogue lacks one; UsageError if there is such a file and `replace` is not set, or its name does not
+   * end in .tar.gz; NotReadableError, AbortedError
+   */
+  async export(to: string | URL, options?: CatalogExportOptions): Promise<CatalogEntry[]> {
+    const path = pathOf(to, 'to')
+    const { buildIds, replace = false, signal } = optionsOf(options, 'export', EXPORT_OPTIONS)
+    const ids = buildIds?.map((id) => id.toLowerCase())
+    return until(this.#files.exportTo(path, ids, replace, signal), signal, 'the export')
+  }
+
+  /**
+   * Adds the entries of an archive that `export` wrote, or of another catalogue's directory.
+   * @throws BadFormatError as `add`, and if one is damaged; NotReadableError, UnsupportedError, LimitError, AbortedError
+   */
+  async import(from: string | URL, options?: CatalogAddOptions): Promise<Pick<CatalogAdded, 'added' | 'known'>> {
+    const path = pathOf(from, 'from')
+    const { signal } = optionsOf(options, 'import', ADD_OPTIONS)
+    return until(this.#files.importFrom(path, signal), signal, 'the import')
+  }
+
+  /**
+   * Removes a kernel build with all of its modules, or a module's build. Returns what was removed.
+   * @throws NotFoundError if there is none; NotReadableError if it cannot be removed
+   */
+  async remove(buildId: string): Promise<CatalogEntry[]> {
+    return this.#files.remove(text(buildId, 'buildId').toLowerCase())
+  }
+
+  /**
+   * Removes the kernels that were added longest ago until all files together have so many bytes at most. Returns the build ids.
+   * @throws NotReadableError if one cannot be removed
+   */
+  async prune(maxBytes: number): Promise<string[]> {
+    return this.#files.prune(bytesOf(maxBytes, 'maxBytes'))
   }
 
   /** Every entry. @throws NotReadableError if the directory is not to be trusted */

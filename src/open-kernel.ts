@@ -18,19 +18,23 @@ import {
   whole,
   wrong,
 } from './core/arguments.ts'
+import { UsageError } from './core/errors.ts'
 import { workerUrl } from './core/place.ts'
 import { until } from './core/until.ts'
 import { Kernel, timingOf } from './kernel.ts'
 import { type CacheUser, SNAPSHOT_CACHE_OPTIONS, type SnapshotCacheOptions, thisUser } from './load/cache.ts'
 import type { Load } from './load/cached.ts'
+import { isLayoutFile, readLayout } from './load/layout-file.ts'
 import { type LoadProgress, loadKernel } from './load/load.ts'
 import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
+import { layoutOpening } from './load/place-layout.ts'
 import type { Handle } from './load/snapshot.ts'
 import { isSnapshotFile, readSnapshotFile, snapshotSource } from './load/snapshot-source.ts'
 import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { MOST_THREADS, Threads } from './load/threads.ts'
 import { poolPays } from './load/types.ts'
+import { Catalog, filesOf, openCatalog } from './open-catalog.ts'
 import { QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
 import { liveSource } from './sources/live.ts'
@@ -41,6 +45,11 @@ import type { Keep } from './symbols/build.ts'
 export interface OpenOptions {
   /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file: a path, or its URL. */
   readonly from?: string | URL | undefined
+  /**
+   * With `from` a layout file: the catalogue that has its kernel, an open one or its directory. Default: the user's own, as
+   * `openCatalog` has it.
+   */
+  readonly catalog?: string | URL | Catalog | undefined
   /**
    * Whether to open the running kernel from a file that an earlier process left, and to leave one for the next. What comes
    * from a file is provisional until it has been checked: see `kernel.provisional` and `kernel.verified`. The cache is for
@@ -116,9 +125,17 @@ const TEXT_AND_DATA: Options<{ text?: true; data?: readonly string[] }> = {
 
 const CACHE_OPTIONS: Options<KernelCacheOptions> = { ...SNAPSHOT_CACHE_OPTIONS, wait: flag }
 
+/** A catalogue, or the directory of one. */
+function catalogArgument(value: unknown, name: string): string | Catalog {
+  if (value instanceof Catalog) return value
+  if (typeof value === 'string' || value instanceof URL) return path(value, name)
+  throw wrong(name, 'a directory, or what openCatalog gave', value)
+}
+
 /** What `openKernel` takes. */
 const OPEN_OPTIONS: Options<OpenOptions> = {
   from: path,
+  catalog: catalogArgument,
   cache: anyOf<boolean | KernelCacheOptions>(
     'true, false or { directory, maxBytes, wait }',
     exactly(true),
@@ -245,6 +262,18 @@ async function openingOf(
     if (all) return snapshotOpening(from, types === false ? false : symbolsFirst ? 'behind' : 'named')
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
+  }
+  if (from !== undefined && isLayoutFile(from)) {
+    const { catalog } = options
+    const files = filesOf(
+      catalog instanceof Catalog ? catalog : await openCatalog({ directory: catalog }, machine.user),
+    )
+    if (all) return layoutOpening(from, files, options.signal)
+    const handle = await files.place(readLayout(from), from, 1, options.signal)
+    return plainOpening(loading(snapshotSource(new Reader(handle))))
+  }
+  if (options.catalog !== undefined) {
+    throw new UsageError('catalog goes with a layout: give `from` the path of one, as kerndex layout writes it')
   }
   const source = from === undefined ? machine.live() : await openSource(from)
   const load = loading(source)

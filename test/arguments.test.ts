@@ -212,7 +212,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   layoutOf: call(set, structId),
   memberAt: call(set, structId, number),
   openCache: call(bag({ directory: path(folder), maxBytes: number }, { directory: folder })),
-  openCatalog: call(bag({ directory: path(folder) }, { directory: folder })),
+  openCatalog: call(bag({ directory: path(folder), maxBytes: number }, { directory: folder })),
   openElf: call(
     { ...path(fixturePath('elf/none')), takes: (value) => typeof value === 'string' || value instanceof Uint8Array },
     bag({ table: choice('all'), signal }),
@@ -220,6 +220,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   openKernel: call({
     ...bag({
       from: path(EDGE),
+      catalog: path(folder),
       cache: kind(false, (value) => typeof value === 'boolean' || emptyObject(value)),
       threads: kind(0, (value) => count.takes(value) && (value as number) <= 256),
       symbols: choice('all'),
@@ -355,6 +356,13 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   ...methods(() => catalog, {
     'Catalog#add': [optional(path(CAPTURE)), bag({ signal })],
     'Catalog#list': [],
+    'Catalog#export': [
+      path(join(folder, 'all.tar.gz')),
+      bag({ buildIds: names, replace: flag, signal }, { replace: true }),
+    ],
+    'Catalog#import': [path(fixturePath('none')), bag({ signal })],
+    'Catalog#remove': [text],
+    'Catalog#prune': [{ ...kind(2 ** 40, (value) => typeof value === 'number' && value >= 0), quiet: true }],
     'Catalog#build': [text, bag({ signal })],
     'Catalog#place': [made(() => main.parseLayout(layoutBytes)), bag({ signal })],
   }),

@@ -4,7 +4,7 @@
 import { formatAddress } from '../core/address.ts'
 import { printable, printableJson } from '../core/printable.ts'
 import type { NoPlace, PastedBatch } from '../stacks/pasted.ts'
-import type { NothingReason } from '../symbols/locate.ts'
+import { isHole, type NothingReason } from '../symbols/locate.ts'
 import { PhraseHeap, PhraseWriter, SLOT } from '../symbols/phrases.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { KernelSymbol, SymbolMatch } from '../symbols/symbol.ts'
@@ -29,6 +29,8 @@ export interface Answer {
   readonly size: number | undefined
   readonly aliases: readonly KernelSymbol[]
   readonly reason: NothingReason | NoPlace | undefined
+  /** Whose memory it is, where that is known though no symbol is. */
+  readonly hole?: string | undefined
 }
 
 /** The fields of an answer, in the order of columns. */
@@ -45,7 +47,10 @@ export const ADDRESS_FIELDS: readonly Field<Answer>[] = [
     value: ({ size }) => size?.toString(),
     words: ({ size }) => (size === undefined ? undefined : `0x${size.toString(16)}`),
   },
-  { name: 'owner', value: ({ found }) => found[0] && printable(found[0].symbol.owner) },
+  {
+    name: 'owner',
+    value: ({ found, hole }) => (found[0] ? printable(found[0].symbol.owner) : hole && printable(hole)),
+  },
   { name: 'type', value: ({ found }) => found[0]?.symbol.type },
   { name: 'aliases', value: ({ aliases }) => listed(aliases.map(({ name }) => printable(name))) },
   { name: 'candidates', value: ({ found }) => listed(found.map(({ symbol, offset }) => inWords(symbol, offset))) },
@@ -60,7 +65,7 @@ function listed(words: readonly string[]): string | undefined {
 /** How answers are written. */
 export type AnswerForm = (answer: Answer) => string
 
-export const asJson: AnswerForm = ({ query, address, found, size, aliases, reason }) => {
+export const asJson: AnswerForm = ({ query, address, found, size, aliases, reason, hole }) => {
   const [first] = found
   const symbol = first?.symbol
   const text = (value: string | undefined) => (value === undefined ? 'null' : JSON.stringify(value))
@@ -70,15 +75,15 @@ export const asJson: AnswerForm = ({ query, address, found, size, aliases, reaso
   return printableJson(
     `{${query === undefined ? '' : `"query":${text(query)},`}"address":${address === undefined ? 'null' : `"${address}"`},` +
       `"symbol":${text(symbol?.name)},"offset":${first?.offset.decimal ?? 'null'},"size":${size ?? 'null'},` +
-      `"owner":${text(symbol?.owner)},"type":${text(symbol?.type)},` +
+      `"owner":${text(symbol?.owner ?? hole)},"type":${text(symbol?.type)},` +
       `"aliases":[${aliases.map(({ name }) => text(name)).join()}],"candidates":[${candidates.join()}],"reason":${text(reason)}}\n`,
   )
 }
 
-export const asText: AnswerForm = ({ query, address, found, size, aliases, reason }) => {
+export const asText: AnswerForm = ({ query, address, found, size, aliases, reason, hole }) => {
   const head = address ?? printable(query ?? '')
   const [first, ...others] = found
-  if (first === undefined) return `${head}  -  (${reason})\n`
+  if (first === undefined) return `${head}  -  (${reason})${hole === undefined ? '' : ` [${printable(hole)}]`}\n`
   const also = aliases.length > 0 ? `  = ${aliases.map(({ name }) => printable(name)).join(', ')}` : ''
   // As wide as an address.
   const indent = ' '.repeat(formatAddress(0n).length)
@@ -144,7 +149,18 @@ export class AnswerWriter {
     const where = nowhere === undefined ? formatAddress(address) : undefined
     if (reason === undefined) this.#unanswered.answered()
     else this.#unanswered.missed(printable(query ?? where ?? ''), reason)
-    return this.#form({ ...this.#answerOf(match, true), query, address: where, reason })
+    return this.#form({
+      ...this.#answerOf(match, true),
+      query,
+      address: where,
+      reason,
+      hole: reason && this.#holeAt(address, reason),
+    })
+  }
+
+  /** Whose memory lies where no symbol is known because nothing of its owner is. */
+  #holeAt(address: bigint, reason: NothingReason | NoPlace): string | undefined {
+    return isHole(reason) ? this.#symbols.ownerAt(address) : undefined
   }
 
   /** `exact`: with its offsets, not with slots for them. */

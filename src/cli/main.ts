@@ -11,10 +11,12 @@ import { addBenchCommand } from './bench.ts'
 import { addBtfCommand } from './btf.ts'
 import { addCacheCommand } from './cache.ts'
 import { addCaptureCommand } from './capture.ts'
+import { addCatalogCommand } from './catalog.ts'
 import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { addFunctionCommand } from './function.ts'
+import { addLayoutCommand } from './layout.ts'
 import { note, OutputClosed, write } from './output.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
@@ -38,6 +40,8 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   capture: addCaptureCommand,
   snapshot: addSnapshotCommand,
   cache: addCacheCommand,
+  catalog: addCatalogCommand,
+  layout: addLayoutCommand,
   bench: addBenchCommand,
 }
 

@@ -13,6 +13,7 @@ export interface CommonOptions {
   readonly threads?: number
   readonly json?: boolean
   readonly cache?: boolean
+  readonly catalog?: string
 }
 
 /** Milliseconds a load may take before a progress bar appears. */
@@ -24,9 +25,10 @@ export function withCommonOptions(command: Command): Command {
     .addOption(
       new Option(
         '--from <path>',
-        'capture directory or archive, snapshot file or kallsyms-like file instead of the running kernel',
+        'capture directory or archive, snapshot, layout or kallsyms-like file instead of the running kernel',
       ).helpGroup('Common options:'),
     )
+    .addOption(new Option('--catalog <dir>', 'the catalogue for --from LAYOUT').helpGroup('Common options:'))
     .addOption(
       new Option('--threads <n>', 'threads to use; 0 = everything inline')
         .argParser(wholeNumber)
@@ -59,6 +61,7 @@ export async function withKernel<T>(
   try {
     kernel = await openKernel({
       from: options.from,
+      ...(options.catalog !== undefined && { catalog: options.catalog }),
       threads: options.threads,
       types: options.types ?? true,
       probes: options.probes ?? false,
@@ -73,10 +76,31 @@ export async function withKernel<T>(
   for (const { did, error } of kernel.cacheReports) {
     if (did === 'ignored') note(error instanceof Error ? error.message : String(error))
   }
+  tellPlacement(kernel)
   try {
     return await use(kernel)
   } finally {
     await kernel.close()
+  }
+}
+
+/** Modules that are named; the others are counted. */
+const MOST_NAMED = 8
+
+/** Says what a catalogue could not give, or not surely. */
+function tellPlacement({ host: { placement } }: Kernel): void {
+  if (placement === undefined) return
+  const named = (names: readonly string[]) =>
+    `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? `, and ${names.length - MOST_NAMED} more` : ''}`
+  const { missing, byName } = placement
+  if (missing.length > 0) {
+    const names = missing.map(({ name, why }) => (why === 'unknown' ? name : `${name} (${why})`))
+    note(`not in the catalogue: ${named(names)}; their addresses have no names (status --json lists their identities)`)
+  }
+  if (byName.length > 0) {
+    note(
+      `${byName.length} modules are known by the kernel's build id and their names only: the layout has no build ids`,
+    )
   }
 }
 

@@ -104,6 +104,7 @@ async function gather(kernel: Kernel) {
     },
     lookups: await sampleRates(kernel),
     absences: host.absences,
+    ...(host.placement !== undefined && { placement: host.placement }),
   }
 }
 
@@ -174,6 +175,15 @@ function inWords(kernel: Kernel, facts: Facts): string {
     heading('Random addresses looked up in bulk')
     const pool = timing.threads === 0 ? '' : `, ${lookups.pool} M/s on the pool`
     lines.push(`  ${lookups.oneThread} M/s on one thread${pool}`)
+  }
+  if (facts.placement !== undefined) {
+    const { missing, byName, unplaced } = facts.placement
+    heading('Placed by a catalogue')
+    lines.push(`  ${missing.length} modules are not in it, ${byName.length} are known by name only`)
+    lines.push(`  ${unplaced.length} symbols of modules have no address`)
+    for (const { name, buildId, why } of missing.slice(0, MOST_ROWS))
+      lines.push(`  ${name}  ${buildId ?? '-'}  (${why})`)
+    if (missing.length > MOST_ROWS) lines.push(`  and ${missing.length - MOST_ROWS} more`)
   }
   if (facts.absences.length > 0) {
     heading('Not available')

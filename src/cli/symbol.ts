@@ -1,6 +1,7 @@
 // `kerndex symbol NAME|GLOB…`: where a name is; with `--format kallsyms`, the table or a part of it as text.
 
 import type { Command } from 'commander'
+import type { Placement, UnplacedSymbol } from '../catalog/place.ts'
 import { formatAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
@@ -24,14 +25,20 @@ const OWN_FORMATS = ['table', 'kallsyms']
 interface Row {
   readonly query: string
   readonly symbol: KernelSymbol | undefined
+  /** One that has no address. */
+  readonly unplaced?: UnplacedSymbol | undefined
+}
+
+function printed(word: string | undefined): string | undefined {
+  return word === undefined ? undefined : printable(word)
 }
 
 /** The fields of a symbol, in the order of columns. */
 const SYMBOL_FIELDS: readonly Field<Row>[] = [
   { name: 'address', value: ({ symbol }) => symbol && formatAddress(symbol.address) },
-  { name: 'type', value: ({ symbol }) => symbol?.type },
-  { name: 'name', value: ({ symbol }) => symbol && printable(symbol.name) },
-  { name: 'owner', value: ({ symbol }) => symbol && printable(symbol.owner) },
+  { name: 'type', value: ({ symbol, unplaced }) => (symbol ?? unplaced)?.type },
+  { name: 'name', value: ({ symbol, unplaced }) => printed((symbol ?? unplaced)?.name) },
+  { name: 'owner', value: ({ symbol, unplaced }) => printed((symbol ?? unplaced)?.owner) },
   {
     name: 'size',
     value: ({ symbol }) => symbol?.size.toString(),
@@ -67,16 +74,18 @@ Examples:
     .action(async (args: string[], options: SymbolOptions) => {
       const rows = rowFormat(options.format, SYMBOL_FIELDS, OWN_FORMATS)
       if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
-      process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
+      process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols, host }) => {
         const unanswered = new Unanswered('no symbol', 'names')
         if (rows !== undefined) await writeRaw(rows.head)
         for await (const query of asked(args)) {
           const found = find(symbols, query)
+          // What has no address is told to those who ask for it by its name.
+          const without = options.format === 'kallsyms' ? [] : unplacedNamed(host.placement, query)
           const any = await (options.json
-            ? printJson(query, found)
+            ? printJson(query, found, without)
             : options.format === 'kallsyms'
               ? printKallsyms(found, symbols.addressDigits)
-              : printLines(query, found, rows?.line ?? tableLine(symbols.addressDigits)))
+              : printLines(query, found, without, rows?.line ?? tableLine(symbols.addressDigits)))
           if (any) unanswered.answered()
           else unanswered.missed(query)
         }
@@ -91,8 +100,22 @@ function find(symbols: SymbolTable, query: string): Iterable<KernelSymbol> {
   return isGlob(query) ? symbols.matching(name, { owner }) : symbols.named(name, { owner })
 }
 
-async function printJson(query: string, found: Iterable<KernelSymbol>): Promise<boolean> {
-  const symbols = Array.from(found, (symbol) => symbol.toJSON())
+/** The symbols of a name that a catalogue could not place. */
+function unplacedNamed(placement: Placement | undefined, query: string): readonly UnplacedSymbol[] {
+  const { owner, name } = splitQuery(query)
+  return (placement?.unplaced ?? []).filter((one) => one.name === name && (owner === undefined || one.owner === owner))
+}
+
+async function printJson(
+  query: string,
+  found: Iterable<KernelSymbol>,
+  without: readonly UnplacedSymbol[],
+): Promise<boolean> {
+  const placed = Array.from(found, (symbol) => symbol.toJSON())
+  const symbols = [
+    ...placed,
+    ...without.map(({ name, owner, type }) => ({ address: null, type, name, owner, size: 0 })),
+  ]
   await writeJson({ query, symbols })
   return symbols.length > 0
 }
@@ -109,7 +132,12 @@ async function printKallsyms(found: Iterable<KernelSymbol>, digits: 8 | 16): Pro
 /** Letters of lines that are written at once. */
 const PIECE = 1 << 16
 
-async function printLines(query: string, found: Iterable<KernelSymbol>, line: (row: Row) => string): Promise<boolean> {
+async function printLines(
+  query: string,
+  found: Iterable<KernelSymbol>,
+  without: readonly UnplacedSymbol[],
+  line: (row: Row) => string,
+): Promise<boolean> {
   let any = false
   let text = ''
   for (const symbol of found) {
@@ -119,6 +147,8 @@ async function printLines(query: string, found: Iterable<KernelSymbol>, line: (r
     await writeRaw(text)
     text = ''
   }
+  for (const unplaced of without) text += line({ query, symbol: undefined, unplaced })
+  any ||= without.length > 0
   if (!any) text = line({ query, symbol: undefined })
   if (text !== '') await writeRaw(text)
   return any
@@ -126,7 +156,11 @@ async function printLines(query: string, found: Iterable<KernelSymbol>, line: (r
 
 /** Aligned columns for people. */
 function tableLine(digits: 8 | 16): (row: Row) => string {
-  return ({ query, symbol }) => {
+  return ({ query, symbol, unplaced }) => {
+    if (unplaced !== undefined) {
+      const { type, name, owner } = unplaced
+      return `${'-'.padEnd(digits + 2)}  ${type}  ${printable(name).padEnd(40)}  ${'-'.padEnd(8)} [${printable(owner)}]\n`
+    }
     if (symbol === undefined) return `${printable(query)}  -  (no such symbol)\n`
     const { address, type, name, owner, size } = symbol
     const where = `0x${formatAddress(address).slice(-digits)}`

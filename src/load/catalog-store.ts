@@ -72,6 +72,19 @@ export class CatalogStore {
     return names.map((name) => name.slice(0, -ENTRY_SUFFIX.length)).sort()
   }
 
+  /** How many bytes a kernel's files have, and when the last of them was written, in milliseconds. */
+  size(kernel: string): { readonly bytes: number; readonly written: number } {
+    let bytes = 0
+    let written = 0
+    const folder = join(this.directory, kernel)
+    for (const name of this.#names(folder)) {
+      const found = lstatSync(join(folder, name), { throwIfNoEntry: false })
+      bytes += found?.size ?? 0
+      written = Math.max(written, found?.mtimeMs ?? 0)
+    }
+    return { bytes, written }
+  }
+
   #names(folder: string): string[] {
     try {
       return readdirSync(folder)

@@ -9,6 +9,7 @@ import { splitHost } from '../catalog/split.ts'
 import { BadFormatError, KerndexError, NotFoundError, NotReadableError } from '../core/errors.ts'
 import { type CacheUser, cacheDirectory } from './cache.ts'
 import { CatalogStore, type StoredEntry } from './catalog-store.ts'
+import { readEntries, writeEntries } from './catalog-travel.ts'
 import { anySource, readHost, readText } from './host-reading.ts'
 import { placeLayout } from './place-layout.ts'
 import type { Handle } from './snapshot.ts'
@@ -26,6 +27,9 @@ export interface CatalogAdded {
   readonly skipped: readonly { readonly module: string; readonly reason: string }[]
 }
 
+/** What was new of several entries. */
+export type Merged = Pick<CatalogAdded, 'added' | 'known'>
+
 /** An entry of a catalogue. */
 export interface CatalogEntry extends BuildIdentity {
   readonly path: string
@@ -39,6 +43,9 @@ export async function catalogDirectory(user: CacheUser): Promise<string> {
   return join(await cacheDirectory(user), '..', 'kerndex-catalog')
 }
 
+/** The most bytes that a catalogue may have, unless told. */
+const DEFAULT_MAX_BYTES = 2 ** 30
+
 /** A book, and the file that it came from. */
 interface KnownBooks {
   readonly identity: string | undefined
@@ -48,10 +55,12 @@ interface KnownBooks {
 /** One directory of entries. */
 export class CatalogFiles {
   readonly store: CatalogStore
+  readonly #maxBytes: number
   /** By kernel: the books that hosts of one build share. */
   readonly #books = new Map<string, KnownBooks>()
 
-  constructor(directory: string, user: CacheUser) {
+  constructor(directory: string, user: CacheUser, maxBytes = DEFAULT_MAX_BYTES) {
+    this.#maxBytes = maxBytes
     this.store = new CatalogStore(directory, user.uid)
   }
 
@@ -63,9 +72,15 @@ export class CatalogFiles {
     const source = await anySource(from)
     const { told } = await readHost(source)
     const { vmlinux, modules, skipped } = splitHost(await readText(source, signal), told)
-    const kernel = told.kernel
+    const { added, known } = await this.#merge([vmlinux, ...modules], source.description, signal)
+    await this.prune(this.#maxBytes, told.kernel)
+    return { buildId: told.kernel, release: told.release, added, known, skipped }
+  }
+
+  /** Writes those of one kernel's entries that are new, once none of them contradicts what is there. */
+  async #merge(all: readonly BuildEntry[], from: string, signal?: AbortSignal): Promise<Merged> {
+    const kernel = all[0]!.kernel
     const there = new Set(this.store.keys(kernel))
-    const all = [vmlinux, ...modules]
     const added: BuildEntry[] = []
     for (const entry of all) {
       const key = entryKey(entry)
@@ -73,7 +88,7 @@ export class CatalogFiles {
       const why = before && disagreement(before, entry)
       if (why !== undefined) {
         throw new BadFormatError(
-          `${source.description} disagrees with the catalogue about ${entry.name}, build id ${entry.buildId ?? 'unknown'}: ` +
+          `${from} disagrees with the catalogue about ${entry.name}, build id ${entry.buildId ?? 'unknown'}: ` +
             `${why}. One of the two captures is damaged, or two builds share one identity; nothing was added`,
         )
       }
@@ -87,13 +102,71 @@ export class CatalogFiles {
       await this.store.writeBook(await this.store.makeBook(kernel, entries, signal))
     }
     const identity = ({ kind, name, buildId, srcversion }: BuildEntry) => ({ kind, name, buildId, srcversion, kernel })
-    return {
-      buildId: kernel,
-      release: told.release,
-      added: added.map(identity),
-      known: all.length - added.length,
-      skipped,
+    return { added: added.map(identity), known: all.length - added.length }
+  }
+
+  /**
+   * Writes an archive with the entries of these builds, or of all: of a kernel with all its modules.
+   * @throws NotFoundError if the catalogue lacks one of them; UsageError if there is such a file and `replace` is not set
+   */
+  async exportTo(
+    path: string,
+    buildIds: readonly string[] | undefined,
+    replace: boolean,
+    signal?: AbortSignal,
+  ): Promise<CatalogEntry[]> {
+    const all = this.list()
+    for (const id of buildIds ?? []) if (!all.some((entry) => isMeant(entry, id))) throw this.#unknown(id)
+    const chosen = buildIds === undefined ? all : all.filter((entry) => buildIds.some((id) => isMeant(entry, id)))
+    await writeEntries(path, chosen, { replace, signal })
+    return chosen
+  }
+
+  /** Adds the entries of an archive, or of another catalogue's directory. @throws as `add` */
+  async importFrom(path: string, signal?: AbortSignal): Promise<Merged> {
+    const byKernel = new Map<string, BuildEntry[]>()
+    for (const entry of await readEntries(path)) {
+      const own = byKernel.get(entry.kernel)
+      if (own === undefined) byKernel.set(entry.kernel, [entry])
+      else own.push(entry)
     }
+    const added: BuildIdentity[] = []
+    let known = 0
+    for (const entries of byKernel.values()) {
+      const merged = await this.#merge(entries, path, signal)
+      added.push(...merged.added)
+      known += merged.known
+    }
+    return { added, known }
+  }
+
+  /** Removes a kernel with all of its modules, or one module. @throws NotFoundError if there is no such build */
+  async remove(buildId: string): Promise<CatalogEntry[]> {
+    const found = this.list().filter((entry) => isMeant(entry, buildId))
+    if (found.length === 0) throw this.#unknown(buildId)
+    const isKernel = this.store.kernels().includes(buildId)
+    if (isKernel) await this.store.remove(buildId)
+    else for (const entry of found) await this.store.remove(entry.kernel, entryKey(entry))
+    return found
+  }
+
+  /** Removes the kernels that were added longest ago until the rest fits into so many bytes; `kept` stays. Returns those removed. */
+  async prune(maxBytes: number, kept?: string): Promise<string[]> {
+    const kernels = this.store.kernels().map((kernel) => ({ kernel, ...this.store.size(kernel) }))
+    kernels.sort((a, b) => b.written - a.written)
+    const removed: string[] = []
+    let left = maxBytes
+    for (const { kernel, bytes } of kernels) {
+      left -= bytes
+      if (left >= 0 || kernel === kept) continue
+      await this.store.remove(kernel)
+      removed.push(kernel)
+    }
+    return removed
+  }
+
+  #unknown(buildId: string): NotFoundError {
+    return new NotFoundError(`the catalogue ${this.store.directory} has no build ${buildId}`)
   }
 
   /** An entry; undefined where its file is damaged, as after the power was lost. */
@@ -169,6 +242,11 @@ export class CatalogFiles {
     }
     return handle
   }
+}
+
+/** Whether an entry is of a build, or of a kernel of that build id. */
+function isMeant({ buildId, kernel }: CatalogEntry, wanted: string): boolean {
+  return buildId === wanted || kernel === wanted
 }
 
 /** Whether a key is of a module with a build id. */

@@ -21,6 +21,7 @@ import { isArchive } from '../sources/archive.ts'
 import { findBtfFile, readBtfFile } from '../sources/btf-file.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence } from '../sources/source.ts'
+import { isLayoutFile } from './layout-file.ts'
 import { Pacer } from './pacer.ts'
 import { isSnapshotFile, readSnapshotTypes } from './snapshot-source.ts'
 import type { LoaderResult, LoaderTask } from './tasks.ts'
@@ -75,6 +76,9 @@ async function open({
   signal,
 }: OpenTypesOptions & { readonly from: string | undefined }): Promise<OpenedTypes> {
   if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
+  if (from !== undefined && isLayoutFile(from)) {
+    throw new NotReadableError(`${from}: no types: a layout tells only where things lie, and a catalogue holds symbols`)
+  }
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
   const source = await openSource(from)

@@ -1,15 +1,22 @@
 // Books and a layout to a handle: the table of the host, which any thread can attach.
 
+import { statSync } from 'node:fs'
 import type { Book } from '../catalog/book.ts'
 import type { HostLayout } from '../catalog/layout.ts'
 import { factsOfLayout, type PlacedHost, placeHost } from '../catalog/place.ts'
 import { inSharedMemory } from '../sources/later.ts'
+import { identityOf } from '../sources/reader.ts'
 import { TableBuilder } from '../symbols/build.ts'
 import { placeTable } from '../symbols/placed.ts'
 import { SymbolTable } from '../symbols/table.ts'
 import { type Plan, Workspace } from '../symbols/workspace.ts'
+import type { KernelLoad } from './cached.ts'
 import { carryOn } from './carry-on.ts'
+import type { CatalogFiles } from './catalog.ts'
+import { readLayout } from './layout-file.ts'
+import type { Opening } from './opening.ts'
 import type { FactRecord, Handle, HostFacts } from './snapshot.ts'
+import { Timeline } from './timeline.ts'
 
 /** Bytes of lines scanned at once. */
 const TEXT_BYTES = 1 << 18
@@ -88,5 +95,31 @@ function handleOf(
     host,
     skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },
     later: { facts: Object.fromEntries(facts), types: [] },
+  }
+}
+
+/** Opens a layout file with a catalogue; later loads read it again if it is another file by then. */
+export function layoutOpening(path: string, files: CatalogFiles, signal?: AbortSignal): Opening {
+  let known: { readonly handle: Handle; readonly identity: string | undefined } | undefined
+  const identity = () => {
+    const now = statSync(path, { throwIfNoEntry: false })
+    return now && identityOf(now)
+  }
+  const read = async (generation: number, end: AbortSignal | undefined): Promise<KernelLoad> => {
+    const before = identity()
+    const timeline = new Timeline()
+    if (known !== undefined && before !== undefined && before === known.identity) {
+      return { handle: known.handle, memory: undefined, timeline }
+    }
+    const handle = await files.place(readLayout(path), path, generation, end)
+    timeline.record('read', 'layout', 0)
+    known = { handle, identity: before }
+    return { handle, memory: undefined, timeline }
+  }
+  return {
+    first: () => read(1, signal),
+    again: (generation, _, end) => read(generation, end),
+    close: async () => {},
+    reports: [],
   }
 }

@@ -2,10 +2,12 @@
 
 import { flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { until } from '../core/until.ts'
-import { type HostFacts, type Snapshot, snapshotArgument } from './snapshot.ts'
+import { loadKernel } from './load.ts'
+import { type HostFacts, Snapshot, snapshotArgument } from './snapshot.ts'
 import { wholeContent } from './snapshot-content.ts'
 import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
 import { SnapshotReader, writeSnapshot } from './snapshot-io.ts'
+import { snapshotSource } from './snapshot-source.ts'
 
 /** What a snapshot file says of itself. */
 export interface SnapshotInfo {
@@ -41,7 +43,15 @@ export async function saveSnapshot(snapshot: Snapshot, path: string | URL, optio
   snapshotArgument(snapshot, 'snapshot')
   const file = pathOf(path, 'path')
   const { replace = false, signal } = optionsOf(options, 'saveSnapshot', SAVE_OPTIONS)
-  return until(writeSnapshot(file, wholeContent(snapshot), { replace, signal }), signal, 'the writing')
+  const write = async () => writeSnapshot(file, wholeContent(await withOwnNames(snapshot)), { replace, signal })
+  return until(write(), signal, 'the writing')
+}
+
+/** The same snapshot with names of its own, which one that was placed by a catalogue has not. */
+async function withOwnNames(snapshot: Snapshot): Promise<Snapshot> {
+  if (snapshot.symbols.names === undefined) return snapshot
+  const { handle } = await loadKernel(snapshotSource(snapshot), snapshot.generation, { types: false })
+  return new Snapshot(handle)
 }
 
 /**

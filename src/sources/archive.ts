@@ -88,6 +88,11 @@ export async function archiveSource(path: string): Promise<Source> {
   }
 }
 
+/** Every regular file of an archive, by its path in there. @throws NotReadableError if it is damaged; LimitError */
+export function filesOfArchive(path: string): Promise<Map<string, Buffer>> {
+  return readArchive(path, new Budget(path))
+}
+
 /** What is left of the bytes that an archive may unpack to. */
 class Budget {
   left = MOST_BYTES
@@ -142,7 +147,7 @@ function shared(bytes: Buffer): Uint8Array<SharedArrayBuffer> {
   return copy
 }
 
-/** Every regular file of an archive that could be one of a capture, by its path in there; links and devices are left out. */
+/** Every regular file of an archive; links and devices are left out. */
 async function readArchive(path: string, budget: Budget): Promise<Map<string, Buffer>> {
   // Only archives need it.
   const { extract } = await import('tar-stream')

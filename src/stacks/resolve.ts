@@ -3,7 +3,7 @@
 // in kernel/kallsyms.c): look up address - 1, print the true offset.
 
 import { bigint, choice, like, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
-import type { NothingReason } from '../symbols/locate.ts'
+import { isHole, type NothingReason } from '../symbols/locate.ts'
 import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import { Entries, isEntryName } from './entries.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
@@ -23,9 +23,6 @@ const REASONS: Record<NothingReason, FrameReason> = {
   not_loaded_yet: 'not_loaded_yet',
   stale_layout: 'stale_layout',
 }
-
-/** Where no symbol is known, but whose memory it is. */
-const HOLES: ReadonlySet<FrameReason> = new Set(['unknown_module', 'not_loaded_yet', 'stale_layout'])
 
 /**
  * What a printed name is worth beside the table's. `table`: the table is known to be the trace's, and overrules it. `weigh`:
@@ -183,7 +180,7 @@ export class StackResolver {
     const match = symbols.at(exact ? address : address - 1n)
     if (match === undefined) {
       const reason = REASONS[symbols.reasonFor(address)]
-      return { ...nameless(raw, reason, pc), address, owner: HOLES.has(reason) ? symbols.ownerAt(address) : null }
+      return { ...nameless(raw, reason, pc), address, owner: isHole(reason) ? symbols.ownerAt(address) : null }
     }
     const { symbol, size, aliases } = match
     const start = symbol.address

@@ -208,6 +208,11 @@ const HOLE_REASONS: Readonly<Record<number, NothingReason | undefined>> = {
   [HOLE.staleLayout]: 'stale_layout',
 }
 
+/** Whether nothing is known at an address because nothing is of the owner of its memory. */
+export function isHole(reason: string): boolean {
+  return Object.values(HOLE_REASONS).includes(reason as NothingReason) // Compared as a word.
+}
+
 /** Why an address has no symbol. `highest` is the upper half of the table's highest address. */
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
   const { regions, holes } = table
