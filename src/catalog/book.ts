@@ -27,34 +27,33 @@ export const BOOK_LAYOUT = {
   sections: ['seal', 'sum', 'meta', 'sections'],
 } as const satisfies Layout<string>
 
-/** A section of an entry, and where it lies in the book. */
-export interface BookSection {
-  readonly name: string
-  /** Its address in the book. */
-  readonly address: bigint
-  /** Sections of one entry with equal numbers keep their distances everywhere. */
-  readonly group: number
-  /** The ids in the book's table of the symbols in it. */
-  readonly from: number
-  readonly to: number
-}
+/**
+ * The words of a row of `rows`: a section of an entry. Those of one entry follow each other, ascending by their addresses in the book.
+ * Sections of an entry with equal group numbers keep their distances everywhere. `from` and `to` are ids in the book's table.
+ */
+export const ROW = { name: 0, group: 1, high: 2, low: 3, from: 4, to: 5, words: 6 } as const
 
 /** A build in a book. */
 export interface BookEntry extends BuildIdentity {
   readonly anchor: string
   readonly release: string | undefined
   readonly bytes: number
-  readonly sections: readonly BookSection[]
-  /** Where in the book the address lies that /proc/modules would give; undefined where not known. */
-  readonly base: bigint | undefined
-  /** Types and names of symbols that have no place. */
-  readonly unplaced: readonly (readonly [type: string, name: string])[]
+  /** Its rows: where the first begins, and where those of the next entry do, in words. */
+  readonly first: number
+  readonly end: number
+  /** Where in the book the address lies that /proc/modules would give, and in which group; undefined where not known. */
+  readonly base: { readonly address: bigint; readonly group: number } | undefined
+  /** Types and names of symbols that have no place, one after the other. */
+  readonly unplaced: readonly string[]
 }
 
 export interface Book {
   /** The kernel's build id. */
   readonly kernel: string
   readonly table: SymbolTable
+  /** The names of sections by number, and the sections of all entries: see ROW. */
+  readonly names: readonly string[]
+  readonly rows: Uint32Array
   /** By `entryKey`; vmlinux is the first, where it is in the book. */
   readonly entries: ReadonlyMap<string, BookEntry>
 }
@@ -101,11 +100,10 @@ export function* bookOf(workspace: Workspace, kernel: string, given: readonly Bu
   }
   const { buffer } = yield* builder.finish({ ranges })
   const table = new SymbolTable(buffer)
-  return {
-    kernel,
-    table,
-    entries: new Map(entries.map((entry, i) => [entryKey(entry), entryIn(table, entry, laid[i]!)])),
-  }
+  const names = new Map<string, number>()
+  const rows: number[] = []
+  const listed = entries.map((entry, i) => [entryKey(entry), entryIn(table, entry, laid[i]!, names, rows)] as const)
+  return { kernel, table, names: [...names.keys()], rows: Uint32Array.from(rows), entries: new Map(listed) }
 }
 
 function rank({ kind }: BuildIdentity): number {
@@ -184,36 +182,40 @@ function* textOf(entry: BuildEntry, sections: readonly Laid[]): Generator<Buffer
   if (length > 0) yield Buffer.from(lines.join(''), 'latin1')
 }
 
-/** What a book says of an entry whose symbols are in its table. */
-function entryIn(table: SymbolTable, entry: BuildEntry, laid: readonly Laid[]): BookEntry {
-  const { symbols, sections: _, base, kind, name, buildId, srcversion, kernel, anchor, release, bytes } = entry
+/** What a book says of an entry whose symbols are in its table; its sections are added to the rows. */
+function entryIn(
+  table: SymbolTable,
+  entry: BuildEntry,
+  laid: readonly Laid[],
+  names: Map<string, number>,
+  rows: number[],
+): BookEntry {
+  const { symbols, sections: _, base, ...known } = entry
   const order = laid.map((_, i) => i).sort((a, b) => (laid[a]!.address < laid[b]!.address ? -1 : 1))
-  const bounds = new Map<number, { from: number; to: number }>()
+  const first = rows.length
   order.forEach((section, i) => {
-    const { address, group } = laid[section]!
+    const { name, address, group } = laid[section]!
     const after = order[i + 1]
     const end = after === undefined || laid[after]!.group !== group ? undefined : laid[after]!.address
     const from = table.lowerBound(address).id
     // Behind its group nothing lies for a while.
     const to = end === undefined ? lastOf(entry, laid, section, table) : table.lowerBound(end).id
-    bounds.set(section, { from, to: Math.max(from, to) })
-  })
-  const unplaced: [string, string][] = []
-  symbols.names.forEach((own, i) => {
-    if (symbols.section[i] === NOWHERE) unplaced.push([symbols.type[i]!, own])
+    let number = names.get(name)
+    if (number === undefined) {
+      number = names.size
+      names.set(name, number)
+    }
+    rows.push(number, group, Number(address >> 32n), Number(address & 0xffff_ffffn), from, Math.max(from, to))
   })
   return {
-    kind,
-    name,
-    buildId,
-    srcversion,
-    kernel,
-    anchor,
-    release,
-    bytes,
-    sections: laid.map((section, i) => ({ ...section, ...bounds.get(i)! })),
-    base: base && laid[base.section]!.address + BigInt(base.distance),
-    unplaced,
+    ...known,
+    first,
+    end: rows.length,
+    base: base && {
+      address: laid[base.section]!.address + BigInt(base.distance),
+      group: laid[base.section]!.group,
+    },
+    unplaced: symbols.names.flatMap((own, i) => (symbols.section[i] === NOWHERE ? [symbols.type[i]!, own] : [])),
   }
 }
 
@@ -228,41 +230,21 @@ function lastOf({ symbols }: BuildEntry, laid: readonly Laid[], section: number,
   return end === 0xffff_ffff_ffff_ffffn ? table.size : table.lowerBound(end + 1n).id
 }
 
-/** The words of a row of `sections`. */
-const ROW = { entry: 0, name: 1, group: 2, high: 3, low: 4, from: 5, to: 6, words: 8 } as const
+/** Groups are numbered by their first sections. */
+export const MOST_GROUP = 4096
 /** The most bytes a book's header may have. */
 const MOST_HEADER_BYTES = 1 << 27
 /** Bytes at the start of a book that tell the header's length. */
 export const BOOK_PREAMBLE_BYTES = 20
 
 /** The pieces of a book's file. */
-export function encodeBook({ kernel, table, entries }: Book): [Uint8Array, Uint8Array] {
-  const names = new Map<string, number>()
-  const rows: number[] = []
-  const listed = [...entries.values()].map((entry, number) => {
-    for (const { name, address, group, from, to } of entry.sections) {
-      let own = names.get(name)
-      if (own === undefined) {
-        own = names.size
-        names.set(name, own)
-      }
-      rows.push(number, own, group, Number(address >> 32n), Number(address & 0xffff_ffffn), from, to, 0)
-    }
-    const { kind, name, buildId, srcversion, anchor, release, bytes, base, unplaced } = entry
-    return {
-      kind,
-      name,
-      buildId,
-      srcversion,
-      anchor,
-      release,
-      bytes,
-      base: base?.toString(16),
-      unplaced: unplaced.flat(),
-    }
-  })
+export function encodeBook({ kernel, table, names, rows, entries }: Book): [Uint8Array, Uint8Array] {
+  const listed = Array.from(entries.values(), ({ kernel: _, base, ...entry }) => ({
+    ...entry,
+    base: base && [base.address.toString(16), base.group],
+  }))
   const bytes = new Uint8Array(table.buffer)
-  const meta = Buffer.from(JSON.stringify({ kernel, names: [...names.keys()], entries: listed }), 'latin1')
+  const meta = Buffer.from(JSON.stringify({ kernel, names, entries: listed }), 'latin1')
   const { buffer, sections } = allocateSections(BOOK_LAYOUT, {
     seal: 4,
     sum: 8,
@@ -312,19 +294,16 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   const rows = new Uint32Array(block, places.sections.offset, places.sections.length >>> 2)
   if (rows.length % ROW.words !== 0) throw bad('a section is cut')
   if (rows.length / ROW.words > MOST_LAYOUT_SECTIONS) throw new LimitError(`${what}: too many sections`)
-  const sections: BookSection[][] = listed.map(() => [])
   for (let at = 0; at < rows.length; at += ROW.words) {
-    const own = sections[rows[at + ROW.entry]!]
-    const name = names[rows[at + ROW.name]!]
     const [from, to] = [rows[at + ROW.from]!, rows[at + ROW.to]!]
-    if (own === undefined || name === undefined || from > to || to > table.size)
-      throw bad('a section lies outside of it')
-    const address = (BigInt(rows[at + ROW.high]!) << 32n) | BigInt(rows[at + ROW.low]!)
-    own.push({ name, address, group: rows[at + ROW.group]!, from, to })
+    const isSound = rows[at + ROW.name]! < names.length && rows[at + ROW.group]! <= MOST_GROUP && from <= to
+    if (!isSound || to > table.size) throw bad('a section lies outside of it')
   }
-  const entries = listed.map((fields, i): BookEntry => {
+  const entries = listed.map((fields): BookEntry => {
     const kind = fields.text('kind') === 'vmlinux' ? 'vmlinux' : 'module'
-    const unplaced = fields.texts('unplaced')
+    const first = fields.whole('first', rows.length)
+    const end = fields.whole('end', rows.length, first)
+    if (first % ROW.words !== 0 || end % ROW.words !== 0) throw bad('a section is cut')
     return {
       kind,
       name: kind === 'vmlinux' ? 'vmlinux' : fields.text('name', MODULE_NAME),
@@ -334,13 +313,17 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
       anchor: fields.text('anchor'),
       release: fields.maybeText('release', WORD),
       bytes: fields.whole('bytes'),
-      sections: sections[i]!,
-      base: fields.maybeText('base') === undefined ? undefined : fields.address('base'),
-      unplaced: Array.from(
-        { length: unplaced.length / 2 },
-        (_, n) => [unplaced[2 * n]!, unplaced[2 * n + 1]!] as const,
-      ),
+      first,
+      end,
+      base: fields.maybe('base', (value) => {
+        const [digits, group] = Array.isArray(value) ? value : []
+        if (typeof digits !== 'string' || !/^[0-9a-f]{1,16}$/.test(digits) || !(group >= 0 && group <= MOST_GROUP)) {
+          throw bad('a module begins nowhere')
+        }
+        return { address: BigInt(`0x${digits}`), group: Number(group) }
+      }),
+      unplaced: fields.texts('unplaced'),
     }
   })
-  return { kernel, table, entries: new Map(entries.map((entry) => [entryKey(entry), entry])) }
+  return { kernel, table, names, rows, entries: new Map(entries.map((entry) => [entryKey(entry), entry])) }
 }

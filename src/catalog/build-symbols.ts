@@ -1,10 +1,11 @@
 // The symbols of one build by where they are within it: for addresses that come without any host, as profilers send those of kernel
 // frames.
 
+import { joinAddress } from '../core/address.ts'
 import { text, wrong } from '../core/arguments.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
-import type { Book, BookEntry } from './book.ts'
+import { type Book, type BookEntry, ROW } from './book.ts'
 import { BASE, entryKey, IMAGE } from './entry.ts'
 
 /** A symbol of a build, and where in it an offset lies. */
@@ -45,6 +46,7 @@ export class BuildSymbols {
   readonly #book: Book
   readonly #entry: BookEntry
   readonly #origin: bigint
+  readonly #group: number
   readonly #owner: string
 
   /** Use `catalog.build`. */
@@ -57,9 +59,15 @@ export class BuildSymbols {
     this.#book = book
     this.#entry = entry
     const wanted = entry.kind === 'vmlinux' ? [IMAGE] : ['.text', BASE]
-    const section = entry.sections.find(({ name }) => wanted.includes(name)) ?? entry.sections[0]
+    const { rows, names } = book
+    let origin = entry.first
+    for (let at = entry.first; at < entry.end; at += ROW.words) {
+      if (wanted.includes(names[rows[at + ROW.name]!]!)) origin = at
+    }
     this.origin = entry.kind === 'vmlinux' ? entry.anchor : '.text'
-    this.#origin = section?.address ?? 0n
+    const hasAny = entry.end > entry.first
+    this.#origin = hasAny ? joinAddress(rows[origin + ROW.high]!, rows[origin + ROW.low]!) : 0n
+    this.#group = hasAny ? rows[origin + ROW.group]! : -1
     this.#owner = entry.kind === 'vmlinux' ? CORE_OWNER : entryKey(entry)
   }
 
@@ -93,17 +101,19 @@ export class BuildSymbols {
 
   /** Every symbol that lies in the image, or keeps its distance from the module's text, by address. */
   *[Symbol.iterator](): Generator<BuildSymbol> {
-    const { table } = this.#book
-    const origin = this.#entry.sections.find(({ address }) => address === this.#origin)
-    for (const section of [...this.#entry.sections].sort((a, b) => (a.address < b.address ? -1 : 1))) {
-      if (section.group !== origin?.group) continue
-      for (let id = section.from; id < section.to; id++) yield this.#describe(table.get(id))
+    const { table, rows } = this.#book
+    for (let at = this.#entry.first; at < this.#entry.end; at += ROW.words) {
+      if (rows[at + ROW.group] !== this.#group) continue
+      for (let id = rows[at + ROW.from]!; id < rows[at + ROW.to]!; id++) yield this.#describe(table.get(id))
     }
   }
 
   #isNear({ id }: KernelSymbol): boolean {
-    const group = this.#entry.sections.find(({ address }) => address === this.#origin)?.group
-    return this.#entry.sections.some((section) => section.group === group && id >= section.from && id < section.to)
+    const { rows } = this.#book
+    for (let at = this.#entry.first; at < this.#entry.end; at += ROW.words) {
+      if (rows[at + ROW.group] === this.#group && id >= rows[at + ROW.from]! && id < rows[at + ROW.to]!) return true
+    }
+    return false
   }
 
   #describe({ name, type, address, size }: KernelSymbol): BuildSymbol {

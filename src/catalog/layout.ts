@@ -1,6 +1,7 @@
 // A layout: where one boot of one host has its kernel and its modules. Together with the catalogue's entries it is that host's table. It
 // tells the kernel's slide, which is a secret.
 
+import { joinAddress } from '../core/address.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
 import { PAGE } from '../symbols/claims.ts'
@@ -22,7 +23,7 @@ export interface LayoutModule {
   readonly bytes: number
   readonly address: bigint
   /** Where its sections begin; undefined where that could not be read. */
-  readonly sections: ReadonlyMap<string, bigint> | undefined
+  readonly sections: ModuleSections | undefined
 }
 
 /** Where one boot of a host has everything. */
@@ -95,17 +96,23 @@ export function layoutOf(told: LayoutTold): HostLayout {
   }
 }
 
-function placesOf(sections: ModuleSections | undefined): Map<string, bigint> | undefined {
+function placesOf(sections: ModuleSections | undefined): ModuleSections | undefined {
   if (sections === undefined) return undefined
   const { names, name, high, low } = sections
-  const places = new Map<string, bigint>()
-  for (let i = 0; i < name.length; i++) {
+  const seen = new Set<number>()
+  const kept = Array.from(name, (_, i) => i).filter((i) => {
     const own = names[name[i]!]!
     const isPiece = low[i]! % PAGE === 0
-    if (places.has(own) || (!isPiece && (WITHOUT_SYMBOLS.has(own) || sectionPlace(own).initial))) continue
-    places.set(own, (BigInt(high[i]!) << 32n) | BigInt(low[i]!))
+    if (seen.has(name[i]!) || (!isPiece && (WITHOUT_SYMBOLS.has(own) || sectionPlace(own).initial))) return false
+    seen.add(name[i]!)
+    return true
+  })
+  return {
+    names,
+    name: Uint16Array.from(kept, (i) => name[i]!),
+    high: Uint32Array.from(kept, (i) => high[i]!),
+    low: Uint32Array.from(kept, (i) => low[i]!),
   }
-  return places
 }
 
 /** The bytes of a layout's file. */
@@ -135,22 +142,27 @@ export function encodeLayout(layout: HostLayout): Buffer {
 }
 
 /** Sections by their numbers, each with its distance from the one before it, which is mostly small. */
-function sectionWords(sections: ReadonlyMap<string, bigint>, address: bigint, numbers: Map<string, number>): string {
+function sectionWords(
+  { names, name, high, low }: ModuleSections,
+  address: bigint,
+  numbers: Map<string, number>,
+): string {
   let before = address
   const words: string[] = []
-  for (const [name, at] of [...sections].sort((a, b) => (a[1] < b[1] ? -1 : 1))) {
-    let number = numbers.get(name)
+  const order = Array.from(name, (_, i) => i).sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]!)
+  for (const i of order) {
+    const own = names[name[i]!]!
+    let number = numbers.get(own)
     if (number === undefined) {
       number = numbers.size
-      numbers.set(name, number)
+      numbers.set(own, number)
     }
+    const at = joinAddress(high[i]!, low[i]!)
     words.push(`${number}:${(at - before).toString(16)}`)
     before = at
   }
   return words.join(' ')
 }
-
-const ADDRESS_MASK = (1n << 64n) - 1n
 
 /**
  * Reads a layout's file.
@@ -179,7 +191,7 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
     }
     const begin = BigInt(`0x${digits}`)
     const sections = words === undefined ? undefined : sectionsIn(words, begin, names)
-    left -= sections?.size ?? 0
+    left -= sections?.name.length ?? 0
     if (left < 0) throw new LimitError(`${what}: more than ${MOST_LAYOUT_SECTIONS} sections`)
     return {
       name: own,
@@ -214,21 +226,54 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
   }
 }
 
-function sectionsIn(words: unknown, address: bigint, names: readonly string[]): Map<string, bigint> {
-  const sections = new Map<string, bigint>()
-  if (typeof words !== 'string') throw new BadFormatError('layout: sections of a module are damaged')
-  let before = address
-  for (const word of words === '' ? [] : words.split(' ')) {
-    const colon = word.indexOf(':')
-    const minus = word[colon + 1] === '-' ? 1 : 0
-    const digits = word.slice(colon + 1 + minus)
-    const name = names[Number(word.slice(0, colon))]
-    if (colon < 1 || name === undefined || !/^[0-9a-f]{1,16}$/.test(digits)) {
-      throw new BadFormatError('layout: a section of a module is damaged')
+const BLANK = 0x20
+const COLON = 0x3a
+const MINUS = 0x2d
+
+/** Sections as columns, read letter by letter: they are most of a layout, and its opening is waited for. */
+function sectionsIn(words: unknown, address: bigint, names: readonly string[]): ModuleSections {
+  const bad = () => new BadFormatError('layout: a section of a module is damaged')
+  if (typeof words !== 'string') throw bad()
+  let count = words === '' ? 0 : 1
+  for (let i = 0; i < words.length; i++) if (words.charCodeAt(i) === BLANK) count++
+  const columns = { names, name: new Uint16Array(count), high: new Uint32Array(count), low: new Uint32Array(count) }
+  let high = Number(address >> 32n)
+  let low = Number(address & 0xffff_ffffn)
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    let number = 0
+    const first = at
+    for (; at < words.length && words.charCodeAt(at) !== COLON; at++)
+      number = number * 10 + digit(words.charCodeAt(at), 10)
+    const minus = words.charCodeAt(++at) === MINUS
+    if (minus) at++
+    const begin = at
+    let upper = 0
+    let lower = 0
+    for (; at < words.length && words.charCodeAt(at) !== BLANK; at++) {
+      upper = upper * 16 + Math.floor(lower / 0x1000_0000)
+      lower = (lower % 0x1000_0000) * 16 + digit(words.charCodeAt(at), 16)
     }
-    const distance = BigInt(`0x${digits}`)
-    before = (minus === 1 ? before - distance : before + distance) & ADDRESS_MASK
-    sections.set(name, before)
+    const digits = at++ - begin
+    // What is no digit makes all of it no number.
+    if (!(number < names.length) || first === begin || digits < 1 || digits > 16 || Number.isNaN(upper + lower))
+      throw bad()
+    const sum = minus ? low - lower : low + lower
+    const carry = sum < 0 ? -1 : sum >= HALF ? 1 : 0
+    high = (minus ? high - upper : high + upper) + carry
+    high = ((high % HALF) + HALF) % HALF
+    low = sum - carry * HALF
+    columns.name[i] = number
+    columns.high[i] = high
+    columns.low[i] = low
   }
-  return sections
+  return columns
+}
+
+const HALF = 2 ** 32
+
+/** The value of a digit, or NaN. */
+function digit(code: number, base: number): number {
+  const value = code >= 0x61 ? code - 0x57 : code - 0x30
+  return value >= 0 && value < base && (code < 0x3a || code >= 0x61) ? value : Number.NaN
 }

@@ -1,12 +1,13 @@
 // A host's table out of books and a layout: which of the books' symbols it has, and where; what the books lack is a hole that says so.
 
-import type { FactFile } from '../sources/source.ts'
+import { joinAddress } from '../core/address.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
 import { HOLE } from '../symbols/layout.ts'
+import type { SectionStarts } from '../symbols/pieces.ts'
 import type { PlacedPiece, PlacedTable } from '../symbols/placed.ts'
 import type { ModuleMemory } from '../symbols/regions.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import type { Book, BookEntry, BookSection } from './book.ts'
+import { type Book, type BookEntry, MOST_GROUP, ROW } from './book.ts'
 import { BASE, entryKey, IMAGE } from './entry.ts'
 import type { HostLayout, LayoutModule } from './layout.ts'
 
@@ -48,7 +49,7 @@ export type FoundEntry =
 
 /**
  * Chooses the entry of a module of a layout. By its own build id, or its sources' version, if it has one; else the entries of that
- * name have to be one, and its memory must not contradict it.
+ * name have to be one.
  */
 export function findEntry(books: readonly Book[], module: LayoutModule, kernel: string): FoundEntry {
   const { name, buildId, srcversion } = module
@@ -71,7 +72,7 @@ export function findEntry(books: readonly Book[], module: LayoutModule, kernel: 
   )
   if (named.length === 0) return 'unknown'
   const [only] = named
-  if (identified || named.length > 1 || only === undefined || contradicts(only.entry, module)) return 'other build'
+  if (identified || named.length > 1 || only === undefined) return 'other build'
   return only
 }
 
@@ -93,52 +94,112 @@ function entriesNamed(entries: ReadonlyMap<string, BookEntry>, name: string): re
   return names.get(name) ?? []
 }
 
-/** Whether a module's memory shows that it is another build than an entry: other sizes, or sections at other distances. */
-function contradicts(entry: BookEntry, { bytes, sections, state }: LayoutModule): boolean {
-  if (state === 'Live' && entry.bytes !== 0 && bytes !== 0 && entry.bytes !== bytes) return true
-  if (sections === undefined) return false
-  const first = new Map<number, { section: BookSection; address: bigint }>()
-  for (const section of entry.sections) {
-    const address = sections.get(section.name)
-    if (address === undefined) continue
-    const known = first.get(section.group)
-    if (known === undefined) first.set(section.group, { section, address })
-    else if (address - known.address !== section.address - known.section.address) return true
+const HALF = 2 ** 32
+
+/** Where sections are, by their numbers in a book: of the module that was looked at last. */
+class Places {
+  readonly high: Uint32Array
+  readonly low: Uint32Array
+  /** What each group of the module's entry has to be moved by. */
+  readonly groupHigh = new Uint32Array(MOST_GROUP + 1)
+  readonly groupLow = new Uint32Array(MOST_GROUP + 1)
+  readonly #book: Book
+  readonly #given: Uint32Array
+  readonly #shifted = new Uint32Array(MOST_GROUP + 1)
+  /** The book's numbers by a layout's, for the list of names that was seen last. */
+  #numbers = new Int32Array(0)
+  #names: readonly string[] | undefined
+  #turn = 0
+
+  constructor(book: Book) {
+    this.#book = book
+    this.high = new Uint32Array(book.names.length)
+    this.low = new Uint32Array(book.names.length)
+    this.#given = new Uint32Array(book.names.length)
   }
-  return false
+
+  /** Takes a module's sections, and of its entry what they tell of groups. Returns whether any two contradict each other. */
+  take({ sections, address }: LayoutModule, { first, end, base }: BookEntry): boolean {
+    const turn = ++this.#turn
+    if (sections !== undefined) {
+      const numbers = this.#numbersOf(sections.names)
+      for (let i = 0; i < sections.name.length; i++) {
+        const number = numbers[sections.name[i]!]!
+        if (number < 0) continue
+        this.#given[number] = turn
+        this.high[number] = sections.high[i]!
+        this.low[number] = sections.low[i]!
+      }
+    }
+    let contradicted = false
+    const { rows } = this.#book
+    for (let at = first; at < end; at += ROW.words) {
+      const number = rows[at + ROW.name]!
+      if (this.#given[number] !== turn) continue
+      const group = rows[at + ROW.group]!
+      const low = this.low[number]! - rows[at + ROW.low]!
+      const high = (this.high[number]! - rows[at + ROW.high]! - (low < 0 ? 1 : 0)) >>> 0
+      if (this.#shifted[group] !== turn) this.#shift(group, high, low >>> 0)
+      else if (this.groupHigh[group] !== high || this.groupLow[group] !== low >>> 0) contradicted = true
+    }
+    // The base is the last that is asked: since 6.4 it tells where the text is, and nothing of the others.
+    if (address !== 0n && base !== undefined && this.#shifted[base.group] !== turn) {
+      const shift = BigInt.asUintN(64, address - base.address)
+      this.#shift(base.group, Number(shift >> 32n), Number(shift & 0xffff_ffffn))
+    }
+    return contradicted
+  }
+
+  #shift(group: number, high: number, low: number): void {
+    this.#shifted[group] = this.#turn
+    this.groupHigh[group] = high
+    this.groupLow[group] = low
+  }
+
+  /** Whether it is known where the section of a row is. */
+  knows(at: number): boolean {
+    const { rows } = this.#book
+    return this.isGiven(rows[at + ROW.name]!) || this.#shifted[rows[at + ROW.group]!] === this.#turn
+  }
+
+  /** Whether the layout itself has a section. */
+  isGiven(number: number): boolean {
+    return this.#given[number] === this.#turn
+  }
+
+  #numbersOf(names: readonly string[]): Int32Array {
+    if (this.#names !== names) {
+      const own = new Map(this.#book.names.map((name, number) => [name, number]))
+      this.#numbers = Int32Array.from(names, (name) => own.get(name) ?? -1)
+      this.#names = names
+    }
+    return this.#numbers
+  }
 }
 
 /** The pieces of a table that are vmlinux, wherever it lies; undefined where the books have none. */
 function placeKernel(books: readonly Book[], { anchor }: HostLayout): PlacedPiece[] | undefined {
   for (let lender = 0; lender < books.length; lender++) {
-    const entry = books[lender]!.entries.get('vmlinux')
+    const { entries, rows, names } = books[lender]!
+    const entry = entries.get('vmlinux')
     if (entry === undefined) continue
-    return entry.sections.map(({ name, address, from, to }) => {
-      return { lender, from, to, delta: name === IMAGE ? anchor.address - address : 0n, owner: 0 }
-    })
+    const pieces: PlacedPiece[] = []
+    for (let at = entry.first; at < entry.end; at += ROW.words) {
+      const moves = names[rows[at + ROW.name]!] === IMAGE
+      const shift = moves
+        ? BigInt.asUintN(64, anchor.address - joinAddress(rows[at + ROW.high]!, rows[at + ROW.low]!))
+        : 0n
+      const [high, low] = [Number(shift >> 32n), Number(shift & 0xffff_ffffn)]
+      pieces.push({ lender, from: rows[at + ROW.from]!, to: rows[at + ROW.to]!, high, low, owner: 0 })
+    }
+    return pieces
   }
   return undefined
 }
 
-/** Where the sections of an entry are on a host: those that the layout gives, and those that keep their distance from one of them. */
-function sectionPlaces(entry: BookEntry, { sections, address }: LayoutModule): (bigint | undefined)[] {
-  const shifts = new Map<number, bigint>()
-  for (const { name, group, address: at } of entry.sections) {
-    const given = sections?.get(name)
-    if (given !== undefined && !shifts.has(group)) shifts.set(group, given - at)
-  }
-  // The base is the last that is asked: since 6.4 it tells where the text is, and nothing of the others.
-  if (address !== 0n && entry.base !== undefined) {
-    const { base } = entry
-    const own = entry.sections.findLast((section) => section.address <= base && base - section.address < 1n << 28n)
-    if (own !== undefined && !shifts.has(own.group)) shifts.set(own.group, address - base)
-  }
-  return entry.sections.map(({ name, group, address: at }) => {
-    const given = sections?.get(name)
-    if (given !== undefined) return given
-    const shift = shifts.get(group)
-    return shift === undefined ? undefined : at + shift
-  })
+/** Whether a module's memory has another size than an entry's. */
+function hasOtherSize(entry: BookEntry, { bytes, state }: LayoutModule): boolean {
+  return state === 'Live' && entry.bytes !== 0 && bytes !== 0 && entry.bytes !== bytes
 }
 
 /**
@@ -158,99 +219,141 @@ export function placeHost(
   const missing: MissingModule[] = []
   const named: string[] = []
   const unplaced: UnplacedSymbol[] = []
-  // All modules share one list of names, whose kinds of memory are found out once.
-  const names: string[] = []
-  const numbers = new Map<string, number>()
+  const places = books.map((book) => new Places(book))
   for (const module of layout.modules) {
     const { name, bytes, address, state, buildId, srcversion } = module
     const owner = owners.push(name) - 1
-    const found = findEntry(books, module, layout.buildId)
-    const entry = typeof found === 'string' ? undefined : found.entry
-    const places = entry === undefined ? [] : sectionPlaces(entry, module)
-    const known = new Map<string, bigint>(module.sections)
-    entry?.sections.forEach(({ name: section }, i) => {
-      const at = places[i]
-      if (at !== undefined && section !== BASE) known.set(section, at)
-    })
-    const noPlace = entry !== undefined && !places.some((at) => at !== undefined)
-    if (typeof found === 'string' || noPlace) {
-      holes.set(owner, HOLE.unknownModule)
-      missing.push({ name, buildId, srcversion, why: typeof found === 'string' ? found : 'no place' })
-    } else {
-      if (found.byName) named.push(name)
-      found.entry.sections.forEach(({ from, to, address: at }, i) => {
-        const place = places[i]
-        if (from === to) return
-        if (place !== undefined) pieces.push({ lender: found.book, from, to, delta: place - at, owner })
+    let found = findEntry(books, module, layout.buildId)
+    let sections: SectionStarts | undefined = module.sections
+    if (typeof found !== 'string') {
+      const own = places[found.book]!
+      const contradicted = own.take(module, found.entry)
+      // Of modules that are known by their names only, all that can be compared is.
+      if (found.byName && (contradicted || hasOtherSize(found.entry, module))) found = 'other build'
+      else {
+        const { book, entry, byName } = found
+        const lacking = placeModule(books[book]!, entry, own, { lender: book, owner }, pieces)
+        if (lacking === 'all') found = 'no place'
         else {
-          const { table } = books[found.book]!
-          for (let id = from; id < to; id++)
-            unplaced.push({ owner: name, name: table.nameOf(id), type: table.typeOf(id) })
+          if (byName) named.push(name)
+          const { table } = books[book]!
+          for (const id of lacking) unplaced.push({ owner: name, name: table.nameOf(id), type: table.typeOf(id) })
+          for (let i = 0; i + 1 < entry.unplaced.length; i += 2) {
+            unplaced.push({ owner: name, type: entry.unplaced[i]!, name: entry.unplaced[i + 1]! })
+          }
+          sections = sectionsOf(books[book]!, entry, own, module.sections)
         }
-      })
-      for (const [type, symbol] of found.entry.unplaced) unplaced.push({ owner: name, name: symbol, type })
+      }
+    }
+    if (typeof found === 'string') {
+      holes.set(owner, HOLE.unknownModule)
+      missing.push({ name, buildId, srcversion, why: found })
     }
     ranges.push({
       owner: name,
       start: address,
       end: address === 0n ? 0n : address + BigInt(bytes),
-      sections: known.size === 0 ? undefined : startsOf(known, names, numbers),
+      sections,
       loading: state === 'Loading',
-      bare: (typeof found === 'string' || noPlace) && known.size === 0,
+      bare: typeof found === 'string' && sections === undefined,
     })
   }
   const lenders = books.map(({ table }) => table)
   if (dynamic !== undefined) {
     const lender = lenders.push(dynamic) - 1
-    pieces.push(...ownedPieces(dynamic, lender, owners))
+    for (const piece of ownedPieces(dynamic, lender, owners)) pieces.push(piece)
   }
   return { table: { lenders, pieces, owners, ranges, holes }, placement: { missing, byName: named, unplaced } }
 }
 
-function startsOf(sections: ReadonlyMap<string, bigint>, names: string[], numbers: Map<string, number>) {
-  const { size } = sections
-  const columns = { names, name: new Uint16Array(size), high: new Uint32Array(size), low: new Uint32Array(size) }
-  let i = 0
-  for (const [name, address] of sections) {
-    let number = numbers.get(name)
-    if (number === undefined) {
-      number = names.push(name) - 1
-      numbers.set(name, number)
+/** Adds a module's pieces to the others. Returns the ids in the book that cannot be placed, or that none can. */
+function placeModule(
+  { rows }: Book,
+  { first, end }: BookEntry,
+  places: Places,
+  { lender, owner }: { readonly lender: number; readonly owner: number },
+  pieces: PlacedPiece[],
+): readonly number[] | 'all' {
+  const lacking: number[] = []
+  let any = first === end
+  let last: { lender: number; from: number; to: number; high: number; low: number; owner: number } | undefined
+  for (let at = first; at < end; at += ROW.words) {
+    const from = rows[at + ROW.from]!
+    const to = rows[at + ROW.to]!
+    if (!places.knows(at)) {
+      for (let id = from; id < to; id++) lacking.push(id)
+      continue
     }
-    columns.name[i] = number
-    columns.high[i] = Number(address >> 32n)
-    columns.low[i++] = Number(address & 0xffff_ffffn)
+    any = true
+    if (from === to) continue
+    const number = rows[at + ROW.name]!
+    const group = rows[at + ROW.group]!
+    let high = places.groupHigh[group]!
+    let low = places.groupLow[group]!
+    if (places.isGiven(number)) {
+      const distance = places.low[number]! - rows[at + ROW.low]!
+      low = distance >>> 0
+      high = (places.high[number]! - rows[at + ROW.high]! - (distance < 0 ? 1 : 0)) >>> 0
+    }
+    // What lies side by side in the book, and is moved alike, is one piece.
+    if (last !== undefined && last.to === from && last.high === high && last.low === low) last.to = to
+    else {
+      last = { lender, from, to, high, low, owner }
+      pieces.push(last)
+    }
   }
-  return columns
+  return any ? lacking : 'all'
+}
+
+/** Where a module's sections are: those of the layout, and those that its entry tells of. */
+function sectionsOf(
+  { rows, names }: Book,
+  { first, end }: BookEntry,
+  places: Places,
+  given: SectionStarts | undefined,
+): SectionStarts | undefined {
+  const most = (end - first) / ROW.words
+  const name = new Uint16Array(most)
+  const high = new Uint32Array(most)
+  const low = new Uint32Array(most)
+  let count = 0
+  for (let at = first; at < end; at += ROW.words) {
+    const number = rows[at + ROW.name]!
+    if (!places.knows(at) || names[number] === BASE) continue
+    name[count] = number
+    if (places.isGiven(number)) {
+      high[count] = places.high[number]!
+      low[count++] = places.low[number]!
+    } else {
+      const group = rows[at + ROW.group]!
+      const sum = rows[at + ROW.low]! + places.groupLow[group]!
+      high[count] = rows[at + ROW.high]! + places.groupHigh[group]! + (sum >= HALF ? 1 : 0)
+      low[count++] = sum
+    }
+  }
+  // An entry that knows of no sections has less to say than the layout.
+  if (count === 0) return given
+  return { names, name: name.subarray(0, count), high: high.subarray(0, count), low: low.subarray(0, count) }
 }
 
 /** The runs of one owner in a table of dynamic lines; their owners come behind those that there are. */
 function ownedPieces(table: SymbolTable, lender: number, owners: string[]): PlacedPiece[] {
   const numbers = new Map<string, number>()
   for (const owner of table.owners.slice(1)) numbers.set(owner, owners.push(owner) - 1)
-  const pieces: { lender: number; from: number; to: number; delta: bigint; owner: number }[] = []
+  const pieces: { lender: number; from: number; to: number; high: number; low: number; owner: number }[] = []
   for (let id = 0; id < table.size; id++) {
     const owner = numbers.get(table.ownerOf(id)) ?? 0
     const last = pieces[pieces.length - 1]
     if (last !== undefined && last.owner === owner) last.to = id + 1
-    else pieces.push({ lender, from: id, to: id + 1, delta: 0n, owner })
+    else pieces.push({ lender, from: id, to: id + 1, high: 0, low: 0, owner })
   }
   return pieces
 }
 
-/** The files of a capture that a layout stands for, as text. */
-export function factsOfLayout({ modules, bootId, release }: HostLayout): Partial<Record<FactFile, string>> {
-  const identity = ({ name, buildId: id, srcversion, state, taint }: LayoutModule) =>
-    `${name} ${[id, srcversion, state, taint].map((word) => word ?? '-').join(' ')}\n`
-  return {
-    modules: modules.map((m) => `${m.name} ${m.bytes} 0 - ${m.state} 0x${m.address.toString(16)}\n`).join(''),
-    module_sections: modules
-      .flatMap(({ name, sections = [] }) =>
-        Array.from(sections, ([section, at]) => `${name} ${section} 0x${at.toString(16)}\n`),
-      )
-      .join(''),
-    module_identities: modules.map(identity).join(''),
-    ...(release !== undefined && { version: `Linux version ${release} ` }),
-    ...(bootId !== undefined && { boot_id: bootId }),
-  }
+/** The identities of a layout's modules, as captures have them. */
+export function identitiesText({ modules }: HostLayout): string {
+  const lines = modules.map(({ name, buildId, srcversion, state, taint }) => {
+    return `${name} ${[buildId, srcversion, state, taint].map((word) => word ?? '-').join(' ')}\n`
+  })
+  return lines.join('')
 }

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import type { Book } from '../catalog/book.ts'
 import type { HostLayout } from '../catalog/layout.ts'
-import { factsOfLayout, type PlacedHost, placeHost } from '../catalog/place.ts'
+import { identitiesText, type PlacedHost, placeHost } from '../catalog/place.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import { identityOf } from '../sources/reader.ts'
 import { TableBuilder } from '../symbols/build.ts'
@@ -69,14 +69,9 @@ function handleOf(
   generation: number,
 ): Handle {
   const { release, bootId, buildId, modules } = layout
-  const texts = factsOfLayout(layout)
-  const facts: [string, FactRecord][] = (['module_sections', 'module_identities'] as const).map((name) => {
-    const text = texts[name] ?? ''
-    return [
-      name,
-      text === '' ? { what: name, reason: 'not part of this layout' } : inSharedMemory(Buffer.from(text, 'latin1')),
-    ]
-  })
+  const identities = identitiesText(layout)
+  const facts: Record<string, FactRecord> =
+    identities === '' ? {} : { module_identities: inSharedMemory(Buffer.from(identities, 'latin1')) }
   const host: HostFacts = {
     source,
     release,
@@ -94,7 +89,7 @@ function handleOf(
     types: [],
     host,
     skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },
-    later: { facts: Object.fromEntries(facts), types: [] },
+    later: { facts, types: [] },
   }
 }
 

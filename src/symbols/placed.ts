@@ -1,12 +1,21 @@
 // A table made of others' symbols by giving them their places: nothing is parsed, named or hashed. Stretches of the lenders' ids become
 // runs of ids here; only where stretches overlap are symbols looked at one by one.
 
+import { joinAddress } from '../core/address.ts'
 import { LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
 import { MOST_OWNERS } from './build.ts'
 import type { MarkerAddress } from './claims.ts'
 import { CHUNK_BITS, LABEL, TYPE_MASK } from './constants.ts'
-import { COUNTS, openSymbolColumns, RUN_WORDS, SYMBOL_LAYOUT, symbolColumns, symbolSectionBytes } from './layout.ts'
+import {
+  COUNTS,
+  openSymbolColumns,
+  RUN_WORDS,
+  SYMBOL_LAYOUT,
+  type SymbolColumns,
+  symbolColumns,
+  symbolSectionBytes,
+} from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
 import type { ModuleMemory } from './regions.ts'
@@ -15,12 +24,13 @@ import type { SymbolTable } from './table.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
-/** Symbols of a lender that keep their distances: its ids [from, to), and what is added to their addresses, modulo 2^64. */
+/** Symbols of a lender that keep their distances: its ids [from, to), and the halves of what is added to their addresses, modulo 2^64. */
 export interface PlacedPiece {
   readonly lender: number
   readonly from: number
   readonly to: number
-  readonly delta: bigint
+  readonly high: number
+  readonly low: number
   /** By its place in `owners`. */
   readonly owner: number
 }
@@ -41,7 +51,6 @@ export interface PlacedTable {
 /** The core kernel's owner number. */
 const CORE = 0
 const HALF = 2 ** 32
-const MODULUS = 1n << 64n
 
 /** A stretch of a lender's ids whose addresses share an upper half here. */
 interface Stretch {
@@ -66,6 +75,7 @@ export function* placeTable(
   const columns = lenders.map(({ buffer }) => openSymbolColumns(buffer))
   const lows = columns.map(({ low }) => low)
   const groupsOf = columns.map(groupViews)
+  const kinds = columns.map(plainKinds)
   const stretches = apart(
     pieces.flatMap((piece) => stretchesOf(piece, lows[piece.lender]!, groupsOf[piece.lender]!)),
     lows,
@@ -97,9 +107,8 @@ export function* placeTable(
     // What lies side by side there and here is one run.
     if (row < 0 || runs[row + 1] !== lender || runs[row + 2]! + id - runs[row]! !== from) runs.push(id, lender, from)
     const found = chunks[chunks.length - 1]!
-    place(lows[lender]!.subarray(from, to), shift, own.subarray(id, id + to - from))
-    takeKinds(columns[lender]!.kind.subarray(from, to), ownKinds, id)
-    distinct += countPlaces(own, id, id + to - from, groups[groups.length - 1]!, found)
+    distinct += placeIds(lows[lender]!, from, to, shift, own, id, groups[groups.length - 1]!, found)
+    ownKinds.set(kinds[lender]!.subarray(from, to), id)
     id += to - from
   }
   yield
@@ -164,13 +173,10 @@ export function* placeTable(
 
 /** A piece, cut where an upper half ends there or here. */
 function stretchesOf(
-  { lender, from, to, delta, owner }: PlacedPiece,
+  { lender, from, to, high: upper, low: shift, owner }: PlacedPiece,
   low: Uint32Array,
   groups: readonly GroupView[],
 ): Stretch[] {
-  const moved = ((delta % MODULUS) + MODULUS) % MODULUS
-  const shift = Number(moved & 0xffff_ffffn)
-  const upper = Number(moved >> 32n)
   const stretches: Stretch[] = []
   const add = (first: number, end: number, half: number) => {
     if (first >= end) return
@@ -204,7 +210,7 @@ function apart(stretches: Stretch[], lows: readonly Uint32Array[]): Stretch[] {
       if (next.last >= last) ({ last, owner } = next)
     }
     if (end === i + 1) result.push(first)
-    else result.push(...merged(stretches.slice(i, end), lows))
+    else for (const stretch of merged(stretches.slice(i, end), lows)) result.push(stretch)
     i = end
   }
   return result
@@ -233,23 +239,40 @@ function merged(stretches: readonly Stretch[], lows: readonly Uint32Array[]): St
   return result
 }
 
-/** Writes lower halves to their places. */
-function place(from: Uint32Array, shift: number, to: Uint32Array): void {
-  for (let i = 0; i < from.length; i++) to[i] = from[i]! + shift
+/** The kinds of lenders' symbols, without the marks that hold at other places only: the same for all whom they lend to. */
+const plain = new WeakMap<SharedArrayBuffer, Uint8Array>()
+
+function plainKinds({ kind }: SymbolColumns): Uint8Array {
+  const buffer = kind.buffer as SharedArrayBuffer // Columns lie in a table's buffer.
+  let kinds = plain.get(buffer)
+  if (kinds === undefined) {
+    kinds = new Uint8Array(kind.length)
+    for (let i = 0; i < kind.length; i++) kinds[i] = kind[i]! & (TYPE_MASK | LABEL)
+    plain.set(buffer, kinds)
+  }
+  return kinds
 }
 
-/** Writes kinds without the marks that hold at other places only. */
-function takeKinds(from: Uint8Array, to: Uint8Array, at: number): void {
-  for (let i = 0; i < from.length; i++) to[at + i] = from[i]! & (TYPE_MASK | LABEL)
-}
-
-/** Lists the chunks of ids [from, to) behind those of their group, which begins with id `first`; returns how many addresses are new. */
-function countPlaces(low: Uint32Array, from: number, to: number, first: number, chunks: number[]): number {
+/**
+ * Writes the lower halves of a lender's ids [from, to) to those from `id` on, and lists their chunks behind those of their group, which
+ * begins with id `first`. Returns how many addresses are new.
+ */
+function placeIds(
+  lender: Uint32Array,
+  from: number,
+  to: number,
+  shift: number,
+  own: Uint32Array,
+  id: number,
+  first: number,
+  chunks: number[],
+): number {
   let distinct = 0
   let chunk = chunks.length === 0 ? -1 : chunks[chunks.length - 2]!
-  let before = from > first ? low[from - 1]! : -1
-  for (let id = from; id < to; id++) {
-    const at = low[id]!
+  let before = id > first ? own[id - 1]! : -1
+  for (let there = from; there < to; there++, id++) {
+    const at = (lender[there]! + shift) >>> 0
+    own[id] = at
     if (at === before) continue
     before = at
     distinct++
@@ -280,10 +303,10 @@ function markersOf(lenders: readonly SymbolTable[], pieces: readonly PlacedPiece
   const core = pieces.filter(({ owner }) => owner === CORE)
   const markers = new Map<string, MarkerAddress>()
   for (const name of MARKER_NAMES) {
-    for (const { lender, from, to, delta } of core) {
+    for (const { lender, from, to, high, low } of core) {
       const found = lenders[lender]!.named(name).find(({ id }) => id >= from && id < to)
       if (found === undefined) continue
-      const address = BigInt.asUintN(64, found.address + delta)
+      const address = BigInt.asUintN(64, found.address + joinAddress(high, low))
       markers.set(name, { high: Number(address >> 32n), low: Number(address & 0xffff_ffffn) })
       break
     }
