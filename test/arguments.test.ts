@@ -316,6 +316,13 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
       true,
     ),
   ),
+  'new StackMerger': call(
+    bag(
+      { input: choice('PERF-SCRIPT'), prefix: choice('COMM'), memory: count, strict: flag },
+      { input: 'perf-script' },
+      true,
+    ),
+  ),
   'new Profile': call(optional(text), optional(text)),
   'new Profiles': call(),
   'new Relocator': call(
@@ -487,6 +494,10 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   ...methods(() => new events.PieceResolver(kernel.snapshot(), { input: 'addresses', product: 'text' }), {
     'PieceResolver#run': [bytes(() => Buffer.from('ffffffff81000018\n'))],
     'PieceResolver#forget': [],
+  }),
+  ...methods(() => new events.StackMerger({ input: 'perf-script' }), {
+    'StackMerger#add': [bytes(() => Buffer.from('ffffffff81000018\n'))],
+    'StackMerger#take': [count],
   }),
   ...methods(() => new btf.Relocator(types.requireSet('vmlinux'), types), {
     'Relocator#relocate': [kind({ kind: 'type_size', typeId: 1, access: '0' })],

@@ -81,9 +81,13 @@ export interface TraceEvent {
   readonly tid: number | undefined
   /** Nanoseconds on the format's clock. */
   readonly ts: bigint | undefined
+  /** How many equal events it stands for: more than 1 where they were merged before. */
+  readonly count: number
+  /** The time of the last of them, where there are several. */
+  readonly lastTs: bigint | undefined
   readonly cpu: number | undefined
   readonly comm: string | undefined
-  /** What the stack weighs in a profile: a period, a count of hits, or 1. */
+  /** What the stack weighs in a profile: a period, a count of hits, or 1; of merged events what all of them weigh. */
   readonly weight: bigint
   /** The unit of the weight, where the format says it: `nanoseconds`, `bytes`, or a word of its own. */
   readonly unit: string | undefined
@@ -110,6 +114,8 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
     pidIsHint: given.pidIsHint ?? false,
     tid: given.tid,
     ts: given.ts,
+    count: given.count ?? 1,
+    lastTs: given.lastTs,
     cpu: given.cpu,
     comm: given.comm,
     weight: given.weight ?? 1n,

@@ -106,12 +106,12 @@ export class StackFolder {
     }
     if (node.count === 0) tree.met.push(node)
     node.weight += event.weight
-    node.count++
-    const { ts, weight } = event
-    if (ts !== undefined) {
-      if (tree.time === undefined) tree.time = [ts, ts]
-      else if (ts > tree.time[1]) tree.time[1] = ts
-      else if (ts < tree.time[0]) tree.time[0] = ts
+    node.count += event.count
+    const { ts, lastTs = ts, weight } = event
+    if (ts !== undefined && lastTs !== undefined) {
+      if (tree.time === undefined) tree.time = [ts, lastTs]
+      if (lastTs > tree.time[1]) tree.time[1] = lastTs
+      if (ts < tree.time[0]) tree.time[0] = ts
     }
     if (this.#folding.samples) {
       tree.samples ??= { leaves: [], times: [], weights: [] }

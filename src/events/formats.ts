@@ -8,6 +8,7 @@ import { bpftraceJson, bpftraceText } from './input/bpftrace.ts'
 import { folded } from './input/folded.ts'
 import { ftrace } from './input/ftrace.ts'
 import { oops } from './input/kernel-log/oops.ts'
+import { merged } from './input/merged.ts'
 import { ndjson } from './input/ndjson.ts'
 import { perfJson } from './input/perf-json.ts'
 import { perfScript } from './input/perf-script.ts'
@@ -30,6 +31,7 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
   folded,
   tetragon,
   tracee,
+  merged,
   ndjson,
   symbolList,
   addresses,

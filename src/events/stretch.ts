@@ -27,9 +27,10 @@ export interface StretchPlan {
   readonly input: string
   /**
    * `text`: the same text with addresses in words; `ndjson`: events as lines of JSON; `compact`: events in words; `profile`:
-   * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes.
+   * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes; `stacks`: nothing is
+   * looked up, and events go to whoever merges them.
    */
-  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts'
+  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts' | 'stacks'
   readonly mode: LookupMode
   readonly rebase: Rebase | undefined
   readonly trust: Trust
@@ -89,14 +90,17 @@ interface Made extends Readonly<FrameCounts> {
   start: number
 }
 
+/** Takes events as they were decoded. `stack` stands for the same frames each time, if it is given. */
+export type TakeEvent = (event: TraceEvent, frames: readonly RawFrame[], stack: LineStack | undefined) => void
+
 type Known = KnownStack<Made>
 type FrameReader = NonNullable<InputFormat['frameLine']>
 
 /** Works on stretches of one stream. Keeps caches from one to the next, and nothing else. */
 export class StretchWorker {
   readonly #plan: StretchPlan
-  readonly #resolver: StackResolver
-  readonly #addresses: AddressWriter
+  readonly #lookups: { readonly resolver: StackResolver; readonly addresses: AddressWriter } | undefined
+  readonly #take: TakeEvent | undefined
   readonly #memo = new FrameMemo()
   readonly #lines = new LineMemo()
   readonly #stacks: StackMemo<Made> | undefined
@@ -105,14 +109,23 @@ export class StretchWorker {
   readonly #out = new ByteWriter()
   #stretch = 0
 
-  constructor(symbols: SymbolTable, plan: StretchPlan) {
+  /** `take` gets the events where the product is `stacks`, which needs no symbols. */
+  constructor(symbols: SymbolTable | undefined, plan: StretchPlan, take?: TakeEvent) {
     this.#plan = plan
-    this.#addresses = new AddressWriter(symbols, plan.generation)
-    this.#resolver = new StackResolver(symbols, { mode: plan.mode, rebase: plan.rebase, trust: plan.trust })
+    this.#take = take
+    if (symbols !== undefined) {
+      const { mode, rebase, trust, generation } = plan
+      const resolver = new StackResolver(symbols, { mode, rebase, trust })
+      this.#lookups = { resolver, addresses: new AddressWriter(symbols, generation) }
+    }
     const { stackMark, apart } = inputFormat(plan.input)
     this.#folder = new StackFolder(plan.folding, apart ?? false)
     this.#wanted = wanted(plan.filter)
     if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
+  }
+
+  get #resolver(): StackResolver {
+    return this.#lookups!.resolver // Every product but `stacks` was given symbols.
   }
 
   /** @throws UsageError if the format cannot be made into the product */
@@ -122,7 +135,7 @@ export class StretchWorker {
     if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
-    if (product === 'profile' && format.stacks === false) {
+    if ((product === 'profile' || product === 'stacks') && format.stacks === false) {
       throw new UsageError(
         `the input is in no format that has stacks, only addresses are here and there (${format.name}): use --output text or ndjson, or name the format with --input`,
       )
@@ -158,7 +171,11 @@ export class StretchWorker {
             return
           }
         }
-        counts.events++
+        counts.events += event.count
+        if (product === 'stacks') {
+          this.#take?.(event, stack?.frames ?? event.frames, stack)
+          return
+        }
         const made = stack !== undefined && stack === at?.stack ? this.#madeOf(at.stack, event.shape) : undefined
         if (made !== undefined) addCounts(counts, made)
         if (rewriter === undefined) write?.(event, made)
@@ -222,7 +239,7 @@ export class StretchWorker {
 
   /** Bytes that it remembers of lines and stacks, about: what they are made of is estimated by their number. */
   get memory(): number {
-    const frames = this.#memo.size + this.#lines.size + this.#resolver.remembered
+    const frames = this.#memo.size + this.#lines.size + (this.#lookups?.resolver.remembered ?? 0)
     return this.#lines.bytes + (this.#stacks?.bytes ?? 0) + frames * FRAME_BYTES + this.#folder.nodes * NODE_BYTES
   }
 
@@ -334,7 +351,9 @@ export class StretchWorker {
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
   #bulk(bytes: Uint8Array): StretchAnswer | undefined {
     const { input, product, rebase } = this.#plan
+    const addresses = this.#lookups?.addresses
     if (
+      addresses === undefined ||
       this.#wanted !== undefined ||
       input !== 'addresses' ||
       rebase !== undefined ||
@@ -351,7 +370,7 @@ export class StretchWorker {
       bytes: written,
       unresolved,
       userFrames,
-    } = product === 'text' ? this.#addresses.text(bytes, read) : this.#addresses.ndjson(read, other)
+    } = product === 'text' ? addresses.text(bytes, read) : addresses.ndjson(read, other)
     const { lines } = read
     return {
       bytes: written,

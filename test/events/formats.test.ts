@@ -73,6 +73,7 @@ const texts: [string, string, string][] = [
   ['folded', 'names', 'swapper;common_startup_64;pv_native_safe_halt 328250000\nb;c 1\n'],
   ['tetragon', 'export', TETRAGON],
   ['tracee', 'events', TRACEE],
+  ['merged', 'own', '{"merged":2,"weight":"7","stack":["0xffffffff81000010"]}\n'],
   ['ndjson', 'own', NDJSON],
   ['addresses', 'with and without 0x', '0xffffffff81000010\nffffffff81000020\n'],
   ['symbols', 'kallsyms', 'ffffffff81000010 T f\nffffffffc0201000 t ftrace_trampoline\t[__builtin__ftrace]\n'],

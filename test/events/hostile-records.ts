@@ -97,6 +97,11 @@ export const RECORDS: Readonly<Record<string, readonly (readonly string[])[]>> =
       '{"name": "execve", "timestamp":"2022-05-11T12:54:45Z","workload": {"process": {"pid": {"value": 3}}}, "data": [{"name":"x","u_int32":{"value":1}}]}',
     ],
   ],
+  merged: [
+    [
+      '{"merged":12,"weight":"340","event":"cycles","comm":"my prog","pid":5,"first":"1","last":"9","stack":["0xffffffff81000010",{"address":"0xffffffff81000020","name":"f","offset":3,"user":true}]}',
+    ],
+  ],
   ndjson: [
     [
       '{"type":"kprobe","pid":5,"ts":1684688250477166818,"stack":["0xffffffff81000010",18446744071578845232,{"symbol":"f","offset":3}],"args":["a","b"]}',

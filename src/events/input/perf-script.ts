@@ -511,6 +511,8 @@ function eventOf({ type, name, weight, payload }: Kind, head: Head, line: number
     pidIsHint: false,
     tid,
     ts,
+    count: 1,
+    lastTs: undefined,
     cpu,
     comm,
     weight,
