@@ -25,13 +25,14 @@ const commonjs = { ...written, format: 'cjs', exports: 'named' }
 /** Whose code the files hold; the last bundle writes it down. */
 const notices = new Notices()
 
-const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', cli: 'cli/main.js' }
+const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', fleet: 'fleet.js', cli: 'cli/main.js' }
 
 /**
  * The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`, which have
  * what every kernel is opened with: read later, it would take as long, and be waited for.
  */
 const PARTS = {
+  fleet: /^fleet\//,
   events: /^(events|processes|stacks)\//,
   printing: /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|print-layout)\./,
   probes: /^probes\/(?!plan|spec)/,
@@ -113,7 +114,7 @@ for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith
 const shippedLibrary = {
   name: 'shipped-library',
   resolveId(source) {
-    const name = source.match(/\/src\/(index|btf|events)\.js$/)?.[1]
+    const name = source.match(/\/src\/(index|btf|events|fleet)\.js$/)?.[1]
     return name && { id: resolve(`dist/lib/${name}.js`), external: 'relative' }
   },
 }

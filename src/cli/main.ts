@@ -15,6 +15,7 @@ import { addCatalogCommand } from './catalog.ts'
 import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
+import { addFleetCommand } from './fleet.ts'
 import { addFunctionCommand } from './function.ts'
 import { addLayoutCommand } from './layout.ts'
 import { note, OutputClosed, write } from './output.ts'
@@ -39,6 +40,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   events: addEventsCommand,
   capture: addCaptureCommand,
   snapshot: addSnapshotCommand,
+  fleet: addFleetCommand,
   cache: addCacheCommand,
   catalog: addCatalogCommand,
   layout: addLayoutCommand,

@@ -22,16 +22,20 @@ export interface Stretch {
  */
 export class Cutter {
   readonly #format: InputFormat
+  readonly #stretch: number
   readonly #spare: SharedArrayBuffer[] = []
   #buffer: SharedArrayBuffer
   #bytes: Buffer
   #length = 0
   /** Where the last search for a record's start ended: nothing below it is looked at twice. */
-  #target = STRETCH_BYTES
+  #target: number
 
-  constructor(format: InputFormat) {
+  /** `bytes`: after how many a stretch is cut. */
+  constructor(format: InputFormat, bytes = STRETCH_BYTES) {
     this.#format = format
-    this.#buffer = new SharedArrayBuffer(STRETCH_BYTES)
+    this.#stretch = bytes
+    this.#target = bytes
+    this.#buffer = new SharedArrayBuffer(bytes)
     this.#bytes = Buffer.from(this.#buffer)
   }
 
@@ -66,7 +70,7 @@ export class Cutter {
 
   /** Gives a stretch's memory back. */
   release({ text }: Stretch): void {
-    if (text.byteLength === STRETCH_BYTES) this.#spare.push(text)
+    if (text.byteLength === this.#stretch) this.#spare.push(text)
   }
 
   /** Where the last record begins that is not the first; 0 if there is none. */
@@ -96,11 +100,11 @@ export class Cutter {
   #take(end: number): Stretch {
     const stretch = { text: this.#buffer, length: end }
     const rest = Buffer.from(this.#bytes.subarray(end, this.#length))
-    this.#target = STRETCH_BYTES
+    this.#target = this.#stretch
     while (this.#target <= rest.length) this.#target *= 2
     this.#buffer =
-      this.#target === STRETCH_BYTES
-        ? (this.#spare.pop() ?? new SharedArrayBuffer(STRETCH_BYTES))
+      this.#target === this.#stretch
+        ? (this.#spare.pop() ?? new SharedArrayBuffer(this.#stretch))
         : new SharedArrayBuffer(this.#target)
     this.#bytes = Buffer.from(this.#buffer)
     this.#bytes.set(rest)

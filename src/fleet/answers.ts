@@ -1,0 +1,196 @@
+// What comes of a piece, as bytes: ids and offsets of addresses, with names where they are asked for, or a part of a profile.
+
+import { BadFormatError } from '../core/errors.ts'
+import type { CodeKind, ProfileFrame, ProfilePart } from '../stacks/profile.ts'
+import { NO_SYMBOL } from '../symbols/search.ts'
+import type { SymbolTable } from '../symbols/table.ts'
+
+/** What all addresses of one symbol have in common. */
+export interface SymbolWords {
+  readonly symbol: string
+  readonly owner: string
+  readonly size: number
+  /** `0x…` */
+  readonly address: string
+}
+
+/** The answer to addresses. */
+export interface AddressAnswer {
+  /** For each address its symbol's number, or NO_SYMBOL: of the table, or where there are `names` the place in those. */
+  readonly ids: Uint32Array
+  readonly offsets: Uint32Array
+  /** The addresses that have no symbol, in order. */
+  readonly unknown: BigUint64Array
+  readonly names: readonly SymbolWords[] | undefined
+}
+
+/** How many addresses, of how many none has a symbol, and bytes of names: three words in front of the rest. */
+const HEAD_BYTES = 12
+
+/** Answers to addresses as bytes: ids, offsets, addresses without a symbol, and names as JSON; little-endian. */
+export function encodeAddresses(addresses: BigUint64Array, symbols: SymbolTable, names: boolean): Uint8Array {
+  const count = addresses.length
+  const into = { ids: new Uint32Array(count), offsets: new Uint32Array(count) }
+  const { ids, offsets } = symbols.findMany(addresses, into)
+  let missing = 0
+  for (let i = 0; i < count; i++) if (ids[i] === NO_SYMBOL) missing++
+  const unknown = new BigUint64Array(missing)
+  if (missing > 0) {
+    let k = 0
+    for (let i = 0; i < count; i++) if (ids[i] === NO_SYMBOL) unknown[k++] = addresses[i]!
+  }
+  const words = names ? Buffer.from(JSON.stringify(dictionary(ids, symbols))) : Buffer.alloc(0)
+  const bytes = new Uint8Array(HEAD_BYTES + count * 8 + missing * 8 + words.length)
+  new Uint32Array(bytes.buffer, 0, 3).set([count, missing, words.length])
+  bytes.set(bytesOf(ids), HEAD_BYTES)
+  bytes.set(bytesOf(offsets), HEAD_BYTES + count * 4)
+  bytes.set(bytesOf(unknown), HEAD_BYTES + count * 8)
+  bytes.set(words, HEAD_BYTES + count * 8 + missing * 8)
+  return bytes
+}
+
+/** The words of the symbols that there are, of which each id then is the number. */
+function dictionary(ids: Uint32Array, symbols: SymbolTable): SymbolWords[] {
+  const numbers = new Map<number, number>()
+  const words: SymbolWords[] = []
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!
+    if (id === NO_SYMBOL) continue
+    let number = numbers.get(id)
+    if (number === undefined) {
+      number = words.push(wordsOf(symbols, id)) - 1
+      numbers.set(id, number)
+    }
+    ids[i] = number
+  }
+  return words
+}
+
+/** What is said of a symbol of the table. */
+export function wordsOf(symbols: SymbolTable, id: number): SymbolWords {
+  const address = symbols.addressOf(id)
+  const match = symbols.at(address)
+  const size = match?.symbol.id === id ? match.size : symbols.sizeOf(id)
+  return { symbol: symbols.nameOf(id), owner: symbols.ownerOf(id), size, address: `0x${address.toString(16)}` }
+}
+
+/** @throws BadFormatError if the bytes are no answer to addresses */
+export function decodeAddresses(bytes: Uint8Array): AddressAnswer {
+  if (bytes.length < HEAD_BYTES) throw new BadFormatError('an answer to addresses is cut short')
+  // What a message holds lies anywhere in memory.
+  const own = bytes.slice()
+  const [count = 0, missing = 0, wordBytes = 0] = new Uint32Array(own.buffer, 0, 3)
+  if (HEAD_BYTES + count * 8 + missing * 8 + wordBytes !== own.length || missing > count)
+    throw new BadFormatError('an answer to addresses is not as long as it says')
+  const ids = new Uint32Array(own.buffer, HEAD_BYTES, count)
+  const offsets = new Uint32Array(own.buffer, HEAD_BYTES + count * 4, count)
+  const at = HEAD_BYTES + count * 8
+  const unknown = new BigUint64Array(own.buffer.slice(at, at + missing * 8))
+  const words = own.subarray(at + missing * 8)
+  const names = words.length === 0 ? undefined : (jsonOf(words) as readonly SymbolWords[])
+  return { ids, offsets, unknown, names }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** The parts of a profile as JSON: numbers of 64 bits as text. */
+export function encodeProfile(parts: readonly ProfilePart[]): Uint8Array {
+  const written = parts.map(({ event, unit, frames, parents, nodes, weights, counts, time }) => ({
+    event,
+    unit,
+    frames: frames.map(({ name, kind, owner, address }) => [
+      name,
+      kind,
+      owner ?? null,
+      address === undefined ? null : `0x${address.toString(16)}`,
+    ]),
+    parents,
+    nodes,
+    // Most are short, and short ones are read twice as fast as text.
+    weights: weights.map((weight) => (weight <= LARGEST_EXACT ? Number(weight) : String(weight))),
+    counts,
+    time: time?.map(String),
+  }))
+  return Buffer.from(JSON.stringify(written))
+}
+
+const LARGEST_EXACT = BigInt(Number.MAX_SAFE_INTEGER)
+const KINDS: readonly CodeKind[] = ['kernel', 'module', 'user', 'unknown', 'process']
+
+/** @throws BadFormatError if the bytes are no parts of a profile */
+export function decodeProfile(bytes: Uint8Array): ProfilePart[] {
+  const parts = jsonOf(bytes)
+  if (!Array.isArray(parts)) throw damaged()
+  return parts.map(partOf)
+}
+
+function partOf(given: unknown): ProfilePart {
+  if (typeof given !== 'object' || given === null) throw damaged()
+  const part = given as Readonly<Record<string, unknown>>
+  const columns = ['parents', 'nodes', 'weights', 'counts'].map((name) => listIn(part, name))
+  const [parents = [], nodes = [], weights = [], counts = []] = columns
+  const frames = listIn(part, 'frames').map(frameOf)
+  if (columns.some((column) => column.length !== parents.length)) throw damaged()
+  const time = part.time === undefined ? [] : listIn(part, 'time').map(weightOf)
+  const [first, last] = time
+  return {
+    event: textIn(part, 'event'),
+    unit: textIn(part, 'unit'),
+    frames,
+    parents: parents.map((parent, i) => numberBelow(parent, i + 1)),
+    nodes: nodes.map((frame) => numberBelow(frame, frames.length)),
+    weights: weights.map(weightOf),
+    counts: counts.map((count) => numberBelow(count, Number.MAX_SAFE_INTEGER)),
+    time: first === undefined || last === undefined ? undefined : [first, last],
+    samples: undefined,
+  }
+}
+
+function frameOf(given: unknown): ProfileFrame {
+  if (!Array.isArray(given)) throw damaged()
+  const [name, kind, owner, address]: readonly unknown[] = given
+  const known = KINDS.find((one) => one === kind)
+  if (typeof name !== 'string' || known === undefined) throw damaged()
+  return {
+    name,
+    kind: known,
+    owner: typeof owner === 'string' ? owner : undefined,
+    address: address === null ? undefined : weightOf(address),
+  }
+}
+
+function weightOf(given: unknown): bigint {
+  if (typeof given === 'number' && Number.isSafeInteger(given)) return BigInt(given)
+  if (typeof given !== 'string' || !/^(?:-?\d{1,40}|0x[0-9a-f]{1,16})$/.test(given)) throw damaged()
+  return BigInt(given)
+}
+
+function numberBelow(given: unknown, limit: number): number {
+  if (typeof given !== 'number' || !Number.isInteger(given) || given < 0 || given >= limit) throw damaged()
+  return given
+}
+
+function listIn(part: Readonly<Record<string, unknown>>, name: string): readonly unknown[] {
+  const list = part[name]
+  if (!Array.isArray(list)) throw damaged()
+  return list
+}
+
+function textIn(part: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const given = part[name]
+  return typeof given === 'string' ? given : undefined
+}
+
+function damaged(): BadFormatError {
+  return new BadFormatError('an answer is no part of a profile')
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  } catch {
+    throw new BadFormatError('an answer is no JSON')
+  }
+}

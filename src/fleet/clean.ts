@@ -1,0 +1,52 @@
+// Cleaning up: finished jobs, their results, tables that no job needs any more, and what interrupted puts left.
+
+import { count, flag, type Options, options as optionsOf } from '../core/arguments.ts'
+import type { Queue } from './queue.ts'
+import { progressOf } from './results.ts'
+import type { Store } from './store.ts'
+
+/** What goes. */
+export interface CleanOptions {
+  /** Jobs and tables that are older than so many milliseconds. */
+  readonly olderThanMs: number
+  /** Jobs that are not done, too. Default no. */
+  readonly unfinished?: boolean | undefined
+}
+
+const CLEAN_OPTIONS: Options<CleanOptions> = {
+  olderThanMs: count,
+  unfinished: flag,
+}
+
+/** What went. */
+export interface Cleaned {
+  readonly jobs: string[]
+  readonly tables: string[]
+  /** Bytes that interrupted puts had left. */
+  readonly orphanedBytes: number
+}
+
+/** Milliseconds after which nobody is putting what was put half. */
+const ORPHAN_MS = 3_600_000
+
+/** Removes what is older than it may be: jobs that are done, then tables that no job names. */
+export async function cleanFleet(queue: Queue, store: Store, given: CleanOptions): Promise<Cleaned> {
+  const { olderThanMs, unfinished = false } = optionsOf(given, 'cleanFleet', CLEAN_OPTIONS)
+  const isOld = (when: Date) => Date.now() - when.getTime() >= olderThanMs
+  const jobs: string[] = []
+  const needed = new Set<string>()
+  for (const name of await queue.jobs()) {
+    const { job, done } = await progressOf(queue, name)
+    if ((done || unfinished) && isOld(new Date(job.opened))) {
+      await queue.forget(name)
+      jobs.push(name)
+    } else needed.add(job.table)
+  }
+  const tables: string[] = []
+  for (const { key, stored } of (await store.list()) ?? []) {
+    if (needed.has(key) || !isOld(stored)) continue
+    await store.remove(key)
+    tables.push(key)
+  }
+  return { jobs, tables, orphanedBytes: await store.sweep(Math.min(ORPHAN_MS, olderThanMs)) }
+}

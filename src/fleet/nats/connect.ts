@@ -1,0 +1,173 @@
+// The connection to a NATS server: the optional clients, read when they are needed; credentials; and what failures mean.
+
+import { readFileSync } from 'node:fs'
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import {
+  type Check,
+  listOf,
+  nested,
+  type Options,
+  options as optionsOf,
+  path,
+  text,
+  whole,
+} from '../../core/arguments.ts'
+import { type KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
+import { readFailure } from '../../sources/reader.ts'
+
+/** How to reach a server. Secrets are named by the file that they are in. */
+export interface NatsOptions {
+  /** One URL or several of one cluster. Default: nats://127.0.0.1:4222. */
+  readonly servers?: readonly string[] | undefined
+  readonly user?: string | undefined
+  readonly passwordFile?: string | undefined
+  readonly tokenFile?: string | undefined
+  /** The seed of an NKey. */
+  readonly nkeyFile?: string | undefined
+  /** Credentials as `nsc` writes them: a JWT and its seed. */
+  readonly credsFile?: string | undefined
+  /** Authorities that the server's certificate is held to. */
+  readonly tlsCa?: string | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+  /** What the names of streams and subjects begin with. Default: kerndex. */
+  readonly prefix?: string | undefined
+  /** Copies that a cluster keeps of streams that are made. Default 1. */
+  readonly replicas?: number | undefined
+  /** Bytes of pieces that may wait, and of results that are kept. Default: 1 GiB and 4 GiB. */
+  readonly queueBytes?: number | undefined
+  readonly resultBytes?: number | undefined
+  /** Milliseconds after which what is left of jobs goes by itself. Default: 30 days. */
+  readonly keepMs?: number | undefined
+  /** Milliseconds after which a piece comes back that nobody extends; 30,000 at least. Default: 60,000. */
+  readonly takenMs?: number | undefined
+}
+
+const prefixText: Check<string> = (value, name) => {
+  const given = text(value, name)
+  if (!/^[A-Za-z0-9_-]{1,32}$/.test(given)) throw new UnsupportedError(`${name} is at most 32 letters, digits, - and _`)
+  return given
+}
+
+export const NATS_OPTIONS: Options<NatsOptions> = {
+  servers: listOf(text, 'URLs of servers'),
+  user: text,
+  passwordFile: path,
+  tokenFile: path,
+  nkeyFile: path,
+  credsFile: path,
+  tlsCa: path,
+  tlsCert: path,
+  tlsKey: path,
+  prefix: prefixText,
+  replicas: whole(1, 5),
+  queueBytes: whole(1 << 16, Number.MAX_SAFE_INTEGER),
+  resultBytes: whole(1 << 16, Number.MAX_SAFE_INTEGER),
+  keepMs: whole(60_000, Number.MAX_SAFE_INTEGER),
+  takenMs: whole(30_000, 86_400_000),
+}
+
+export const natsOptions = (given: NatsOptions | undefined): NatsOptions =>
+  nested(NATS_OPTIONS)(optionsOf(given, 'the NATS connection', NATS_OPTIONS), 'the options')
+
+const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
+/** Milliseconds for a connection, and for an answer of the server. */
+const CONNECT_MS = 5_000
+
+/** The clients, which are optional peers of this package. */
+export interface NatsClients {
+  readonly transport: typeof import('@nats-io/transport-node')
+  readonly jetstream: typeof import('@nats-io/jetstream')
+  readonly obj: typeof import('@nats-io/obj')
+}
+
+/** @throws UnsupportedError if they are not installed */
+export async function natsClients(): Promise<NatsClients> {
+  try {
+    const [transport, jetstream, obj] = await Promise.all([
+      import('@nats-io/transport-node'),
+      import('@nats-io/jetstream'),
+      import('@nats-io/obj'),
+    ])
+    // Digests in plain JavaScript take four times as long as all the rest of storing a table.
+    obj.setSha256Backend('native')
+    return { transport, jetstream, obj }
+  } catch (cause) {
+    throw new UnsupportedError(
+      'fleet mode needs the clients of NATS: npm install @nats-io/transport-node @nats-io/jetstream @nats-io/obj',
+      { path: cause instanceof Error ? cause.message : '' },
+    )
+  }
+}
+
+/**
+ * Connects. A connection that is lost is made again, however long that takes.
+ * @throws NotReadableError, NoPermissionError, saying what to do
+ */
+export async function connectNats({ transport }: NatsClients, options: NatsOptions): Promise<NatsConnection> {
+  const servers = [...(options.servers ?? [DEFAULT_SERVER])]
+  const { tlsCa, tlsCert, tlsKey } = options
+  const authenticators = [
+    ...(options.nkeyFile === undefined ? [] : [transport.nkeyAuthenticator(secretOf(options.nkeyFile))]),
+    ...(options.credsFile === undefined ? [] : [transport.credsAuthenticator(secretOf(options.credsFile))]),
+  ]
+  const tls = {
+    ...(tlsCa === undefined ? {} : { caFile: tlsCa }),
+    ...(tlsCert === undefined ? {} : { certFile: tlsCert }),
+    ...(tlsKey === undefined ? {} : { keyFile: tlsKey }),
+  }
+  for (const file of [tlsCa, tlsCert, tlsKey]) if (file !== undefined) secretOf(file)
+  const given: NodeConnectionOptions = {
+    servers,
+    name: 'kerndex',
+    timeout: CONNECT_MS,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    // A server that comes back from a crash refuses what it does not know yet.
+    ignoreAuthErrorAbort: true,
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    ...(authenticators.length === 0 ? {} : { authenticator: authenticators }),
+    ...(options.tokenFile === undefined ? {} : { token: text8(options.tokenFile) }),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.passwordFile === undefined ? {} : { pass: text8(options.passwordFile) }),
+  }
+  try {
+    return await transport.connect(given)
+  } catch (error) {
+    throw connectFailure(servers, error, tlsCert !== undefined)
+  }
+}
+
+function secretOf(file: string): Uint8Array {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw readFailure(file, error)
+  }
+}
+
+function text8(file: string): string {
+  return Buffer.from(secretOf(file)).toString().trim()
+}
+
+/** Why there is no connection, and what to do. */
+export function connectFailure(servers: readonly string[], error: unknown, hasCertificate: boolean): KerndexError {
+  const why = error instanceof Error ? error.message : String(error)
+  // What a URL holds beside its host may be a secret.
+  const where = servers.map((server) => server.replace(/^(\w+:\/\/)?[^@]*@/, '$1')).join(', ')
+  if (/authorization|authentication|permissions/i.test(why)) {
+    return new NoPermissionError(`${where} does not let us in (${why}): give --nkey, --creds, --token-file or --user`)
+  }
+  const certificate = hasCertificate
+    ? 'if it does not know the authority of our certificate, that too looks like a time-out'
+    : 'if it wants a client certificate (tls: verify), a missing one looks like a time-out: give --tls-cert and --tls-key'
+  return new NotReadableError(`${where} cannot be reached: ${why}; ${certificate}`, {}, { cause: error })
+}
+
+/** A failed request as a kerndex error. */
+export function requestFailure(what: string, error: unknown): KerndexError {
+  const why = error instanceof Error ? error.message : String(error)
+  return /permissions? violation/i.test(why)
+    ? new NoPermissionError(`${what}: this account may not do that (${why})`)
+    : new NotReadableError(`${what}: ${why}`, {}, { cause: error })
+}

@@ -1,0 +1,111 @@
+// Tables among the broker's objects: in the bucket's own format, so that other tools of NATS read them. A put that was interrupted
+// leaves its pieces behind, and of two puts of one name at once one copy stays: the sweep finds both.
+
+import type { JetStreamManager } from '@nats-io/jetstream'
+import type { ObjectStore } from '@nats-io/obj'
+import { contentKey } from '../job.ts'
+import { nothingStored, type Store, type Stored } from '../store.ts'
+import { requestFailure } from './connect.ts'
+import type { NatsQueue } from './queue.ts'
+
+/** Bytes of a piece of an object: fewer and larger ones than the client's own choice take half the time. */
+const CHUNK_BYTES = 1 << 19
+
+/** Tables among the broker's objects. */
+export class NatsObjectStore implements Store {
+  readonly what: string
+  readonly #bucket: string
+  readonly #objects: ObjectStore
+  readonly #manager: JetStreamManager
+  readonly #mostBytes: number
+
+  /** Opens the bucket, and makes it where it is missing. @throws NotReadableError, NoPermissionError */
+  static async open(queue: NatsQueue, replicas = 1): Promise<NatsObjectStore> {
+    const { clients, client, names, manager } = queue
+    const objects = new clients.obj.Objm(client)
+    try {
+      let bucket: ObjectStore
+      try {
+        bucket = await objects.open(names.tables)
+      } catch {
+        bucket = await objects.create(names.tables, { description: 'tables of kerndex, by content', replicas })
+      }
+      return new NatsObjectStore(names.tables, bucket, manager, queue.mostBytes)
+    } catch (error) {
+      throw requestFailure(`the bucket ${names.tables}`, error)
+    }
+  }
+
+  private constructor(bucket: string, objects: ObjectStore, manager: JetStreamManager, mostBytes: number) {
+    this.what = `the broker's bucket ${bucket}`
+    this.#bucket = bucket
+    this.#objects = objects
+    this.#manager = manager
+    this.#mostBytes = mostBytes
+  }
+
+  async has(key: string): Promise<boolean> {
+    const info = await this.#try(() => this.#objects.info(contentKey(key, 'key')))
+    return info !== null && !info.deleted
+  }
+
+  async get(key: string): Promise<AsyncIterable<Uint8Array>> {
+    const found = await this.#try(() => this.#objects.get(contentKey(key, 'key')))
+    if (found === null) throw nothingStored(this.what, key)
+    // Failures come with the data.
+    found.error.catch(() => {})
+    return this.#read(found.data)
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const options = { max_chunk_size: Math.min(CHUNK_BYTES, this.#mostBytes) }
+    await this.#try(() => this.#objects.putBlob({ name: contentKey(key, 'key'), options }, bytes))
+  }
+
+  async list(): Promise<Stored[]> {
+    const infos = await this.#try(() => this.#objects.list())
+    return infos
+      .filter(({ deleted }) => !deleted)
+      .map(({ name, size, mtime }) => ({ key: name, bytes: size, stored: new Date(mtime) }))
+  }
+
+  async remove(key: string): Promise<void> {
+    if (await this.has(key)) await this.#try(() => this.#objects.delete(contentKey(key, 'key')))
+  }
+
+  async sweep(olderThanMs: number): Promise<number> {
+    const stream = `OBJ_${this.#bucket}`
+    const chunks = `$O.${this.#bucket}.C.`
+    return this.#try(async () => {
+      // What is there is listed before what is used: an object that is completed in between is not taken for left behind.
+      const { state } = await this.#manager.streams.info(stream, { subjects_filter: `${chunks}*` })
+      const before = state.bytes
+      const used = new Set((await this.#objects.list()).map(({ nuid }) => nuid))
+      for (const subject of Object.keys(state.subjects ?? {})) {
+        if (used.has(subject.slice(chunks.length))) continue
+        const last = await this.#manager.streams.getMessage(stream, { last_by_subj: subject })
+        if (last === null || Date.now() - last.time.getTime() < olderThanMs) continue
+        await this.#manager.streams.purge(stream, { filter: subject })
+      }
+      return Math.max(0, before - (await this.#manager.streams.info(stream)).state.bytes)
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  async #try<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      throw requestFailure(this.what, error)
+    }
+  }
+
+  async *#read(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* data
+    } catch (error) {
+      throw requestFailure(this.what, error)
+    }
+  }
+}

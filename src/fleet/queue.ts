@@ -1,0 +1,245 @@
+// The queue: jobs, their pieces on the way to a worker, and what came of them. Two implementations, on NATS JetStream and in
+// memory, are held to the same tests.
+
+import { randomUUID } from 'node:crypto'
+import { type Job, type JobTotals, PARTITIONS, partitionOf, sameJob } from './job.ts'
+
+/** A piece of a job. */
+export interface Piece {
+  readonly job: string
+  /** From 0. */
+  readonly number: number
+  readonly bytes: Uint8Array
+}
+
+/** What came of a piece. */
+export interface Answer {
+  readonly job: string
+  readonly number: number
+  readonly bytes: Uint8Array
+  /** Counted on the way, as whole numbers by name. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** A piece that was given up. */
+export interface DeadLetter {
+  readonly job: string
+  readonly number: number
+  readonly bytes: Uint8Array
+  readonly reason: string
+  /** Times that it had been taken. */
+  readonly attempts: number
+  readonly buried: Date
+}
+
+/** A piece that was taken: it comes back to others unless it is done or its time is extended. */
+export interface Taken extends Piece {
+  /** How often it has been taken, this time included. */
+  readonly attempt: number
+  /** Has the time begin anew after which it comes back. */
+  extend(): void
+  /** It needs nobody any more: what came of it is kept. */
+  done(): Promise<void>
+  /** It comes back, after so many milliseconds. */
+  again(delayMs: number): void
+}
+
+/** What became of something that was to be kept: it is new, was there before, or there is no room. */
+export type Kept = 'new' | 'there' | 'full'
+
+/** A partition's pieces. */
+export interface Waiting {
+  readonly partition: number
+  /** Pieces that nobody has taken. */
+  readonly waiting: number
+  /** Pieces that somebody works on. */
+  readonly taken: number
+}
+
+/** Jobs and their pieces. Every method throws NotReadableError where the broker does not answer: asking again is safe. */
+export interface Queue {
+  /** In words, for people. */
+  readonly what: string
+  /** The most bytes that a piece may have. */
+  readonly mostBytes: number
+  /** Milliseconds after which a piece that was taken comes back. */
+  readonly takenMs: number
+  /** Enters a job; the one that has its name already, if there is one. */
+  openJob(job: Job): Promise<Job>
+  /** Says that all pieces of a job have been sent. */
+  closeJob(job: Job, sent: JobTotals): Promise<void>
+  job(name: string): Promise<Job | undefined>
+  jobs(): Promise<string[]>
+  /** Adds a piece, of which there is one of each number; once it returns, it is kept. */
+  submit(piece: Piece, table: string): Promise<Kept>
+  /** Partitions that have pieces. */
+  waiting(): Promise<Waiting[]>
+  /** Takes a piece of a partition; undefined if none waits. */
+  take(partition: number): Promise<Taken | undefined>
+  /** Keeps what came of a piece, which is kept once whoever brings it. */
+  answer(answer: Answer): Promise<Kept>
+  /** Keeps a piece that was given up, with the reason. */
+  bury(letter: Omit<DeadLetter, 'buried'>): Promise<Kept>
+  /** The numbers of the pieces of a job that have an answer. */
+  answered(job: string): Promise<Set<number>>
+  /** The numbers of the pieces of a job that were given up. */
+  buried(job: string): Promise<Set<number>>
+  /** What came of a piece, if anything did. */
+  answerOf(job: string, number: number): Promise<Answer | undefined>
+  letterOf(job: string, number: number): Promise<DeadLetter | undefined>
+  /** Removes a job with all that belongs to it. */
+  forget(job: string): Promise<void>
+  /** Ends what it needs; pieces that were taken come back. */
+  close(): Promise<void>
+}
+
+interface Waited extends Piece {
+  attempts: number
+  /** Whoever has it, and until when. */
+  holder: string | undefined
+  until: number
+}
+
+/** How a queue in memory is limited. */
+export interface MemoryQueueOptions {
+  readonly mostBytes?: number
+  /** Bytes of pieces that may wait. */
+  readonly room?: number
+  readonly takenMs?: number
+  /** Milliseconds, for tests that move time. */
+  readonly now?: () => number
+}
+
+/** A queue in memory, for tests and for programs that are their own workers. */
+export class MemoryQueue implements Queue {
+  readonly what = 'the queue in memory'
+  readonly mostBytes: number
+  readonly takenMs: number
+  readonly #room: number
+  readonly #now: () => number
+  readonly #jobs = new Map<string, Job>()
+  readonly #partitions: Map<string, Waited>[] = Array.from({ length: PARTITIONS }, () => new Map())
+  readonly #answers = new Map<string, Map<number, Answer>>()
+  readonly #letters = new Map<string, Map<number, DeadLetter>>()
+  #bytes = 0
+
+  constructor(options: MemoryQueueOptions = {}) {
+    this.mostBytes = options.mostBytes ?? 1 << 20
+    this.takenMs = options.takenMs ?? 60_000
+    this.#room = options.room ?? Number.POSITIVE_INFINITY
+    this.#now = options.now ?? Date.now
+  }
+
+  async openJob(job: Job): Promise<Job> {
+    const there = this.#jobs.get(job.name)
+    if (there === undefined) this.#jobs.set(job.name, job)
+    return there ?? job
+  }
+
+  async closeJob(job: Job, sent: JobTotals): Promise<void> {
+    if (!sameJob(this.#jobs.get(job.name) ?? job, job)) return
+    this.#jobs.set(job.name, { ...job, sent })
+  }
+
+  async job(name: string): Promise<Job | undefined> {
+    return this.#jobs.get(name)
+  }
+
+  async jobs(): Promise<string[]> {
+    return [...this.#jobs.keys()]
+  }
+
+  async submit({ job, number, bytes }: Piece, table: string): Promise<Kept> {
+    const partition = this.#partitions[partitionOf(table)]!
+    const key = `${job}.${number}`
+    if (partition.has(key)) return 'there'
+    if (this.#bytes + bytes.length > this.#room) return 'full'
+    this.#bytes += bytes.length
+    partition.set(key, { job, number, bytes: bytes.slice(), attempts: 0, holder: undefined, until: 0 })
+    return 'new'
+  }
+
+  async waiting(): Promise<Waiting[]> {
+    return this.#partitions.flatMap((pieces, partition) => {
+      const taken = [...pieces.values()].filter((piece) => this.#isTaken(piece)).length
+      return pieces.size === 0 ? [] : [{ partition, waiting: pieces.size - taken, taken }]
+    })
+  }
+
+  async take(partition: number): Promise<Taken | undefined> {
+    const pieces = this.#partitions[partition]!
+    for (const [key, piece] of pieces) {
+      if (this.#isTaken(piece)) continue
+      const holder = randomUUID()
+      const { job, number, bytes } = piece
+      const attempt = ++piece.attempts
+      const until = (ms: number) => {
+        if (piece.holder === holder) piece.until = this.#now() + ms
+      }
+      piece.holder = holder
+      until(this.takenMs)
+      const done = async () => {
+        if (pieces.delete(key)) this.#bytes -= bytes.length
+      }
+      return { job, number, bytes, attempt, extend: () => until(this.takenMs), done, again: until }
+    }
+    return undefined
+  }
+
+  #isTaken({ until }: Waited): boolean {
+    return until > this.#now()
+  }
+
+  async answer(answer: Answer): Promise<Kept> {
+    return keep(this.#answers, answer)
+  }
+
+  async bury(letter: Omit<DeadLetter, 'buried'>): Promise<Kept> {
+    return keep(this.#letters, { ...letter, buried: new Date(this.#now()) })
+  }
+
+  async answered(job: string): Promise<Set<number>> {
+    return new Set(this.#answers.get(job)?.keys())
+  }
+
+  async buried(job: string): Promise<Set<number>> {
+    return new Set(this.#letters.get(job)?.keys())
+  }
+
+  async answerOf(job: string, number: number): Promise<Answer | undefined> {
+    return this.#answers.get(job)?.get(number)
+  }
+
+  async letterOf(job: string, number: number): Promise<DeadLetter | undefined> {
+    return this.#letters.get(job)?.get(number)
+  }
+
+  async forget(job: string): Promise<void> {
+    this.#jobs.delete(job)
+    this.#answers.delete(job)
+    this.#letters.delete(job)
+    for (const pieces of this.#partitions) {
+      for (const [key, piece] of pieces) {
+        if (piece.job !== job) continue
+        pieces.delete(key)
+        this.#bytes -= piece.bytes.length
+      }
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+function keep<T extends { readonly job: string; readonly number: number }>(
+  all: Map<string, Map<number, T>>,
+  one: T,
+): Kept {
+  let ofJob = all.get(one.job)
+  if (ofJob === undefined) {
+    ofJob = new Map()
+    all.set(one.job, ofJob)
+  }
+  if (ofJob.has(one.number)) return 'there'
+  ofJob.set(one.number, one)
+  return 'new'
+}

@@ -1,0 +1,181 @@
+// The tables of a worker: fetched once by the key of their content into files that only it may read, checked, and kept open as
+// long as there is room. What goes first is what was not asked for longest.
+
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BadFormatError, KerndexError } from '../core/errors.ts'
+import type { Kernel } from '../kernel.ts'
+import type { Snapshot } from '../load/snapshot.ts'
+import { createFile } from '../load/write-file.ts'
+import { openKernel } from '../open-kernel.ts'
+import { readFailure } from '../sources/reader.ts'
+import { contentKey, isContentKey } from './job.ts'
+import type { Store } from './store.ts'
+
+/** How many tables a worker keeps. */
+export interface TableOptions {
+  /** Where their files are. Default: a folder of its own among the temporary files, which goes with it. */
+  readonly directory?: string | undefined
+  /** Tables that are open at once. Default 16. */
+  readonly open?: number | undefined
+  /** Bytes of their files. Default: 4 GiB. */
+  readonly bytes?: number | undefined
+}
+
+const DEFAULT_OPEN = 16
+const DEFAULT_BYTES = 2 ** 32
+
+/** What was done with tables. */
+export interface TableCounts {
+  fetched: number
+  fetchedBytes: number
+  opened: number
+  closed: number
+  damaged: number
+}
+
+/** A worker's tables. */
+export class Tables {
+  readonly counts: TableCounts = { fetched: 0, fetchedBytes: 0, opened: 0, closed: 0, damaged: 0 }
+  readonly #store: Store
+  readonly #open: number
+  readonly #bytes: number
+  readonly #given: string | undefined
+  #directory: Promise<string> | undefined
+  readonly #kernels = new Map<string, Kernel>()
+  #forgotten: (snapshot: Snapshot) => void = () => {}
+
+  constructor(store: Store, options: TableOptions = {}) {
+    this.#store = store
+    this.#given = options.directory
+    this.#open = options.open ?? DEFAULT_OPEN
+    this.#bytes = options.bytes ?? DEFAULT_BYTES
+  }
+
+  /** Called with each table that is closed: what was made for it can go. */
+  onClose(forgotten: (snapshot: Snapshot) => void): void {
+    this.#forgotten = forgotten
+  }
+
+  isOpen(key: string): boolean {
+    return this.#kernels.has(key)
+  }
+
+  /**
+   * The table of a key, which is open until as many others were asked for.
+   * @throws NotFoundError if the store has none; BadFormatError if what it has is damaged, twice; NotReadableError
+   */
+  async table(key: string): Promise<Snapshot> {
+    const known = this.#kernels.get(key)
+    if (known !== undefined) {
+      // The newest is last.
+      this.#kernels.delete(key)
+      this.#kernels.set(key, known)
+      return known.snapshot()
+    }
+    const kernel = await this.#opened(await this.#file(contentKey(key, 'table')))
+    this.counts.opened++
+    this.#kernels.set(key, kernel)
+    for (const [other, oldest] of this.#kernels) {
+      if (this.#kernels.size <= this.#open) break
+      this.#kernels.delete(other)
+      this.#forgotten(oldest.snapshot())
+      await oldest.close()
+      this.counts.closed++
+    }
+    return kernel.snapshot()
+  }
+
+  async close(): Promise<void> {
+    for (const kernel of this.#kernels.values()) await kernel.close()
+    this.#kernels.clear()
+    if (this.#given === undefined && this.#directory !== undefined)
+      await rm(await this.#directory, { recursive: true, force: true })
+  }
+
+  async #opened(file: string): Promise<Kernel> {
+    try {
+      return await openKernel({ from: file, threads: 0, types: false })
+    } catch (error) {
+      // Its digest is right: it was never a table, or is of another version.
+      if (error instanceof KerndexError && error.code !== 'NOT_READABLE') throw new BadFormatError(error.message)
+      throw error
+    }
+  }
+
+  /** The file of a table, fetched where it is not there. */
+  async #file(key: string): Promise<string> {
+    this.#directory ??= this.#made()
+    const directory = await this.#directory
+    const file = join(directory, key)
+    const now = new Date()
+    try {
+      // When it was used last.
+      await utimes(file, now, now)
+      return file
+    } catch {
+      // It is not there yet.
+    }
+    if (!(await this.#fetch(key, file))) {
+      this.counts.damaged++
+      if (!(await this.#fetch(key, file)))
+        throw new BadFormatError(`what ${this.#store.what} has under ${key} has another digest: it is damaged`)
+    }
+    await this.#makeRoom(directory, key)
+    return file
+  }
+
+  /** Streams a table to its file, and says whether its digest is right; else nothing is left of it. */
+  async #fetch(key: string, file: string): Promise<boolean> {
+    const bytes = await this.#store.get(key)
+    const hash = createHash('sha256')
+    const writer = await createFile(file, { secret: true, special: 'refuse' })
+    try {
+      for await (const piece of bytes) {
+        hash.update(piece)
+        this.counts.fetchedBytes += piece.length
+        await writer.write(piece)
+      }
+    } catch (error) {
+      await writer.abandon()
+      throw error
+    }
+    this.counts.fetched++
+    if (hash.digest('hex') !== key) {
+      await writer.abandon()
+      return false
+    }
+    await writer.finish()
+    return true
+  }
+
+  /** Removes the files that were not used longest, as long as all are too large. */
+  async #makeRoom(directory: string, but: string): Promise<void> {
+    const names = (await readdir(directory)).filter((name) => isContentKey(name))
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const there = await stat(join(directory, name)).catch(() => undefined)
+        return { name, size: there?.size ?? 0, used: there?.mtimeMs ?? 0 }
+      }),
+    )
+    let total = found.reduce((sum, { size }) => sum + size, 0)
+    for (const { name, size } of found.sort((a, b) => a.used - b.used)) {
+      if (total <= this.#bytes) return
+      if (name === but) continue
+      await rm(join(directory, name), { force: true })
+      total -= size
+    }
+  }
+
+  async #made(): Promise<string> {
+    if (this.#given === undefined) return mkdtemp(join(tmpdir(), 'kerndex-tables-'))
+    try {
+      await mkdir(this.#given, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw readFailure(this.#given, error)
+    }
+    return this.#given
+  }
+}
