@@ -26,6 +26,8 @@ export interface FleetOptions {
   readonly store?: string
   readonly storeTokenFile?: string
   readonly replicas?: number
+  readonly queueBytes?: number
+  readonly resultBytes?: number
   readonly json?: boolean
 }
 
@@ -50,11 +52,11 @@ export function withFleetOptions(command: Command): Command {
   add('--subjects <prefix>', 'what the names of streams and subjects begin with; default kerndex')
   add('--store <place>', "tables in a directory or at an http(s) URL instead of among the broker's objects")
   add('--store-token-file <file>', 'file with the token of an http(s) store')
-  command.addOption(
-    new Option('--replicas <n>', 'copies of streams that are made, in a cluster')
-      .argParser(wholeNumber)
-      .helpGroup(GROUP),
-  )
+  const made = (flags: string, what: string) =>
+    command.addOption(new Option(flags, what).argParser(wholeNumber).helpGroup(GROUP))
+  made('--replicas <n>', 'of streams that are made: copies in a cluster; default 1')
+  made('--queue-bytes <n>', 'of streams that are made: bytes of pieces that may wait; default 1 GiB')
+  made('--result-bytes <n>', 'of streams that are made: bytes of results that are kept; default 2 GiB')
   return command.exitOverride().option('--json', 'one JSON object a line')
 }
 
@@ -98,6 +100,8 @@ export async function withFleet<T>(options: FleetOptions, use: (fleet: Fleet) =>
     tlsKey,
     prefix: subjects,
     replicas,
+    queueBytes: options.queueBytes,
+    resultBytes: options.resultBytes,
   })
   let store: Promise<Store> | undefined
   try {

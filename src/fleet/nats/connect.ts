@@ -12,7 +12,7 @@ import {
   text,
   whole,
 } from '../../core/arguments.ts'
-import { type KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
+import { KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
 import { readFailure } from '../../sources/reader.ts'
 
 /** How to reach a server. Secrets are named by the file that they are in. */
@@ -34,7 +34,7 @@ export interface NatsOptions {
   readonly prefix?: string | undefined
   /** Copies that a cluster keeps of streams that are made. Default 1. */
   readonly replicas?: number | undefined
-  /** Bytes of pieces that may wait, and of results that are kept. Default: 1 GiB and 4 GiB. */
+  /** Bytes of pieces that may wait, and of results that are kept. Default: 1 GiB and 2 GiB. */
   readonly queueBytes?: number | undefined
   readonly resultBytes?: number | undefined
   /** Milliseconds after which what is left of jobs goes by itself. Default: 30 days. */
@@ -166,6 +166,7 @@ export function connectFailure(servers: readonly string[], error: unknown, hasCe
 
 /** A failed request as a kerndex error. */
 export function requestFailure(what: string, error: unknown): KerndexError {
+  if (error instanceof KerndexError) return error
   const why = error instanceof Error ? error.message : String(error)
   return /permissions? violation/i.test(why)
     ? new NoPermissionError(`${what}: this account may not do that (${why})`)

@@ -48,7 +48,9 @@ export class Names {
 }
 
 const DEFAULT_QUEUE_BYTES = 2 ** 30
-const DEFAULT_RESULT_BYTES = 2 ** 32
+const DEFAULT_RESULT_BYTES = 2 ** 31
+/** Pieces that were given up take so much of what results may. */
+const DEAD_SHARE = 8
 const DEFAULT_KEEP_MS = 30 * 24 * 3_600_000
 export const DEFAULT_TAKEN_MS = 60_000
 /** A piece that is taken more often is left in the queue unseen: workers bury it long before. */
@@ -84,7 +86,7 @@ function configs({ jetstream, transport }: NatsClients, names: Names, options: N
       max_age: 0,
     },
     { ...common, name: names.results, subjects: [`${prefix}.results.>`], max_bytes: resultBytes },
-    { ...common, name: names.dead, subjects: [`${prefix}.dead.>`], max_bytes: resultBytes },
+    { ...common, name: names.dead, subjects: [`${prefix}.dead.>`], max_bytes: Math.ceil(resultBytes / DEAD_SHARE) },
     // A job's newest record counts.
     {
       ...common,
@@ -127,8 +129,13 @@ async function unlessThere(make: () => Promise<unknown>, failed: string): Promis
   try {
     await make()
   } catch (error) {
-    if (!/already (?:in use|exists)/.test(error instanceof Error ? error.message : ''))
-      throw requestFailure(failed, error)
+    const why = error instanceof Error ? error.message : ''
+    if (/already (?:in use|exists)/.test(why)) return
+    // The broker sets aside what a stream may hold, whether it does or not.
+    const hint = /insufficient storage/.test(why)
+      ? ': give --queue-bytes and --result-bytes, or the broker more room'
+      : ''
+    throw requestFailure(`${failed}${hint}`, error)
   }
 }
 
