@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BadFormatError, KerndexError } from '../core/errors.ts'
+import { BadFormatError, KerndexError, NotReadableError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
 import type { Snapshot } from '../load/snapshot.ts'
 import { createFile } from '../load/write-file.ts'
@@ -22,10 +22,13 @@ export interface TableOptions {
   readonly open?: number | undefined
   /** Bytes of their files. Default: 4 GiB. */
   readonly bytes?: number | undefined
+  /** Milliseconds without a byte after which a fetch is given up, and tried again later. Default: 15,000. */
+  readonly stallMs?: number | undefined
 }
 
 const DEFAULT_OPEN = 16
 const DEFAULT_BYTES = 2 ** 32
+const DEFAULT_STALL_MS = 15_000
 
 /** What was done with tables. */
 export interface TableCounts {
@@ -42,6 +45,7 @@ export class Tables {
   readonly #store: Store
   readonly #open: number
   readonly #bytes: number
+  readonly #stallMs: number
   readonly #given: string | undefined
   #directory: Promise<string> | undefined
   readonly #kernels = new Map<string, Kernel>()
@@ -52,6 +56,7 @@ export class Tables {
     this.#given = options.directory
     this.#open = options.open ?? DEFAULT_OPEN
     this.#bytes = options.bytes ?? DEFAULT_BYTES
+    this.#stallMs = options.stallMs ?? DEFAULT_STALL_MS
   }
 
   /** Called with each table that is closed: what was made for it can go. */
@@ -133,7 +138,7 @@ export class Tables {
     const hash = createHash('sha256')
     const writer = await createFile(file, { secret: true, special: 'refuse' })
     try {
-      for await (const piece of bytes) {
+      for await (const piece of unlessStalled(bytes, this.#stallMs, this.#store.what)) {
         hash.update(piece)
         this.counts.fetchedBytes += piece.length
         await writer.write(piece)
@@ -177,5 +182,30 @@ export class Tables {
       throw readFailure(this.#given, error)
     }
     return this.#given
+  }
+}
+
+/** The same pieces, as long as they come: who lost a connection may wait for ever. @throws NotReadableError */
+async function* unlessStalled(
+  pieces: AsyncIterable<Uint8Array>,
+  stallMs: number,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]()
+  for (;;) {
+    const next = iterator.next()
+    // It may fail when nobody waits for it any more.
+    next.catch(() => {})
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new NotReadableError(`${what} has sent nothing for ${stallMs} ms`)), stallMs)
+    })
+    try {
+      const { done, value } = await Promise.race([next, late])
+      if (done === true) return
+      yield value
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

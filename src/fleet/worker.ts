@@ -59,6 +59,8 @@ const LONGEST_IDLE_MS = 2_000
 /** Milliseconds after which a worker looks whether partitions are waiting that nobody serves. */
 const TURN_MS = 20_000
 const MOST_JOBS = 1024
+/** Partitions without a piece that waits, into which it looks at once. */
+const MOST_OVERDUE = 4
 /** How many times in the waiting time it is extended. */
 const EXTENSIONS = 3
 
@@ -74,6 +76,7 @@ export class Worker {
   /** The tables that a partition's pieces needed: those that are open make it this worker's own. */
   readonly #tablesOf = new Map<number, Set<string>>()
   readonly #options: WorkerOptions
+  #looks = 0
 
   constructor(queue: Queue, tables: Tables, given?: WorkerOptions) {
     this.#queue = like<Queue>({}, 'a queue, such as NatsQueue.open() gives')(queue, 'queue')
@@ -104,9 +107,12 @@ export class Worker {
       let idle = 0
       let last: number | undefined
       while (signal?.aborted !== true) {
-        const partition = await this.#choose(last)
-        const did = partition === undefined ? 0 : await this.#drain(partition)
-        last = partition
+        let did = 0
+        for (const partition of await this.#choose(last)) {
+          did = await this.#drain(partition)
+          last = partition
+          if (did > 0) break
+        }
         if (did > 0) {
           pause = FIRST_IDLE_MS
           idle = 0
@@ -127,14 +133,18 @@ export class Worker {
     }
   }
 
-  /** The partition to work on next: one whose tables are open here, then one that nobody works on, then any. */
-  async #choose(last: number | undefined): Promise<number | undefined> {
-    let partitions: Waiting[]
+  /**
+   * The partitions to look into next, of which the first that has a piece is worked on: one whose tables are open here, then one
+   * that nobody works on, then any. Some that others work on come last: what they did not bring to an end in time waits there, and
+   * the queue does not count it among what waits.
+   */
+  async #choose(last: number | undefined): Promise<number[]> {
+    let partitions: readonly Waiting[]
     try {
-      partitions = (await this.#queue.waiting()).filter(({ waiting }) => waiting > 0)
+      partitions = await this.#queue.waiting()
     } catch (error) {
       // The broker is away: it is asked again after the pause.
-      if (error instanceof KerndexError) return undefined
+      if (error instanceof KerndexError) return []
       throw error
     }
     const rank = ({ partition, taken }: Waiting) => {
@@ -144,9 +154,18 @@ export class Worker {
       return taken === 0 ? 1 : 2
     }
     const order = partitions
+      .filter(({ waiting }) => waiting > 0)
       .map((waiting) => ({ waiting, rank: rank(waiting), place: this.#place(waiting.partition) }))
       .sort((a, b) => a.rank - b.rank || a.place - b.place)
-    return order[0]?.waiting.partition
+      .map(({ waiting }) => waiting.partition)
+    if (order.length > 0) return order
+    const overdue = partitions.map(({ partition }) => partition)
+    // Everybody looks into a few, each time into others.
+    const first = this.#looks++ * MOST_OVERDUE
+    return Array.from(
+      { length: Math.min(MOST_OVERDUE, overdue.length) },
+      (_, i) => overdue[(first + i) % overdue.length]!,
+    )
   }
 
   #isOwn(partition: number): boolean {

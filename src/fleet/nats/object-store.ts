@@ -3,6 +3,7 @@
 
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { ObjectStore } from '@nats-io/obj'
+import { NotReadableError } from '../../core/errors.ts'
 import { contentKey } from '../job.ts'
 import { nothingStored, type Store, type Stored } from '../store.ts'
 import { requestFailure } from './connect.ts'
@@ -10,6 +11,8 @@ import type { NatsQueue } from './queue.ts'
 
 /** Bytes of a piece of an object: fewer and larger ones than the client's own choice take half the time. */
 const CHUNK_BYTES = 1 << 19
+/** Milliseconds that an answer of the broker may take. */
+const ANSWER_MS = 5_000
 
 /** Tables among the broker's objects. */
 export class NatsObjectStore implements Store {
@@ -17,11 +20,11 @@ export class NatsObjectStore implements Store {
   readonly #bucket: string
   readonly #objects: ObjectStore
   readonly #manager: JetStreamManager
-  readonly #mostBytes: number
+  readonly #queue: NatsQueue
 
   /** Opens the bucket, and makes it where it is missing. @throws NotReadableError, NoPermissionError */
   static async open(queue: NatsQueue, replicas = 1): Promise<NatsObjectStore> {
-    const { clients, client, names, manager } = queue
+    const { clients, client, names } = queue
     const objects = new clients.obj.Objm(client)
     try {
       let bucket: ObjectStore
@@ -30,18 +33,18 @@ export class NatsObjectStore implements Store {
       } catch {
         bucket = await objects.create(names.tables, { description: 'tables of kerndex, by content', replicas })
       }
-      return new NatsObjectStore(names.tables, bucket, manager, queue.mostBytes)
+      return new NatsObjectStore(names.tables, bucket, queue)
     } catch (error) {
       throw requestFailure(`the bucket ${names.tables}`, error)
     }
   }
 
-  private constructor(bucket: string, objects: ObjectStore, manager: JetStreamManager, mostBytes: number) {
+  private constructor(bucket: string, objects: ObjectStore, queue: NatsQueue) {
     this.what = `the broker's bucket ${bucket}`
     this.#bucket = bucket
     this.#objects = objects
-    this.#manager = manager
-    this.#mostBytes = mostBytes
+    this.#manager = queue.manager
+    this.#queue = queue
   }
 
   async has(key: string): Promise<boolean> {
@@ -50,15 +53,13 @@ export class NatsObjectStore implements Store {
   }
 
   async get(key: string): Promise<AsyncIterable<Uint8Array>> {
-    const found = await this.#try(() => this.#objects.get(contentKey(key, 'key')))
-    if (found === null) throw nothingStored(this.what, key)
-    // Failures come with the data.
-    found.error.catch(() => {})
-    return this.#read(found.data)
+    const info = await this.#try(() => this.#objects.info(contentKey(key, 'key')))
+    if (info === null || info.deleted) throw nothingStored(this.what, key)
+    return this.#read(`$O.${this.#bucket}.C.${info.nuid}`, info.chunks)
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    const options = { max_chunk_size: Math.min(CHUNK_BYTES, this.#mostBytes) }
+    const options = { max_chunk_size: Math.min(CHUNK_BYTES, this.#queue.mostBytes) }
     await this.#try(() => this.#objects.putBlob({ name: contentKey(key, 'key'), options }, bytes))
   }
 
@@ -101,11 +102,22 @@ export class NatsObjectStore implements Store {
     }
   }
 
-  async *#read(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      yield* data
-    } catch (error) {
-      throw requestFailure(this.what, error)
+  /**
+   * The pieces of an object, each asked for by itself: a consumer, as the client makes one, waits for ever where the broker was
+   * killed meanwhile, needs the right to make consumers, and takes longer.
+   */
+  async *#read(subject: string, chunks: number): AsyncGenerator<Uint8Array> {
+    const { connection } = this.#queue
+    for (let seq = 1, chunk = 0; chunk < chunks; chunk++) {
+      const asked = JSON.stringify({ seq, next_by_subj: subject })
+      const ask = () => connection.request(`$JS.API.DIRECT.GET.OBJ_${this.#bucket}`, asked, { timeout: ANSWER_MS })
+      const { data, headers } = await this.#try(ask)
+      if (headers !== undefined && headers.code >= 400)
+        throw new NotReadableError(
+          `${this.what} lacks piece ${chunk} of ${chunks} of a table: it was removed, or never complete`,
+        )
+      seq = Number(headers?.get('Nats-Sequence')) + 1
+      yield data
     }
   }
 }
