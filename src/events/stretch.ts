@@ -289,17 +289,19 @@ export class StretchWorker {
     } else {
       frames = this.#resolver.resolve(stack.frames, shape)
       for (const frame of frames) count(counts, frame)
-      bytes = Buffer.from(this.#stackText(frames), 'utf8')
+      bytes = Buffer.from(this.#stackText(frames, shape), 'utf8')
     }
     stack.made = { ...counts, stack, resolved: frames, bytes, stretch: 0, start: 0 }
     return stack.made
   }
 
   /** A stack as the product holds it. */
-  #stackText(frames: readonly Frame[]): string {
-    const { product } = this.#plan
+  #stackText(frames: readonly Frame[], shape: StackShape): string {
+    const { product, mode } = this.#plan
     if (product === 'profile' || frames.length === 0) return ''
-    return product === 'compact' || product === 'compact-parts' ? compactStack(frames) : `,${stackMembers(frames)}`
+    return product === 'compact' || product === 'compact-parts'
+      ? compactStack(frames)
+      : `,${stackMembers(frames, { shape, raw: mode === 'raw' })}`
   }
 
   /** Takes events and their stacks for any product but text. */
@@ -315,7 +317,7 @@ export class StretchWorker {
     }
     const writeStack = (event: TraceEvent, made: Made | undefined) => {
       if (made !== undefined) out.copy(made.bytes, 0, made.bytes.length)
-      else out.text(this.#stackText(resolve(event)))
+      else out.text(this.#stackText(resolve(event), event.shape))
     }
     switch (product) {
       case 'profile':
@@ -431,7 +433,7 @@ function addCounts(counts: FrameCounts, more: Readonly<FrameCounts>): void {
   counts.contradiction ??= more.contradiction
 }
 
-function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation }: StretchPlan): string {
-  const stack = frames.length === 0 ? '' : `,${stackMembers(frames)}`
+function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation, mode }: StretchPlan): string {
+  const stack = frames.length === 0 ? '' : `,${stackMembers(frames, { shape: event.shape, raw: mode === 'raw' })}`
   return `{${passthrough ? eventMembers(event) : bareMembers(event)}${stack},"generation":${generation}}`
 }

@@ -176,7 +176,7 @@ export class StackResolver {
 
   #at(raw: RawFrame, address: bigint, pc: boolean): Frame {
     const symbols = this.#symbols
-    const exact = pc || this.#entries.trampolines.includes(address)
+    const exact = pc || this.#entries.returnedTo.includes(address)
     const match = symbols.at(exact ? address : address - 1n)
     if (match === undefined) {
       const reason = REASONS[symbols.reasonFor(address)]

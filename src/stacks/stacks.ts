@@ -41,7 +41,7 @@ export class Stacks {
   readonly #symbols: SymbolTable
   readonly #entries: Entries
   readonly #resolver: StackResolver
-  readonly #trampolines: Uint32Array
+  readonly #returnedTo: Uint32Array
   /** For each symbol that was met whether the CPU enters there: one of the values below. A byte each, as a map costs more than the lookup. */
   #isEntry = new Uint8Array(0)
   /** The addresses of a batch as they are looked up. */
@@ -50,7 +50,7 @@ export class Stacks {
   constructor(symbols: SymbolTable) {
     this.#symbols = symbols
     this.#entries = new Entries(symbols)
-    this.#trampolines = halvesOf(new BigUint64Array(this.#entries.trampolines))
+    this.#returnedTo = halvesOf(new BigUint64Array(this.#entries.returnedTo))
     this.#resolver = new StackResolver(symbols)
   }
 
@@ -136,7 +136,7 @@ export class Stacks {
       let pc = true
       for (let i = layout.start(stack); i < end; i++) {
         if (isMarkerAt(given, i)) continue
-        if (!pc && !isOneOf(this.#trampolines, given, i)) before(halves, i - from)
+        if (!pc && !isOneOf(this.#returnedTo, given, i)) before(halves, i - from)
         pc = false
       }
     }

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Snapshot } from '../../src/load/snapshot.ts'
-import { DEBIAN, HOST, output, sample, snapshotOf } from './samples.ts'
+import { DEBIAN, HOST, output, sample, snapshotOf, snapshotOfText } from './samples.ts'
 
 let snapshots: ReadonlyMap<string, Snapshot>
 beforeAll(async () => {
@@ -53,21 +53,122 @@ const recordings: [string, string, string, (text: Buffer) => Buffer][] = [
   ]),
 ]
 
+/** Addresses as people list them, of the recording's frames, and lists of symbols. */
+const asAddresses = (text: Buffer) =>
+  Buffer.from(`${[...new Set(text.toString('latin1').match(/\bffffffff[0-9a-f]{8}\b/g))].join('\n')}\n`)
+const asList = (text: Buffer) =>
+  Buffer.from(
+    asAddresses(text)
+      .toString()
+      .replaceAll(/^(.*)$/gm, (line) => (line === '' ? '' : `${line} t f`)),
+  )
+/** A log whose traces are those of /proc, of which every other is an interrupted one's. */
+const asLog = (text: Buffer) =>
+  Buffer.from(
+    text
+      .toString('latin1')
+      .split(/^== .*$/m)
+      .map((stack, i) => {
+        const frames = stack.split('\n').flatMap((line) => /^\[<0>\] (\S+)(?: \[\S+\])?$/.exec(line)?.[1] ?? [])
+        const trace = [
+          `CPU: 0 PID: ${i} Comm: x`,
+          ...(i % 2 === 0 ? [`RIP: 0010:${frames[0]}`] : []),
+          'Call Trace:',
+          ' <TASK>',
+        ]
+        return [...trace, ...frames.map((frame) => ` ${frame}`), ' </TASK>', '']
+          .map((line) => `[  1.000000] ${line}`)
+          .join('\n')
+      })
+      .join('\n'),
+  )
+
+recordings.push(
+  ['addresses', HOST, 'perf-script-default.txt', asAddresses],
+  ['addresses', DEBIAN, 'perf-script.txt', asAddresses],
+  ['symbols', HOST, 'perf-script-default.txt', asList],
+  ['oops', HOST, 'proc-pid-stack-many.txt', asLog],
+)
+
 describe('text in words', () => {
-  it.each(recordings)('of %s (%s, %s) is read again as it is', async (_, capture, name, change) => {
+  it.each(recordings)('of %s (%s, %s) is read again as it is', async (kind, capture, name, change) => {
     const snapshot = symbolsOf(capture)
     const all = sample(capture, name)
     const perf = name.startsWith('perf')
+    // Lists of addresses and symbols look like each other, and in words like nothing.
+    const input = ['addresses', 'symbols', 'oops'].find((format) => format === kind)
+    const options = input === undefined ? {} : { input }
     const text = change(perf ? all.subarray(0, all.indexOf('\n\n', Math.min(400_000, all.length - 10)) + 2) : all)
-    const once = await output(text, snapshot, 'text')
-    expect((await output(once, snapshot, 'text')).equals(once)).toBe(true)
+    const once = await output(text, snapshot, 'text', options)
+    const again = kind === 'addresses' ? { input: 'any-text' } : options
+    expect((await output(once, snapshot, 'text', again)).equals(once)).toBe(true)
+    if (kind === 'addresses') return
     const stacks = async (of: Buffer) => {
-      const lines = (await output(of, snapshot, 'ndjson')).toString().trim().split('\n')
+      const lines = (await output(of, snapshot, 'ndjson', options)).toString().trim().split('\n')
       return lines.map((line) => {
         const { kernel_stack } = JSON.parse(line) as { kernel_stack?: { symbol: string; offset: number }[] }
         return kernel_stack?.map(({ symbol, offset }) => [symbol, offset])
       })
     }
     expect(await stacks(once)).toEqual(await stacks(text))
+  })
+})
+
+describe('NDJSON', () => {
+  it.each([
+    ...recordings,
+    ...['perf-data-convert.json', 'ftrace-threads.txt'].map((name): (typeof recordings)[number] => [
+      name,
+      HOST,
+      name,
+      (text) => text,
+    ]),
+  ])('of %s (%s, %s) is read again as it is', async (kind, capture, name, change) => {
+    const snapshot = symbolsOf(capture)
+    const all = sample(capture, name)
+    const perf = name.startsWith('perf-script')
+    const text = change(perf ? all.subarray(0, all.indexOf('\n\n', Math.min(200_000, all.length - 10)) + 2) : all)
+    const input = ['addresses', 'symbols', 'oops'].find((format) => format === kind)
+    const once = await output(text, snapshot, 'ndjson', input === undefined ? {} : { input })
+    const lines = (bytes: Buffer) =>
+      bytes
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line): unknown => JSON.parse(line))
+    expect(lines(once).length).toBeGreaterThan(kind === 'oops' ? 20 : 1)
+    expect(lines(await output(once, snapshot, 'ndjson'))).toEqual(lines(once))
+  })
+
+  it('says which frames are PCs, where their place in the stack does not', async () => {
+    const log = `[1.000000] RIP: 0010:vfs_read+0x10/0x200
+[1.000000] Call Trace:
+[1.000000]  ksys_read+0x60/0x200
+[1.000000]  panic+0x0/0x1400
+[1.000000]  vfs_read+0x20/0x200
+`
+    const kernel = await snapshotOfText(
+      'ffffffff81001200 T vfs_read\nffffffff81001400 T ksys_read\nffffffff81001600 T panic\nffffffff81002a00 T end_fn\n',
+    )
+    const once = await output(Buffer.from(log), kernel, 'ndjson', { input: 'oops' })
+    const { kernel_stack, shape } = JSON.parse(once.toString()) as {
+      kernel_stack: { symbol: string; pc?: boolean }[]
+      shape: string
+    }
+    expect(kernel_stack.map(({ symbol, pc }) => [symbol, pc])).toEqual([
+      ['vfs_read', true],
+      ['ksys_read', undefined],
+      ['panic', true],
+      ['vfs_read', undefined],
+    ])
+    expect(shape).toBe('returns')
+    expect((await output(once, kernel, 'ndjson')).toString()).toBe(once.toString())
+    // The shape that an event came with stays where it was.
+    const given = '{"type":"sample","shape":"returns","stack":["0xffffffff81001400"]}\n'
+    const [event] = (await output(Buffer.from(given), kernel, 'ndjson')).toString().split('\n')
+    expect(JSON.parse(event ?? '')).toMatchObject({
+      shape: 'returns',
+      kernel_stack: [{ symbol: 'vfs_read', offset: 512 }],
+    })
   })
 })

@@ -115,8 +115,9 @@ export function frameOf(entry: Json, memo: FrameMemo, given?: Pick<RawFrame, 'us
   const owner = stringOf(entry.module)
   const reliable = entry.reliable !== false
   const inlined = entry.inlined === true
-  const key = JSON.stringify([String(address), name, offset, size, owner, reliable, inlined, user])
-  return memo.get(key, () => ({ address, name, offset, size, owner, reliable, inlined, user }))
+  const pc = entry.pc === true
+  const key = JSON.stringify([String(address), name, offset, size, owner, reliable, inlined, pc, user])
+  return memo.get(key, () => ({ address, name, offset, size, owner, reliable, inlined, pc, user }))
 }
 
 function withUser(frame: Partial<RawFrame> | undefined, user: boolean): Partial<RawFrame> | undefined {

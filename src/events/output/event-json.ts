@@ -75,7 +75,7 @@ function lifeMembers({ life, comm }: TraceEvent): string {
 }
 
 /** What enrichment adds, and what is therefore not taken over from an input that was enriched before. */
-const ENRICHED = ['process', 'parent', 'kernel_stack', 'user_stack', 'generation', 'incomplete', 'warnings']
+const ENRICHED = ['process', 'parent', 'kernel_stack', 'user_stack', 'shape', 'generation', 'incomplete', 'warnings']
 
 function recordMembers({ text, keys }: JsonRecord, { type, pid, tid, ts }: TraceEvent): string {
   const again = keys.some((key) => ENRICHED.includes(key))

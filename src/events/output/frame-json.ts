@@ -1,7 +1,7 @@
 // Frames as JSON: addresses as 0x strings, keys in one order, each frame written once and kept.
 
 import { formatAddress } from '../../core/address.ts'
-import type { Frame } from '../../stacks/frame.ts'
+import type { Frame, StackShape } from '../../stacks/frame.ts'
 
 const written = new WeakMap<Frame, string>()
 
@@ -27,12 +27,31 @@ export function frameJson(frame: Frame): string {
   return text
 }
 
-/** The frames of one stack as JSON members: `"kernel_stack":[…]`, and `"user_stack":[…]` where there are user frames. */
-export function stackMembers(frames: readonly Frame[]): string {
+/** What is said of a stack's frames in one place. */
+export interface StackSaying {
+  readonly shape: StackShape
+  /** Frames are looked up as they stand, whatever they are: none of them is told to be a PC. */
+  readonly raw: boolean
+}
+
+/**
+ * The frames of one stack as JSON members: `"kernel_stack":[…]`, `"user_stack":[…]` where there are user frames, and what a reader
+ * needs to look them up again: `"shape":"returns"` where all are return addresses, and `"pc":true` of a frame that is none though
+ * its place in the stack does not say so.
+ */
+export function stackMembers(frames: readonly Frame[], { shape, raw }: StackSaying): string {
   const kernel: string[] = []
   const user: string[] = []
-  for (const frame of frames) (frame.user ? user : kernel).push(frameJson(frame))
+  let pc = shape === 'pc-first'
+  for (const frame of frames) {
+    const text = frameJson(frame)
+    const told = raw || pc || !frame.pc || frame.user
+    const list = frame.user ? user : kernel
+    list.push(told ? text : `${text.slice(0, -1)},"pc":true}`)
+    if (!frame.inlined) pc = frame.entry
+  }
   // Joined, not added piece by piece: events wait, and a string that is a tree of pieces is costly to keep.
   const text = `"kernel_stack":[${kernel.join()}]`
-  return user.length === 0 ? text : `${text},"user_stack":[${user.join()}]`
+  const members = user.length === 0 ? text : `${text},"user_stack":[${user.join()}]`
+  return shape === 'returns' ? `${members},"shape":"returns"` : members
 }
