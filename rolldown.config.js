@@ -41,6 +41,7 @@ const PARTS = {
   'load-types': /^(load\/(shared-files|types)|btf\/(index-types|name-index-write|walk.*))\./,
   catalog:
     /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
+  asking: /^btf\/(asked-types|type-(facts|question|uses)|users-index)\./,
   declaring: /^btf\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   main: /^(?!cli\/)/,

@@ -1,6 +1,7 @@
 // The public names of kerndex: kernels, their symbols, types and probes. What only some programs need, and every other would wait
 // for, has entry points of its own: btf.ts and events.ts.
 
+export type { TypeUsers } from './btf/asked-types.ts'
 export { type FunctionParam, KernelFunction } from './btf/functions.ts'
 export type { KindName } from './btf/kinds.ts'
 export { isModifier } from './btf/kinds.ts'
@@ -9,7 +10,15 @@ export type { MemberPlace } from './btf/member-path.ts'
 export { alignOf, pointerSize, sizeOf } from './btf/sizes.ts'
 export * from './btf/type.ts'
 export { TypeSet } from './btf/type-set.ts'
-export { type FindOptions, type LazyModules, type TypeCandidate, Types } from './btf/types.ts'
+export type { TypeUse } from './btf/type-uses.ts'
+export {
+  type FindOptions,
+  type FunctionQuestion,
+  type LazyModules,
+  type MemberQuestion,
+  type TypeCandidate,
+  Types,
+} from './btf/types.ts'
 export { type BuildMatch, type BuildSymbol, BuildSymbols } from './catalog/build-symbols.ts'
 export type { BuildIdentity } from './catalog/entry.ts'
 export type { HostLayout, LayoutModule } from './catalog/layout.ts'

@@ -152,6 +152,11 @@ const byName = bag({ owner: name, suffixes: flag })
 const atOptions = bag({ kinds: choice('TEXT'), maxOffset: number })
 const into = made(() => undefined)
 
+/** A type in C: of the zoo only `x` and names that end early. */
+const typeText: Kind = kind('int', (value) => typeof value === 'string' && value !== '')
+const parameter: Kind = kind(1, (value) => count.takes(value) && (value as number) > 0)
+const byType = bag({ takes: typeText, as: parameter, returns: typeText, name: text, module: name }, { takes: 'int' })
+
 const FUNCTIONS: Readonly<Record<string, Call>> = {
   alignOf: call(set, number),
   attachAll: call(
@@ -382,7 +387,19 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   ...methods(() => kernel.probes, {
     'Probes#plan': [
       { ...text, takes: (value) => typeof value === 'string' || names.takes(value) },
-      bag({ looseSuffix: flag, ambiguous: choice('ALL'), args: names, multi: flag, allow: list(() => []) }),
+      bag(
+        {
+          looseSuffix: flag,
+          ambiguous: choice('ALL'),
+          args: names,
+          multi: flag,
+          allow: list(() => []),
+          takes: typeText,
+          as: parameter,
+          returns: typeText,
+        },
+        { takes: 'int' },
+      ),
     ],
     'Probes#prepare': [],
     'Probes#suffixes': [],
@@ -450,7 +467,11 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'Types#member': [text, inModule],
     'Types#members': [text, inModule],
     'Types#requireMember': [text, inModule],
-    'Types#functions': [text, inModule],
+    'Types#functions': [{ ...byType, takes: (value) => typeof value === 'string' || emptyObject(value) }, inModule],
+    'Types#users': [{ ...name, good: () => 'task_struct' }, inModule],
+    'Types#withMember': [name, bag({ type: typeText, module: name })],
+    'Types#knows': [typeText],
+    'Types#adoptUsers': [made(() => new SharedArrayBuffer(8))],
   }),
   ...methods(() => new events.Enricher(cache, { generation: 1, output: 'ndjson' }), {
     'Enricher#push': [made(() => ({ type: [] }))],

@@ -6,10 +6,10 @@ import { AmbiguousError, UsageError } from '../core/errors.ts'
 import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER } from './c-dump.ts'
 import { UniqueNames } from './c-names.ts'
 import { sortForC } from './c-sort.ts'
-import { factsOf } from './diff.ts'
 import { KIND_TYPEDEF } from './format.ts'
 import { isComposite, isEnum } from './kinds.ts'
 import { decodeType } from './type.ts'
+import { factsOf } from './type-facts.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
 /** A definition that the header has already. */

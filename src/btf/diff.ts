@@ -1,16 +1,15 @@
 // Differences between the types of two kernels: what a tracer's author wants to know before an upgrade. Types are compared
 // by module, kind and name; ids mean nothing across kernels.
 import { nameText, type Options, options as optionsOf } from '../core/arguments.ts'
-import { plainDeclarations } from './c-declare.ts'
 import { KIND_ENUM, KIND_ENUM64, KIND_FUNC, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION, KIND_VAR } from './format.ts'
 import { type KindName, kindChoice } from './kinds.ts'
-import { decodeType } from './type.ts'
+import { type Fact, factsOf } from './type-facts.ts'
 import type { TypeSet } from './type-set.ts'
 import { type Types, typesArgument } from './types.ts'
 
 /** A part of a type that differs: a member, a parameter, an enumerator, or the type's size or target. */
 export interface DetailChange {
-  readonly what: 'size' | 'member' | 'param' | 'returns' | 'value' | 'type'
+  readonly what: Fact['what']
   /** The member's, parameter's or enumerator's name. */
   readonly name?: string
   /** As it was; absent if it is new. */
@@ -54,13 +53,6 @@ const COMPARED: ReadonlySet<number> = new Set([
   KIND_FUNC,
   KIND_VAR,
 ])
-
-/** A part of a type as text, under a name that says which part it is. */
-export interface Fact {
-  readonly what: DetailChange['what']
-  readonly name: string
-  readonly text: string
-}
 
 /**
  * What changed from one kernel to another, in the order of modules and names. A type changes if its own members, size,
@@ -145,52 +137,4 @@ function detail(before: readonly Fact[], after: readonly Fact[]): DetailChange[]
     changes.push({ what, ...(name !== '' && { name }), ...(from && { from: from.text }), ...(to && { to: to.text }) })
   }
   return changes
-}
-
-/** What there is to say of a type, part by part. */
-export function factsOf(set: TypeSet, id: number): Fact[] {
-  const type = decodeType(set, id)
-  const declare = (target: number): string => plainDeclarations(set).declare(target, '').replace(/\s+/g, ' ')
-  switch (type.kind) {
-    case 'STRUCT':
-    case 'UNION':
-      return [{ what: 'size', name: '', text: String(type.size) }, ...members(set, id, 0, 0)]
-    case 'ENUM':
-    case 'ENUM64':
-      return [
-        { what: 'size', name: '', text: String(type.size) },
-        ...type.values.map(({ name, value }): Fact => ({ what: 'value', name, text: String(value) })),
-      ]
-    case 'FUNC': {
-      const proto = decodeType(set, type.type)
-      if (proto.kind !== 'FUNC_PROTO') return []
-      const params = proto.params.map(({ name, type: param }, i): Fact => {
-        return { what: 'param', name: name || `#${i}`, text: `${i}: ${declare(param)}` }
-      })
-      const rest: Fact[] = proto.variadic ? [{ what: 'param', name: '...', text: `${params.length}: ...` }] : []
-      return [{ what: 'returns', name: '', text: declare(proto.returnType) }, ...params, ...rest]
-    }
-    case 'TYPEDEF':
-    case 'VAR':
-      return [{ what: 'type', name: '', text: declare(type.type) }]
-    default:
-      return []
-  }
-}
-
-/** Deepest nesting of anonymous structs that is looked into. */
-const MAX_NESTING = 32
-
-/** Named members with place and type; those of anonymous structs and unions as if they were the outer struct's. */
-function members(set: TypeSet, id: number, start: number, depth: number): Fact[] {
-  const type = decodeType(set, id)
-  if ((type.kind !== 'STRUCT' && type.kind !== 'UNION') || depth > MAX_NESTING) return []
-  return type.members.flatMap((member): Fact[] => {
-    const at = start + member.bitOffset
-    if (member.name === '') return members(set, member.type, at, depth + 1)
-    const bits = member.bits > 0 ? `:${member.bits}` : ''
-    const place = at % 8 === 0 && bits === '' ? `${at / 8}` : `${Math.floor(at / 8)}.${at % 8}${bits}`
-    const text = plainDeclarations(set).declare(member.type, '').replace(/\s+/g, ' ')
-    return [{ what: 'member', name: member.name, text: `${place}: ${text}` }]
-  })
 }

@@ -18,14 +18,19 @@ export function prototypeOf(set: TypeSet, id: number): string {
 
 /** A function. What needs decoding or texts is worked out when it is read: listing names costs little. */
 export class KernelFunction {
-  readonly name: string
   readonly id: number
   readonly #set: TypeSet
+  #name: string | undefined
 
-  constructor(set: TypeSet, id: number, name = set.nameOf(id)) {
-    this.name = name
+  constructor(set: TypeSet, id: number, name?: string) {
     this.id = id
     this.#set = set
+    this.#name = name
+  }
+
+  get name(): string {
+    this.#name ??= this.#set.nameOf(this.id)
+    return this.#name
   }
 
   /** `vmlinux` or the module that defines it. */

@@ -142,6 +142,15 @@ export class TypeSet {
     return this.#firstWord + this.#index.offsets[this.#firstOrdinal + id - this.firstId]!
   }
 
+  /** Where the own records begin, for loops over all of them: in `words`, from `firstWord` on, by number. */
+  get places(): { readonly offsets: Uint32Array; readonly firstWord: number } {
+    const { offsets } = this.#index
+    return {
+      offsets: offsets.subarray(this.#firstOrdinal, this.#firstOrdinal + this.size),
+      firstWord: this.#firstWord,
+    }
+  }
+
   /** Position in `words` after the last own record. */
   get typesEnd(): number {
     const rows = this.#index.rows

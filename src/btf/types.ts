@@ -1,8 +1,20 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
-import { type Check, instance, nameText, number, type Options, options as optionsOf, text } from '../core/arguments.ts'
-import { AmbiguousError, BadFormatError, KerndexError, NotFoundError } from '../core/errors.ts'
+import {
+  type Check,
+  instance,
+  like,
+  nameText,
+  number,
+  type Options,
+  options as optionsOf,
+  text,
+  whole,
+  wrong,
+} from '../core/arguments.ts'
+import { AmbiguousError, BadFormatError, KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
-import { essentialName } from './flavour.ts'
+import { AskedTypes, type TypeUsers } from './asked-types.ts'
+import { flavoursOf } from './flavour.ts'
 import { infoKind, KIND_FUNC } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
@@ -13,7 +25,10 @@ import { byteString, hashByteString } from './names.ts'
 import { FOUND_NUMBERS, isKind, SetGroup } from './set-group.ts'
 import type { FoundType } from './stored-types.ts'
 import { decodeType, skipModifiers, type Type } from './type.ts'
+import { parseTypeQuestion } from './type-question.ts'
 import { TypeSet } from './type-set.ts'
+import type { TypeUse } from './type-uses.ts'
+import { buildUsers, UsersIndex } from './users-index.ts'
 
 /** A type as an answer to a lookup: its identity (set and id), kind and name. */
 export interface TypeCandidate {
@@ -41,6 +56,45 @@ const FIND_OPTIONS: Options<FindOptions> = { kind: kindChoice, module: nameText 
 
 /** What lookups take that ask for nothing but the module. */
 export const MODULE_OPTIONS: Options<ModuleOptions> = { module: nameText }
+
+/** What functions are asked for by. Types are written as in C, such as `struct sk_buff *`; qualifiers do not count. */
+export interface FunctionQuestion extends ModuleOptions {
+  /** A type that one of the parameters has, through typedefs. */
+  readonly takes?: string | undefined
+  /** Which parameter has to be of that type, counted from 1; without it, any. */
+  readonly as?: number | undefined
+  /** The type that is returned, through typedefs; `void` for nothing. */
+  readonly returns?: string | undefined
+  /** A name, or a pattern (`*`, `?`, `[…]`). */
+  readonly name?: string | undefined
+}
+
+/** A function has no more parameters than this, whatever BTF says. */
+const MOST_PARAMS = 1 << 16
+
+/** The part of a question that is about the prototype. */
+export const TYPES_ASKED: Options<Pick<FunctionQuestion, 'takes' | 'as' | 'returns'>> = {
+  takes: nameText,
+  as: whole(1, MOST_PARAMS),
+  returns: nameText,
+}
+
+const FUNCTION_QUESTION: Options<FunctionQuestion> = {
+  ...TYPES_ASKED,
+  name: text,
+  module: nameText,
+}
+
+/** Which members are asked for by name. */
+export interface MemberQuestion extends ModuleOptions {
+  /** Only members of this type, or arrays of it, written as in C. */
+  readonly type?: string | undefined
+}
+
+const MEMBER_QUESTION: Options<MemberQuestion> = { type: nameText, module: nameText }
+
+/** A type by its identity. */
+const CANDIDATE = like<TypeCandidate>({ module: nameText, id: number }, "a type's name, or a type with module and id")
 
 /** The options of a lookup, with the kind as it is stored. */
 interface FindQuery extends ModuleOptions {
@@ -92,6 +146,9 @@ export class Types {
   readonly #lazy: LazyModules | undefined
   readonly #pending: Set<string>
   #unread: UnreadTypes | undefined
+  #users: SharedArrayBuffer | undefined
+  /** What answers questions by type, of so many sets: further ones may be read later. */
+  #asked: { readonly types: AskedTypes; readonly sets: number } | undefined
 
   /**
    * @param records vmlinux first, then modules; none where they are `unread`.
@@ -281,10 +338,74 @@ export class Types {
     return first
   }
 
-  /** Every function whose name matches a pattern (`*`, `?`, `[…]`) or equals a name, in the kernel's order. */
-  functions(glob: string, options?: ModuleOptions): Generator<KernelFunction> {
+  /**
+   * Every function whose name matches a pattern (`*`, `?`, `[…]`) or equals a name, in the kernel's order; or every function that
+   * takes and returns what is asked for. The first question by type makes an index for all that follow.
+   * @throws UsageError if a type cannot be read
+   */
+  functions(question: string | FunctionQuestion, options?: ModuleOptions): Generator<KernelFunction> {
     const { module } = optionsOf(options, 'functions', MODULE_OPTIONS)
-    return this.#functions(text(glob, 'glob'), module)
+    if (typeof question === 'string') return this.#functions(question, module)
+    if (question === undefined) throw wrong('question', 'a name, a pattern, or what is taken and returned', question)
+    const asked = optionsOf(question, 'functions', FUNCTION_QUESTION)
+    const { name = '*', as } = asked
+    const takes = asked.takes === undefined ? undefined : parseTypeQuestion(asked.takes)
+    const returns = asked.returns === undefined ? undefined : parseTypeQuestion(asked.returns)
+    if (as !== undefined && takes === undefined)
+      throw new UsageError('as says which parameter has the type of takes; give that too')
+    const where = asked.module ?? module
+    if (takes === undefined && returns === undefined) return this.#functions(name, where)
+    return this.#askedTypes().functions({ takes, as, returns, name: name === '*' ? undefined : name, module: where })
+  }
+
+  /**
+   * Who uses a type: members and variables that hold it or point to it, tables of functions that take it, and functions that take or
+   * return it. A type that is given by name means all of that name, written as in C; one that is given by module and id means those
+   * of other sets as well that are defined the same. `module` restricts the answer.
+   * @throws UsageError if the type cannot be read; NotFoundError if its module has no such type
+   */
+  users(type: string | Pick<TypeCandidate, 'module' | 'id'>, options?: ModuleOptions): TypeUsers {
+    const { module } = optionsOf(options, 'users', MODULE_OPTIONS)
+    if (typeof type === 'string') return this.#askedTypes().users(parseTypeQuestion(type), module)
+    const { module: home, id } = CANDIDATE(type, 'type')
+    const set = this.requireSet(home)
+    if (id !== 0 && set.owner(id) === undefined) throw new NotFoundError(`${home} has no type ${id}`)
+    return this.#askedTypes().users(candidate(set.owner(id) ?? set, id, set.nameOf(id)), module)
+  }
+
+  /**
+   * Every member of a name, in whichever struct or union, those without a name included: by its path from what has one.
+   * @throws UsageError if the type cannot be read
+   */
+  withMember(name: string, options?: MemberQuestion): TypeUse[] {
+    const { type, module } = optionsOf(options, 'withMember', MEMBER_QUESTION)
+    const of = type === undefined ? undefined : parseTypeQuestion(type)
+    return this.#askedTypes().withMember(nameText(name, 'name'), of, module)
+  }
+
+  /** Whether any type has the name of a type that is written as in C. @throws UsageError if it cannot be read */
+  knows(type: string): boolean {
+    return this.#askedTypes().knows(parseTypeQuestion(nameText(type, 'type')))
+  }
+
+  /** The index of who uses which type, in shared memory, if it has been made: another thread's collection can adopt it. */
+  get usersIndex(): SharedArrayBuffer | undefined {
+    return this.#users
+  }
+
+  /** Takes an index that was made of the same sets; made of others, it is left. */
+  adoptUsers(buffer: SharedArrayBuffer): void {
+    const users = instance(SharedArrayBuffer, 'what usersIndex gave')(buffer, 'buffer')
+    this.#users ??= users
+  }
+
+  #askedTypes(): AskedTypes {
+    const { sets } = this
+    if (this.#asked !== undefined && this.#asked.sets === sets.length) return this.#asked.types
+    if (this.#users === undefined || !UsersIndex.fits(this.#users, sets)) this.#users = buildUsers(sets)
+    const types = new AskedTypes(this, new UsersIndex(this.#users, sets))
+    this.#asked = { types, sets: sets.length }
+    return types
   }
 
   *#functions(glob: string, module: string | undefined): Generator<KernelFunction> {
@@ -395,26 +516,6 @@ export class Types {
 
 /** The types of a kernel, as an argument. */
 export const typesArgument: Check<Types> = instance(Types, 'the Types of a kernel, such as kernel.types')
-
-const flavours = new WeakMap<TypeSet, Map<string, number[]>>()
-
-/** Types of a set whose names have a flavour, by essential name. Kernels have hardly any. */
-function flavoursOf(set: TypeSet): ReadonlyMap<string, readonly number[]> {
-  let table = flavours.get(set)
-  if (!table) {
-    table = new Map()
-    for (let id = set.firstId; id < set.endId; id++) {
-      const name = set.nameOf(id)
-      const essential = name.includes('___') ? essentialName(name) : name
-      if (essential === name) continue
-      const ids = table.get(essential)
-      if (ids) ids.push(id)
-      else table.set(essential, [id])
-    }
-    flavours.set(set, table)
-  }
-  return table
-}
 
 const ROOTS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'TYPEDEF'])
 const HAS_STEPS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'ARRAY', 'PTR'])

@@ -9,13 +9,14 @@ import type { ProbePlan } from '../probes/plan.ts'
 import { CAUTIONS, type Caution, type Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
 import type { AmbiguityPolicy, ProbeTarget } from '../probes/target.ts'
+import { asksByType, type TypeOptions, withTypeOptions } from './by-type.ts'
 import { colours as pico } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 
-interface ListOptions extends CommonOptions {
+interface ListOptions extends CommonOptions, TypeOptions {
   readonly verbose?: boolean
   readonly allow?: string
   readonly looseSuffix?: boolean
@@ -38,7 +39,7 @@ const ALLOW_HELP = `cautions that are left to the kernel, by code, separated by 
 const SPEC_HELP = `
 A specification is [KIND:][MODULE:]FUNCTION[+OFFSET], or an address. KIND is kprobe, kretprobe, fentry (kfunc), fexit
 (kretfunc), fmod_ret, or entry and return for the best that there is. MODULE and FUNCTION may be globs (*, ?, […]);
-vmlinux is the core kernel.
+vmlinux is the core kernel. With --takes or --returns only functions of such types are meant, by themselves all of them.
 
 Exit codes: 0 all ok, 1 something cannot be attached or a fact is missing to tell, 2 wrong usage, 3 the kernel's data
 cannot be read.
@@ -54,26 +55,34 @@ export function addProbeCommand(program: Command): void {
 
 function addList(probe: Command): void {
   withKernelOptions(
-    probe
-      .command('list')
-      .argument('[spec...]', 'specifications; without any, lines of stdin')
-      .description('the functions that can be attached to, as kind:module:function')
-      .option('-v, --verbose', 'each parameter on a line of its own, indented by four spaces')
-      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
-      .option('--allow <codes>', ALLOW_HELP),
+    withTypeOptions(
+      probe
+        .command('list')
+        .argument('[spec...]', 'specifications; without any, lines of stdin, or every function of the types asked for')
+        .description('the functions that can be attached to, as kind:module:function')
+        .option('-v, --verbose', 'each parameter on a line of its own, indented by four spaces')
+        .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
+        .option('--allow <codes>', ALLOW_HELP),
+    ),
   )
     .addHelpText(
       'after',
       `${SPEC_HELP}
 Examples:
   $ sudo kerndex probe list 'fentry:nf_tables:nft_trans_*' -v
+  $ kerndex probe list --takes 'struct virtqueue *' 'fentry:virtio*:*'
   $ kerndex probe list 'kprobe:*_read' --from capture/`,
     )
     .action(async (args: string[], options: ListOptions) => {
-      const specs = await gather(args)
+      const specs = await gather(args, asksByType(options))
       const allow = allowed(options.allow)
       process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
-        const plan = probes.plan(specs, { looseSuffix: options.looseSuffix, ambiguous: 'all', allow })
+        const plan = probes.plan(specs, {
+          looseSuffix: options.looseSuffix,
+          ambiguous: 'all',
+          allow,
+          ...typesIn(options),
+        })
         const seen = new Set<string>()
         for (const target of plan) {
           if (options.json) await writeJson(target)
@@ -92,21 +101,23 @@ Examples:
 
 function addPlan(probe: Command): void {
   withKernelOptions(
-    probe
-      .command('plan')
-      .argument('[spec...]', 'specifications; without any, lines of stdin')
-      .description('verdict, reasons, addresses, arguments and how to attach')
-      .addOption(
-        new Option('--ambiguous <policy>', 'what to do with one name that is several functions')
-          .choices(['error', 'all', 'first'])
-          .default('error'),
-      )
-      .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
-      .option('--allow <codes>', ALLOW_HELP)
-      .option('--args <names>', 'arguments that the probe uses, separated by commas: functions must agree about them')
-      .option('--kprobe-multi', 'attach kprobes by one multi-link; prints its symbols and addresses')
-      .option('--rejected', 'also what globs matched and cannot be attached to')
-      .option('-v, --verbose', `everything of each target, even of more than ${MOST_IN_FULL}`),
+    withTypeOptions(
+      probe
+        .command('plan')
+        .argument('[spec...]', 'specifications; without any, lines of stdin, or every function of the types asked for')
+        .description('verdict, reasons, addresses, arguments and how to attach')
+        .addOption(
+          new Option('--ambiguous <policy>', 'what to do with one name that is several functions')
+            .choices(['error', 'all', 'first'])
+            .default('error'),
+        )
+        .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
+        .option('--allow <codes>', ALLOW_HELP)
+        .option('--args <names>', 'arguments that the probe uses, separated by commas: functions must agree about them')
+        .option('--kprobe-multi', 'attach kprobes by one multi-link; prints its symbols and addresses')
+        .option('--rejected', 'also what globs matched and cannot be attached to')
+        .option('-v, --verbose', `everything of each target, even of more than ${MOST_IN_FULL}`),
+    ),
   )
     .addHelpText(
       'after',
@@ -117,7 +128,7 @@ Examples:
   $ kerndex probe plan 'kprobe:nf_*' --kprobe-multi --from capture/`,
     )
     .action(async (args: string[], options: PlanOptions) => {
-      const specs = await gather(args)
+      const specs = await gather(args, asksByType(options))
       const allow = allowed(options.allow)
       process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
         const plan = probes.plan(specs, {
@@ -126,6 +137,7 @@ Examples:
           args: options.args?.split(',').filter(Boolean),
           multi: options.kprobeMulti,
           allow,
+          ...typesIn(options),
         })
         if (options.kprobeMulti) await printMulti(plan, options.json === true)
         else await printPlan(plan, options)
@@ -170,10 +182,18 @@ function allowed(codes: string | undefined): readonly Caution[] {
   })
 }
 
-/** The specifications; wrong ones are told before a kernel is loaded. */
-async function gather(args: readonly string[]): Promise<string[]> {
+function typesIn({ takes, as, returns }: TypeOptions): TypeOptions {
+  return {
+    ...(takes !== undefined && { takes }),
+    ...(as !== undefined && { as }),
+    ...(returns !== undefined && { returns }),
+  }
+}
+
+/** The specifications, or all functions where these are told by their types; wrong ones are told before a kernel is loaded. */
+async function gather(args: readonly string[], byType: boolean): Promise<string[]> {
   const specs: string[] = []
-  for await (const text of asked(args)) {
+  for await (const text of asked(byType && args.length === 0 ? ['entry:*'] : args)) {
     parseSpec(text)
     specs.push(text)
   }

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { plainDeclarations } from '../btf/c-declare.ts'
+import { KernelFunction } from '../btf/functions.ts'
 import { type LaidOutMember, layoutOf } from '../btf/layout.ts'
 import type { MemberPlace } from '../btf/member-path.ts'
 import { printLayout } from '../btf/print-layout.ts'
@@ -9,20 +10,35 @@ import { alignOf, sizeOf } from '../btf/sizes.ts'
 import { decodeType } from '../btf/type.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import type { TypeCandidate, Types } from '../btf/types.ts'
-import { KerndexError } from '../core/errors.ts'
+import { KerndexError, UsageError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
+import type { Kernel } from '../kernel.ts'
 import { asked } from './input.ts'
-import { type CommonOptions, withCommonOptions } from './open.ts'
+import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { write, writeJson } from './output.ts'
+import { printMembers, printUsers } from './type-users.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
+import { type Whereabouts, whereaboutsOf, whereaboutsText } from './whereabouts.ts'
+
+interface TypeOptions extends CommonOptions {
+  readonly users?: boolean
+  readonly withMember?: string
+  readonly verbose?: boolean
+}
 
 export function addTypeCommand(program: Command): void {
   withCommonOptions(
     program
       .command('type')
       .argument('[query...]', 'names or member paths, with or without MODULE: in front; without any, lines of stdin')
-      .description('a type with its layout, or the offset, size and type of a member'),
+      .description('a type with its layout, the place of a member, who uses a type, or which types have a member')
+      .option(
+        '--users',
+        'who uses the types: what holds, points to or calls with them, which functions take or return them',
+      )
+      .option('--with-member <name[:type]>', 'every struct and union with such a member; names are globs for those')
+      .option('-v, --verbose', 'also where functions are, whose they are, and whether they can be probed'),
   )
     .addHelpText(
       'after',
@@ -36,18 +52,42 @@ Exit codes: 0 all found, 1 something was not found, 2 wrong usage, 3 the kernel'
 Examples:
   $ kerndex type task_struct
   $ kerndex type task_struct.mm.pgd 'sk_buff.cb[3]'
-  $ kerndex type nf_tables:nft_ctx --json`,
+  $ kerndex type virtio_pci:virtio_pci_device --json
+  $ kerndex type 'struct virtqueue' --users
+  $ kerndex type --with-member 'vq:struct virtqueue *' 'virtio*'
+  $ kerndex type vfs_read -v`,
     )
-    .action(async (args: string[], options: CommonOptions) => {
-      const types = await typesOf(options, modulesAsked(args))
-      const unanswered = new Unanswered('no answer', 'questions')
-      for await (const query of asked(args)) {
-        const why = /[.[]|->/.test(query) ? await member(types, query, options) : await named(types, query, options)
-        if (why === undefined) unanswered.answered()
-        else unanswered.missed(query, why)
+    .action(async (args: string[], options: TypeOptions) => {
+      const { users, withMember, verbose } = options
+      if (users === true && withMember !== undefined)
+        throw new UsageError('--users and --with-member are two questions')
+      if (verbose) {
+        process.exitCode = await withKernel({ ...options, types: true, probes: true }, (kernel) =>
+          answer(args, kernel.types, options, kernel),
+        )
+      } else {
+        const overAll = users === true || withMember !== undefined
+        const types = await typesOf(options, overAll ? undefined : modulesAsked(args))
+        process.exitCode = await answer(args, types, options)
       }
-      process.exitCode = unanswered.conclude()
     })
+}
+
+/** Prints what is asked for and gives the exit code. `kernel` tells where functions are, where that is wanted. */
+async function answer(args: readonly string[], types: Types, options: TypeOptions, kernel?: Kernel): Promise<number> {
+  const { users, withMember, json = false } = options
+  const unanswered = new Unanswered('no answer', 'questions')
+  const tell = (query: string, why: string | undefined) =>
+    why === undefined ? unanswered.answered() : unanswered.missed(query, why)
+  if (withMember !== undefined) tell(withMember, await printMembers(types, withMember, args, json))
+  else {
+    for await (const query of asked(args)) {
+      if (users) tell(query, await printUsers(types, query, json, kernel))
+      else if (/[.[]|->/.test(query)) tell(query, await member(types, query, options))
+      else tell(query, await named(types, query, options, kernel))
+    }
+  }
+  return unanswered.conclude()
 }
 
 /** Prints where a member lies; undefined, or why there is no answer. */
@@ -75,16 +115,39 @@ async function member(types: Types, query: string, options: CommonOptions): Prom
 const NO_ANSWER: ReadonlySet<string> = new Set(['NOT_FOUND', 'AMBIGUOUS', 'USAGE'])
 
 /** Prints the types of a name; undefined, or why there is no answer. */
-async function named(types: Types, query: string, options: CommonOptions): Promise<string | undefined> {
+async function named(
+  types: Types,
+  query: string,
+  options: CommonOptions,
+  kernel: Kernel | undefined,
+): Promise<string | undefined> {
   const { module, name } = parseQuestion(query)
   const [, keyword, bare] = /^(struct|union|enum)\s+(\S+)$/.exec(name.trim()) ?? [undefined, undefined, name.trim()]
   const candidates = types
     .find(bare!, module === undefined ? {} : { module })
     .filter(({ kind }) => keyword === undefined || kind.replace('64', '').toLowerCase() === keyword)
-  if (options.json) await writeJson({ query, candidates: candidates.map((each) => asJson(types, each)) })
-  else if (candidates.length === 0) await write(`${printable(query)}  -  (no such type)\n`)
-  else for (const each of candidates) await write(asText(types, each))
+  const placesOf = (each: TypeCandidate) => (kernel === undefined ? undefined : places(kernel, each))
+  if (options.json) {
+    const rows = candidates.map((each) => {
+      const found = placesOf(each)
+      return { ...asJson(types, each), ...(found !== undefined && { places: found }) }
+    })
+    await writeJson({ query, candidates: rows })
+  } else if (candidates.length === 0) await write(`${printable(query)}  -  (no such type)\n`)
+  else {
+    for (const each of candidates) {
+      const found = placesOf(each)
+      await write(asText(types, each) + (found === undefined ? '' : `${whereaboutsText(found)}\n`))
+    }
+  }
   return candidates.length > 0 ? undefined : 'no such type'
+}
+
+/** Where a function is; nothing for any other type. */
+function places(kernel: Kernel, { kind, module, id }: TypeCandidate): Whereabouts[] | undefined {
+  if (kind !== 'FUNC') return undefined
+  const found = new KernelFunction(kernel.types.requireSet(module), id)
+  return whereaboutsOf(kernel, [found])(found)
 }
 
 function asJson(types: Types, { module, id, kind, name }: TypeCandidate): Record<string, unknown> {

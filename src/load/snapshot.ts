@@ -63,6 +63,8 @@ export interface Handle {
   readonly host: HostFacts
   readonly skipped: SkippedLines
   readonly later: ReadLater
+  /** The index of who uses which type, where it has been made. */
+  readonly users?: SharedArrayBuffer | undefined
 }
 
 /** @throws UsageError if something is no handle */
@@ -98,6 +100,7 @@ export class Snapshot {
   readonly #later: ReadLater
   readonly #pending: PendingTypes | undefined
   readonly #facts = new Map<FactFile, Uint8Array | Absence>()
+  readonly #users: SharedArrayBuffer | undefined
   #types: Types | undefined
 
   /**
@@ -113,24 +116,29 @@ export class Snapshot {
     this.#records = handle.types
     this.#later = handle.later
     this.#pending = pending ?? (handle.later.pending && pendingElsewhere(handle.later.pending))
+    this.#users = handle.users
   }
 
   /** The types of vmlinux and its modules; those that were left for later are read when they are asked for. */
   get types(): Types {
     if (this.#types === undefined) {
-      const pending = this.#pending
-      if (pending?.early !== undefined && this.#later.types.length === 0) {
-        this.#types = new Types([], undefined, {
-          find: (query, hash) => pending.early?.find(query, hash),
-          get: (module, id) => pending.early?.get(module, id),
-          read: () => pending.now().records,
-        })
-        return this.#types
-      }
-      const records = pending?.now().records ?? this.#records
-      this.#types = new Types(records, this.#lazyModules(records))
+      this.#types = this.#openTypes()
+      if (this.#users !== undefined) this.#types.adoptUsers(this.#users)
     }
     return this.#types
+  }
+
+  #openTypes(): Types {
+    const pending = this.#pending
+    if (pending?.early !== undefined && this.#later.types.length === 0) {
+      return new Types([], undefined, {
+        find: (query, hash) => pending.early?.find(query, hash),
+        get: (module, id) => pending.early?.get(module, id),
+        read: () => pending.now().records,
+      })
+    }
+    const records = pending?.now().records ?? this.#records
+    return new Types(records, this.#lazyModules(records))
   }
 
   /** What is known of the host; which types are missing, once the others are there. */
@@ -177,6 +185,7 @@ export class Snapshot {
     const { facts, types } = this.#later
     const loaded = this.#pending?.forHandle()
     const isPending = this.#pending !== undefined && loaded === undefined
+    const users = this.#types?.usersIndex ?? this.#users
     return {
       kerndex: 1,
       generation: this.generation,
@@ -186,6 +195,7 @@ export class Snapshot {
       host: this.host,
       skipped: this.skipped,
       later: isPending ? { facts, types, pending: this.#pending.place } : { facts, types },
+      ...(users !== undefined && { users }),
     }
   }
 }

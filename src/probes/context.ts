@@ -51,6 +51,10 @@ export class ProbeContext {
     void [this.facts.traceable, this.facts.blacklist, this.kprobeObstacles(NO_CAUTION), this.trampolineObstacles]
   }
 
+  get types(): Types {
+    return this.#source.types
+  }
+
   /** Variants and fragments by base name. */
   get suffixes(): SuffixIndex {
     this.#suffixes ??= new SuffixIndex(this.symbols)

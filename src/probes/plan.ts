@@ -1,6 +1,8 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
+import { TYPES_ASKED } from '../btf/types.ts'
 import { callback, choice, flag, iterable, listOf, nameText, type Options } from '../core/arguments.ts'
+import { FunctionsByType } from './by-type.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
 import { expand } from './expand.ts'
@@ -27,6 +29,12 @@ export interface PlanOptions {
    * verdict is the kernel's. Default none.
    */
   readonly allow?: readonly Caution[] | undefined
+  /** Only functions one of whose parameters has this type, written as in C; through typedefs, and qualifiers do not count. */
+  readonly takes?: string | undefined
+  /** Which parameter has to be of the type of `takes`, counted from 1; without it, any. */
+  readonly as?: number | undefined
+  /** Only functions that return this type; `void` for nothing. */
+  readonly returns?: string | undefined
 }
 
 /** What `plan` takes. */
@@ -37,6 +45,7 @@ export const PLAN_OPTIONS: Options<PlanOptions> = {
   multi: flag,
   // Made when it is needed: the reasons are in a file that importing kerndex does not read.
   allow: (value, name) => listOf(choice(...CAUTIONS), 'cautions')(value, name),
+  ...TYPES_ASKED,
 }
 
 /** What became of one specification. */
@@ -171,8 +180,12 @@ export function makePlan(context: ProbeContext, specs: readonly string[], option
   const { looseSuffix = false, ambiguous = 'error', args, multi = false, allow = [] } = options
   const events = new EventNames()
   const home = { context, settings: { looseSuffix, ambiguous, args, multi, allow: new Set(allow), events } }
+  const { takes, as, returns } = options
+  const byType =
+    (takes ?? returns ?? as) === undefined ? undefined : new FunctionsByType(context, { takes, as, returns })
   const plans = parsed.map((spec) => {
-    const { targets, rejected } = expand(home, spec)
+    const meant = expand(home, spec)
+    const { targets, rejected } = byType === undefined ? meant : byType.among(home, spec, meant)
     const checked = args === undefined ? targets : targets.map((target) => withArguments(target, args))
     const verdicts = new Set(checked.map(({ verdict }) => verdict))
     const verdict: Verdict =
