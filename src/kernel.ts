@@ -5,6 +5,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
 import { callback, choice, type Options, options as optionsOf, signal, whole, wrong } from './core/arguments.ts'
 import { ClosedError } from './core/errors.ts'
+import { INSPECT, type Inspect, inspected } from './core/explain.ts'
 import { until } from './core/until.ts'
 import type { CacheReport, KernelLoad } from './load/cached.ts'
 import { Change } from './load/changes.ts'
@@ -407,5 +408,19 @@ export class Kernel {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** What the current snapshot is of, and whether it is provisional or the kernel closed. */
+  toJSON() {
+    return { ...this.#snapshot.toJSON(), provisional: this.#provisional, closed: this.#closed }
+  }
+
+  toString(): string {
+    return `kernel of ${this.#snapshot}${this.#closed ? ', closed' : ''}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('Kernel', () => this.toJSON(), depth, options, inspect)
   }
 }

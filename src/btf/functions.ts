@@ -1,4 +1,7 @@
 // Functions as callers see them: prototype in C, parameters with their types, tags.
+
+import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import { plainDeclarations } from './c-declare.ts'
 import { KIND_DECL_TAG, KIND_FUNC_PROTO } from './format.ts'
 import { decodeType, type FuncProtoType, type Linkage } from './type.ts'
@@ -78,6 +81,16 @@ export class KernelFunction {
     const id = this.#set.refOf(this.id)
     const proto = this.#set.kindNumberOf(id) === KIND_FUNC_PROTO ? decodeType(this.#set, id) : undefined
     return proto?.kind === 'FUNC_PROTO' ? proto : undefined
+  }
+
+  /** The prototype, with its module where that is not the kernel itself. */
+  toString(): string {
+    return `${printable(this.prototype)}${this.module === 'vmlinux' ? '' : ` [${printable(this.module)}]`}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('KernelFunction', () => this.toJSON(), depth, options, inspect)
   }
 }
 

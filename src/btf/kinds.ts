@@ -2,6 +2,7 @@
 // to a kind is a case where it is decoded (type.ts), printed (raw.ts, c-declare.ts) and checked (check.ts).
 
 import { choice, number } from '../core/arguments.ts'
+import { printable } from '../core/printable.ts'
 
 /** What every record of a kind has, in words of 32 bits. */
 export interface Kind {
@@ -84,6 +85,12 @@ export function kindName(kind: number): KindName {
 /** The number of a kind's name; -1 for `UNKNOWN`, which has none. */
 export function kindNumber(name: KindName): number {
   return (NAMES as readonly string[]).indexOf(name)
+}
+
+/** `struct sk_buff`, `typedef gfp_t`, `(anonymous) union`. */
+export function typeInWords({ kind, name }: { readonly kind: KindName; readonly name: string }): string {
+  const keyword = kind === 'ENUM64' ? 'enum' : kind.toLowerCase()
+  return name === '' ? (kind === 'VOID' ? 'void' : `(anonymous) ${keyword}`) : `${keyword} ${printable(name)}`
 }
 
 /** A column of the table by number, as code that runs over all types wants it. */

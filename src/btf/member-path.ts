@@ -1,5 +1,8 @@
 // Paths to members, such as `task_struct.mm.pgd` or `sk_buff.cb[3]`, to offsets and types.
+
 import { LimitError, NotFoundError, UsageError } from '../core/errors.ts'
+import { sayingAs } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import { plainDeclarations } from './c-declare.ts'
 import { MAX_DEPTH } from './format.ts'
 import { sizeOf } from './sizes.ts'
@@ -115,7 +118,7 @@ export function resolveSteps(set: TypeSet, rootId: number, steps: readonly PathS
       bits = found.member.bits
     }
   }
-  return {
+  return telling({
     module: set.name,
     offset: Math.floor(bitOffset / 8),
     bitOffset,
@@ -124,8 +127,14 @@ export function resolveSteps(set: TypeSet, rootId: number, steps: readonly PathS
     type: plainDeclarations(set).declare(id, ''),
     typeId: id,
     through,
-  }
+  })
 }
+
+/** `offset 8, size 16, struct list_head`. */
+const telling = sayingAs<MemberPlace>(({ offset, bitOffset, bits, size, type }) => {
+  const width = bits > 0 ? `, bits ${bitOffset - 8 * offset}+${bits}` : ''
+  return printable(`offset ${offset}${width}, size ${size}, ${type.replace(/\s+/g, ' ')}`)
+})
 
 function elementSize(set: TypeSet, id: number, step: number): number {
   const size = sizeOf(set, id)

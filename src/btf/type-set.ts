@@ -1,8 +1,11 @@
 // One type set: a BTF blob in shared memory with its index, attached in any thread without copying. Reads records and
 // names by id; what a type means is in type.ts.
+
 import { type Check, count, instance, number, text } from '../core/arguments.ts'
 import { decodeName } from '../core/bytes.ts'
 import { BadFormatError } from '../core/errors.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import {
   infoFlag,
   infoKind,
@@ -287,6 +290,19 @@ export class TypeSet {
       const number = infoKind(this.words[this.position(id) + 1]!)
       return wanted < 0 ? number >= KIND_COUNT : number === wanted
     })
+  }
+
+  toJSON(): { name: string; base: string | null; types: number; firstId: number } {
+    return { name: this.name, base: this.base?.name ?? null, types: this.size, firstId: this.firstId }
+  }
+
+  toString(): string {
+    return `${counted(this.size, 'type')} of ${printable(this.name)}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('TypeSet', () => this.toJSON(), depth, options, inspect)
   }
 }
 

@@ -1,6 +1,8 @@
 // Decoded types: what a record says, as an immutable object. Made on demand, one type at a time.
+
 import { number } from '../core/arguments.ts'
 import { NotFoundError } from '../core/errors.ts'
+import { sayingAs } from '../core/explain.ts'
 import {
   infoFlag,
   infoVlen,
@@ -25,7 +27,7 @@ import {
   KIND_VOLATILE,
   MAX_DEPTH,
 } from './format.ts'
-import { isModifier, type KindName } from './kinds.ts'
+import { isModifier, type KindName, typeInWords } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
@@ -180,18 +182,25 @@ function readMember(own: TypeSet, at: number, flag: boolean): Member {
   })
 }
 
+/** A type that says what it is; its values, of 64 bits, are text in JSON. */
+const telling = sayingAs<Type>(typeInWords, (type) =>
+  'values' in type
+    ? { ...type, values: type.values.map(({ name, value }) => ({ name, value: String(value) })) }
+    : { ...type },
+)
+
 /**
  * Decodes a type. The object and what it holds never change.
  * @throws NotFoundError if the set has no such id.
  */
 export function decodeType(set: TypeSet, id: number): Type {
   typeSet(set, 'set')
-  if (id === 0) return Object.freeze({ module: set.name, id: 0, kind: 'VOID', name: '' })
+  if (id === 0) return Object.freeze(telling({ module: set.name, id: 0, kind: 'VOID', name: '' }))
   const own = set.owner(id)
   if (!own || id < 0 || !Number.isInteger(id)) {
     throw new NotFoundError(`${set.name} has no type ${id}; its ids end at ${set.endId - 1}`)
   }
-  return Object.freeze(readType(own, id))
+  return Object.freeze(telling(readType(own, id)))
 }
 
 function readType(own: TypeSet, id: number): Type {

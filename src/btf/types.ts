@@ -1,4 +1,5 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
+
 import {
   type Check,
   instance,
@@ -12,13 +13,15 @@ import {
   wrong,
 } from '../core/arguments.ts'
 import { AmbiguousError, BadFormatError, KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
+import { printable } from '../core/printable.ts'
 import { AskedTypes, type TypeUsers } from './asked-types.ts'
 import { flavoursOf } from './flavour.ts'
 import { infoKind, KIND_FUNC } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeSetRecord } from './index-types.ts'
-import { type KindName, kindChoice, kindName, kindNumber } from './kinds.ts'
+import { type KindName, kindChoice, kindName, kindNumber, typeInWords } from './kinds.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './member-path.ts'
 import { viewIndex } from './name-index.ts'
 import { byteString, hashByteString } from './names.ts'
@@ -37,6 +40,26 @@ export interface TypeCandidate {
   readonly id: number
   readonly kind: KindName
   readonly name: string
+}
+
+/** A candidate that says in a text what it is. */
+class Candidate implements TypeCandidate {
+  readonly module: string
+  readonly id: number
+  readonly kind: KindName
+  readonly name: string
+
+  constructor(module: string, id: number, kind: KindName, name: string) {
+    this.module = module
+    this.id = id
+    this.kind = kind
+    this.name = name
+  }
+
+  /** `struct nft_ctx [nf_tables]`. */
+  toString(): string {
+    return `${typeInWords(this)}${this.module === 'vmlinux' ? '' : ` [${printable(this.module)}]`}`
+  }
 }
 
 /** Which types a lookup considers. */
@@ -249,12 +272,12 @@ export class Types {
     return this.#unread
       ?.find(query, hashByteString(query))
       ?.filter((each) => (module === undefined || each.module === module) && isKind(each.kind, wanted))
-      .map((each) => ({ module: each.module, id: each.id, kind: kindName(each.kind), name }))
+      .map((each) => new Candidate(each.module, each.id, kindName(each.kind), name))
   }
 
   /** The answer that stands at a position of what was found. */
   #candidate(found: readonly number[], at: number, name: string): TypeCandidate {
-    return { module: this.#names[found[at]!]!, id: found[at + 1]!, kind: kindName(found[at + 2]!), name }
+    return new Candidate(this.#names[found[at]!]!, found[at + 1]!, kindName(found[at + 2]!), name)
   }
 
   /**
@@ -512,6 +535,22 @@ export class Types {
     }
     return this.#attach(base)
   }
+
+  /** The sets that have been read, by name, and how many have not: telling reads nothing. */
+  toJSON(): { sets: readonly string[]; unread: number } {
+    return { sets: this.#names, unread: this.#pending.size }
+  }
+
+  toString(): string {
+    if (this.#unread !== undefined) return 'types that have not been read yet'
+    const unread = this.#pending.size === 0 ? '' : `, ${this.#pending.size} more to be read`
+    return `types of ${counted(this.#names.length, 'set')}${unread}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('Types', () => this.toJSON(), depth, options, inspect)
+  }
 }
 
 /** The types of a kernel, as an argument. */
@@ -532,7 +571,7 @@ function inOrder(found: readonly number[], end: number): number[] {
 }
 
 function candidate(set: TypeSet, id: number, name: string): TypeCandidate {
-  return { module: set.name, id, kind: kindName(infoKind(set.words[set.position(id) + 1]!)), name }
+  return new Candidate(set.name, id, kindName(infoKind(set.words[set.position(id) + 1]!)), name)
 }
 
 function samePlace(a: MemberPlace, b: MemberPlace): boolean {

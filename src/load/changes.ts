@@ -1,5 +1,7 @@
 // What differs between two snapshots: symbols and owners that are gone, and new ones.
 
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -30,6 +32,35 @@ export class Change {
   get difference(): Difference {
     this.#difference ??= differenceOf(this.before.symbols, this.after.symbols)
     return this.#difference
+  }
+
+  toJSON() {
+    const { symbols, owners } = this.difference
+    return {
+      generation: this.generation,
+      symbols: { gone: symbols.gone.map((each) => each.toJSON()), fresh: symbols.fresh.map((each) => each.toJSON()) },
+      owners,
+    }
+  }
+
+  /** `generation 2: + nf_tables, - veth; 1,200 symbols came, 3 went`. */
+  toString(): string {
+    const { symbols, owners } = this.difference
+    const came = [
+      ...owners.fresh.map((each) => `+ ${printable(each)}`),
+      ...owners.gone.map((each) => `- ${printable(each)}`),
+    ]
+    const which = came.length === 0 ? '' : `${came.join(', ')}; `
+    return `generation ${this.generation}: ${which}${counted(symbols.fresh.length, 'symbol')} came, ${symbols.gone.length.toLocaleString('en-US')} went`
+  }
+
+  /** What `console.log` shows: how many, and which owners. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    const fields = () => {
+      const { symbols, owners } = this.difference
+      return { generation: this.generation, gone: symbols.gone.length, fresh: symbols.fresh.length, owners }
+    }
+    return inspected('Change', fields, depth, options, inspect)
   }
 }
 

@@ -6,6 +6,8 @@ import { type LazyModules, Types } from '../btf/types.ts'
 import type { Placement } from '../catalog/place.ts'
 import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { readBlobNow, readNow } from '../sources/later.ts'
 import type { Absence, BtfFile, FactFile } from '../sources/source.ts'
@@ -197,6 +199,23 @@ export class Snapshot {
       later: isPending ? { facts, types, pending: this.#pending.place } : { facts, types },
       ...(users !== undefined && { users }),
     }
+  }
+
+  /** What it is of and how large; reads nothing that has not been read. */
+  toJSON() {
+    const { generation, symbols, host, skipped } = this
+    const { source, release = null, bootId = null, buildId = null } = host
+    return { generation, source, release, bootId, buildId, symbols: symbols.toJSON(), skipped: skipped.count }
+  }
+
+  toString(): string {
+    const { source, release = 'of unknown release' } = this.host
+    return `${printable(source)} ${printable(release)}, generation ${this.generation}, ${counted(this.symbols.size, 'symbol')}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected(this.constructor.name, () => this.toJSON(), depth, options, inspect)
   }
 }
 

@@ -2,6 +2,8 @@
 
 import { TYPES_ASKED } from '../btf/types.ts'
 import { callback, choice, flag, iterable, listOf, nameText, type Options } from '../core/arguments.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import { FunctionsByType } from './by-type.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
@@ -81,6 +83,9 @@ export interface MultiList {
   /** Whether the kernel has such links (CONFIG_FPROBE, since Linux 5.18). */
   readonly supported: boolean
 }
+
+/** Targets of a plan that `console.log` shows. */
+const MOST_SHOWN = 8
 
 /** What to attach for all specifications. */
 export class ProbePlan {
@@ -168,6 +173,39 @@ export class ProbePlan {
 
   [Symbol.iterator](): Iterator<ProbeTarget> {
     return this.targets[Symbol.iterator]()
+  }
+
+  /** Everything that was worked out; targets as theirs is. */
+  toJSON() {
+    const { verdict, reasons, warnings, specs } = this
+    return {
+      verdict,
+      reasons,
+      warnings,
+      specs: specs.map((each) => ({
+        spec: each.spec.text,
+        verdict: each.verdict,
+        targets: each.targets.map((target) => target.toJSON()),
+        rejected: each.rejected.length,
+      })),
+    }
+  }
+
+  toString(): string {
+    const specs = printable(this.specs.map(({ spec }) => spec.text).join(', '))
+    return `plan of ${specs}: ${this.verdict}, ${counted(this.targets.length, 'target')}`
+  }
+
+  /** What `console.log` shows: a line for each of the first targets. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    const { verdict, specs, targets } = this
+    const fields = () => ({
+      verdict,
+      specs: specs.map(({ spec }) => spec.text),
+      targets: targets.slice(0, MOST_SHOWN).map(String),
+      of: targets.length,
+    })
+    return inspected('ProbePlan', fields, depth, options, inspect)
   }
 }
 

@@ -1,6 +1,7 @@
 // Probe planning over a kernel, as users call it.
 
 import { listOf, options as optionsOf, text } from '../core/arguments.ts'
+import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { type SuffixCensus, takeCensus } from './census.ts'
 import { ProbeContext, type ProbeSource } from './context.ts'
 import { makePlan, PLAN_OPTIONS, type PlanOptions, type ProbePlan } from './plan.ts'
@@ -39,5 +40,18 @@ export class Probes {
   get #kernel(): ProbeContext {
     this.#context ??= new ProbeContext(this.#source)
     return this.#context
+  }
+
+  toJSON(): Record<string, never> {
+    return {}
+  }
+
+  toString(): string {
+    return 'probes of a kernel: plan(specs) says where they can be attached'
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('Probes', () => this.toJSON(), depth, options, inspect)
   }
 }

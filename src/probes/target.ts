@@ -3,6 +3,8 @@
 import { prototypeOf } from '../btf/functions.ts'
 import type { TypeSet } from '../btf/type-set.ts'
 import { formatAddress } from '../core/address.ts'
+import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import { argumentsOf, type FunctionArgument, returnedBy } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { placeText, returnRegister } from './conventions.ts'
@@ -313,6 +315,19 @@ export class ProbeTarget {
 
   get #site(): bigint | undefined {
     return this.symbolId === undefined ? undefined : siteOf(this.#context, this.kind, this.symbolId, this.offset)
+  }
+
+  /** `kprobe:module:function ok`, with the codes of what stands in the way. */
+  toString(): string {
+    const offset = this.offset === 0 ? '' : `+0x${this.offset.toString(16)}`
+    const codes = this.reasons.map(({ code }) => code).join(', ')
+    const name = printable(`${this.kind}:${this.module ?? '*'}:${this.function}${offset}`)
+    return `${name} ${this.verdict}${codes === '' ? '' : ` (${codes})`}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('ProbeTarget', () => this.toJSON(), depth, options, inspect)
   }
 }
 

@@ -2,6 +2,7 @@
 // offsets out, by the same rules as single stacks.
 
 import { UsageError } from '../core/errors.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { Entries } from './entries.ts'
@@ -174,6 +175,19 @@ export class Stacks {
       this.#isEntry[id] = entry
     }
     return entry === YES
+  }
+
+  toJSON(): Record<string, never> {
+    return {}
+  }
+
+  toString(): string {
+    return `stacks of a kernel of ${counted(this.#symbols.size, 'symbol')}: resolve(addresses) looks them up`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('Stacks', () => this.toJSON(), depth, options, inspect)
   }
 }
 

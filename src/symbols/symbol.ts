@@ -2,6 +2,8 @@
 // read from shared memory when they are asked for.
 
 import { formatAddress } from '../core/address.ts'
+import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { printable } from '../core/printable.ts'
 import type { Candidate } from './locate.ts'
 
 /** What a symbol asks of its table. */
@@ -62,6 +64,21 @@ export class KernelSymbol {
       size: this.size,
     }
   }
+
+  /** The name, with its owner where that is not the kernel itself. */
+  toString(): string {
+    return `${printable(this.name)}${ownerInWords(this.owner)}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('KernelSymbol', () => this.toJSON(), depth, options, inspect)
+  }
+}
+
+/** An owner as the kernel prints it behind a name: nothing for the kernel itself. */
+function ownerInWords(owner: string): string {
+  return owner === 'vmlinux' ? '' : ` [${printable(owner)}]`
 }
 
 /** What contains an address. */
@@ -104,5 +121,35 @@ export class SymbolMatch {
       const symbol = new KernelSymbol(this.#table, id)
       return { symbol, offset: Number(address - symbol.address) }
     })
+  }
+
+  /** Addresses as text. Of aliases the names, of candidates what tells them apart. */
+  toJSON() {
+    const { symbol, offset, size, aliases, candidates } = this
+    return {
+      address: formatAddress(symbol.address + BigInt(offset)),
+      symbol: symbol.name,
+      offset,
+      size,
+      owner: symbol.owner,
+      type: symbol.type,
+      aliases: aliases.map(({ name }) => name),
+      candidates: candidates.map((each) => ({
+        symbol: each.symbol.name,
+        offset: each.offset,
+        owner: each.symbol.owner,
+      })),
+    }
+  }
+
+  /** As the kernel prints an address: `symbol+0x10/0x30 [owner]`. */
+  toString(): string {
+    const { symbol, offset, size } = this
+    return `${printable(symbol.name)}+0x${offset.toString(16)}/0x${size.toString(16)}${ownerInWords(symbol.owner)}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('SymbolMatch', () => this.toJSON(), depth, options, inspect)
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../core/arguments.ts'
 import { decodeName, encodeName } from '../core/bytes.ts'
 import { AmbiguousError, BadFormatError, NotFoundError } from '../core/errors.ts'
+import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { compileGlob } from '../core/glob.ts'
 import {
   ADDRESS_OPTIONS,
@@ -525,6 +526,20 @@ export class SymbolTable {
     if (!(typeof id === 'number' && id >= 0 && id < this.size && Number.isInteger(id))) {
       throw wrong('id', `the id of a symbol, a whole number from 0 to ${this.size - 1}`, id)
     }
+  }
+
+  /** Sizes, not symbols: those are what the table is iterated over for. */
+  toJSON(): { symbols: number; bytes: number; owners: number } {
+    return { symbols: this.size, bytes: this.byteLength, owners: this.owners.length }
+  }
+
+  toString(): string {
+    return `table of ${counted(this.size, 'symbol')} of ${counted(this.owners.length, 'owner')}`
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+    return inspected('SymbolTable', () => this.toJSON(), depth, options, inspect)
   }
 }
 
