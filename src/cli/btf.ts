@@ -42,6 +42,30 @@ export function addBtfCommand(program: Command): void {
   addDump(btf)
   addCheck(btf)
   addDiff(btf)
+  for (const command of btf.commands) command.addHelpText('after', HELP[command.name()]!)
+}
+
+/** What the help of each command says behind its options. */
+const HELP: Readonly<Record<string, string>> = {
+  dump: `
+Exit codes: 0 done, 1 a module or type was not found, 2 wrong usage, 3 a file or the kernel's data cannot be read.
+
+Examples:
+  $ kerndex btf dump --format c > vmlinux.h
+  $ kerndex btf dump --module virtio_ring --format c --root vring_virtqueue
+  $ kerndex btf dump module.ko --base /sys/kernel/btf/vmlinux`,
+  check: `
+Exit codes: 0 all are valid, 1 some are not, 2 wrong usage, 3 a file cannot be read.
+
+Examples:
+  $ kerndex btf check /sys/kernel/btf/vmlinux --strict
+  $ kerndex btf check module.ko --base /sys/kernel/btf/vmlinux --json`,
+  diff: `
+Exit codes: 0 compared, whatever differs, 2 wrong usage, 3 a file or capture cannot be read.
+
+Examples:
+  $ kerndex btf diff capture-6.1/ capture-6.12/ --kind FUNC
+  $ kerndex btf diff old.btf /sys/kernel/btf/vmlinux --name task_struct`,
 }
 
 function addDump(btf: Command): void {

@@ -1,9 +1,23 @@
-// Colours for people: on a terminal only, and never where NO_COLOR is set, whatever else the environment says.
+// Colours for people: as `--color` says, else never where NO_COLOR is set, always where FORCE_COLOR is, and on a terminal.
 
 import pico from 'picocolors'
 
-/** Whether what is printed may be coloured. */
-export const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+/** Whether what is printed may be coloured. The command line is read here, because everything that prints is made from this. */
+export const coloured = isColoured(process.argv, process.env, process.stdout.isTTY === true)
 
 /** Functions that colour text, or leave it as it is. */
 export const colours = pico.createColors(coloured)
+
+/** The rule: the last `--color` wins, then NO_COLOR, then FORCE_COLOR, then whether a terminal that knows colours shows it. */
+export function isColoured(args: readonly string[], env: NodeJS.ProcessEnv, terminal: boolean): boolean {
+  const end = args.indexOf('--')
+  const before = end < 0 ? args : args.slice(0, end)
+  const given = before.flatMap((arg, at) =>
+    arg.startsWith('--color=') ? [arg.slice('--color='.length)] : arg === '--color' ? [before[at + 1]] : [],
+  )
+  const when = given.at(-1)
+  if (when === 'always' || when === 'never') return when === 'always'
+  if (env.NO_COLOR) return false
+  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false'
+  return terminal && env.TERM !== 'dumb'
+}

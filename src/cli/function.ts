@@ -11,6 +11,7 @@ import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { write, writeJson } from './output.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
+import { whyNoFunction } from './unknown.ts'
 import { whereaboutsOf, whereaboutsText } from './whereabouts.ts'
 
 interface FunctionOptions extends CommonOptions, TypeOptions {
@@ -76,17 +77,19 @@ async function answer(
     const found = types.functions(byType ? { takes, as, returns, name, module } : { name, module })
     if (await print(found, options, kernel)) unanswered.answered()
     else {
-      const why =
-        unknown !== undefined
-          ? `there is no type ${unknown}`
-          : byType && query !== '*'
-            ? `none ${askedInWords(options)}`
-            : undefined
+      const why = unknown !== undefined ? `there is no type ${unknown}` : whyNone(types, query, options)
       if (options.json) await writeJson({ query, module: null, reason: why ?? 'no such function' })
       unanswered.missed(byType && query === '*' ? `what ${askedInWords(options)}` : query, why)
     }
   }
   return unanswered.conclude()
+}
+
+/** Why nothing was found for a name; undefined where that is plain. */
+function whyNone(types: Types, query: string, options: FunctionOptions): string | undefined {
+  const { module, name } = parseQuestion(query)
+  if (!asksByType(options)) return whyNoFunction(types, module, name)
+  return query === '*' ? undefined : `none ${askedInWords(options)}`
 }
 
 /** Prints functions; whether there are any. */

@@ -2,50 +2,13 @@
 // The `kerndex` command: a thin skin over the library. Parses arguments, and turns every failure into words and an exit code.
 
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { packageUrl } from '../core/place.ts'
-import { addAddressCommand } from './address.ts'
 import { isShortOfSpace, runWithLess } from './address-space.ts'
-import { addBenchCommand } from './bench.ts'
-import { addBtfCommand } from './btf.ts'
-import { addCacheCommand } from './cache.ts'
-import { addCaptureCommand } from './capture.ts'
-import { addCatalogCommand } from './catalog.ts'
-import { addCoreCommand } from './core.ts'
-import { addEventsCommand } from './events.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
-import { addFleetCommand } from './fleet.ts'
-import { addFunctionCommand } from './function.ts'
-import { addLayoutCommand } from './layout.ts'
 import { note, OutputClosed, write } from './output.ts'
-import { addProbeCommand } from './probe.ts'
-import { addResolveCommand } from './resolve.ts'
-import { addSnapshotCommand } from './snapshot.ts'
-import { addStatusCommand } from './status.ts'
-import { addSymbolCommand } from './symbol.ts'
-import { addTypeCommand } from './type.ts'
-
-/** The commands by their words, in the order in which the help lists them. */
-const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
-  status: addStatusCommand,
-  address: addAddressCommand,
-  symbol: addSymbolCommand,
-  type: addTypeCommand,
-  function: addFunctionCommand,
-  btf: addBtfCommand,
-  core: addCoreCommand,
-  probe: addProbeCommand,
-  resolve: addResolveCommand,
-  events: addEventsCommand,
-  capture: addCaptureCommand,
-  snapshot: addSnapshotCommand,
-  fleet: addFleetCommand,
-  cache: addCacheCommand,
-  catalog: addCatalogCommand,
-  layout: addLayoutCommand,
-  bench: addBenchCommand,
-}
+import { commandsOf, makeProgram, withCommonBehind } from './program.ts'
 
 /** The package's version. */
 function version(): string {
@@ -53,31 +16,20 @@ function version(): string {
   return manifest.version
 }
 
-/** Runs what the command line asks for. Only that command is made: to make one reads the code that it may need. */
-async function run([word, ...others]: readonly string[]): Promise<void> {
+/** Runs what the command line asks for. */
+async function run(given: readonly string[]): Promise<void> {
+  const args = withCommonBehind(given)
+  const [word, ...others] = args
   if ((word === '--version' || word === '-V') && others.length === 0) return write(`${version()}\n`)
   if (isShortOfSpace()) return runWithLess()
-  const program = new Command('kerndex')
-    .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
-    .version(version())
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(--help shows what is possible)')
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 all answered, 1 something was not found, 2 wrong usage, 3 the kernel's data cannot be read, 130 interrupted.
-
-Examples:
-  $ sudo kerndex status
-  $ sudo kerndex address 0xffffffff81000018
-  $ kerndex symbol 'vfs_*' --from capture/ --json`,
-    )
-  // The help, and whoever mistypes a command, is told of all of them.
-  const add = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined
-  for (const each of add === undefined ? Object.values(COMMANDS) : [add]) each(program)
-  for (const command of program.commands) command.exitOverride()
-  await program.parseAsync()
+  const program = makeProgram(word).version(version())
+  for (const command of commandsOf(program)) {
+    command.exitOverride().configureOutput({
+      // One prefix for all that is said to people.
+      outputError: (text, print) => print(text.replace(/^error: /, 'kerndex: ')),
+    })
+  }
+  await program.parseAsync(args, { from: 'user' })
 }
 
 let isDone = false

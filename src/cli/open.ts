@@ -1,8 +1,11 @@
 // The options that every command has, and the opening of a kernel with them, with progress on a terminal.
 
+import { readFileSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { NoPermissionError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
+import { MOST_THREADS } from '../load/threads.ts'
 import { openKernel } from '../open-kernel.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
@@ -30,7 +33,7 @@ export function withCommonOptions(command: Command): Command {
     )
     .addOption(new Option('--catalog <dir>', 'the catalogue for --from LAYOUT').helpGroup('Common options:'))
     .addOption(
-      new Option('--threads <n>', 'threads to use; 0 = everything inline')
+      new Option('--threads <n>', `threads to use, 0 to ${MOST_THREADS}; 0 = everything inline`)
         .argParser(wholeNumber)
         .helpGroup('Common options:'),
     )
@@ -38,7 +41,9 @@ export function withCommonOptions(command: Command): Command {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  if (!/^\d{1,4}$/.test(text) || Number(text) > MOST_THREADS) {
+    throw new InvalidArgumentError(`a whole number from 0 to ${MOST_THREADS} is needed.`)
+  }
   return Number(text)
 }
 
@@ -70,6 +75,8 @@ export async function withKernel<T>(
       signal: interrupted,
       onProgress: bar?.update,
     })
+  } catch (error) {
+    throw withSettings(error, options.from)
   } finally {
     bar?.stop()
   }
@@ -111,21 +118,49 @@ function progressBar() {
   return {
     update({ bytes, expected }: { bytes: number; expected: number }) {
       if (performance.now() - begun < PATIENCE_MS) return
-      const total = Math.max(bytes, expected)
-      if (bar === undefined) {
-        bar = new SingleBar({
-          format: 'loading {bar} {percentage}% | {value}/{total} bytes | {eta_formatted} left',
-          stream: process.stderr,
-          clearOnComplete: true,
-          hideCursor: true,
-        })
-        bar.start(total, bytes)
-      }
-      bar.setTotal(total)
-      bar.update(bytes)
+      // The kernel makes its text up as it is read, and tells nobody how long it will be.
+      const known = expected > 0 && bytes <= expected
+      bar ??= startedBar(known ? expected : bytes, known)
+      if (!known) bar.setTotal(bytes)
+      bar.update(bytes, { megabytes: (bytes / 1e6).toFixed(1) })
     },
     stop() {
       bar?.stop()
     },
   }
 }
+
+/** A bar that fits the terminal; without a total it only says how much has come. */
+function startedBar(total: number, known: boolean): SingleBar {
+  const columns = process.stderr.columns ?? 80
+  const bar = new SingleBar({
+    format: known ? 'loading {bar} {percentage}% | {megabytes} MB' : 'loading | {megabytes} MB',
+    barsize: Math.max(8, Math.min(40, columns - 32)),
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  })
+  bar.start(total, 0, { megabytes: '0.0' })
+  return bar
+}
+
+/** A refusal of the running kernel with what it hangs on here: settings that root may change, and who is asking. */
+function withSettings(error: unknown, from: string | undefined): unknown {
+  if (!(error instanceof NoPermissionError) || from !== undefined) return error
+  const values = SETTINGS.flatMap((name) => {
+    try {
+      return [`${name} is ${readFileSync(`/proc/sys/kernel/${name}`, 'utf8').trim()}`]
+    } catch {
+      return []
+    }
+  })
+  const here = values.length === 0 ? '' : ` Here ${values.join(' and ')}.`
+  const how =
+    process.getuid?.() === 0
+      ? 'Root without CAP_SYSLOG, as in a container, may not see them either.'
+      : 'Run as root (sudo).'
+  return new NoPermissionError(`${error.message.replace(/\.?$/, '.')}${here} ${how}`, error.place, { cause: error })
+}
+
+/** Settings of the kernel on which it hangs who may see addresses. */
+const SETTINGS = ['kptr_restrict', 'perf_event_paranoid']

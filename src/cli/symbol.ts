@@ -14,6 +14,7 @@ import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { writeJson, writeRaw } from './output.ts'
 import { type Field, formatHelp, rowFormat } from './rows.ts'
 import { Unanswered } from './unanswered.ts'
+import { whyNoSymbol } from './unknown.ts'
 
 interface SymbolOptions extends CommonOptions {
   readonly format?: string
@@ -87,7 +88,10 @@ Examples:
               ? printKallsyms(found, symbols.addressDigits)
               : printLines(query, found, without, rows?.line ?? tableLine(symbols.addressDigits)))
           if (any) unanswered.answered()
-          else unanswered.missed(query)
+          else {
+            const { owner, name } = splitQuery(query)
+            unanswered.missed(query, whyNoSymbol(symbols, owner, name))
+          }
         }
         return unanswered.conclude()
       })

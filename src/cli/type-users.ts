@@ -10,6 +10,7 @@ import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import { write, writeJson } from './output.ts'
 import { parseQuestion } from './types.ts'
+import { whyNoType } from './unknown.ts'
 import { whereaboutsOf, whereaboutsText } from './whereabouts.ts'
 
 /** Modules of a row that are named. */
@@ -24,8 +25,9 @@ export async function printUsers(
 ): Promise<string | undefined> {
   const { module, name } = parseQuestion(query)
   if (!types.knows(name)) {
-    if (json) await writeJson({ query, module: null, reason: 'no such type' })
-    return 'no such type'
+    const reason = whyNoType(types, module, name.replace(/^(?:struct|union|enum)\s+/, ''))
+    if (json) await writeJson({ query, module: null, reason })
+    return reason
   }
   const users = types.users(name, { module })
   const rowsOf = kernel === undefined ? undefined : whereaboutsOf(kernel, [...users.takes, ...users.returns])

@@ -19,6 +19,7 @@ import { write, writeJson } from './output.ts'
 import { printMembers, printUsers } from './type-users.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
+import { whyNoType } from './unknown.ts'
 import { type Whereabouts, whereaboutsOf, whereaboutsText } from './whereabouts.ts'
 
 interface TypeOptions extends CommonOptions {
@@ -140,7 +141,7 @@ async function named(
       await write(asText(types, each) + (found === undefined ? '' : `${whereaboutsText(found)}\n`))
     }
   }
-  return candidates.length > 0 ? undefined : 'no such type'
+  return candidates.length > 0 ? undefined : whyNoType(types, module, bare!)
 }
 
 /** Where a function is; nothing for any other type. */

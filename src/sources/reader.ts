@@ -41,7 +41,8 @@ export function readFailure(path: string, cause: unknown): NoPermissionError | N
       { cause },
     )
   }
-  const why = cause instanceof Error ? cause.message : String(cause)
+  // Node names the call and the path again.
+  const why = (cause instanceof Error ? cause.message : String(cause)).replace(/, \w+ '.*'$/, '')
   return new NotReadableError(`${path} cannot be read: ${why}`, { path }, { cause })
 }
 
@@ -130,7 +131,24 @@ function plainReader(path: string, descriptor: number, stat: Stats): ReaderNow {
 /** How much larger kallsyms text and BTF blobs are than their gzip, for a guess at the size. */
 const TYPICAL_GZIP_RATIO = 6
 
+/** Bytes in a gzip file's end that say how long its content is (RFC 1952, ISIZE), for files of one member and below 4 GiB. */
+const ISIZE_BYTES = 4
+
+/** How long the content of a gzip file is, as its end says where that can be; else a guess. */
+function unpackedSize(descriptor: number, { size }: Stats): number {
+  const end = Buffer.alloc(ISIZE_BYTES)
+  try {
+    readSync(descriptor, end, 0, ISIZE_BYTES, Math.max(0, size - ISIZE_BYTES))
+  } catch {
+    // The reading of it will say why.
+  }
+  const told = end.readUInt32LE(0)
+  // No content is packed a thousand times smaller (deflate's most is 1,032).
+  return told >= size && told < 1_032 * size ? told : size * TYPICAL_GZIP_RATIO
+}
+
 function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
+  const sizeHint = unpackedSize(descriptor, stat)
   const file = createReadStream(path, { fd: descriptor })
   const unpacked = createGunzip({ chunkSize: 256 * 1024 })
   // The pipeline's failure surfaces through the iterator; this only keeps it from being unhandled as well.
@@ -139,7 +157,7 @@ function gzipReader(path: string, descriptor: number, stat: Stats): ByteReader {
     unpacked.destroy()
     file.destroy()
   }
-  return pieceReader(stat, stat.size * TYPICAL_GZIP_RATIO, unpacked, (error) => unpackFailure(path, error), close)
+  return pieceReader(stat, sizeHint, unpacked, (error) => unpackFailure(path, error), close)
 }
 
 /** Hands out bytes that come in pieces of any length. */
