@@ -2,7 +2,7 @@
 // imports kerndex waits for every one of them, and for every kilobyte in them. The library is CommonJS behind the names of its
 // entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each. Packages
 // that are no dependencies of the package are in its files, and their licences in dist/THIRD-PARTY-NOTICES.txt.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { askedFor, Notices } from './build/packages.js'
 import { moduleOf, plainExports, plainLetters, requireWhenNeeded } from './build/rewrite.js'
@@ -34,6 +34,7 @@ const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', fleet: 
 const PARTS = {
   fleet: /^fleet\//,
   events: /^(events|processes|stacks)\//,
+  serve: /^(serve\/|symbols\/find-text\.)/,
   printing: /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|print-layout)\./,
   probes: /^probes\/(?!plan|spec)/,
   sources:
@@ -134,10 +135,27 @@ const thread = (name) => ({
   output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
 })
 
+/** The page that `kerndex serve` shows: browsers load three files, and nothing from elsewhere. */
+const page = {
+  input: { page: 'src/page/main.tsx' },
+  platform: 'browser',
+  output: { dir: 'dist/lib/page', format: 'esm', entryFileNames: '[name].js', minify: true, codeSplitting: false },
+  plugins: [
+    notices.plugin,
+    {
+      name: 'served-files',
+      writeBundle() {
+        for (const file of ['page.html', 'page.css', 'icon.svg'])
+          copyFileSync(`src/page/${file}`, `dist/lib/page/${file}`)
+      },
+    },
+  ],
+}
+
 const threads = ['loader', 'query', 'events'].map(thread)
 threads.at(-1).plugins.push({
   name: 'notices-file',
   writeBundle: () => writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices.text()),
 })
 
-export default [library, harness, ...threads]
+export default [library, page, harness, ...threads]

@@ -21,6 +21,7 @@ import { benchNames } from './names.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
 import { benchScale, SCALE } from './scale.ts'
+import { benchServe } from './serve.ts'
 import { benchSnapshot } from './snapshot.ts'
 import { benchTools } from './tools.ts'
 import { benchTypes } from './types.ts'
@@ -51,6 +52,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   refresh: (input) => benchRefresh(input, rounds, threads),
   snapshot: (input) => benchSnapshot(input, processes),
   events: (input) => benchEvents(input, processes, seed),
+  serve: (input) => benchServe(input, processes, seed),
   tools: async (input) => benchTools(input, processes, (one) => leaveOut(one)),
 }
 

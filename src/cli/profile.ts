@@ -1,10 +1,9 @@
 // From the stacks of streams to a file: which of several events is meant, and what is known of the kernel beside them.
 
 import { UsageError } from '../core/errors.ts'
-import type { CodeMapping, Output, ProfileFacts } from '../events/output/output.ts'
+import { codeMappings } from '../events/code-mappings.ts'
+import type { Output, ProfileFacts } from '../events/output/output.ts'
 import type { Snapshot } from '../load/snapshot.ts'
-import { parseBuildIds } from '../sources/facts.ts'
-import { isAbsence } from '../sources/source.ts'
 import { Profile, type Profiles, type Weighing } from '../stacks/profile.ts'
 import { note } from './output.ts'
 
@@ -50,30 +49,4 @@ export function writeProfile(
   }
   const [first = new Profile(), ...rest] = inputs.map((input) => seen(of(input)))
   return writer.write([first, ...rest], facts)
-}
-
-/** Where the kernel's code lies, vmlinux first, with the build ids that are known. */
-function codeMappings(snapshot: Snapshot): CodeMapping[] {
-  const { symbols, host } = snapshot
-  const place = (name: string) => symbols.named(name, { owner: 'vmlinux' })[0]?.address
-  const start = place('_text') ?? place('_stext')
-  const end = place('_end') ?? place('_etext')
-  const mappings: CodeMapping[] = []
-  if (start !== undefined && end !== undefined) mappings.push({ owner: 'vmlinux', start, end, buildId: host.buildId })
-  const facts = snapshot.fact('module_identities')
-  const ids = isAbsence(facts) ? new Map<string, string>() : parseBuildIds(Buffer.from(facts))
-  const modules = [...(host.modules ?? [])].filter(({ address }) => address !== undefined && address !== 0n)
-  modules.sort((a, b) => (a.address! < b.address! ? -1 : 1))
-  modules.forEach(({ name, address, size }, i) => {
-    const next = modules[i + 1]?.address
-    // Since Linux 6.4 the size is that of all pieces of a module, which lie apart: a mapping ends where the next begins.
-    const last = address! + BigInt(size)
-    mappings.push({
-      owner: name,
-      start: address!,
-      end: next !== undefined && next < last ? next : last,
-      buildId: ids.get(name),
-    })
-  })
-  return mappings
 }

@@ -15,6 +15,7 @@ import { addFunctionCommand } from './function.ts'
 import { addLayoutCommand } from './layout.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
+import { addServeCommand } from './serve.ts'
 import { addSnapshotCommand } from './snapshot.ts'
 import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
@@ -38,6 +39,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   catalog: addCatalogCommand,
   layout: addLayoutCommand,
   fleet: addFleetCommand,
+  serve: addServeCommand,
   bench: addBenchCommand,
   completion: (program) => addCompletionCommand(program, () => makeProgram()),
 }

@@ -30,6 +30,12 @@ export function benchUrl(path: string): URL {
   return compiled(`bench/${path}`, `bench/${path}.js`)
 }
 
+/** A file of the page that `kerndex serve` shows, as the bundler has made it. */
+export function servedUrl(name: string): URL {
+  if (bundled) return new URL(`./page/${name}`, here)
+  return new URL(`${here.endsWith('.ts') ? '../../dist' : '../..'}/lib/page/${name}`, here)
+}
+
 /** A file that the package or its folder holds as it is. */
 export function packageUrl(path: string): URL {
   return new URL(`${bundled || here.endsWith('.ts') ? '../..' : '../../..'}/${path}`, here)

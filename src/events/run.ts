@@ -25,6 +25,7 @@ import { adviceFor, detectFormat, inputFormat, LATE_SAMPLE_BYTES, SAMPLE_BYTES }
 import { anyText } from './input/any-text.ts'
 import { planOf, type ReadOptions } from './plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { nextStream, type StretchPool } from './stretch-pool.ts'
 import type { StretchTask } from './tasks.ts'
 
 /** How to read a stream. */
@@ -68,8 +69,6 @@ const LONG_STREAM = 1 << 26
 const MOST_THREADS = 4
 const NEWLINE = 10
 
-let streams = 0
-
 /**
  * Runs a stream of bytes through its stretches and yields their answers in the order of the input. The answers are the
  * same for any number of threads and whatever pieces the bytes arrive in.
@@ -87,6 +86,36 @@ export async function* runStream(
   snapshotArgument(snapshot, 'snapshot')
   productOrUsual(product, 'product')
   const options = optionsOf(given, 'runStream', STREAM_OPTIONS)
+  yield* answersOf(input, snapshot, product, options, (plan) => stretchRunner(snapshot, plan, options.threads))
+}
+
+/**
+ * The same on threads that outlive the stream: what they remember of stacks and lines serves the next stream of its kind. Nothing
+ * is worked on here.
+ * @throws as `runStream`
+ */
+export function runStreamOn(
+  pool: StretchPool,
+  input: AsyncIterable<Uint8Array>,
+  snapshot: Snapshot,
+  product: StretchPlan['product'] | 'usual',
+  options: StreamOptions,
+): AsyncGenerator<PlacedAnswer> {
+  const runner = (plan: StretchPlan): StretchRunner => ({
+    most: STRETCHES_A_THREAD,
+    run: (stretch) => pool.run(snapshot, plan, stretch),
+    close: async () => {},
+  })
+  return answersOf(input, snapshot, product, options, runner)
+}
+
+async function* answersOf(
+  input: AsyncIterable<Uint8Array>,
+  snapshot: Snapshot,
+  product: StretchPlan['product'] | 'usual',
+  options: StreamOptions,
+  runnerFor: (plan: StretchPlan) => StretchRunner,
+): AsyncGenerator<PlacedAnswer> {
   const { signal } = options
   const source = new Pausing(input, signal)
   try {
@@ -103,7 +132,7 @@ export async function* runStream(
     const plan = planOf(format, product, snapshot, options, sample)
     const { trust } = plan
     const cutter = new Cutter(format)
-    const runner = stretchRunner(snapshot, plan, options.threads)
+    const runner = runnerFor(plan)
     try {
       let firstLine = 0
       let inputBytes = 0
@@ -208,7 +237,7 @@ interface Helpers {
 
 function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Helpers {
   const threads = new Threads<StretchTask, StretchAnswer>(workerUrl('events'), count)
-  const stream = ++streams
+  const stream = nextStream()
   const { buffer: table, names: lent } = snapshot.symbols
   let failed = false
   threads.started.catch(() => {

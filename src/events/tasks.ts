@@ -1,5 +1,6 @@
 // What an events thread can be asked to do: one stretch of a stream, which lies in shared memory.
 
+import { setBounded } from '../core/bounded-map.ts'
 import { SymbolTable } from '../symbols/table.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
 
@@ -16,9 +17,16 @@ export interface StretchTask {
   readonly length: number
 }
 
-let current: { readonly stream: number; readonly worker: StretchWorker } | undefined
+/** Streams whose caches are kept at once, and bytes that one may remember, about: then it begins anew. */
+const MOST_STREAMS = 4
+const MOST_MEMORY = 1 << 26
+
+const workers = new Map<number, StretchWorker>()
 
 export function runStretchTask({ stream, plan, table, lent, text, length }: StretchTask): StretchAnswer {
-  if (current?.stream !== stream) current = { stream, worker: new StretchWorker(new SymbolTable(table, lent), plan) }
-  return current.worker.run(new Uint8Array(text, 0, length))
+  const worker = workers.get(stream) ?? new StretchWorker(new SymbolTable(table, lent), plan)
+  setBounded(workers, stream, worker, MOST_STREAMS)
+  const answer = worker.run(new Uint8Array(text, 0, length))
+  if (worker.memory > MOST_MEMORY) workers.delete(stream)
+  return answer
 }

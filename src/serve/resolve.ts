@@ -1,0 +1,275 @@
+// `/v1/resolve`: addresses and stacks to frames, in JSON or as packed numbers; `/v1/names`: what the numbers stand for.
+
+import { setImmediate as turn } from 'node:timers/promises'
+import { formatAddress, parseAddress } from '../core/address.ts'
+import { KerndexError } from '../core/errors.ts'
+import type { Snapshot } from '../load/snapshot.ts'
+import { type BootFacts, judgeBoot } from '../stacks/boot.ts'
+import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
+import { StackResolver } from '../stacks/resolve.ts'
+import { NO_SYMBOL } from '../symbols/search.ts'
+import { type Call, json, type Reply } from './call.ts'
+import { badRequest, HttpError, tooLarge } from './http-error.ts'
+import { isRecord, optionalText } from './json-input.ts'
+import type { FrameCounter } from './metrics.ts'
+import type { OpenTable, Tables } from './tables.ts'
+
+/** Addresses after which other requests get their turn. */
+const TURN = 1024
+/** Characters that are gathered before they are sent. */
+const CHUNK = 1 << 16
+
+/** What a request of JSON asks for. */
+interface Question {
+  readonly mode: LookupMode
+  readonly shape: StackShape
+  readonly boot: BootFacts | undefined
+  readonly stacks: readonly (readonly unknown[])[]
+  /** The stacks are single addresses. */
+  readonly single: boolean
+}
+
+/** Answers requests for frames, and remembers what it has looked up in each snapshot. */
+export class Resolve {
+  readonly #tables: Tables
+  readonly #count: FrameCounter
+  /** One resolver a mode: frames that come again are not looked up again. */
+  readonly #resolvers = new WeakMap<
+    Snapshot,
+    Map<LookupMode, { resolver: StackResolver; frames: Map<bigint, RawFrame> }>
+  >()
+
+  constructor(tables: Tables, count: FrameCounter) {
+    this.#tables = tables
+    this.#count = count
+  }
+
+  async run(call: Call): Promise<Reply> {
+    const type = call.header('content-type')?.split(';')[0]?.trim()
+    return type === 'application/octet-stream' ? this.#packed(call) : this.#json(call)
+  }
+
+  async #json(call: Call): Promise<Reply> {
+    const body = await call.json()
+    if (!isRecord(body)) throw badRequest('the body is an object with addresses or stacks')
+    const table = await this.#tableOf(call, body)
+    const question = questionOf(body, call.limits.addresses)
+    const small = question.stacks.length <= 1024
+    const pieces = this.#answer(table, question)
+    if (!small) return { type: 'application/json', body: pieces }
+    let whole = ''
+    for await (const piece of pieces) whole += piece
+    return { type: 'application/json', body: whole }
+  }
+
+  /** By key, or by build id and boot: in the body, or in the query. */
+  #tableOf(call: Call, body: Readonly<Record<string, unknown>>): Promise<OpenTable> {
+    const buildId = optionalText(body, 'buildId')
+    if (buildId !== undefined) return this.#tables.ofBuild(buildId, optionalText(body, 'bootId'))
+    return this.#tables.use(optionalText(body, 'table') ?? call.query.get('table'))
+  }
+
+  async *#answer(table: OpenTable, question: Question): AsyncGenerator<string> {
+    const { snapshot, key } = table
+    const { host, generation } = snapshot
+    const { resolver, frames: known } = this.#resolverFor(snapshot, question)
+    const { release = null, buildId = null, bootId = null } = host
+    const head = JSON.stringify({ table: key, generation, release, buildId, bootId })
+    let text = `${head.slice(0, -1)},"${question.single ? 'frames' : 'stacks'}":[`
+    let since = 0
+    for (const [i, stack] of question.stacks.entries()) {
+      const raw = stack.map((value) => rawOf(value, known))
+      const frames: string[] = []
+      // Every address of the question has its frame, also what is no address.
+      let next = 0
+      const upTo = (index: number) => {
+        for (; next < index; next++) frames.push(noFrame(raw[next]!))
+      }
+      resolver.each(raw, question.shape, (frame, index) => {
+        upTo(index)
+        next = index + 1
+        this.#count(frame.reason ?? (frame.symbol === null ? 'no_symbol' : 'found'), 1)
+        frames.push(frameText(frame))
+      })
+      upTo(raw.length)
+      const answer = frames.join()
+      text += `${i === 0 ? '' : ','}${question.single ? answer : `[${answer}]`}`
+      since += raw.length
+      if (since >= TURN) {
+        since = 0
+        await turn()
+      }
+      if (text.length < CHUNK) continue
+      yield text
+      text = ''
+    }
+    yield `${text}]}\n`
+  }
+
+  #resolverFor(snapshot: Snapshot, { mode, boot }: Question) {
+    if (boot !== undefined) {
+      const { bootId, release } = snapshot.host
+      const rebase = judged(() => judgeBoot(boot, { bootId, release }, snapshot.symbols))
+      return {
+        resolver: new StackResolver(snapshot.symbols, { mode, rebase, trust: 'table' }),
+        frames: new Map<bigint, RawFrame>(),
+      }
+    }
+    let modes = this.#resolvers.get(snapshot)
+    if (modes === undefined) {
+      modes = new Map()
+      this.#resolvers.set(snapshot, modes)
+    }
+    let kept = modes.get(mode)
+    if (kept === undefined) {
+      kept = { resolver: new StackResolver(snapshot.symbols, { mode, trust: 'table' }), frames: new Map() }
+      modes.set(mode, kept)
+    }
+    return kept
+  }
+
+  /** u64 addresses in; ids (u32), then offsets (u32) out, all little endian. With a depth, rows of stacks. */
+  async #packed(call: Call): Promise<Reply> {
+    const { snapshot, kernel, key } = await this.#tables.use(call.header('x-kerndex-table') ?? call.query.get('table'))
+    const body = await call.body(call.limits.body)
+    if (body.length % 8 !== 0) throw badRequest(`the body is addresses of 8 bytes each: ${body.length} bytes are none`)
+    const count = body.length / 8
+    const addresses = new BigUint64Array(new SharedArrayBuffer(body.length))
+    Buffer.from(addresses.buffer).set(body)
+    const answer = new Uint32Array(2 * count)
+    const into = { ids: answer.subarray(0, count), offsets: answer.subarray(count) }
+    const depth = call.header('x-kerndex-depth')
+    if (depth === undefined) {
+      const { ids, offsets } = await kernel.findMany(addresses, { signal: call.signal })
+      into.ids.set(ids)
+      into.offsets.set(offsets)
+    } else {
+      if (!/^\d{1,6}$/.test(depth) || depth === '0' || count % Number(depth) !== 0)
+        throw badRequest('X-Kerndex-Depth is the number of addresses in each row, and rows are whole')
+      snapshot.stacks.resolve(addresses, { depth: Number(depth) }, into)
+    }
+    let missed = 0
+    for (const id of into.ids) if (id === NO_SYMBOL) missed++
+    this.#count('found', count - missed)
+    this.#count('no_symbol', missed)
+    return {
+      type: 'application/octet-stream',
+      headers: { 'X-Kerndex-Table': key, 'X-Kerndex-Generation': String(snapshot.generation) },
+      body: Buffer.from(answer.buffer),
+    }
+  }
+
+  /** The symbols that numbers of a packed answer stand for: u32 ids in, JSON out, null where there is no such symbol. */
+  async names(call: Call): Promise<Reply> {
+    const { snapshot, key } = await this.#tables.use(call.header('x-kerndex-table') ?? call.query.get('table'))
+    const asked = call.header('x-kerndex-generation')
+    if (asked !== undefined && asked !== String(snapshot.generation)) {
+      throw new HttpError(
+        409,
+        `these numbers are of generation ${asked}; it is ${snapshot.generation} now: look up again`,
+      )
+    }
+    const body = await call.body(4 * call.limits.addresses)
+    if (body.length % 4 !== 0) throw badRequest('the body is ids of 4 bytes each')
+    const { symbols, generation } = snapshot
+    const rows: unknown[] = []
+    for (let at = 0; at < body.length; at += 4) {
+      const id = body.readUInt32LE(at)
+      rows.push(id < symbols.size ? symbols.get(id) : null)
+    }
+    return json({ table: key, generation, symbols: rows })
+  }
+}
+
+/** Raw frames kept by address; all are forgotten when there are more. */
+const MOST_KNOWN = 1 << 16
+
+/** The frame of an address as it was sent: `"0x…"`. What is none is refused: a number would have lost its last digits. */
+function rawOf(value: unknown, known: Map<bigint, RawFrame>): RawFrame {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined
+  if (address === undefined)
+    throw badRequest(`${JSON.stringify(value)?.slice(0, 40)} is no address: "0x…" is needed, as a string`)
+  let frame = known.get(address)
+  if (frame === undefined) {
+    if (known.size >= MOST_KNOWN) known.clear()
+    frame = rawFrame({ address })
+    known.set(address, frame)
+  }
+  return frame
+}
+
+function questionOf(body: Readonly<Record<string, unknown>>, most: number): Question {
+  const { mode = 'return', shape = 'pc-first', addresses, stacks, boot } = body
+  if (mode !== 'return' && mode !== 'raw') throw badRequest("mode is 'return' or 'raw'")
+  if (shape !== 'pc-first' && shape !== 'returns') throw badRequest("shape is 'pc-first' or 'returns'")
+  if ((addresses === undefined) === (stacks === undefined)) throw badRequest('either addresses or stacks are needed')
+  const single = addresses !== undefined
+  const given = single ? addresses : stacks
+  if (!Array.isArray(given)) throw badRequest(`${single ? 'addresses' : 'stacks'} is a list`)
+  const list: readonly unknown[] = given
+  let count = 0
+  const rows = list.map((one): readonly unknown[] => {
+    // A single address is no return address of anything.
+    if (single) return [one]
+    if (!Array.isArray(one)) throw badRequest('a stack is a list of addresses')
+    count += one.length
+    return one
+  })
+  if (Math.max(count, rows.length) > most)
+    throw tooLarge(`a request may have ${most} addresses: packed ones may be more`)
+  return {
+    mode: single ? 'raw' : mode,
+    shape,
+    boot: boot === undefined ? undefined : bootOf(boot),
+    stacks: rows,
+    single,
+  }
+}
+
+function bootOf(given: unknown): BootFacts {
+  if (!isRecord(given)) throw badRequest('boot is an object with bootId, release or stext')
+  const stext = optionalText(given, 'stext')
+  const address = stext === undefined ? undefined : parseAddress(stext)
+  if (stext !== undefined && address === undefined) throw badRequest('boot.stext is an address')
+  return { bootId: optionalText(given, 'bootId'), release: optionalText(given, 'release'), stext: address }
+}
+
+/** What says that addresses mean nothing here is the caller's to know. */
+function judged<T>(judge: () => T): T {
+  try {
+    return judge()
+  } catch (error) {
+    if (error instanceof KerndexError && error.code === 'USAGE') throw new HttpError(409, error.message)
+    throw error
+  }
+}
+
+const written = new WeakMap<Frame, string>()
+
+/** A frame as JSON. */
+function frameText(frame: Frame): string {
+  let text = written.get(frame)
+  if (text === undefined) {
+    const { address, symbol, offset, size, owner, aliases, reason } = frame
+    text = JSON.stringify({
+      address: address === undefined ? null : formatAddress(address),
+      ...{ symbol, offset, size, owner, aliases, reason: reason ?? null },
+    })
+    written.set(frame, text)
+  }
+  return text
+}
+
+/** What stands for a marker of a call chain, which is no frame. */
+function noFrame({ address }: RawFrame): string {
+  const shown = address === undefined ? null : formatAddress(address)
+  return JSON.stringify({
+    address: shown,
+    symbol: null,
+    offset: null,
+    size: null,
+    owner: null,
+    aliases: [],
+    reason: 'marker',
+  })
+}

@@ -1,0 +1,290 @@
+// The server: connections, who is let in, which route answers, and the order in which it ends.
+
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { KerndexError } from '../core/errors.ts'
+import { Call, type Held, type Reply } from './call.ts'
+import type { Listeners } from './events.ts'
+import { Guard, type GuardOptions } from './guard.ts'
+import { HttpError, notFound, tooMany, unavailable } from './http-error.ts'
+import type { Limits } from './limits.ts'
+import type { Metrics } from './metrics.ts'
+import { type Route, Router } from './router.ts'
+
+/** Where a server listens. */
+export type ListenPlace = { readonly host: string; readonly port: number } | { readonly socket: string }
+
+export interface HttpServerOptions extends GuardOptions {
+  readonly routes: readonly Route[]
+  /** Origins whose pages may read the answers of routes that allow it. */
+  readonly origins: readonly string[]
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly held: Held
+  readonly listeners: Listeners
+  /** Told of what went wrong inside. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** How long what is still sent of a refused request is taken and dropped. */
+const LINGER_MS = 2000
+
+/** Headers of every answer: nothing may run, be framed, guessed at or kept. */
+const SAFE: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+}
+
+/** An HTTP server over a table of routes. */
+export class HttpServer {
+  readonly #options: HttpServerOptions
+  readonly #guard: Guard
+  readonly #router: Router
+  readonly #server: Server
+  readonly #ending = new AbortController()
+  readonly #sockets = new Set<Socket>()
+  /** Requests under way: in all, and those that work on much. */
+  #running = 0
+  #streaming = 0
+  #idle: (() => void) | undefined
+
+  constructor(options: HttpServerOptions) {
+    const { limits } = options
+    this.#options = options
+    this.#guard = new Guard(options)
+    this.#router = new Router(options.routes)
+    this.#server = createServer(
+      {
+        headersTimeout: limits.headMs,
+        requestTimeout: limits.requestMs,
+        connectionsCheckingInterval: Math.min(1000, limits.headMs),
+        keepAliveTimeout: Math.min(5000, limits.idleMs),
+        maxHeaderSize: 1 << 14,
+      },
+      (request, response) => void this.#handle(request, response),
+    )
+    this.#server.maxConnections = limits.connections
+    this.#server.setTimeout(limits.idleMs)
+    this.#server.on('drop', () => options.metrics.refused('connections'))
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  get now() {
+    return { requests: this.#running, listeners: this.#options.listeners.size, connections: this.#sockets.size }
+  }
+
+  get isEnding(): boolean {
+    return this.#ending.signal.aborted
+  }
+
+  /** Begins to listen; where, for people and programs. @throws what listening throws */
+  async listen(place: ListenPlace): Promise<{ readonly port: number | undefined }> {
+    this.#server.listen(
+      'socket' in place ? { path: place.socket } : { host: place.host, port: place.port, backlog: 1024 },
+    )
+    await once(this.#server, 'listening')
+    const address = this.#server.address()
+    return { port: typeof address === 'object' ? address?.port : undefined }
+  }
+
+  /** Takes no more, lets what is running finish, for as long as the limits say, and ends. */
+  async close(): Promise<void> {
+    if (this.isEnding) return
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    this.#options.listeners.close()
+    this.#server.closeIdleConnections()
+    let patience: NodeJS.Timeout | undefined
+    const enough = new Promise<void>((resume) => {
+      patience = setTimeout(resume, this.#options.limits.drainMs)
+      this.#idle = resume
+      if (this.#running === 0) resume()
+    })
+    this.#ending.abort()
+    await enough
+    clearTimeout(patience)
+    // Answers that are written still have to leave.
+    const gone = this.#running === 0 ? 100 : 0
+    await Promise.race([closed, new Promise((resume) => setTimeout(resume, gone))])
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const begun = performance.now()
+    const { metrics, listeners, limits, held } = this.#options
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    let name = 'none'
+    let counted: Route['load'] | 'plain' | undefined
+    let call: Call | undefined
+    try {
+      const { route, path, query, params } = this.#routeOf(request, response)
+      name = route.path
+      if (route.load === 'listen') {
+        if (this.isEnding) throw unavailable('the server is ending')
+        if (listeners.size >= limits.listeners) throw unavailable('as many listen as may')
+        return listeners.add(response)
+      }
+      this.#admit(route)
+      counted = route.load ?? 'plain'
+      call = new Call(request, { path, query, params }, limits, held, gone.signal)
+      const reply = await route.run(call)
+      await this.#write(request, response, reply, call)
+    } catch (error) {
+      await this.#fail(request, response, error)
+    } finally {
+      call?.release()
+      if (counted !== undefined) {
+        this.#running--
+        if (counted === 'stream') this.#streaming--
+        if (this.#running === 0) this.#idle?.()
+      }
+      metrics.request(name, response.statusCode, (performance.now() - begun) / 1000)
+    }
+  }
+
+  /** The route that a request may have. @throws HttpError */
+  #routeOf(request: IncomingMessage, response: ServerResponse) {
+    this.#guard.checkHost(request)
+    const url = new URL(`http://x${request.url?.startsWith('/') === true ? request.url : '/'}`)
+    const path = this.#guard.withoutPrefix(url.pathname)
+    if (path === undefined) throw notFound('there is nothing here')
+    const { path: asked, known } = this.#guard.identify(request, path)
+    const { method = '' } = request
+    const found = asked === '' ? undefined : this.#router.find(method, asked)
+    const match = found !== undefined && 'route' in found ? found : undefined
+    if (!known && match?.route.open !== true) {
+      // Browsers ask what they may before they show who they are.
+      if (method === 'OPTIONS' && this.#allowOrigin(request, response)) throw new HttpError(204, '')
+      throw new HttpError(401, 'a token is needed: as Authorization: Bearer, or in the path as /t/TOKEN/', {
+        'WWW-Authenticate': 'Bearer realm="kerndex"',
+      })
+    }
+    // A page's relative links need the slash.
+    if (asked === '')
+      throw new HttpError(308, '', {
+        Location: `${url.pathname.slice(url.pathname.lastIndexOf('/') + 1)}/${url.search}`,
+      })
+    if (method === 'OPTIONS' && found !== undefined) {
+      this.#allowOrigin(request, response)
+      throw new HttpError(204, '')
+    }
+    if (match === undefined) {
+      if (found === undefined) throw notFound('there is nothing here')
+      const allowed = 'allowed' in found ? found.allowed : []
+      throw new HttpError(405, `it takes ${allowed.join(', ')}`, { Allow: allowed.join(', ') })
+    }
+    if (match.route.crossOrigin === true) this.#allowOrigin(request, response)
+    return { ...match, path: asked, query: url.searchParams }
+  }
+
+  /** Lets a page of another origin read the answer, if it was named. */
+  #allowOrigin(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = request.headers
+    response.setHeader('Vary', 'Origin')
+    if (origin === undefined || !this.#options.origins.includes(origin)) return false
+    response.setHeader('Access-Control-Allow-Origin', origin)
+    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+    if (request.method === 'OPTIONS') {
+      response.setHeader('Access-Control-Allow-Methods', 'GET, POST')
+      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+      response.setHeader('Access-Control-Max-Age', '600')
+    }
+    return true
+  }
+
+  /** @throws HttpError 429, 503 */
+  #admit({ load }: Route): void {
+    const { limits } = this.#options
+    if (load !== 'none') {
+      if (this.isEnding) throw unavailable('the server is ending')
+      if (this.#running >= limits.requests) throw unavailable('too many requests are being answered')
+      if (load === 'stream' && this.#streaming >= limits.streams) throw tooMany('too many texts are being worked on')
+    }
+    this.#running++
+    if (load === 'stream') this.#streaming++
+  }
+
+  async #write(request: IncomingMessage, response: ServerResponse, reply: Reply, call: Call): Promise<void> {
+    const { status = 200, type, headers = {}, body } = reply
+    const whole = typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined
+    for (const [name, value] of Object.entries({ ...SAFE, ...headers })) {
+      if (!response.hasHeader(name)) response.setHeader(name, value)
+    }
+    if (type !== undefined) response.setHeader('Content-Type', type)
+    if (whole !== undefined) {
+      call.hold(whole.length)
+      if (status !== 204) response.setHeader('Content-Length', whole.length)
+      response.writeHead(status)
+      response.end(request.method === 'HEAD' || status === 204 ? undefined : whole)
+      // It is held until the caller has it; one that does not read is let go after a while.
+      if (whole.length > 1 << 16) await Promise.race([once(response, 'finish'), once(response, 'close')])
+      return
+    }
+    response.writeHead(status)
+    for await (const piece of body as AsyncIterable<string | Uint8Array>) {
+      if (response.destroyed) return
+      if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    }
+    response.end()
+  }
+
+  async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+    const failure = this.#asHttp(error)
+    const { status } = failure
+    if ([401, 413, 421, 429, 503].includes(status)) this.#options.metrics.refused(String(status))
+    if (response.headersSent || response.destroyed) {
+      // Half an answer cannot be taken back: it ends without its end, which every client notices.
+      response.destroy()
+      return
+    }
+    for (const [name, value] of Object.entries({ ...SAFE, ...failure.headers })) {
+      if (!response.hasHeader(name)) response.setHeader(name, value)
+    }
+    // What was not read of the request would be taken for the next one.
+    const unread = !request.complete && request.method !== 'GET' && request.method !== 'HEAD'
+    if (unread) response.setHeader('Connection', 'close')
+    if (status === 204) {
+      response.writeHead(204).end()
+      return
+    }
+    const text = JSON.stringify({ error: failure.message, ...(error instanceof KerndexError && { code: error.code }) })
+    response.setHeader('Content-Type', 'application/json')
+    response.writeHead(status).end(request.method === 'HEAD' ? undefined : `${text}\n`)
+    if (!unread) return
+    // The caller reads the answer once it has sent, or hears that nobody listens: what comes is dropped for a moment.
+    request.resume()
+    const patience = setTimeout(() => request.socket.destroy(), LINGER_MS)
+    request.on('close', () => clearTimeout(patience))
+  }
+
+  #asHttp(error: unknown): HttpError {
+    if (error instanceof HttpError) return error
+    if (error instanceof KerndexError) {
+      const status = STATUS[error.code]
+      if (status !== undefined) return new HttpError(status, error.message)
+    }
+    this.#options.onFailure(error)
+    return new HttpError(500, 'something went wrong in the server: its log says more')
+  }
+}
+
+/** What the codes of kerndex's errors are in HTTP. */
+const STATUS: Readonly<Partial<Record<KerndexError['code'], number>>> = {
+  USAGE: 400,
+  NOT_FOUND: 404,
+  AMBIGUOUS: 409,
+  LIMIT: 413,
+  UNSUPPORTED: 422,
+  BAD_FORMAT: 422,
+  ABORTED: 503,
+  CLOSED: 503,
+}

@@ -1,0 +1,108 @@
+// The names of all types of a table, for whoever types: gathered once, in slices, behind the opening.
+
+import { setImmediate as turn } from 'node:timers/promises'
+import { KIND_ENUM, KIND_ENUM64, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.ts'
+import type { TypeSet } from '../btf/type-set.ts'
+import type { Types } from '../btf/types.ts'
+import type { TypeRef } from './answers.ts'
+
+/** Kinds that people look for by name. Functions are found among the symbols. */
+const KINDS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_TYPEDEF])
+/** Types looked at between two turns of the event loop. */
+const SLICE = 16_384
+/** Hits that are looked at for one question. */
+const MOST_HITS = 4096
+
+/** A name with the first type that has it, and how many others do. */
+export interface NamedType {
+  readonly ref: TypeRef
+  readonly others: number
+}
+
+/** An index over the names of types. */
+export class TypeNames {
+  readonly #rows: { ref: TypeRef; others: number }[] = []
+  readonly #starts: number[] = []
+  /** All names in small letters, a line end behind each. */
+  #text = Buffer.alloc(0)
+
+  /** Gathers all names. vmlinux comes first, so that its types are the ones that are shown. */
+  static async of(types: Types): Promise<TypeNames> {
+    const index = new TypeNames()
+    const byName = new Map<string, number>()
+    let since = 0
+    for (const set of types.sets) {
+      for (let id = set.firstId; id < set.endId; id++) {
+        index.#take(set, id, byName)
+        if (++since % SLICE === 0) await turn()
+      }
+    }
+    let length = 0
+    const names = index.#rows.map(({ ref }) => {
+      const name = `${ref.name.toLowerCase().replaceAll('\n', ' ')}\n`
+      index.#starts.push(length)
+      length += Buffer.byteLength(name)
+      return name
+    })
+    index.#text = Buffer.from(names.join(''))
+    return index
+  }
+
+  #take(set: TypeSet, id: number, byName: Map<string, number>): void {
+    if (!KINDS.has(set.kindNumberOf(id))) return
+    const name = set.nameOf(id)
+    if (name === '') return
+    const kind = set.kindOf(id)
+    const key = `${kind} ${name}`
+    const known = byName.get(key)
+    if (known !== undefined) this.#rows[known]!.others++
+    else byName.set(key, this.#rows.push({ ref: { module: set.name, id, kind, name }, others: 0 }) - 1)
+  }
+
+  get size(): number {
+    return this.#rows.length
+  }
+
+  /** Types whose names hold a text and that `fits` takes: whole names, beginnings, beginnings of words, the shorter before the longer. */
+  find(text: string, most: number, fits: (ref: TypeRef) => boolean = () => true): NamedType[] {
+    const needle = Buffer.from(text.toLowerCase())
+    const found: { readonly row: NamedType; readonly quality: number }[] = []
+    let hits = 0
+    for (let at = this.#text.indexOf(needle); at >= 0 && hits < MOST_HITS; ) {
+      const number = this.#at(at)
+      const start = this.#starts[number]!
+      const end = (this.#starts[number + 1] ?? this.#text.length) - 1
+      const row = this.#rows[number]!
+      if (at + needle.length <= end && fits(row.ref)) {
+        hits++
+        found.push({ row, quality: this.#quality(at, start, end, needle.length) })
+      }
+      at = needle.length === 0 ? -1 : this.#text.indexOf(needle, end + 1)
+    }
+    found.sort((a, b) => a.quality - b.quality)
+    return found.slice(0, most).map(({ row }) => row)
+  }
+
+  /** Types that a test takes, in the order of their sets. */
+  *matching(fits: (name: string) => boolean): Generator<NamedType> {
+    for (const row of this.#rows) if (fits(row.ref.name)) yield row
+  }
+
+  #quality(at: number, start: number, end: number, length: number): number {
+    if (at === start) return at + length === end ? 0 : 1000 + end - start
+    const before = this.#text[at - 1]
+    return (before === 0x5f ? 2000 : 3000) + end - start
+  }
+
+  /** The number of the name that holds a byte. */
+  #at(position: number): number {
+    let low = 0
+    let high = this.#starts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.#starts[middle]! <= position) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
