@@ -4,8 +4,9 @@
 // that are no dependencies of the package are in its files, and their licences in dist/THIRD-PARTY-NOTICES.txt.
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { writeDeclarations } from './build/declarations.js'
 import { askedFor, Notices } from './build/packages.js'
-import { moduleOf, plainExports, plainLetters, requireWhenNeeded } from './build/rewrite.js'
+import { moduleOf, plainExports, plainLetters, readAtTop, requireWhenNeeded } from './build/rewrite.js'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
@@ -25,7 +26,14 @@ const commonjs = { ...written, format: 'cjs', exports: 'named' }
 /** Whose code the files hold; the last bundle writes it down. */
 const notices = new Notices()
 
-const ENTRIES = { index: 'index.js', btf: 'btf.js', events: 'events.js', fleet: 'fleet.js', cli: 'cli/main.js' }
+const ENTRIES = {
+  index: 'index.js',
+  btf: 'btf.js',
+  events: 'events.js',
+  catalog: 'catalog.js',
+  fleet: 'fleet.js',
+  cli: 'cli/main.js',
+}
 
 /**
  * The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`, which have
@@ -58,6 +66,25 @@ function partOf(id, context) {
 
 /** A rewrite of the files that the bundler writes (build/rewrite.js). */
 const rewriting = (rewrite) => ({ name: rewrite.name, renderChunk: (code) => rewrite(code) })
+
+/** What a part may need at its top: what is always there. Else parts that need each other would be read half way. */
+const ALWAYS_THERE = { core: [], main: ['part-core.cjs'] }
+
+const parts = {
+  name: 'parts',
+  renderChunk(code, { isEntry, name }) {
+    if (isEntry || !Object.hasOwn(PARTS, name)) return
+    const may = ALWAYS_THERE[name] ?? ['part-core.cjs', 'part-main.cjs']
+    for (const file of readAtTop(code)) {
+      const other = Object.keys(PARTS).some((part) => file === `./part-${part}.cjs`)
+      if (other && !may.some((allowed) => file === `./${allowed}`)) {
+        this.error(
+          `part-${name} uses a name of ${file} at its top: give one of the modules another part (PARTS in rolldown.config.js)`,
+        )
+      }
+    }
+  },
+}
 
 /** Beside each entry point, which is CommonJS as its parts are, the module that programs import. */
 const entryPoints = {
@@ -93,7 +120,13 @@ const library = {
   // Modules hold names and do nothing else, and a number of another part is no reason to read that part.
   treeshake: { moduleSideEffects: false },
   optimization: { inlineConst: { mode: 'all' } },
-  plugins: [...[requireWhenNeeded, plainExports, plainLetters].map(rewriting), entryPoints, pageFiles, notices.plugin],
+  plugins: [
+    ...[requireWhenNeeded, plainExports, plainLetters].map(rewriting),
+    parts,
+    entryPoints,
+    pageFiles,
+    notices.plugin,
+  ],
   output: {
     ...commonjs,
     entryFileNames: '[name].cjs',
@@ -130,7 +163,7 @@ const harness = {
 
 const thread = (name) => ({
   ...common,
-  input: { [name]: `dist/workers/${name}.js` },
+  input: { [`thread-${name}`]: `dist/workers/${name}.js` },
   plugins: [notices.plugin],
   output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
 })
@@ -154,8 +187,12 @@ const page = {
 
 const threads = ['loader', 'query', 'events'].map(thread)
 threads.at(-1).plugins.push({
-  name: 'notices-file',
-  writeBundle: () => writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices.text()),
+  name: 'beside-the-code',
+  writeBundle() {
+    writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices.text())
+    const entries = Object.keys(ENTRIES).filter((name) => name !== 'cli')
+    writeDeclarations(entries, Object.keys(peerDependencies), 'dist/src', 'dist/types')
+  },
 })
 
 export default [library, page, harness, ...threads]

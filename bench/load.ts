@@ -86,8 +86,15 @@ function loadRow(input: Input, { by, types, results }: Contender): Row {
     unit: 'ms',
     ...summarize(loads),
     ...compare('plain read', loads, reads),
-    note: `${median(results.map(({ cpuMs }) => cpuMs)).toFixed(0)} ms of processor time`,
+    note: processorTime(results),
   }
+}
+
+/** Processor time of loads in words: of all threads, and of the one that waits. */
+function processorTime(results: readonly ColdLoadResult[]): string {
+  const all = `${median(results.map(({ cpuMs }) => cpuMs)).toFixed(0)} ms of processor time`
+  const main = results.flatMap(({ mainMs }) => mainMs ?? [])
+  return main.length === 0 ? all : `${all}, ${median(main).toFixed(0)} of it on the main thread`
 }
 
 /** What a pool gains or costs: each pool's loads against the inline loads of the same rounds. */

@@ -2,6 +2,10 @@
 // does not know is an error, so that another version of the bundler cannot change the package in silence.
 import { parseAst } from 'rolldown/parseAst'
 
+/** What a program is told whose bundler took kerndex in; src/core/place.ts says the same where a file is missed later. */
+const IN_A_BUNDLE =
+  "the files of kerndex are not where it looks for them: where a bundler took it in, mark the package 'kerndex' as external (docs/bundlers.md)"
+
 /** Code that no rewrite knows. */
 export class Unrecognised extends Error {
   constructor(code, node, why) {
@@ -87,6 +91,35 @@ function holdToLazy(code) {
   return code
 }
 
+/** The files that rewritten code reads when it is read itself, because it uses a name of theirs at its top. */
+export function readAtTop(code) {
+  const program = parse(code)
+  const files = new Map()
+  for (const statement of program.body) {
+    const { id, init } = soleDeclarator(statement) ?? {}
+    if (init?.type === 'ArrowFunctionExpression' && init.body.left?.name === `loaded_${id.name}`) {
+      files.set(id.name, requiredFile(init.body.right))
+    }
+  }
+  const read = new Set()
+  walk(program, [], (node, parents) => {
+    if (node.type !== 'CallExpression' || !files.has(node.callee.name)) return
+    if (!parents.some((parent) => isFunction(parent) || (parent.type === 'PropertyDefinition' && !parent.static))) {
+      read.add(files.get(node.callee.name))
+    }
+  })
+  return [...read].filter((file) => file !== undefined)
+}
+
+/** The file of the one `require` in an expression. */
+function requiredFile(expression) {
+  let file
+  walk(expression, [], (node) => {
+    if (isRequire(node)) file = node.arguments[0].value
+  })
+  return file
+}
+
 /**
  * Hands names out as values, not by a function each: nothing changes them once their file has run. Names that are assigned later
  * keep their functions.
@@ -129,9 +162,20 @@ export function plainLetters(code) {
   return plain
 }
 
+/** How an entry point reads the parts. Where it was taken into a bundle, they are not beside it. */
+const READS_BESIDE = `const require = (file) => {
+  try {
+    return process.getBuiltinModule('node:module').createRequire(import.meta.url)(file);
+  } catch (error) {
+    const missing = ['MODULE_NOT_FOUND', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE'].includes(error.code);
+    if (!missing) throw error;
+    throw Object.assign(new Error(${JSON.stringify(IN_A_BUNDLE)}, { cause: error }), { code: 'UNSUPPORTED' });
+  }
+};`
+
 /** An entry point, which holds names only, as what programs import: a module that takes their values out of the parts. */
 export function moduleOf(code) {
-  const lines = ["const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);"]
+  const lines = [READS_BESIDE]
   for (const statement of parse(code).body) {
     const text = code.slice(statement.start, statement.end)
     const { left, right } = (statement.type === 'ExpressionStatement' && statement.expression) || {}

@@ -1,5 +1,5 @@
 // The public names of kerndex: kernels, their symbols, types and probes. What only some programs need, and every other would wait
-// for, has entry points of its own: btf.ts and events.ts.
+// for, has entry points of its own: btf.ts, events.ts and catalog.ts.
 
 export type { TypeUsers } from './btf/asked-types.ts'
 export { type FunctionParam, KernelFunction } from './btf/functions.ts'
@@ -19,11 +19,6 @@ export {
   type TypeCandidate,
   Types,
 } from './btf/types.ts'
-export { type BuildMatch, type BuildSymbol, BuildSymbols } from './catalog/build-symbols.ts'
-export type { BuildIdentity } from './catalog/entry.ts'
-export type { HostLayout, LayoutModule } from './catalog/layout.ts'
-export type { MissingModule, Placement, UnplacedSymbol } from './catalog/place.ts'
-export type { Anchor } from './catalog/split.ts'
 export { formatAddress, parseAddress } from './core/address.ts'
 export { decodeName, encodeName } from './core/bytes.ts'
 export * from './core/errors.ts'
@@ -31,11 +26,9 @@ export { Kernel, type KernelPart, type Refreshed, type Timing, type WatchOptions
 export { type CacheEntry, openCache, type SnapshotCache, type SnapshotCacheOptions } from './load/cache.ts'
 export type { CacheReport } from './load/cached.ts'
 export { type CaptureOptions, type CaptureSummary, writeCapture } from './load/capture.ts'
-export type { CatalogAdded, CatalogEntry } from './load/catalog.ts'
 export { Change, type Difference, differenceOf } from './load/changes.ts'
 export { compareSnapshots, type SnapshotDifference } from './load/compare.ts'
 export { type ElfOptions, type ElfSymbols, openElf } from './load/elf.ts'
-export { type LayoutOptions, type LayoutSummary, parseLayout, readLayout, writeLayout } from './load/layout-file.ts'
 export type { LoadProgress } from './load/load.ts'
 export {
   type OpenedFile,
@@ -47,14 +40,6 @@ export {
 export { type SaveOptions, type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
-export {
-  Catalog,
-  type CatalogAddOptions,
-  type CatalogExportOptions,
-  type CatalogOptions,
-  openCatalog,
-  type PlaceOptions,
-} from './open-catalog.ts'
 export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
 export type { Architecture } from './probes/conventions.ts'

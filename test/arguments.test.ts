@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as btf from '../src/btf.ts'
+import * as catalogs from '../src/catalog.ts'
 import * as events from '../src/events.ts'
 import * as main from '../src/index.ts'
 import { CAPTURE, fixtureBytes, fixturePath } from './fixtures.ts'
@@ -104,8 +105,8 @@ const bag = (
 let kernel: main.Kernel
 let types: main.Types
 let local: main.OpenedFile
-let catalog: main.Catalog
-let build: main.BuildSymbols | undefined
+let catalog: catalogs.Catalog
+let build: catalogs.BuildSymbols | undefined
 let layoutBytes: Buffer
 
 const table = made(() => kernel.symbols)
@@ -278,6 +279,10 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   ),
   saveSnapshot: call(snapshot, path(join(folder, 'snapshot')), bag({ replace: flag, signal }, { replace: true })),
   scanProc: call(optional(path('/nowhere'))),
+  placeEvent: call(
+    kind({ type: 'kprobe', strange: false, frames: [] }),
+    made(() => new events.ProcessCache()),
+  ),
   seedCache: call(
     made(() => new events.ProcessCache()),
     list(() => []),
@@ -391,7 +396,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'Catalog#remove': [text],
     'Catalog#prune': [{ ...kind(2 ** 40, (value) => typeof value === 'number' && value >= 0), quiet: true }],
     'Catalog#build': [text, bag({ signal })],
-    'Catalog#place': [made(() => main.parseLayout(layoutBytes)), bag({ signal })],
+    'Catalog#place': [made(() => catalogs.parseLayout(layoutBytes)), bag({ signal })],
   }),
   ...methods(() => build, {
     'BuildSymbols#at': [
@@ -582,7 +587,9 @@ function publicFunctions(): Map<string, (...args: readonly unknown[]) => unknown
       found.set(key, (...args) => Reflect.apply(value, FUNCTIONS[key]?.on?.(), args))
     }
   }
-  for (const [name, value] of [main, btf, events].flatMap((entry): [string, unknown][] => Object.entries(entry))) {
+  for (const [name, value] of [main, btf, events, catalogs].flatMap((entry): [string, unknown][] =>
+    Object.entries(entry),
+  )) {
     if (typeof value !== 'function') continue
     if (!/^class\b/.test(Function.prototype.toString.call(value))) {
       found.set(name, (...args) => Reflect.apply(value, undefined, args))
@@ -617,9 +624,9 @@ const shown = (value: unknown) =>
 beforeAll(async () => {
   kernel = await main.openKernel({ from: EDGE, threads: 0, types: false })
   types = (await main.openTypes({ from: CAPTURE })).types
-  catalog = await main.openCatalog({ directory: join(folder, 'catalog') })
+  catalog = await catalogs.openCatalog({ directory: join(folder, 'catalog') })
   build = await catalog.build((await catalog.add(CAPTURE)).buildId)
-  await main.writeLayout(join(folder, 'given.layout'), { from: CAPTURE })
+  await catalogs.writeLayout(join(folder, 'given.layout'), { from: CAPTURE })
   layoutBytes = readFileSync(join(folder, 'given.layout'))
   local = await main.openTypeFile(fixturePath('debian-6.1-amd64/btf/vmlinux.gz'))
 }, 120_000)

@@ -3,6 +3,7 @@
 import { answer, coldTask } from '../lib/cold.ts'
 import { type Threads, threadsOption } from '../lib/contestants.ts'
 import { plainRead } from '../lib/plain-read.ts'
+import { mainThreadMs } from '../lib/processor-time.ts'
 
 export interface ColdLoad {
   readonly from: string | undefined
@@ -22,19 +23,26 @@ export interface ColdLoadResult {
   readonly loadMs: number
   /** Processor time of the load on all threads, V8's compilers included. */
   readonly cpuMs: number
+  /** Of it, the main thread's; undefined where the system does not say. */
+  readonly mainMs: number | undefined
   readonly symbols: number
 }
 
 const task = coldTask<ColdLoad>()
 
 /** Times a load, on the clock and on all processors. */
-async function timed<T>(load: () => Promise<T>): Promise<{ result: T; loadMs: number; cpuMs: number }> {
+async function timed<T>(
+  load: () => Promise<T>,
+): Promise<{ result: T } & Pick<ColdLoadResult, 'loadMs' | 'cpuMs' | 'mainMs'>> {
+  const main = mainThreadMs()
   const cpu = process.cpuUsage()
   const start = performance.now()
   const result = await load()
   const loadMs = performance.now() - start
   const { user, system } = process.cpuUsage(cpu)
-  return { result, loadMs, cpuMs: (user + system) / 1000 }
+  const mainAfter = mainThreadMs()
+  const mainMs = main === undefined || mainAfter === undefined ? undefined : mainAfter - main
+  return { result, loadMs, cpuMs: (user + system) / 1000, mainMs }
 }
 
 function timedRead(): number {

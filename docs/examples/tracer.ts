@@ -1,6 +1,8 @@
 // A small tracer: processes as they come and go, and the hottest kernel stacks of forks, out of a tracefs instance of its own.
 //
-//   npm run example:tracer -- [SECONDS]        as root; tracefs has to be mounted, or TRACEFS names where it is
+//   npm run example:tracer -- [SECONDS]        in the repository; elsewhere, with kerndex installed: compile it with tsc, and run it
+//
+// It needs root, and tracefs mounted, or TRACEFS names where it is.
 //
 // Writes to stderr how long it took from start to the first event with a symbolized stack. Its instance is removed however
 // it ends, short of SIGKILL; what a killed run left is removed by the next.
@@ -17,10 +19,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { place } from '../../src/events/life.ts'
-import { inputFormat, ProcessCache, readEvents, StackResolver, scanProc, seedCache } from '../../src/events.ts'
-import { openKernel } from '../../src/index.ts'
-import { foldedName, Profile } from '../../src/stacks/profile.ts'
+import { openKernel } from 'kerndex'
+import {
+  inputFormat,
+  ProcessCache,
+  Profile,
+  placeEvent,
+  readEvents,
+  StackResolver,
+  scanProc,
+  seedCache,
+} from 'kerndex/events'
 
 const begun = performance.now()
 const seconds = Number(process.argv[2] ?? 10)
@@ -80,13 +89,13 @@ const resolver = new StackResolver(kernel.symbols)
 const stacks = new Profile()
 let symbolized = false
 for await (const event of readEvents(bytes(), inputFormat('ftrace'))) {
-  const { type, pid, process: image, parent } = place(event, cache)
+  const { type, pid, process: image, parent } = placeEvent(event, cache)
   const frames = resolver.resolve(event.frames, event.shape)
   if (!symbolized && frames.some(({ symbol, address }) => symbol !== null && address !== undefined)) {
     symbolized = true
     process.stderr.write(`first symbolized event after ${(performance.now() - begun).toFixed(0)} ms\n`)
   }
-  if (frames.length > 0) stacks.add(frames.map((frame) => foldedName(frame, false)).reverse(), 1n)
+  if (frames.length > 0) stacks.add(frames.map((frame) => frame.symbol ?? '[unknown]').reverse(), 1n)
   process.stdout.write(`${type.padEnd(11)} ${pid} ${image?.binary ?? image?.comm ?? '?'} (of ${parent?.comm ?? '?'})\n`)
 }
 process.stdout.write('\nhottest kernel stacks\n')

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { UsageError } from '../core/errors.ts'
+import type { Kernel } from '../kernel.ts'
 import { PastedReader, readPasted } from '../stacks/pasted.ts'
 import { ADDRESS_FIELDS, AnswerWriter, asJson, asText } from './address-answers.ts'
 import { EXIT } from './exit.ts'
@@ -9,6 +10,7 @@ import { askedText } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, writeRaw } from './output.ts'
 import { formatHelp, rowFormat } from './rows.ts'
+import { isSettled } from './settled.ts'
 import { Unanswered } from './unanswered.ts'
 
 interface AddressOptions extends CommonOptions {
@@ -53,14 +55,22 @@ Examples:
       }
       const rows = rowFormat(options.format, ADDRESS_FIELDS)
       if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
-      process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols }) => {
+      process.exitCode = await withKernel({ ...options, types: false, checksItself: true }, async (kernel) => {
         const unanswered = new Unanswered('no symbol', 'addresses')
-        const reader = new PastedReader(symbols)
-        const writer = new AnswerWriter(symbols, rows?.line ?? (options.json ? asJson : asText), unanswered)
+        const readers = ({ symbols }: Kernel) => ({
+          reader: new PastedReader(symbols),
+          writer: new AnswerWriter(symbols, rows?.line ?? (options.json ? asJson : asText), unanswered),
+        })
+        let { reader, writer } = readers(kernel)
         let strange = 0
         if (rows !== undefined && rows.head !== '') await writeRaw(rows.head)
         for await (const text of askedText(args)) {
-          const batch = reader.read(text)
+          let batch = reader.read(text)
+          if (kernel.provisional && !isSettled(batch, kernel)) {
+            await kernel.verified()
+            ;({ reader, writer } = readers(kernel))
+            batch = reader.read(text)
+          }
           if (strange === 0 && batch.bad.length > 0) note(notAnAddress(batch.bad[0]!))
           strange += batch.bad.length
           for (const piece of writer.answers(batch)) await writeRaw(piece)

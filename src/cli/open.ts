@@ -58,7 +58,12 @@ export function withKernelOptions(command: Command): Command {
 
 /** Opens what the options name, and runs `use` on it; its threads are ended whatever happens. */
 export async function withKernel<T>(
-  options: CommonOptions & { readonly types?: boolean | 'lazy'; readonly probes?: boolean },
+  options: CommonOptions & {
+    readonly types?: boolean | 'lazy'
+    readonly probes?: boolean
+    /** `use` waits for the check of what came from the cache, where what it prints needs it. */
+    readonly checksItself?: boolean
+  },
   use: (kernel: Kernel) => Promise<T>,
 ): Promise<T> {
   const bar = progressBar()
@@ -70,8 +75,8 @@ export async function withKernel<T>(
       threads: options.threads,
       types: options.types ?? true,
       probes: options.probes ?? false,
-      // Nothing is printed that has not been checked.
-      cache: options.cache === true && { wait: true },
+      // Nothing is printed that could have changed and has not been checked.
+      cache: options.cache === true && { wait: options.checksItself !== true },
       signal: interrupted,
       onProgress: bar?.update,
     })

@@ -1,5 +1,8 @@
 // Where the package's other files are, from wherever this one runs: TypeScript, compiled by tsc, or bundled for the package.
 
+import { existsSync } from 'node:fs'
+import { UnsupportedError } from './errors.ts'
+
 /** Set by the bundler. */
 declare const KERNDEX_BUNDLED: true | undefined
 
@@ -17,7 +20,19 @@ function compiled(path: string, inPackage: string): URL {
  * while it reads modules, as one that is closed at once may be; a single CommonJS file has none to read.
  */
 export function workerUrl(name: 'loader' | 'query' | 'events'): URL {
-  return here.endsWith('.ts') ? new URL(`../../dist/lib/${name}.cjs`, here) : compiled(`workers/${name}`, `${name}.cjs`)
+  if (here.endsWith('.ts')) return new URL(`../../dist/lib/thread-${name}.cjs`, here)
+  return shipped(compiled(`workers/${name}`, `thread-${name}.cjs`))
+}
+
+/**
+ * A file of the package, which is there unless the program's bundler took kerndex in.
+ * @throws UnsupportedError if it is not
+ */
+function shipped(url: URL): URL {
+  if (!bundled || existsSync(url)) return url
+  throw new UnsupportedError(
+    "the files of kerndex are not where it looks for them: where a bundler took it in, mark the package 'kerndex' as external (docs/bundlers.md), or do without threads (threads: 0) and pages",
+  )
 }
 
 /** The command. */
@@ -43,5 +58,7 @@ export function packageUrl(path: string): URL {
 
 /** A file that pages hold as it is, by its place among the packages that are installed where kerndex is built. */
 export function pageUrl(path: string): URL {
-  return bundled ? new URL(`./page/${path.slice(path.lastIndexOf('/') + 1)}`, here) : packageUrl(`node_modules/${path}`)
+  return bundled
+    ? shipped(new URL(`./page/${path.slice(path.lastIndexOf('/') + 1)}`, here))
+    : packageUrl(`node_modules/${path}`)
 }

@@ -1,9 +1,10 @@
 // What an event does to the process cache, and which process it belongs to after that. Events come in the order of their
 // times, as far as they waited for each other, and with what those behind them say of their children.
 
-import type { Birth, Entry, ProcessCache } from '../processes/cache.ts'
+import { flag, like } from '../core/arguments.ts'
+import { type Birth, type Entry, type ProcessCache, processCache } from '../processes/cache.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
-import type { EventType, Lifecycle, ProcessEvent } from './event.ts'
+import type { EventType, Lifecycle, ProcessEvent, TraceEvent } from './event.ts'
 import type { Child } from './foresight.ts'
 
 /** An event's process. `type`, `pid` and `tid` are as they should be sent on. */
@@ -30,6 +31,16 @@ export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
 
 /** Threads that the kernel makes for a task's io_uring are forked without an event, and named after the task. */
 const RING = /^iou-(?:wrk|sqp)-(\d{1,7})$/
+const EVENT = like<TraceEvent>({ strange: flag }, 'an event, as readEvents gives it')
+
+/**
+ * Applies an event to a cache of processes, and says whose it is. Events are to come in the order of their times; a stream that
+ * waits for those that are late is an `Enricher`.
+ * @throws UsageError where it is given anything else
+ */
+export function placeEvent(event: TraceEvent, cache: ProcessCache): Omit<Placed, 'entry'> {
+  return place(EVENT(event, 'event'), processCache(cache, 'cache'))
+}
 
 /** Applies an event to the cache. `child` is what is known of what a fork made. */
 export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): Placed {

@@ -57,6 +57,17 @@ describe('a run', () => {
     for (const suite of ['load', 'memory']) expect(ended.stdout).toContain(`${suite}: debian-6.1-amd64\n`)
   })
 
+  it('says of loads how much processor time they took, in all and on the main thread', () => {
+    const notes = report.rows
+      .filter(({ suite, what }) => suite === 'load' && /cold$/.test(what))
+      .map(({ note }) => note)
+    expect(notes.length).toBeGreaterThan(2)
+    for (const note of notes) {
+      const [, all, main] = note?.match(/^(\d+) ms of processor time, (\d+) of it on the main thread$/) ?? []
+      expect([note, Number(all) + 1 >= Number(main) && Number(main) > 0]).toEqual([note, true])
+    }
+  })
+
   it('writes a report that fits its schema, with what it ran and on what', () => {
     expect(report.settings).toEqual({
       suites: ['load', 'memory'],

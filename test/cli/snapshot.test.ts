@@ -153,6 +153,15 @@ describe('kerndex cache', () => {
     const first = await kerndex(['symbol', 'vfs_read', '--json', '--cache'])
     const second = await kerndex(['symbol', 'vfs_read', '--json', '--cache'])
     expect([first.stdout, second.stdout]).toEqual([plain.stdout, plain.stdout])
+    const [, address = ''] = /"address":"(0x[0-9a-f]+)"/.exec(plain.stdout) ?? []
+    // What is told before the check, and what after it, is what is told without the cache.
+    for (const asked of [[address], [address, '0x10', 'vfs_read+0x10']]) {
+      const [uncached, cached] = await kerndexes([
+        ['address', ...asked],
+        ['address', ...asked, '--cache'],
+      ])
+      expect([asked, cached!.code, cached!.stdout]).toEqual([asked, uncached!.code, uncached!.stdout])
+    }
     const listed = objects((await kerndex(['cache', 'list', '--json'])).stdout)
     // A user who sees addresses by a capability only leaves no file, and is told so.
     if (listed.length === 0) expect(second.stderr).toMatch(/nothing is cached|no cache/)

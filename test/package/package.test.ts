@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -73,11 +74,34 @@ console.log(JSON.stringify({
 await kernel.close()
 `
 
+const requiring = `
+import kerndex = require('kerndex')
+import { dumpC } from 'kerndex/btf'
+import { StackResolver, type Frame } from 'kerndex/events'
+
+async function main(from: string): Promise<void> {
+  const kernel = await kerndex.openKernel({ from, threads: 0 })
+  const frames: Frame[] = new StackResolver(kernel.symbols).resolve([], 'returns')
+  const name: string = kernel.symbols.named('vfs_read')[0]!.name
+  const imported = await import('kerndex')
+  console.log(frames[0]?.symbol ?? name, imported.KerndexError === kerndex.KerndexError)
+  await kernel.close()
+}
+void main(process.argv[2]!)
+export { dumpC }
+`
+
+/** The project's own, and one that knows less: before 5.7 no array says which memory it is over. */
+const COMPILERS = [
+  join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+  join(root, 'node_modules', '@arethetypeswrong', 'core', 'node_modules', 'typescript', 'bin', 'tsc'),
+]
+
 describe('the packed package, installed in an empty project', () => {
   it('holds what is needed and nothing else', async () => {
     const top = (await readdir(installed)).sort()
-    expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
-    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['THIRD-PARTY-NOTICES.txt', 'lib', 'src'])
+    expect(top).toEqual(['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json'])
+    expect((await readdir(join(installed, 'dist'))).sort()).toEqual(['THIRD-PARTY-NOTICES.txt', 'lib', 'types'])
     const files = await readdir(installed, { recursive: true })
     expect(files.filter((file) => /\.(gz|br|test\.js|tsbuildinfo)$/.test(file))).toEqual([])
     expect(files.filter((file) => /bench.*\.d\.ts$/.test(file) && !/cli/.test(file))).toEqual([])
@@ -104,6 +128,21 @@ describe('the packed package, installed in an empty project', () => {
     }
   })
 
+  it('has documents whose links lead somewhere, and an example that uses what everybody may', async () => {
+    for (const file of ['README.md', 'CONTRIBUTING.md', ...(await readdir(join(installed, 'docs')))]) {
+      if (!file.endsWith('.md')) continue
+      const place = join(installed, file === 'README.md' || file === 'CONTRIBUTING.md' ? '.' : 'docs')
+      for (const [, link] of (await readFile(join(place, file), 'utf8')).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (!/^https?:/.test(link!)) expect([file, link, existsSync(join(place, link!))]).toEqual([file, link, true])
+      }
+    }
+    const example = await readFile(join(installed, 'docs', 'examples', 'tracer.ts'), 'utf8')
+    expect([...example.matchAll(/from '(?!node:)(.*)'/g)].map(([, name]) => name)).toEqual([
+      'kerndex',
+      'kerndex/events',
+    ])
+  })
+
   it('names the packages whose code it holds, with their licences', async () => {
     const notices = await readFile(join(installed, 'dist', 'THIRD-PARTY-NOTICES.txt'), 'utf8')
     for (const name of ['commander', 'd3', 'd3-flame-graph', 'fzstd', 'lossless-json', 'tar-stream', 'valibot']) {
@@ -121,10 +160,11 @@ describe('the packed package, installed in an empty project', () => {
 
   it('has types that a strict consumer can use, and code that loads with its worker threads', async () => {
     await writeFile(join(project, 'consumer.ts'), consumer)
+    await writeFile(join(project, 'consumer.cts'), requiring)
     const options = {
       module: 'nodenext',
       target: 'es2023',
-      lib: ['es2023', 'es2024.sharedmemory', 'esnext.disposable'],
+      lib: ['es2023', 'esnext.disposable'],
       types: ['node'],
       strict: true,
       exactOptionalPropertyTypes: true,
@@ -135,15 +175,18 @@ describe('the packed package, installed in an empty project', () => {
     }
     await writeFile(
       join(project, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+      JSON.stringify({ compilerOptions: options, files: ['consumer.ts', 'consumer.cts'] }),
     )
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const compiled = await run(process.execPath, [tsc, '-p', project], { cwd: project }).catch((error) => error)
-    expect(compiled.stdout).toBe('')
+    for (const tsc of COMPILERS) {
+      const compiled = await run(process.execPath, [tsc, '-p', project], { cwd: project }).catch((error) => error)
+      expect(compiled.stdout).toBe('')
+    }
     const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'consumer.js'), CAPTURE], {
       cwd: project,
     })
     expect(stderr).toBe('')
+    const required = await run(process.execPath, [join(project, 'out', 'consumer.cjs'), CAPTURE], { cwd: project })
+    expect(required.stdout.trim()).toBe('vfs_read true')
     expect(JSON.parse(stdout)).toEqual({
       at: 'vfs_read+3',
       offset: 3,
@@ -153,7 +196,7 @@ describe('the packed package, installed in an empty project', () => {
       types: 1,
       workers: 'vmlinux',
     })
-  })
+  }, 180_000)
 
   it('finds wrong use at compile time', async () => {
     await writeFile(
@@ -207,7 +250,7 @@ describe('the packed package, installed in an empty project', () => {
   })
 
   it('gives the same names as the sources, by entry point, and values behind them', async () => {
-    for (const name of ['index', 'btf', 'events']) {
+    for (const name of ['index', 'btf', 'events', 'catalog', 'fleet']) {
       const shipped: Record<string, unknown> = await import(join(installed, 'dist', 'lib', `${name}.js`))
       const source: Record<string, unknown> = await import(join(root, 'dist', 'src', `${name}.js`))
       expect(Object.keys(shipped).sort()).toEqual(Object.keys(source).sort())
@@ -252,7 +295,7 @@ describe('the packed package, installed in an empty project', () => {
   })
 
   it('gives its inner files to nobody', async () => {
-    const script = `import('kerndex/dist/lib/loader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
+    const script = `import('kerndex/dist/lib/thread-loader.cjs').then(() => console.log('open'), (error) => console.log(error.code))`
     const { stdout } = await run(process.execPath, ['-e', script], { cwd: project })
     expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })

@@ -1,0 +1,17 @@
+// The public names of `kerndex/catalog`: builds of kernels and modules, known once, and the layouts of hosts that run them.
+
+export { type BuildMatch, type BuildSymbol, BuildSymbols } from './catalog/build-symbols.ts'
+export type { BuildIdentity } from './catalog/entry.ts'
+export type { HostLayout, LayoutModule } from './catalog/layout.ts'
+export type { MissingModule, Placement, UnplacedSymbol } from './catalog/place.ts'
+export type { Anchor } from './catalog/split.ts'
+export type { CatalogAdded, CatalogEntry } from './load/catalog.ts'
+export { type LayoutOptions, type LayoutSummary, parseLayout, readLayout, writeLayout } from './load/layout-file.ts'
+export {
+  Catalog,
+  type CatalogAddOptions,
+  type CatalogExportOptions,
+  type CatalogOptions,
+  openCatalog,
+  type PlaceOptions,
+} from './open-catalog.ts'
