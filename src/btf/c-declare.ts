@@ -24,7 +24,7 @@ import {
   KIND_VOLATILE,
 } from './format.ts'
 import { kindName } from './kinds.ts'
-import { enum64Value } from './raw.ts'
+import { enum64Value, mostText } from './raw.ts'
 import { alignOf, pointerSize, sizeOf } from './sizes.ts'
 import type { TypeSet } from './type-set.ts'
 
@@ -34,6 +34,8 @@ const MAX_CHAIN = 256
 const MAX_NESTING = 128
 /** A name that no BTF name can be: stands where the declared name goes. */
 const MARK = '\0'
+/** A name that many types can share, and make more text of than the budget of what is kept expects. */
+const LONG_NAME = 4096
 
 /** What stands before and after the declared name. */
 interface Frame {
@@ -61,12 +63,13 @@ export class Declarations {
     this.#names = names
     this.#base = base
     this.#longBits = pointerSize(set) * 8
-    this.#budget = (1 << 24) + 16 * (set.record.blobLength + (set.base?.record.blobLength ?? 0))
+    this.#budget = mostText(set)
   }
 
   /** The declaration of `name` with a type; without a name, the type alone. */
   declare(id: number, name: string, level = 0): string {
     if (id < this.#set.firstId && this.#base) return this.#base.declare(id, name, level)
+    if (name.length > LONG_NAME) this.#spend(name.length)
     if (name === '') {
       const kept = this.#unnamed.get(id)
       if (kept !== undefined) return kept

@@ -1,5 +1,6 @@
 // The order in which bpftool puts types of a C header by default: by rank of kind, name, and a hash of the contents.
 
+import { LimitError } from '../core/errors.ts'
 import {
   infoKind,
   infoVlen,
@@ -17,6 +18,7 @@ import {
   KIND_VOLATILE,
 } from './format.ts'
 import { isComposite, isEnum } from './kinds.ts'
+import { mostText } from './raw.ts'
 import type { TypeSet } from './type-set.ts'
 
 const LAST_RANK = 10
@@ -26,16 +28,20 @@ const MAX_CHAIN = 256
 /**
  * All ids in the order of bpftool's sorted header. Like bpftool, which counts from 1 in a list that starts at 0, the
  * first type in the order is left out unless another one needs it.
+ * @throws LimitError for names out of all proportion
  */
 export function sortForC(set: TypeSet): Uint32Array {
   const count = set.endId
   const ranks = new Uint8Array(count)
   const sortNames: string[] = new Array(count)
   const ownNames: string[] = new Array(count)
+  let left = mostText(set)
   for (let id = 0; id < count; id++) {
     ranks[id] = rank(set, id)
     ownNames[id] = set.nameOf(id)
     sortNames[id] = sortName(set, id)
+    left -= ownNames[id]!.length + sortNames[id]!.length
+    if (left < 0) throw new LimitError('the names of the types grow out of all proportion to them')
   }
   const hashes = new ContentHashes(set)
   const ids = Uint32Array.from({ length: count }, (_, id) => id)

@@ -34,7 +34,7 @@ import {
 import { readHeader } from './header.ts'
 import { type BaseShape, indexTypes } from './index-types.ts'
 import { KIND_COUNT, type KindName } from './kinds.ts'
-import { isIdentifier, MAX_NAME, nameEnd } from './names.ts'
+import { isIdentifier, MAX_NAME } from './names.ts'
 import { TypeSet, typeSet } from './type-set.ts'
 
 /** A rule that a blob breaks. */
@@ -329,8 +329,9 @@ function optionalIdentifier(set: TypeSet, offset: number): string | undefined {
 /** A section's name: any printable characters. */
 function sectionName(set: TypeSet, offset: number): string | undefined {
   const { bytes, start } = set.locateName(offset)
-  const end = nameEnd(bytes, start)
-  if (offset === 0 || end === start || end - start > MAX_NAME) return 'Invalid name'
-  for (let i = start; i < end; i++) if (bytes[i]! < 0x20 || bytes[i]! > 0x7e) return 'Invalid name'
+  if (offset === 0 || bytes[start] === 0) return 'Invalid name'
+  for (let i = start; bytes[i] !== 0; i++) {
+    if (i - start === MAX_NAME || bytes[i]! < 0x20 || bytes[i]! > 0x7e) return 'Invalid name'
+  }
   return undefined
 }

@@ -107,12 +107,12 @@ export const MAX_NAME = 512
 
 /** Whether the kernel takes a name for a C identifier: dots are allowed, for names such as `foo.isra.0`. */
 export function isIdentifier(bytes: Uint8Array, start: number): boolean {
-  const end = nameEnd(bytes, start)
-  if (end === start || end - start > MAX_NAME) return false
-  for (let i = start; i < end; i++) {
+  // No further than the longest: a set may have many types of one name that fills its strings.
+  for (let i = start; ; i++) {
     const byte = bytes[i]!
+    if (byte === 0) return i > start
+    if (i - start === MAX_NAME) return false
     const letter = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || byte === 0x5f || byte === 0x2e
     if (!letter && !(i > start && byte >= 0x30 && byte <= 0x39)) return false
   }
-  return true
 }

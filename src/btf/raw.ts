@@ -1,4 +1,5 @@
 // The raw dump: one type a line with its fields, byte for byte what `bpftool btf dump … format raw` prints.
+import { LimitError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import {
   infoFlag,
@@ -31,12 +32,23 @@ const LINKAGES = ['static', 'global', 'extern']
 /** Characters collected before a piece is handed out. */
 const PIECE = 1 << 16
 
-/** The raw dump of a set's own types, in pieces that end with a newline. */
+/**
+ * Characters that a set may become as text: many types may share one name that is as long as the blob, and definitions in place
+ * double with every level.
+ */
+export function mostText({ record, base }: TypeSet): number {
+  return (1 << 24) + 16 * (record.blobLength + (base?.record.blobLength ?? 0))
+}
+
+/** The raw dump of a set's own types, in pieces that end with a newline. @throws LimitError for text out of all proportion */
 export function* dumpRaw(set: TypeSet): Generator<string> {
   typeSet(set, 'set')
   let text = ''
+  let left = mostText(set)
   for (let id = set.firstId; id < set.endId; id++) {
     for (const part of rawType(set, id)) {
+      left -= part.length
+      if (left < 0) throw new LimitError('the text grows out of all proportion to the types')
       text += part
       if (text.length > PIECE) {
         yield text

@@ -73,6 +73,9 @@ import type { ModuleMemory } from './regions.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
+/** The most values of the upper halves of addresses: kernels have a handful, and each costs as much as a thousand symbols. */
+export const MOST_GROUPS = 65_536
+
 /** What is known of the host beside the text. */
 export interface BuildFacts {
   /** Memory of modules, where known; otherwise it is taken from the symbols' own addresses. */
@@ -135,6 +138,9 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   workspace.set(BUILD_PLACED, workspace.room(PLACED_BYTES * slices))
   yield { step: 'placeIds', from: 0, to: slices }
   const { groups, chunks, runs, distinct } = placed(workspace, slices)
+  if (groups.length / 2 > MOST_GROUPS) {
+    throw new LimitError(`addresses in more than ${MOST_GROUPS} ranges of 4 GiB: no kernel is as scattered`)
+  }
   yield
 
   const places: Places = { count, low, kind, groups, chunks, runs }

@@ -100,6 +100,36 @@ describe('fields', () => {
     }
   })
 
+  test('of bits at any place, in units of any size, have an answer or a reason', () => {
+    const kinds: readonly RelocationKind[] = [
+      'byte_off',
+      'byte_sz',
+      'signed',
+      'lshift_u64',
+      'rshift_u64',
+      'field_exists',
+    ]
+    for (const size of [1, 2, 3, 4, 5, 8, 16]) {
+      for (const [offset, bits] of [
+        [0, 1],
+        [1, 7],
+        [3, 31],
+        [7, 63],
+        [13, 8],
+        [33, 5],
+        [61, 9],
+      ] as const) {
+        const odd = new BtfBuilder()
+        const wide = odd.struct('task', 16, [{ name: 'pid', type: odd.int('int', size), offset, bits }])
+        for (const kind of kinds) {
+          const found = relocator(odd, odd)(kind, wide, '0:0')
+          expect(['ok', 'failed']).toContain(found.status)
+          if (found.status === 'failed') expect(found.reason).toMatch(/bitfield|load/)
+        }
+      }
+    }
+  })
+
   test('of incompatible types do not match', () => {
     const other = new BtfBuilder()
     const int = other.int('int', 4)

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { dumpC } from '../../src/btf/c-dump.ts'
+import { checkBtf } from '../../src/btf/check.ts'
 import { indexTypes } from '../../src/btf/index-types.ts'
 import { printLayout } from '../../src/btf/print-layout.ts'
 import { dumpRaw } from '../../src/btf/raw.ts'
-import type { TypeSet } from '../../src/btf/type-set.ts'
+import { TypeSet } from '../../src/btf/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
 import { kerndexes, type Outcome } from '../cli/run.ts'
 import { BtfBuilder } from './builder.ts'
@@ -80,6 +81,22 @@ it.each(Object.keys(PRINTERS))('%s', (what) => {
     return [...PRINTERS[what]!(types, types.requireSet('vmlinux'))].join('\n')
   }
   expectAlike(printed(HOSTILE), printed(PLAIN))
+})
+
+it('that are long and shared by many types make neither text without end nor a check without end', () => {
+  const b = new BtfBuilder()
+  const name = 'y'.repeat(20_000)
+  for (let i = 0; i < 20_000; i++) b.func(name, 0)
+  const bytes = b.build()
+  const [record] = indexTypes([{ name: 'vmlinux', bytes }]).records
+  const set = new TypeSet(record!)
+  const drain = (text: Iterable<string>) => {
+    for (const _ of text);
+  }
+  for (const print of [() => drain(dumpRaw(set)), () => drain(dumpC(set))]) {
+    expect(print).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+  }
+  expect(checkBtf(bytes, { strict: true })).toMatchObject({ ok: false, errors: [{ message: 'Invalid name' }, {}, {}] })
 })
 
 it('the commands', async () => {

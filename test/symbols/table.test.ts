@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeName } from '../../src/core/bytes.ts'
 import { LimitError, UsageError } from '../../src/core/errors.ts'
+import { MOST_GROUPS } from '../../src/symbols/assemble.ts'
 import { MOST_OWNERS } from '../../src/symbols/build.ts'
 import { openSymbolColumns } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
@@ -320,6 +321,13 @@ describe('limits and wrong use', () => {
     yield 'ffffffff81000000 T _stext\n'
     for (let i = 0; i < count; i++) yield `ffffffffc${i.toString(16).padStart(7, '0')} t f\t[m${i}]\n`
   }
+
+  it('has addresses in 65,536 ranges of 4 GiB, and in no more', () => {
+    const scattered = (count: number) =>
+      Array.from({ length: count }, (_, i) => `${(BigInt(i) * 2n ** 32n + 16n).toString(16)} t s${i}\n`).join('')
+    expect(tableOf(scattered(MOST_GROUPS)).size).toBe(MOST_GROUPS)
+    expect(() => tableOf(scattered(MOST_GROUPS + 1))).toThrow(LimitError)
+  })
 
   it('numbers 65,536 owners, the core among them, and no more', () => {
     const most = [...owners(MOST_OWNERS - 1)].join('')
