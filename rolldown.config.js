@@ -67,22 +67,21 @@ function partOf(id, context) {
 /** A rewrite of the files that the bundler writes (build/rewrite.js). */
 const rewriting = (rewrite) => ({ name: rewrite.name, renderChunk: (code) => rewrite(code) })
 
-/** What a part may need at its top: what is always there. Else parts that need each other would be read half way. */
-const ALWAYS_THERE = { core: [], main: ['part-core.cjs'] }
-
+/** Ends the build where files need each other at their tops: one of them would be read half way. */
 const parts = {
   name: 'parts',
-  renderChunk(code, { isEntry, name }) {
-    if (isEntry || !Object.hasOwn(PARTS, name)) return
-    const may = ALWAYS_THERE[name] ?? ['part-core.cjs', 'part-main.cjs']
-    for (const file of readAtTop(code)) {
-      const other = Object.keys(PARTS).some((part) => file === `./part-${part}.cjs`)
-      if (other && !may.some((allowed) => file === `./${allowed}`)) {
-        this.error(
-          `part-${name} uses a name of ${file} at its top: give one of the modules another part (PARTS in rolldown.config.js)`,
-        )
+  generateBundle(_, bundle) {
+    const needed = (file) =>
+      bundle[file]?.code === undefined ? [] : readAtTop(bundle[file].code).map((one) => basename(one))
+    const needs = new Map(Object.keys(bundle).map((file) => [file, needed(file)]))
+    const follow = (file, path) => {
+      if (path.includes(file)) {
+        const circle = [...path.slice(path.indexOf(file)), file].join(' needs ')
+        this.error(`${circle} at its top: give one of the modules another part (PARTS in rolldown.config.js)`)
       }
+      for (const next of needs.get(file) ?? []) follow(next, [...path, file])
     }
+    for (const file of needs.keys()) follow(file, [])
   },
 }
 
