@@ -18,6 +18,7 @@ import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note } from './output.ts'
 import { writeProfile } from './profile.ts'
+import { withoutRecordings } from './recordings.ts'
 import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
 import { type Tally, tally, tallyMetrics } from './tally.ts'
 
@@ -145,6 +146,7 @@ event was one of those chosen, 2 wrong usage, 3 something cannot be read.
 
 Examples:
   $ perf script | kerndex resolve > in-words.txt
+  $ perf script > perf.txt && kerndex resolve perf.txt perf.data      (says whether the symbols are of its kernel)
   $ sudo cat /proc/*/stack | kerndex resolve
   $ kerndex resolve perf.txt --output flamegraph --to flames.html
   $ kerndex resolve perf.txt --output pprof --comm nginx --to profile.pb.gz
@@ -175,7 +177,8 @@ function timeRange(text: string): TimeRange {
   return { from: from === '' ? undefined : time(from), to: to === '' ? undefined : time(to) }
 }
 
-async function resolve(kernel: Kernel, files: readonly string[], options: ResolveOptions): Promise<number> {
+async function resolve(kernel: Kernel, given: readonly string[], options: ResolveOptions): Promise<number> {
+  const files = await withoutRecordings(given, kernel)
   const name = options.output ?? (options.json ? 'ndjson' : undefined)
   const output = name === undefined ? undefined : outputOf(name)
   const wants = output?.writer?.inputs

@@ -1,0 +1,116 @@
+// The header of perf.data: which kernel and which modules a recording is of (tools/perf/Documentation/perf.data-file-format.txt). The
+// recording itself is for `perf script` to read.
+
+import { open } from 'node:fs/promises'
+import { readFailure } from './reader.ts'
+
+/** What a recording says of its kernel; what its header does not have is undefined. */
+export interface PerfHeader {
+  readonly release: string | undefined
+  /** The kernel's, in hexadecimal digits. */
+  readonly buildId: string | undefined
+  /** Build ids of the modules that samples hit, by the file that perf names. */
+  readonly files: ReadonlyMap<string, string>
+}
+
+const MAGIC = 'PERFILE2'
+/** Behind magic, sizes and attributes: where the data lie, and which features follow them. */
+const DATA = 40
+const FEATURES = 72
+const HEADER_BYTES = 104
+/** HEADER_BUILD_ID and HEADER_OSRELEASE of tools/perf/util/header.h. */
+const [BUILD_ID, RELEASE] = [2, 4]
+/** PERF_RECORD_MISC_CPUMODE_MASK, …_KERNEL and …_BUILD_ID_SIZE of include/uapi/linux/perf_event.h. */
+const [MODE, KERNEL_MODE, HAS_SIZE] = [7, 1, 1 << 15]
+/** A record of a build id: its head, a pid, 20 bytes and their number, and a file's name. */
+const [ID_AT, ID_BYTES, NAME_AT] = [12, 20, 36]
+/** The longest part that is read. */
+const LONGEST_PART = 1 << 24
+
+/** Whether a file that begins so is perf.data, as perf writes it into a file of a little-endian machine. */
+export function isPerfData(beginning: Uint8Array): boolean {
+  return Buffer.from(beginning.buffer, beginning.byteOffset, MAGIC.length).toString('latin1') === MAGIC
+}
+
+/**
+ * Reads the header of a file. What is damaged in it is undefined, as is everything of what perf wrote into a pipe.
+ * @throws NotReadableError
+ */
+export async function readPerfHeader(path: string): Promise<PerfHeader> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const read = async (at: number, length: number): Promise<Buffer> => {
+        if (!Number.isSafeInteger(at) || length > LONGEST_PART) return Buffer.alloc(0)
+        const bytes = Buffer.alloc(length)
+        return bytes.subarray(0, (await file.read(bytes, 0, length, at)).bytesRead)
+      }
+      const head = await read(0, HEADER_BYTES)
+      const parts = head.length < HEADER_BYTES ? new Map<number, Part>() : await partsOf(head, read)
+      const part = (feature: number) => {
+        const { at = 0, length = 0 } = parts.get(feature) ?? {}
+        return read(at, length)
+      }
+      return { release: releaseIn(await part(RELEASE)), ...buildIdsIn(await part(BUILD_ID)) }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw readFailure(path, error)
+  }
+}
+
+/** Where a feature's bytes lie. */
+interface Part {
+  readonly at: number
+  readonly length: number
+}
+
+/** The features of a file, by their numbers: behind the data stands for each that there is where it lies. */
+async function partsOf(
+  head: Buffer,
+  read: (at: number, length: number) => Promise<Buffer>,
+): Promise<Map<number, Part>> {
+  const numbers: number[] = []
+  for (let feature = 0; feature < 8 * (HEADER_BYTES - FEATURES); feature++)
+    if ((head[FEATURES + (feature >> 3)]! & (1 << (feature & 7))) !== 0) numbers.push(feature)
+  const table = await read(offset(head, DATA) + offset(head, DATA + 8), numbers.length * 16)
+  const parts = new Map<number, Part>()
+  for (const [i, feature] of numbers.entries()) {
+    if ((i + 1) * 16 > table.length) break
+    parts.set(feature, { at: offset(table, i * 16), length: offset(table, i * 16 + 8) })
+  }
+  return parts
+}
+
+/** A place in a file: beyond 2^53 there is none. */
+function offset(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigUInt64LE(at))
+}
+
+function releaseIn(bytes: Buffer): string | undefined {
+  if (bytes.length < 4) return undefined
+  const text = bytes.toString('latin1', 4, 4 + Math.min(bytes.readUInt32LE(0), bytes.length - 4))
+  const end = text.indexOf('\0')
+  const release = end < 0 ? text : text.slice(0, end)
+  return release === '' ? undefined : release
+}
+
+function buildIdsIn(bytes: Buffer): Pick<PerfHeader, 'buildId' | 'files'> {
+  const files = new Map<string, string>()
+  let buildId: string | undefined
+  for (let at = 0; at + NAME_AT <= bytes.length; ) {
+    const misc = bytes.readUInt16LE(at + 4)
+    const end = at + bytes.readUInt16LE(at + 6)
+    if (end < at + NAME_AT || end > bytes.length) break
+    const size = (misc & HAS_SIZE) === 0 ? ID_BYTES : Math.min(bytes[at + ID_AT + ID_BYTES]!, ID_BYTES)
+    const id = bytes.toString('hex', at + ID_AT, at + ID_AT + size)
+    const [name = ''] = bytes.toString('latin1', at + NAME_AT, end).split('\0', 1)
+    if ((misc & MODE) === KERNEL_MODE) {
+      if (/^\[kernel\.kallsyms\]|(?:^|\/)vmlinux[^/]*$/.test(name)) buildId ??= id
+      else files.set(name, id)
+    }
+    at = end
+  }
+  return { buildId, files }
+}
