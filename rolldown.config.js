@@ -139,7 +139,8 @@ const library = {
 }
 
 const bench = {}
-for (const name of ['run', 'lib/baseline-worker', 'page/charts']) bench[`bench/${name}`] = `dist/bench/${name}.js`
+for (const name of ['run', 'fleet', 'lib/baseline-worker', 'page/charts'])
+  bench[`bench/${name}`] = `dist/bench/${name}.js`
 for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith('.js'))) {
   bench[`bench/cold/${name.slice(0, -3)}`] = `dist/bench/cold/${name}`
 }

@@ -52,4 +52,4 @@ export {
 } from './fleet/results.ts'
 export { keyOf, MemoryStore, type Store, type Stored } from './fleet/store.ts'
 export { type TableCounts, type TableOptions, Tables } from './fleet/tables.ts'
-export { Worker, type WorkerCounts, type WorkerOptions } from './fleet/worker.ts'
+export { type PieceFailure, Worker, type WorkerCounts, type WorkerOptions } from './fleet/worker.ts'

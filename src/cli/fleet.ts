@@ -8,7 +8,7 @@ import type { Job } from '../fleet/job.ts'
 import { submitJob } from '../fleet/producer.ts'
 import { progressOf } from '../fleet/results.ts'
 import { Tables } from '../fleet/tables.ts'
-import { Worker } from '../fleet/worker.ts'
+import { type PieceFailure, Worker } from '../fleet/worker.ts'
 import { EXIT } from './exit.ts'
 import { addDemoCommand } from './fleet-demo.ts'
 import { hostPort, type MetricsOptions, submitMetrics, withMetrics, workerMetrics } from './fleet-metrics.ts'
@@ -200,7 +200,9 @@ async function work(options: WorkOptions): Promise<void> {
   const { openTables: open, tableBytes: bytes, tablesDir: directory, idleExit: idleMs } = options
   await withFleet(options, async (fleet) => {
     const tables = new Tables(await fleet.store(), { directory, open, bytes })
-    const worker = new Worker(fleet.queue, tables, { signal, idleMs })
+    const onFailure = ({ job, number, attempt, reason, givenUp }: PieceFailure) =>
+      note(`piece ${number} of ${job}, attempt ${attempt}, ${givenUp ? 'given up' : 'comes back'}: ${reason}`)
+    const worker = new Worker(fleet.queue, tables, { signal, idleMs, onFailure })
     note(`working for ${fleet.queue.what}`)
     await noteDurability(fleet)
     const read = async () => workerMetrics(worker.counts, await fleet.queue.waiting().catch(() => []))

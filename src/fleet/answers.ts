@@ -77,8 +77,8 @@ export function wordsOf(symbols: SymbolTable, id: number): SymbolWords {
 /** @throws BadFormatError if the bytes are no answer to addresses */
 export function decodeAddresses(bytes: Uint8Array): AddressAnswer {
   if (bytes.length < HEAD_BYTES) throw new BadFormatError('an answer to addresses is cut short')
-  // What a message holds lies anywhere in memory.
-  const own = bytes.slice()
+  // What a message holds lies anywhere in memory, and a Buffer is no copy where it is sliced.
+  const own = new Uint8Array(bytes)
   const [count = 0, missing = 0, wordBytes = 0] = new Uint32Array(own.buffer, 0, 3)
   if (HEAD_BYTES + count * 8 + missing * 8 + wordBytes !== own.length || missing > count)
     throw new BadFormatError('an answer to addresses is not as long as it says')

@@ -155,7 +155,7 @@ export class MemoryQueue implements Queue {
     if (partition.has(key)) return 'there'
     if (this.#bytes + bytes.length > this.#room) return 'full'
     this.#bytes += bytes.length
-    partition.set(key, { job, number, bytes: bytes.slice(), attempts: 0, holder: undefined, until: 0 })
+    partition.set(key, { job, number, bytes: new Uint8Array(bytes), attempts: 0, holder: undefined, until: 0 })
     return 'new'
   }
 

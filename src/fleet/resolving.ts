@@ -51,7 +51,7 @@ export class Resolving {
     }
     const count = bytes.length / ADDRESS_BYTES
     // What a message holds lies anywhere in memory.
-    const aligned = bytes.byteOffset % ADDRESS_BYTES === 0 ? bytes : bytes.slice()
+    const aligned = bytes.byteOffset % ADDRESS_BYTES === 0 ? bytes : new Uint8Array(bytes)
     const addresses = new BigUint64Array(aligned.buffer, aligned.byteOffset, count)
     const answer = encodeAddresses(addresses, symbols, job.product === 'names')
     const [, unresolved = 0] = new Uint32Array(answer.buffer, 0, 2)

@@ -63,7 +63,7 @@ export class MemoryStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    this.#stored.set(contentKey(key, 'key'), { bytes: bytes.slice(), stored: new Date() })
+    this.#stored.set(contentKey(key, 'key'), { bytes: new Uint8Array(bytes), stored: new Date() })
   }
 
   async list(): Promise<Stored[]> {

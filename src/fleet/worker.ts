@@ -3,7 +3,15 @@
 
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { count, instance, like, type Options, options as optionsOf, signal as signalOf } from '../core/arguments.ts'
+import {
+  callback,
+  count,
+  instance,
+  like,
+  type Options,
+  options as optionsOf,
+  signal as signalOf,
+} from '../core/arguments.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { KerndexError, NotFoundError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
@@ -23,6 +31,17 @@ export interface WorkerOptions {
   readonly attempts?: number | undefined
   /** Milliseconds before a piece that failed comes back the first time; then twice as many each time. Default 1,000. */
   readonly delayMs?: number | undefined
+  /** Told of each piece that failed: why, and whether it was given up or comes back. */
+  readonly onFailure?: ((failure: PieceFailure) => void) | undefined
+}
+
+/** A piece that failed. */
+export interface PieceFailure {
+  readonly job: string
+  readonly number: number
+  readonly attempt: number
+  readonly reason: string
+  readonly givenUp: boolean
 }
 
 const WORKER_OPTIONS: Options<WorkerOptions> = {
@@ -31,6 +50,7 @@ const WORKER_OPTIONS: Options<WorkerOptions> = {
   tableAttempts: count,
   attempts: count,
   delayMs: count,
+  onFailure: callback,
 }
 
 /** What a worker did. */
@@ -239,7 +259,7 @@ export class Worker {
       stage = 'answer'
       const { job: name, number } = taken
       const kept = await this.#timed('answer', () => this.#queue.answer({ job: name, number, bytes, counts: found }))
-      if (kept === 'full') return this.#later(taken)
+      if (kept === 'full') return this.#later(taken, 'there is no room for its result')
       if (kept === 'there') counts.suppressed++
       else for (const [what, many] of Object.entries(found)) add(counts.answered, what, many)
       counts.pieces++
@@ -249,7 +269,7 @@ export class Worker {
       const lost = error instanceof NotFoundError || (stage === 'table' && ofItself)
       const most = lost ? tableAttempts : attempts
       if ((stage === 'resolve' && ofItself) || taken.attempt >= most) await this.#bury(taken, error)
-      else this.#later(taken)
+      else this.#later(taken, reasonOf(error))
     } finally {
       this.#release(taken)
     }
@@ -266,8 +286,10 @@ export class Worker {
   }
 
   /** Hands a piece back, to come again later each time. */
-  #later(taken: Taken): void {
-    const { delayMs = 1_000 } = this.#options
+  #later(taken: Taken, reason: string): void {
+    const { delayMs = 1_000, onFailure } = this.#options
+    const { job, number, attempt } = taken
+    onFailure?.({ job, number, attempt, reason, givenUp: false })
     this.counts.delayed++
     taken.again(Math.min(delayMs * 2 ** (taken.attempt - 1), LONGEST_DELAY_MS))
   }
@@ -275,14 +297,15 @@ export class Worker {
   /** Gives a piece up: it is kept with the reason, and only then does the queue let go of it. */
   async #bury(taken: Taken, error: unknown): Promise<void> {
     const { job, number, bytes, attempt } = taken
-    const reason = error instanceof KerndexError ? `${error.message} (${error.code})` : String(error)
+    const reason = reasonOf(error)
     let kept: Kept
     try {
       kept = await this.#queue.bury({ job, number, bytes, reason, attempts: attempt })
     } catch {
       kept = 'full'
     }
-    if (kept === 'full') return this.#later(taken)
+    if (kept === 'full') return this.#later(taken, reason)
+    this.#options.onFailure?.({ job, number, attempt, reason, givenUp: true })
     this.counts.buried++
     await taken.done()
   }
@@ -295,6 +318,10 @@ export class Worker {
       this.counts.seconds[phase] += (performance.now() - begun) / 1000
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof KerndexError ? `${error.message} (${error.code})` : String(error)
 }
 
 function add(sums: Map<string, number>, name: string, many: number): void {
