@@ -27,12 +27,15 @@ export type { WaitLimits } from './events/wait.ts'
 export {
   type CacheOptions,
   DEFAULT_CAPACITY,
-  type EntryView,
+  DEFAULT_INTERVAL_NS,
   ProcessCache,
 } from './processes/cache.ts'
 export { type CounterFamily, ProcessCounters } from './processes/counters.ts'
+export { type DumpOptions, dumpLines } from './processes/dump.ts'
+export type { Birth, Described, EntryView } from './processes/entry.ts'
 export { type ProcessSnapshot, processJson } from './processes/process.ts'
 export { type RunningProcess, scanProc, seedCache } from './processes/scan.ts'
+export type { ThreadView } from './processes/threads.ts'
 export { treeLines } from './processes/tree.ts'
 export { type BootFacts, judgeBoot, judgeByWitnesses } from './stacks/boot.ts'
 export {

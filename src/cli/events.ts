@@ -5,8 +5,8 @@ import { DEFAULT_WAIT, Enricher } from '../events/enrich.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
 import { runStream } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'
-import { DEFAULT_CAPACITY, ProcessCache } from '../processes/cache.ts'
-import { processJson } from '../processes/process.ts'
+import { DEFAULT_CAPACITY, DEFAULT_INTERVAL_NS, ProcessCache } from '../processes/cache.ts'
+import { dumpLines } from '../processes/dump.ts'
 import { scanProc, seedCache } from '../processes/scan.ts'
 import { treeLines } from '../processes/tree.ts'
 import { withKernel } from './open.ts'
@@ -31,6 +31,8 @@ interface EventsOptions extends StreamCommandOptions {
   readonly node: string
   readonly proc?: boolean | string
   readonly ancestors?: boolean
+  readonly gcInterval: bigint
+  readonly dump?: string
 }
 
 export function addEventsCommand(program: Command): void {
@@ -50,6 +52,15 @@ export function addEventsCommand(program: Command): void {
           .default(DEFAULT_WAIT.waitNs, String(DEFAULT_WAIT.waitNs / 1_000_000n)),
       )
       .addOption(new Option('--cache-size <n>', 'most processes kept').argParser(positive).default(DEFAULT_CAPACITY))
+      .addOption(
+        new Option('--gc-interval <s>', 'seconds of event time between collections of what ended')
+          .argParser((text) => BigInt(positive(text)) * 1_000_000_000n)
+          .default(DEFAULT_INTERVAL_NS, String(DEFAULT_INTERVAL_NS / 1_000_000_000n)),
+      )
+      .option(
+        '--dump <file>',
+        'write the processes kept, with what holds them, as JSON: at the end and at each SIGUSR1',
+      )
       .option('--ancestors', 'add the processes above the parent')
       .option('--node <name>', 'name of the host in exec ids', '')
       .option('--proc [directory]', 'begin with the processes that run now, out of /proc'),
@@ -69,6 +80,8 @@ another kernel, 3 something cannot be read.
 Examples:
   $ sudo cat /sys/kernel/tracing/trace_pipe | kerndex events --input ftrace --proc --output compact
   $ perf script --show-task-events | kerndex events --metrics events.prom
+  $ kerndex events cpu0/trace cpu1/trace            # the parts of one recording, put together by their times
+  $ kerndex events --dump now.jsonl < pipe & kill -USR1 $!
   $ kerndex events trace.txt --from capture/ --output tree`,
     )
     .action(async (files: string[], options: EventsOptions) => {
@@ -83,11 +96,14 @@ function positive(text: string): number {
 
 async function events(kernel: Kernel, files: readonly string[], options: EventsOptions): Promise<number> {
   const counts = tally()
-  const cache = new ProcessCache({ capacity: options.cacheSize, node: options.node })
+  const cache = new ProcessCache({
+    ...{ capacity: options.cacheSize, node: options.node, intervalNs: options.gcInterval },
+  })
   counts.processes = cache.counters
   if (options.proc !== undefined && options.proc !== false) {
     seedCache(cache, await scanProc(options.proc === true ? undefined : options.proc))
   }
+  const dumping = dumps(cache, options.dump)
   await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
       const run = { kernel, options, product, letters, counts, cache }
@@ -98,7 +114,7 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
       if (enricher !== undefined) await give(run, enricher.end())
       if (options.output === 'tree') await writeTree(cache, options, product)
     }),
-  )
+  ).finally(() => dumping.stop())
   if (options.metrics !== undefined) await writeMetrics(options.metrics, kernel, counts)
   const { lostEvents } = cache.counters
   if (lostEvents > 0)
@@ -156,12 +172,28 @@ async function runInput(run: Run & { readonly input: InputStream }, enricher: En
 
 async function writeTree(cache: ProcessCache, options: EventsOptions, product: Product): Promise<void> {
   const entries = cache.entries()
-  if (options.json !== true) {
-    for (const line of treeLines(entries)) await product.write(line)
-    return
+  for (const line of options.json === true ? dumpLines(entries) : treeLines(entries)) await product.write(line)
+}
+
+/** Writes the processes that are kept to a file, now and at each SIGUSR1; `stop` waits for what is being written. */
+function dumps(cache: ProcessCache, path: string | undefined): { stop(): Promise<void> } {
+  if (path === undefined) return { stop: async () => {} }
+  let writing = Promise.resolve()
+  const write = async () => {
+    const entries = cache.entries()
+    await withProduct(path, false, async (product) => {
+      for (const line of dumpLines(entries)) await product.write(line)
+    })
   }
-  for (const { snapshot, refcount, color, alive } of entries) {
-    const known = processJson(snapshot).slice(0, -1)
-    await product.write(`${known},"refcnt":${refcount},"color":"${color}","alive":${alive}}\n`)
+  const later = () => {
+    writing = writing.then(write).catch((error: unknown) => note(`no dump: ${String(error)}`))
+  }
+  process.on('SIGUSR1', later)
+  return {
+    stop: async () => {
+      process.off('SIGUSR1', later)
+      await writing
+      await write()
+    },
   }
 }

@@ -1,5 +1,6 @@
 // What every input format is decoded into: one event with the process it names, its time, its weight and its stack.
 
+import type { Described } from '../processes/entry.ts'
 import type { RawFrame, StackShape } from '../stacks/frame.ts'
 
 /** Kinds of events. What a format calls otherwise is a `tracepoint`, `kprobe`, … of that name. */
@@ -30,6 +31,9 @@ export interface Lifecycle {
   readonly freed?: number
   /** Events that the recorder had no room for, before this. */
   readonly lost?: number
+  /** The image that the event belongs to, as a stream that keeps processes itself describes it, and those above it, its parent first. */
+  readonly image?: Described
+  readonly above?: readonly Described[]
   readonly ppid?: number
   /** The forked process or thread. */
   readonly childPid?: number

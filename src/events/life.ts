@@ -2,7 +2,8 @@
 // times, as far as they waited for each other, and with what those behind them say of their children.
 
 import { flag, like } from '../core/arguments.ts'
-import { type Birth, type Entry, type ProcessCache, processCache } from '../processes/cache.ts'
+import { type ProcessCache, processCache } from '../processes/cache.ts'
+import type { Birth, Described, Entry } from '../processes/entry.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
 import type { EventType, Lifecycle, ProcessEvent, TraceEvent } from './event.ts'
 import type { Child } from './foresight.ts'
@@ -50,6 +51,7 @@ export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): 
     cache.lose(ts, life?.lost ?? 0)
     return { type, pid, tid, process: undefined, parent: undefined, entry: undefined, incomplete: [], warnings: [] }
   }
+  if (life?.image !== undefined) return described(event, cache, life.image, life.above ?? [])
   if (tid !== undefined && pid !== undefined && tid !== pid && (life === undefined || life.byThread)) {
     // What events told of a thread is right; what was read with the trace may be of a later user of its number.
     if (event.pidIsHint !== true || !cache.isSettled(tid)) cache.learnThread(tid, pid)
@@ -66,9 +68,31 @@ export function place(event: ProcessEvent, cache: ProcessCache, child?: Child): 
     case 'rename':
       return rename(event, cache)
     default:
-      if (life?.freed !== undefined) free(life.freed, cache)
+      if (life?.freed !== undefined) free(life.freed, cache, event.ts)
       return probe(event, cache)
   }
+}
+
+/** An event of a stream that keeps processes itself: its names of them are kept, and it says what it knows with each event. */
+function described(event: ProcessEvent, cache: ProcessCache, image: Described, above: readonly Described[]): Placed {
+  const { type, tid, ts } = event
+  const { pid } = image
+  const isNew = !cache.knowsImage(image.execId)
+  const entry = cache.describe(image, above)
+  if (type === 'exec') {
+    const again = !isNew && entry.told === true
+    if (again) cache.counters.duplicates.exec++
+    entry.told = true
+    const warnings = mismatch(event, cache, 'exec')
+    return answer(event, cache, entry, { pid, tid: pid, warnings: again ? [...warnings, 'duplicate'] : warnings })
+  }
+  if (type === 'exit') {
+    const warnings = mismatch(event, cache, 'exit')
+    const first = cache.exit(entry, ts)
+    return answer(event, cache, entry, { pid, tid: pid, warnings: first ? warnings : [...warnings, 'duplicate'] })
+  }
+  if (tid !== undefined && tid !== pid) cache.learnThread(tid, pid)
+  return answer(event, cache, entry, { pid, tid: tid ?? pid })
 }
 
 /** The process of an event that says it of itself: its number and, where that differs, its thread. */
@@ -81,7 +105,7 @@ function own({ pid, tid, life, pidIsHint }: ProcessEvent, cache: ProcessCache): 
 function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefined, given: Partial<Placed>): Placed {
   const pid = entry?.snapshot.pid ?? given.pid ?? event.pid
   const tid = given.tid ?? pid
-  const process = entry === undefined || tid === undefined ? undefined : cache.snapshotFor(entry, tid)
+  const process = entry === undefined || tid === undefined ? undefined : cache.snapshotFor(entry, tid, event.ts)
   const parent =
     entry?.parent?.snapshot ?? (entry?.ppid === undefined ? undefined : unknownProcess(entry.ppid, entry.ppid))
   const incomplete: Missing[] = [...(given.incomplete ?? [])]
@@ -179,7 +203,7 @@ function fork(event: ProcessEvent, cache: ProcessCache, told: Child | undefined)
   if (told?.isThread ?? life?.childIsThread ?? false) {
     cache.counters.threadForks++
     const pid = told?.group ?? (life?.childPid === childTid ? undefined : life?.childPid) ?? forkerPid
-    if (pid !== undefined) cache.learnThread(childTid, pid)
+    if (pid !== undefined) cache.learnThread(childTid, pid, ts, life?.childComm)
     const entry = pid === undefined ? undefined : cache.find(pid, ts)
     return answer(event, cache, entry, { type: 'thread_fork', pid, tid: event.tid, warnings })
   }
@@ -233,7 +257,7 @@ function exec(event: ProcessEvent, cache: ProcessCache): Placed {
   if (life?.oldPid !== undefined && life.oldPid !== pid) {
     // The thread that called exec has taken the leader's number; its own is gone without an exit.
     cache.learnThread(life.oldPid, pid)
-    cache.dropThread(life.oldPid, pid)
+    cache.dropThread(life.oldPid, pid, ts)
   }
   const comm = life?.comm ?? (life?.filename === undefined ? event.comm : commOf(life.filename))
   const birth: Birth = { pid, startTs: life?.startTs ?? ts, comm, flags: 'execve', ppid: life?.ppid, ...whoOf(life) }
@@ -262,12 +286,13 @@ function exit(event: ProcessEvent, cache: ProcessCache): Placed {
         cache.retract(entry)
         return answer(event, cache, group, { type: 'thread_exit', pid: group?.snapshot.pid ?? pid, tid })
       }
-      cache.dropThread(tid, pid)
+      if (life.comm !== undefined) cache.renameThread(tid, life.comm)
+      cache.dropThread(tid, pid, ts)
       return answer(event, cache, entry, { type: 'thread_exit', pid, tid })
     }
   }
   const warnings = mismatch(event, cache, 'exit')
-  const first = entry === undefined || cache.exit(entry)
+  const first = entry === undefined || cache.exit(entry, ts)
   return answer(event, cache, entry, { pid, warnings: first ? warnings : [...warnings, 'duplicate'] })
 }
 
@@ -283,9 +308,9 @@ function isLast(entry: Entry | undefined, tid: number, pid: number): boolean {
 }
 
 /** The kernel has freed a thread: if it was a process's last, the process has ended. */
-function free(tid: number, cache: ProcessCache): void {
+function free(tid: number, cache: ProcessCache, ts: bigint | undefined): void {
   const entry = cache.find(tid, undefined)
-  if (entry?.alive === true && entry.threads.size <= 1) cache.exit(entry)
+  if (entry?.alive === true && entry.threads.size <= 1) cache.exit(entry, ts)
 }
 
 function rename(event: ProcessEvent, cache: ProcessCache): Placed {
@@ -293,8 +318,10 @@ function rename(event: ProcessEvent, cache: ProcessCache): Placed {
   const pid = own(event, cache)
   const entry = pid === undefined ? undefined : cache.find(pid, ts)
   // Another thread's name is its own.
-  if (entry !== undefined && life?.comm !== undefined && (tid === undefined || tid === pid))
-    cache.rename(entry, life.comm)
+  if (life?.comm !== undefined) {
+    if (tid !== undefined && tid !== pid) cache.renameThread(tid, life.comm)
+    else if (entry !== undefined) cache.rename(entry, life.comm, ts)
+  }
   return answer(event, cache, entry, { pid, tid: tid ?? pid })
 }
 

@@ -21,17 +21,29 @@ import {
 } from '../core/arguments.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { ProcessCounters } from './counters.ts'
+import {
+  type Birth,
+  checkBirth,
+  checkDescribed,
+  checkEntry,
+  type Described,
+  type Entry,
+  type EntryView,
+} from './entry.ts'
 import { execId, type ProcessSnapshot } from './process.ts'
-import { type Color, type Counted, References } from './refs.ts'
+import { References } from './refs.ts'
+import { ThreadTable, type ThreadView } from './threads.ts'
 
 /** Entries kept if nothing else is said, as in tetragon. */
 export const DEFAULT_CAPACITY = 65_536
-/** Threads whose groups are remembered; of more the one that was learnt longest ago is forgotten. */
-export const MOST_THREADS = 1 << 17
+/** Numbers that are remembered to have been known. */
+const MOST_GONE = 1 << 16
 /** Images kept of one number. */
 const MOST_IMAGES = 256
-/** Nanoseconds of event time between collections. */
-const TICK_NS = 30_000_000_000n
+/** Names that one image had before and that are kept. */
+const MOST_NAMES = 16
+/** Nanoseconds of event time between collections if nothing else is said, as in tetragon. */
+export const DEFAULT_INTERVAL_NS = 30_000_000_000n
 
 /**
  * Nanoseconds within which a recorder's own event and the kernel's tracepoint speak of one fork or exec. Shorter than any
@@ -43,69 +55,11 @@ export interface CacheOptions {
   readonly capacity?: number | undefined
   /** What `execId`s begin with: the node's name. */
   readonly node?: string | undefined
+  /** Nanoseconds of event time between collections; what ended goes at the second after. Default: 30 s. */
+  readonly intervalNs?: bigint | undefined
 }
 
-const CACHE_OPTIONS: Options<CacheOptions> = { capacity: count, node: text }
-
-/** A process as it is first heard of. */
-export interface Birth {
-  readonly pid: number
-  readonly startTs: bigint | undefined
-  readonly comm?: string | undefined
-  readonly binary?: string | undefined
-  readonly args?: string | undefined
-  readonly uid?: number | undefined
-  readonly flags: string
-  /** The number of its parent, where it is known. */
-  readonly ppid?: number | undefined
-  /** Nothing said for certain that this is a process, and no thread. */
-  readonly guessed?: boolean
-  /** The recording may hold the same fact a second time, from another recorder and with another time. */
-  readonly retold?: boolean
-}
-
-/** An entry as a dump shows it. */
-export interface EntryView {
-  readonly snapshot: ProcessSnapshot
-  readonly refcount: number
-  readonly color: Color
-  readonly alive: boolean
-  readonly parent: ProcessSnapshot | undefined
-}
-
-/** One image in the cache. */
-export interface Entry extends Counted {
-  snapshot: ProcessSnapshot
-  readonly startTs: bigint
-  /** Whose child it is; held by reference until `parentGiven`. */
-  parent: Entry | undefined
-  parentGiven: boolean
-  /** Its parent's number, where nothing else is known of the parent. */
-  readonly ppid: number | undefined
-  alive: boolean
-  /** Numbers of its threads that are known to live. */
-  readonly threads: Set<number>
-  /** Made by a fork of which nothing said whether it made a process or a thread: what comes later may take it back. */
-  readonly tentative: boolean
-  /** Made by a fork of which nothing said it for certain. */
-  readonly guessed: boolean
-}
-
-/** By hand, because every event passes here. @throws UsageError */
-function checkBirth(birth: Birth, parent: Entry | undefined): void {
-  const sound = typeof birth?.pid === 'number' && typeof birth.flags === 'string'
-  if (!sound || (birth.startTs !== undefined && typeof birth.startTs !== 'bigint')) {
-    throw wrong('birth', '{ pid: number, startTs: bigint or undefined, flags: string, … }', birth)
-  }
-  if (parent !== undefined) checkEntry(parent, 'parent')
-}
-
-/** @throws UsageError */
-function checkEntry(entry: Entry, name: string): void {
-  if (typeof entry?.snapshot !== 'object' || !(entry.threads instanceof Set)) {
-    throw wrong(name, 'an entry of this cache, as `find` gives it', entry)
-  }
-}
+const CACHE_OPTIONS: Options<CacheOptions> = { capacity: count, node: text, intervalNs: bigint }
 
 export class ProcessCache {
   readonly counters = new ProcessCounters()
@@ -114,16 +68,24 @@ export class ProcessCache {
   readonly #entries = new Map<Entry, true>()
   /** Images by number, oldest first. */
   readonly #byPid = new Map<number, Entry[]>()
-  /** Thread group of threads that are not leaders. */
-  readonly #threads = new Map<number, number>()
+  /** Images by the names that a stream gave them. */
+  readonly #byId = new Map<string, Entry>()
+  /** Threads that are not leaders. */
+  readonly #threads = new ThreadTable()
+  readonly #intervalNs: bigint
   readonly #references: References<Entry>
+  /** Numbers of which nothing is kept any more. */
+  readonly #gone = new Map<number, true>()
   #nextTick: bigint | undefined
   /** When events were lost last. */
   #lostAt: bigint | undefined
 
   constructor(options?: CacheOptions) {
-    const { node = '', capacity = DEFAULT_CAPACITY } = optionsOf(options, 'ProcessCache', CACHE_OPTIONS)
+    const given = optionsOf(options, 'ProcessCache', CACHE_OPTIONS)
+    const { node = '', capacity = DEFAULT_CAPACITY, intervalNs = DEFAULT_INTERVAL_NS } = given
+    if (intervalNs <= 0n) throw wrong('intervalNs', 'a bigint above 0', intervalNs)
     this.#node = node
+    this.#intervalNs = intervalNs
     this.counters.capacity = capacity
     this.#references = new References(this.counters, (entry) => this.#remove(entry))
   }
@@ -140,8 +102,10 @@ export class ProcessCache {
         for (let i = images.length - 1; i >= 0 && found === undefined; i--)
           if (images[i]!.startTs <= ts) found = images[i]
     }
-    if (found === undefined) this.counters.misses.get++
-    else {
+    if (found === undefined) {
+      this.counters.misses.get++
+      this.counters.missKinds[images !== undefined ? 'before_start' : this.#gone.has(pid) ? 'gone' : 'unseen']++
+    } else {
       this.#entries.delete(found)
       this.#entries.set(found, true)
     }
@@ -154,23 +118,32 @@ export class ProcessCache {
     return this.#byPid.has(pid)
   }
 
+  /** Whether an image is kept that a stream named so; counts nothing. */
+  knowsImage(id: string): boolean {
+    if (typeof id !== 'string') text(id, 'id')
+    return this.#byId.has(id)
+  }
+
   /** The thread group of a thread, as far as known: a number that is no known thread's is its own group's. */
   groupOf(tid: number): number {
     if (typeof tid !== 'number') number(tid, 'tid')
-    return this.#threads.get(tid) ?? tid
+    return this.#threads.groupOf(tid) ?? tid
   }
 
   /** The thread group of a thread, where that is settled. */
   knownGroup(tid: number): number | undefined {
     if (typeof tid !== 'number') number(tid, 'tid')
-    return this.#threads.get(tid) ?? (this.isSettled(tid) ? tid : undefined)
+    return this.#threads.groupOf(tid) ?? (this.isSettled(tid) ? tid : undefined)
   }
 
   /** Whether it was settled which group a thread is of, by events or by the best guess that they allow. */
   isSettled(tid: number): boolean {
     if (typeof tid !== 'number') number(tid, 'tid')
     const entry = this.#byPid.get(tid)?.at(-1)
-    return this.#threads.has(tid) || (entry?.alive === true && !entry.tentative && entry.snapshot.flags !== 'procFS')
+    return (
+      this.#threads.groupOf(tid) !== undefined ||
+      (entry?.alive === true && !entry.tentative && entry.snapshot.flags !== 'procFS')
+    )
   }
 
   /** Takes an entry back: what was taken for a process was a thread. */
@@ -195,24 +168,27 @@ export class ProcessCache {
   }
 
   /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
-  learnThread(tid: number, pid: number): void {
+  learnThread(tid: number, pid: number, startTs?: bigint, comm?: string): void {
     if (typeof tid !== 'number') number(tid, 'tid')
     if (typeof pid !== 'number') number(pid, 'pid')
-    if (tid === pid || this.#threads.get(tid) === pid) return
+    if (startTs !== undefined && typeof startTs !== 'bigint') bigint(startTs, 'startTs')
+    if (comm !== undefined && typeof comm !== 'string') text(comm, 'comm')
+    if (tid === pid || (startTs === undefined && this.#threads.groupOf(tid) === pid)) return
     const entry = this.#byPid.get(tid)?.at(-1)
     if (entry?.alive && entry.tentative) {
       this.retract(entry)
     }
-    const forgotten = setBounded(this.#threads, tid, pid, MOST_THREADS)
-    if (forgotten !== undefined) this.dropThread(...forgotten)
+    const forgotten = this.#threads.learn(tid, pid, startTs, comm)
+    if (forgotten !== undefined) this.#byPid.get(forgotten[1])?.at(-1)?.threads.delete(forgotten[0])
     this.#byPid.get(pid)?.at(-1)?.threads.add(tid)
   }
 
   /** A thread ended, or became the leader by exec; its number means nothing any more. */
-  dropThread(tid: number, pid: number): void {
+  dropThread(tid: number, pid: number, endTs?: bigint): void {
     if (typeof tid !== 'number') number(tid, 'tid')
     if (typeof pid !== 'number') number(pid, 'pid')
-    this.#threads.delete(tid)
+    if (endTs !== undefined && typeof endTs !== 'bigint') bigint(endTs, 'endTs')
+    this.#threads.end(tid, endTs)
     this.#byPid.get(pid)?.at(-1)?.threads.delete(tid)
   }
 
@@ -235,7 +211,7 @@ export class ProcessCache {
       return { entry: same, known: true, reused: false }
     }
     const reused = this.#replaceStale(birth.pid, birth.startTs)
-    this.#threads.delete(birth.pid)
+    this.#threads.end(birth.pid, birth.startTs)
     const from = parent?.snapshot
     const inherited: Birth = {
       pid: birth.pid,
@@ -274,60 +250,152 @@ export class ProcessCache {
     }
     const old = birth.startTs === undefined ? this.#byPid.get(birth.pid)?.at(-1) : this.find(birth.pid, birth.startTs)
     const previous = old?.alive ? old : undefined
-    for (const tid of previous?.threads ?? []) if (tid !== birth.pid) this.#threads.delete(tid)
+    for (const tid of previous?.threads ?? []) if (tid !== birth.pid) this.#threads.end(tid, birth.startTs)
     const kept = { ...birth, uid: birth.uid ?? previous?.snapshot.uid }
     const entry = this.#insert(kept, previous?.parent ?? givenParent, previous, false)
-    if (previous !== undefined) this.#end(previous)
+    if (previous !== undefined) this.#end(previous, birth.startTs)
     return { entry, known: false }
   }
 
+  /**
+   * An image that a stream describes itself, with that stream's names, and those above it as far as they are told, its parent
+   * first. What is known already stays; what holds the same number and is another image has ended.
+   */
+  describe(image: Described, above: readonly Described[]): Entry {
+    checkDescribed(image, 'image')
+    if (!Array.isArray(above)) throw wrong('above', 'a list of images', above)
+    for (const one of above) checkDescribed(one, 'above')
+    const entry = this.#described(image, above, 0)
+    if (entry.alive && entry.operations['process++'] === 0) this.#references.take(entry, 'process')
+    return entry
+  }
+
+  /** The image with this id, the one at `next` of `above` as its parent. */
+  #described(image: Described, above: readonly Described[], next: number): Entry {
+    const known = this.#byId.get(image.execId)
+    const told = above[next]
+    if (known !== undefined && (known.parent !== undefined || told === undefined)) {
+      this.#entries.delete(known)
+      this.#entries.set(known, true)
+      return known
+    }
+    const parent =
+      told === undefined ? this.#byId.get(image.parentExecId ?? '') : this.#described(told, above, next + 1)
+    if (known !== undefined) {
+      if (parent !== undefined && !known.parentGiven) {
+        known.parent = parent
+        this.#references.take(parent, 'parent')
+      }
+      return known
+    }
+    // A parent with the same number is the image before: exec told it so.
+    const previous = parent?.snapshot.pid === image.pid ? parent : undefined
+    const old = this.#byPid.get(image.pid)?.at(-1)
+    const entry = this.#insert(image, parent, previous, false)
+    if (old?.alive === true && old.startTs <= entry.startTs) {
+      if (old !== previous) this.counters.pidReuses++
+      this.#end(old, entry.startTs)
+    }
+    return entry
+  }
+
   /** A process ended. false if it had ended before. */
-  exit(entry: Entry): boolean {
+  exit(entry: Entry, endTs?: bigint): boolean {
     checkEntry(entry, 'entry')
+    if (endTs !== undefined && typeof endTs !== 'bigint') bigint(endTs, 'endTs')
     if (!entry.alive) {
       this.counters.duplicates.exit++
       return false
     }
-    for (const tid of entry.threads) if (tid !== entry.snapshot.pid) this.#threads.delete(tid)
+    for (const tid of entry.threads) if (tid !== entry.snapshot.pid) this.#threads.end(tid, endTs)
     entry.threads.clear()
-    this.#end(entry)
+    this.#end(entry, endTs)
     return true
   }
 
   /** A process took another name: the same image, a new snapshot; snapshots given out before stay as they were. */
-  rename(entry: Entry, comm: string): void {
+  rename(entry: Entry, comm: string, ts?: bigint): void {
     checkEntry(entry, 'entry')
     if (typeof comm !== 'string') text(comm, 'comm')
-    if (entry.snapshot.comm !== comm) entry.snapshot = Object.freeze({ ...entry.snapshot, comm })
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
+    const { snapshot } = entry
+    if (snapshot.comm === comm) return
+    if (ts !== undefined) {
+      const former = entry.former ?? []
+      former.push({ until: ts, snapshot })
+      if (former.length > MOST_NAMES) former.shift()
+      entry.former = former
+    }
+    entry.snapshot = Object.freeze({ ...snapshot, comm })
   }
 
-  /** The snapshot for an event of one of its threads: the shared one for the leader, a copy for any other. */
-  snapshotFor(entry: Entry, tid: number): ProcessSnapshot {
+  /** A thread that is no leader took another name. */
+  renameThread(tid: number, comm: string): void {
+    if (typeof tid !== 'number') number(tid, 'tid')
+    if (typeof comm !== 'string') text(comm, 'comm')
+    this.#threads.rename(tid, comm)
+  }
+
+  /**
+   * The snapshot for an event of one of its threads, as the process was called at that time: the shared one for the leader, a
+   * copy for any other.
+   */
+  snapshotFor(entry: Entry, tid: number, ts?: bigint): ProcessSnapshot {
     checkEntry(entry, 'entry')
     if (typeof tid !== 'number') number(tid, 'tid')
-    if (tid === entry.snapshot.tid) {
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
+    const snapshot = snapshotAt(entry, ts)
+    if (tid === snapshot.tid) {
       this.counters.handedOut.shared++
-      return entry.snapshot
+      return snapshot
     }
     this.counters.handedOut.copied++
-    return Object.freeze({ ...entry.snapshot, tid })
+    return Object.freeze({ ...snapshot, tid })
+  }
+
+  /**
+   * What a process was at a time, in nanoseconds on the stream's clock: its image and its name then. undefined before it began,
+   * after it ended, and where it is no longer kept. Counts nothing.
+   */
+  at(pid: number, ts: bigint): ProcessSnapshot | undefined {
+    number(pid, 'pid')
+    bigint(ts, 'ts')
+    const entry = this.#byPid.get(pid)?.findLast(({ startTs }) => startTs <= ts)
+    if (entry === undefined || (entry.endTs !== undefined && entry.endTs < ts)) return undefined
+    return snapshotAt(entry, ts)
+  }
+
+  /**
+   * The thread that had a number at a time, or without a time the last that had it: its group, its name, when it began and when
+   * it ended. A leader's is its process's; of other threads the last four of a number are kept.
+   */
+  thread(tid: number, ts?: bigint): ThreadView | undefined {
+    number(tid, 'tid')
+    if (ts !== undefined) bigint(ts, 'ts')
+    const thread = this.#threads.find(tid, ts)
+    const images = this.#byPid.get(tid)
+    const entry = ts === undefined ? images?.at(-1) : images?.findLast(({ startTs }) => startTs <= ts)
+    if (entry === undefined || (thread?.startTs !== undefined && thread.startTs > entry.startTs)) return thread
+    if (ts !== undefined && entry.endTs !== undefined && entry.endTs < ts) return thread
+    return leaderOf(entry, ts)
   }
 
   /** Event time has come this far: collects what the intervals that passed ask for. */
   advance(ts: bigint): void {
     if (typeof ts !== 'bigint') bigint(ts, 'ts')
-    if (this.#nextTick === undefined || ts > this.#nextTick + 4n * TICK_NS) {
+    const interval = this.#intervalNs
+    if (this.#nextTick === undefined || ts > this.#nextTick + 4n * interval) {
       // A stream that begins, or jumps: two rounds are all that a jump can bring.
       if (this.#nextTick !== undefined) {
         this.tick()
         this.tick()
       }
-      this.#nextTick = ts + TICK_NS
+      this.#nextTick = ts + interval
       return
     }
     while (ts >= this.#nextTick) {
       this.tick()
-      this.#nextTick += TICK_NS
+      this.#nextTick += interval
     }
   }
 
@@ -352,6 +420,7 @@ export class ProcessCache {
 
   /** All entries, by number and start. */
   entries(): EntryView[] {
+    const threads = this.#threads.byGroup()
     const views = Array.from(this.#entries.keys(), (entry) => ({
       snapshot: entry.snapshot,
       refcount: entry.refcount,
@@ -359,6 +428,12 @@ export class ProcessCache {
       alive: entry.alive,
       parent: entry.parent?.snapshot,
       startTs: entry.startTs,
+      endTs: entry.endTs,
+      operations: { ...entry.operations },
+      threads: [
+        leaderOf(entry, undefined),
+        ...(threads.get(entry.snapshot.pid) ?? []).filter((thread) => isWithin(thread, entry)),
+      ],
     }))
     return views.sort((a, b) => a.snapshot.pid - b.snapshot.pid || (a.startTs < b.startTs ? -1 : 1))
   }
@@ -395,16 +470,21 @@ export class ProcessCache {
     if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false
     this.counters.pidReuses++
     if (!newest.alive) return false
-    this.#end(newest)
+    this.#end(newest, startTs)
     return true
   }
 
-  #insert(birth: Birth, parent: Entry | undefined, previous: Entry | undefined, tentative: boolean): Entry {
+  #insert(
+    birth: Birth & Partial<Described>,
+    parent: Entry | undefined,
+    previous: Entry | undefined,
+    tentative: boolean,
+  ): Entry {
     const { pid, startTs } = birth
     const start = startTs ?? 0n
     const entry: Entry = {
       snapshot: Object.freeze({
-        execId: execId(this.#node, start, pid),
+        execId: birth.execId ?? execId(this.#node, start, pid),
         pid,
         tid: pid,
         comm: birth.comm,
@@ -412,11 +492,13 @@ export class ProcessCache {
         args: birth.args,
         uid: birth.uid,
         startTs,
-        parentExecId: parent?.snapshot.execId,
+        parentExecId: parent?.snapshot.execId ?? birth.parentExecId,
         previousExecId: previous?.snapshot.execId,
         flags: birth.flags,
       }),
       startTs: start,
+      endTs: undefined,
+      former: undefined,
       parent,
       parentGiven: false,
       ppid: birth.ppid ?? previous?.ppid,
@@ -428,7 +510,8 @@ export class ProcessCache {
       color: 'inUse',
       operations: { 'process++': 0, 'process--': 0, 'parent++': 0, 'parent--': 0 },
     }
-    this.#references.take(entry, 'process')
+    if (birth.execId === undefined) this.#references.take(entry, 'process')
+    else this.#byId.set(birth.execId, entry)
     if (parent !== undefined) this.#references.take(parent, 'parent')
     const images = this.#byPid.get(pid)
     if (images === undefined) this.#byPid.set(pid, [entry])
@@ -437,7 +520,7 @@ export class ProcessCache {
       let at = images.length
       while (at > 0 && images[at - 1]!.startTs > start) at--
       images.splice(at, 0, entry)
-      if (at < images.length - 1) this.#end(entry)
+      if (at < images.length - 1) this.#end(entry, images[at + 1]?.startTs)
     }
     this.#entries.set(entry, true)
     const oldest = images?.[0]
@@ -451,9 +534,11 @@ export class ProcessCache {
   }
 
   /** The process no longer holds this image, nor the image its parent. */
-  #end(entry: Entry): void {
+  #end(entry: Entry, endTs: bigint | undefined): void {
     entry.alive = false
-    this.#references.give(entry, 'process')
+    entry.endTs = endTs
+    // Of what a stream described as somebody's parent it is not known whether it lives: only its children hold it.
+    if (entry.operations['process++'] > 0) this.#references.give(entry, 'process')
     this.#giveParent(entry)
   }
 
@@ -486,13 +571,34 @@ export class ProcessCache {
     }
     // A chain of dead parents must not be kept alive by their last descendant.
     if (entry.parentGiven) entry.parent = undefined
-    const { pid } = entry.snapshot
+    const { pid, execId: id } = entry.snapshot
+    if (this.#byId.get(id) === entry) this.#byId.delete(id)
     const images = this.#byPid.get(pid)
     const at = images?.indexOf(entry) ?? -1
     if (images !== undefined && at >= 0) images.splice(at, 1)
-    if (images?.length === 0) this.#byPid.delete(pid)
+    if (images?.length === 0) {
+      this.#byPid.delete(pid)
+      setBounded(this.#gone, pid, true, MOST_GONE)
+    }
     this.counters.size = this.#entries.size
   }
+}
+
+function snapshotAt({ snapshot, former }: Entry, ts: bigint | undefined): ProcessSnapshot {
+  if (former === undefined || ts === undefined) return snapshot
+  return former.find(({ until }) => ts < until)?.snapshot ?? snapshot
+}
+
+/** The leader of an image as a thread. */
+function leaderOf(entry: Entry, ts: bigint | undefined): ThreadView {
+  const { pid, comm, startTs } = snapshotAt(entry, ts)
+  return { tid: pid, pid, comm, startTs, endTs: entry.endTs }
+}
+
+/** Whether a thread ran while its process had this image. */
+function isWithin({ startTs, endTs }: ThreadView, entry: Entry): boolean {
+  const begun = startTs === undefined || entry.endTs === undefined || startTs <= entry.endTs
+  return begun && (endTs === undefined ? entry.alive : endTs >= entry.startTs)
 }
 
 function first(entries: Iterable<Entry>, keep: Entry): Entry | undefined {

@@ -20,6 +20,8 @@ export class ProcessCounters {
   /** Entries asked to go that were gone already. */
   earlyDeletions = 0
   readonly misses = { get: 0, remove: 0 }
+  /** Lookups that found nothing, by why: nothing was ever seen of the number, all seen of it began later, or it is no longer kept. */
+  readonly missKinds = { unseen: 0, before_start: 0, gone: 0 }
   readonly mismatches = { exec: 0, clone: 0, exit: 0 }
   readonly refcountUnderflows = { process: 0, parent: 0 }
   readonly duplicates = { clone: 0, exec: 0, exit: 0 }
@@ -75,6 +77,12 @@ export class ProcessCounters {
       counter('process_cache_capacity_evictions_total', 'Entries removed for want of room', this.capacityEvictions),
       counter('process_cache_early_deletions_total', 'Entries asked to go that were gone', this.earlyDeletions),
       labelled('process_cache_misses_total', 'Lookups that found no entry', 'operation', this.misses),
+      labelled(
+        'process_lookup_misses_total',
+        'Lookups of processes that found none, by what is known of the number',
+        'kind',
+        this.missKinds,
+      ),
       labelled('pid_tid_mismatch_total', 'Events whose TID had to be corrected', 'event', this.mismatches),
       labelled(
         'refcnt_underflow_total',

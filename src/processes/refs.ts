@@ -10,8 +10,10 @@ export interface Counted {
   refcount: number
   color: Color
   /** Who took and who gave back, for dumps. */
-  readonly operations: Record<'process++' | 'process--' | 'parent++' | 'parent--', number>
+  readonly operations: Operations
 }
+
+export type Operations = Record<'process++' | 'process--' | 'parent++' | 'parent--', number>
 
 /** Counts references and finds what may go. */
 export class References<Entry extends Counted> {

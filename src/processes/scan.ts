@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { like, listOf, number, path } from '../core/arguments.ts'
 import { decodeName } from '../core/bytes.ts'
 import { NotReadableError } from '../core/errors.ts'
-import { type Birth, type Entry, type ProcessCache, processCache } from './cache.ts'
+import { type ProcessCache, processCache } from './cache.ts'
+import type { Birth, Entry } from './entry.ts'
 import { type ProcStat, parseArguments, parseStat, parseUid } from './proc.ts'
 
 /** Files open at once. */

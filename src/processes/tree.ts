@@ -2,7 +2,7 @@
 
 import { like, listOf } from '../core/arguments.ts'
 import { printable } from '../core/printable.ts'
-import type { EntryView } from './cache.ts'
+import type { EntryView } from './entry.ts'
 
 /** Levels that are indented: a chain of thousands would be mostly blanks. */
 const MOST_INDENT = 100

@@ -2,7 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Entry, ProcessCache } from '../../src/processes/cache.ts'
+import { UsageError } from '../../src/core/errors.ts'
+import { ProcessCache } from '../../src/processes/cache.ts'
+import { dumpLines } from '../../src/processes/dump.ts'
+import type { Entry } from '../../src/processes/entry.ts'
 import { execId } from '../../src/processes/process.ts'
 import { treeLines } from '../../src/processes/tree.ts'
 
@@ -72,6 +75,77 @@ describe('snapshots', () => {
     expect(JSON.stringify(before, (_, value) => (typeof value === 'bigint' ? String(value) : value))).toBe(text)
     expect(cache.snapshotFor(child, 20).comm).toBe('renamed')
   })
+})
+
+describe('lookups at a time', () => {
+  it('give the image and the name of then', () => {
+    const { cache, child } = family()
+    cache.rename(child, 'worker', 7n)
+    cache.exec({ ...birth(20, 9n, { comm: 'ls' }), flags: 'execve' }, undefined)
+    cache.rename(cache.find(20, 9n)!, 'ls-2', 11n)
+    cache.exit(cache.find(20, 12n)!, 13n)
+    expect([4n, 5n, 6n, 7n, 8n, 9n, 11n, 13n, 14n].map((ts) => cache.at(20, ts)?.comm)).toEqual([
+      undefined,
+      'sh',
+      'sh',
+      'worker',
+      'worker',
+      'ls',
+      'ls-2',
+      'ls-2',
+      undefined,
+    ])
+    expect(cache.snapshotFor(child, 20, 6n).comm).toBe('sh')
+  })
+  it('keep the last of many names only', () => {
+    const { cache, child } = family()
+    for (let i = 0; i < 1000; i++) cache.rename(child, `n${i}`, BigInt(10 + i))
+    expect(child.former).toHaveLength(16)
+    expect(cache.at(20, 1000n)?.comm).toBe('n990')
+  })
+  it('know threads, their names, when they began and when they ended', () => {
+    const { cache } = family()
+    cache.learnThread(21, 20, 6n, 'sh')
+    cache.renameThread(21, 'pool')
+    cache.dropThread(21, 20, 8n)
+    cache.learnThread(21, 10, 9n, 'other')
+    expect([5n, 6n, 8n, 9n].map((ts) => cache.thread(21, ts))).toEqual([
+      undefined,
+      { tid: 21, pid: 20, comm: 'pool', startTs: 6n, endTs: 8n },
+      { tid: 21, pid: 20, comm: 'pool', startTs: 6n, endTs: 8n },
+      { tid: 21, pid: 10, comm: 'other', startTs: 9n, endTs: undefined },
+    ])
+    expect(cache.thread(20, 7n)).toEqual({ tid: 20, pid: 20, comm: 'sh', startTs: 5n, endTs: undefined })
+    expect(cache.thread(99)).toBeUndefined()
+  })
+  it('say why nothing was found', () => {
+    const { cache, child } = family()
+    cache.find(99, 5n)
+    cache.find(20, 4n)
+    cache.exit(child)
+    cache.tick()
+    cache.tick()
+    cache.find(20, 6n)
+    expect(cache.counters.missKinds).toEqual({ unseen: 1, before_start: 1, gone: 1 })
+  })
+})
+
+it('a dump says what holds each image, and its threads', () => {
+  const { cache, child } = family()
+  cache.learnThread(21, 20, 6n, 'pool')
+  cache.exit(child, 9n)
+  const lines = [...dumpLines(cache.entries())].map((line) => JSON.parse(line))
+  expect(lines.map(({ pid, refcnt, alive, color }) => [pid, refcnt, alive, color])).toEqual([
+    [10, 1, true, 'inUse'],
+    [20, 0, false, 'deletePending'],
+  ])
+  expect(lines[0].refcnt_ops).toEqual({ 'process++': 1, 'process--': 0, 'parent++': 1, 'parent--': 1 })
+  expect(lines[1]).toMatchObject({ end_ts: '9', refcnt_ops: { 'process++': 1, 'process--': 1 } })
+  expect(lines[1].threads).toEqual([
+    { tid: 20, comm: 'sh', start_ts: '5', end_ts: '9' },
+    { tid: 21, comm: 'pool', start_ts: '6', end_ts: '9' },
+  ])
+  expect([...dumpLines(cache.entries(), { heldOnly: true })]).toHaveLength(1)
 })
 
 describe('numbers that are used again', () => {
@@ -148,6 +222,17 @@ describe('collection', () => {
     cache.tick()
     expect(parent.color).toBe('inUse')
     expect(cache.find(10, 8n)).toBe(parent)
+  })
+  it('has an interval of one’s own', () => {
+    const cache = new ProcessCache({ intervalNs: 10n })
+    const { entry } = cache.fork(birth(20, 5n), undefined, false)
+    cache.advance(5n)
+    cache.exit(entry)
+    cache.advance(15n)
+    expect(entry.color).toBe('deleteReady')
+    cache.advance(25n)
+    expect(entry.color).toBe('deleted')
+    expect(() => new ProcessCache({ intervalNs: 0n })).toThrow(UsageError)
   })
   it('goes by the time of the events', () => {
     const { cache, child } = family()

@@ -1,6 +1,7 @@
 // Tetragon's export: one JSON object a line with one member that names the event. 64-bit numbers are decimal strings, as
 // protobuf's JSON writes them; addresses are there only with --expose-stack-addresses.
 
+import type { Described } from '../../processes/entry.ts'
 import type { RawFrame } from '../../stacks/frame.ts'
 import type { EventType, Lifecycle } from '../event.ts'
 import { countLines, type FrameMemo, type InputFormat } from '../format.ts'
@@ -58,6 +59,40 @@ function readEvent(object: JsonObject, memo: FrameMemo): Reading | string {
   }
 }
 
+/** Most processes above one that are taken over. */
+const MOST_ABOVE = 256
+
+/** A process as tetragon describes it with each event; undefined where it gives no name for it. */
+function imageOf(process: Json | undefined): Described | undefined {
+  if (!isObject(process)) return undefined
+  const execId = stringOf(process.exec_id)
+  const pid = smallInteger(process.pid)
+  if (execId === undefined || execId === '' || pid === undefined) return undefined
+  const start = stringOf(process.start_time)
+  const binary = stringOf(process.binary)
+  const args = stringOf(process.arguments)
+  return {
+    ...{ execId, pid, binary, uid: smallInteger(process.uid), parentExecId: stringOf(process.parent_exec_id) },
+    startTs: start === undefined ? undefined : rfc3339(start),
+    comm: binary?.split('/').at(-1),
+    args: args === '' ? undefined : args,
+    flags: stringOf(process.flags) ?? '',
+  }
+}
+
+/** Its parent, and what is above that (`--enable-ancestors`), as far as each is the next one's parent. */
+function aboveOf(event: JsonObject, image: Described): Described[] {
+  const given = [event.parent, ...(Array.isArray(event.ancestors) ? event.ancestors.slice(0, MOST_ABOVE) : [])]
+  const above: Described[] = []
+  for (const one of given) {
+    const next = imageOf(one)
+    const below = above.at(-1) ?? image
+    if (next === undefined || (below.parentExecId !== undefined && below.parentExecId !== next.execId)) break
+    above.push(next)
+  }
+  return above
+}
+
 function nameOf(event: JsonObject): string | undefined {
   const { subsys, event: name } = event
   if (typeof subsys === 'string' && typeof name === 'string') return `${subsys}:${name}`
@@ -78,7 +113,9 @@ function framesOf(stack: Json | undefined, memo: FrameMemo, user: boolean): RawF
 }
 
 function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent: JsonObject): Lifecycle | undefined {
-  if (type !== 'exec' && type !== 'exit') return undefined
+  const image = imageOf(process)
+  const kept = image === undefined ? {} : { image, above: aboveOf(event, image) }
+  if (type !== 'exec' && type !== 'exit') return image === undefined ? undefined : { byThread: false, ...kept }
   const ppid = smallInteger(parent.pid)
   const filename = stringOf(process.binary)
   const args = stringOf(process.arguments)
@@ -89,6 +126,7 @@ function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent:
   const exitCode = type === 'exit' && event.signal === undefined ? (smallInteger(event.status) ?? 0) : undefined
   return {
     byThread: false,
+    ...kept,
     ...(ppid === undefined ? {} : { ppid }),
     ...(filename === undefined || type === 'exit' ? {} : { filename }),
     ...(args === undefined || type === 'exit' ? {} : { args }),

@@ -1,0 +1,115 @@
+// Threads as they came and went: of which group each number was at which time, what the thread was called, when it began and
+// when it ended. A number that is used again is another thread.
+
+import { setBounded } from '../core/bounded-map.ts'
+
+/** Numbers of which threads are remembered; of more the one that was learnt longest ago is forgotten. */
+export const MOST_THREADS = 1 << 17
+/** Threads kept of one number: those that ended before are forgotten. */
+const MOST_OF_ONE = 4
+
+/** A thread, as lookups give it. */
+export interface ThreadView {
+  readonly tid: number
+  /** Its thread group. */
+  readonly pid: number
+  readonly comm: string | undefined
+  /** Nanoseconds; undefined where it was not seen to start. */
+  readonly startTs: bigint | undefined
+  /** undefined while it lives. */
+  readonly endTs: bigint | undefined
+}
+
+interface Thread {
+  readonly tid: number
+  readonly pid: number
+  comm: string | undefined
+  startTs: bigint | undefined
+  endTs: bigint | undefined
+  ended: boolean
+}
+
+/** The threads of a cache's processes that are not leaders. */
+export class ThreadTable {
+  /** By number, oldest first. */
+  readonly #byTid = new Map<number, Thread[]>()
+
+  /** The group of a number's living thread; undefined if it is none that is known. */
+  groupOf(tid: number): number | undefined {
+    const thread = this.#byTid.get(tid)?.at(-1)
+    return thread === undefined || thread.ended ? undefined : thread.pid
+  }
+
+  /** A thread is of a group, from `startTs` on if that was seen. Returns the number that was forgotten for it, and its group. */
+  learn(
+    tid: number,
+    pid: number,
+    startTs: bigint | undefined,
+    comm: string | undefined,
+  ): readonly [number, number] | undefined {
+    const threads = this.#byTid.get(tid) ?? []
+    const last = threads.at(-1)
+    if (last !== undefined && !last.ended && last.pid === pid) {
+      last.startTs ??= startTs
+      last.comm ??= comm
+      return undefined
+    }
+    if (last !== undefined && !last.ended) end(last, startTs)
+    const kept = threads.slice(1 - MOST_OF_ONE)
+    kept.push({ tid, pid, comm, startTs, endTs: undefined, ended: false })
+    const forgotten = setBounded(this.#byTid, tid, kept, MOST_THREADS)
+    const gone = forgotten?.[1].at(-1)
+    return gone === undefined || gone.ended ? undefined : [gone.tid, gone.pid]
+  }
+
+  rename(tid: number, comm: string): void {
+    const thread = this.#byTid.get(tid)?.at(-1)
+    if (thread !== undefined && !thread.ended) thread.comm = comm
+  }
+
+  /** A thread ended; what the number is after that is another. */
+  end(tid: number, ts: bigint | undefined): void {
+    const thread = this.#byTid.get(tid)?.at(-1)
+    if (thread !== undefined && !thread.ended) end(thread, ts)
+  }
+
+  /** The thread that had a number at a time; without one, the last. */
+  find(tid: number, ts: bigint | undefined): ThreadView | undefined {
+    const threads = this.#byTid.get(tid) ?? []
+    if (ts === undefined) return view(threads.at(-1))
+    for (let i = threads.length - 1; i >= 0; i--) {
+      const { startTs, endTs, ended } = threads[i]!
+      if ((startTs === undefined || startTs <= ts) && (!ended || endTs === undefined || ts <= endTs))
+        return view(threads[i])
+    }
+    return undefined
+  }
+
+  /** All threads by their groups. */
+  byGroup(): Map<number, ThreadView[]> {
+    const groups = new Map<number, ThreadView[]>()
+    for (const threads of this.#byTid.values())
+      for (const thread of threads) {
+        const group = groups.get(thread.pid)
+        const one = { ...thread }
+        if (group === undefined) groups.set(thread.pid, [one])
+        else group.push(one)
+      }
+    return groups
+  }
+
+  clear(): void {
+    this.#byTid.clear()
+  }
+}
+
+function view(thread: Thread | undefined): ThreadView | undefined {
+  if (thread === undefined) return undefined
+  const { tid, pid, comm, startTs, endTs } = thread
+  return { tid, pid, comm, startTs, endTs }
+}
+
+function end(thread: Thread, ts: bigint | undefined): void {
+  thread.ended = true
+  thread.endTs = ts
+}
