@@ -33,8 +33,18 @@ export {
 export { type CounterFamily, ProcessCounters } from './processes/counters.ts'
 export { type DumpOptions, dumpLines } from './processes/dump.ts'
 export type { Birth, Described, EntryView } from './processes/entry.ts'
+export { parseTraceClock, STREAM_CLOCKS, type StreamClock } from './processes/proc.ts'
 export { type ProcessSnapshot, processJson } from './processes/process.ts'
-export { type RunningProcess, scanProc, seedCache } from './processes/scan.ts'
+export {
+  addRunning,
+  type ClockOffset,
+  clockOffset,
+  type RunningProcess,
+  type RunningThread,
+  readRunning,
+  scanProc,
+  seedCache,
+} from './processes/scan.ts'
 export type { ThreadView } from './processes/threads.ts'
 export { treeLines } from './processes/tree.ts'
 export { type BootFacts, judgeBoot, judgeByWitnesses } from './stacks/boot.ts'

@@ -286,7 +286,16 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   seedCache: call(
     made(() => new events.ProcessCache()),
     list(() => []),
+    bag({ offsetNs: bigint, slackNs: bigint }),
   ),
+  addRunning: call(
+    made(() => new events.ProcessCache()),
+    kind({ stat: { pid: 7, ppid: 1 }, birth }),
+    bag({ offsetNs: bigint, slackNs: bigint }),
+  ),
+  clockOffset: call(choice('boot'), optional(path('/proc'))),
+  parseTraceClock: call(text),
+  readRunning: call(anyNumber, optional(path('/nowhere'))),
   sizeOf: call(set, number),
   skipModifiers: call(set, number),
   snapshotInfo: call(path(fixturePath('none'))),

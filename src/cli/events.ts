@@ -1,5 +1,6 @@
 // `kerndex events [FILE…]`: a stream of process and probe events, each with its process, its parent and its stack.
 
+import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { DEFAULT_WAIT, Enricher } from '../events/enrich.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
@@ -7,7 +8,16 @@ import { runStream } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'
 import { DEFAULT_CAPACITY, DEFAULT_INTERVAL_NS, ProcessCache } from '../processes/cache.ts'
 import { dumpLines } from '../processes/dump.ts'
-import { scanProc, seedCache } from '../processes/scan.ts'
+import { parseTraceClock, STREAM_CLOCKS, type StreamClock } from '../processes/proc.ts'
+import {
+  addRunning,
+  type ClockOffset,
+  clockOffset,
+  type RunningProcess,
+  readRunning,
+  scanProc,
+  seedCache,
+} from '../processes/scan.ts'
 import { treeLines } from '../processes/tree.ts'
 import { withKernel } from './open.ts'
 import { note } from './output.ts'
@@ -30,6 +40,7 @@ interface EventsOptions extends StreamCommandOptions {
   readonly cacheSize: number
   readonly node: string
   readonly proc?: boolean | string
+  readonly procClock?: StreamClock
   readonly ancestors?: boolean
   readonly gcInterval: bigint
   readonly dump?: string
@@ -63,7 +74,16 @@ export function addEventsCommand(program: Command): void {
       )
       .option('--ancestors', 'add the processes above the parent')
       .option('--node <name>', 'name of the host in exec ids', '')
-      .option('--proc [directory]', 'begin with the processes that run now, out of /proc'),
+      .option(
+        '--proc [directory]',
+        'begin with the processes that run now, out of /proc, and ask it of others of a live stream',
+      )
+      .addOption(
+        new Option(
+          '--proc-clock <clock>',
+          "the clock of the stream's times; default: real for tetragon and tracee, else what trace_clock says, else monotonic",
+        ).choices(STREAM_CLOCKS),
+      ),
   )
     .addHelpText(
       'after',
@@ -100,18 +120,18 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
     ...{ capacity: options.cacheSize, node: options.node, intervalNs: options.gcInterval },
   })
   counts.processes = cache.counters
-  if (options.proc !== undefined && options.proc !== false) {
-    seedCache(cache, await scanProc(options.proc === true ? undefined : options.proc))
-  }
+  const running = await scanned(options)
   const dumping = dumps(cache, options.dump)
   await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
-      const run = { kernel, options, product, letters, counts, cache }
+      const run = { kernel, options, product, letters, counts, cache, running }
       let enricher: Enricher | undefined
       for (const input of inputStreams(files)) {
-        enricher = await runInput({ ...run, input }, enricher ?? makeEnricher(run))
+        enricher = await runInput({ ...run, input }, enricher ?? makeEnricher(run, input))
       }
       if (enricher !== undefined) await give(run, enricher.end())
+      // Of an empty stream all that is known is what ran.
+      seed(run, '')
       if (options.output === 'tree') await writeTree(cache, options, product)
     }),
   ).finally(() => dumping.stop())
@@ -129,14 +149,54 @@ interface Run {
   readonly letters: Product | undefined
   readonly counts: Tally
   readonly cache: ProcessCache
+  /** What ran when the command began, where it was asked for. */
+  readonly running: Running | undefined
 }
 
-function makeEnricher({ cache, kernel, options }: Run): Enricher {
+/** The processes of /proc, on the clock of the stream once that is known. */
+interface Running {
+  readonly root: string
+  readonly found: readonly RunningProcess[]
+  /** How its times become those of the stream; undefined before the stream's format is known. */
+  clock: ClockOffset | undefined
+}
+
+async function scanned({ proc }: EventsOptions): Promise<Running | undefined> {
+  if (proc === undefined || proc === false) return undefined
+  const root = proc === true ? '/proc' : proc
+  return { root, found: await scanProc(root), clock: undefined }
+}
+
+/** Puts what ran into the cache, once the format says which clock the stream's times are of. */
+function seed({ cache, running, options }: Run, format: string): void {
+  if (running === undefined || running.clock !== undefined) return
+  const ofFormat = format === 'tetragon' || format === 'tracee' ? 'real' : undefined
+  running.clock = clockOffset(options.procClock ?? ofFormat ?? traceClock() ?? 'monotonic', running.root)
+  seedCache(cache, running.found, running.clock)
+}
+
+/** What ftrace says its clock is, where it can be asked. */
+function traceClock(): StreamClock | undefined {
+  for (const root of ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']) {
+    try {
+      return parseTraceClock(readFileSync(`${root}/trace_clock`, 'latin1'))
+    } catch {}
+  }
+  return undefined
+}
+
+function makeEnricher({ cache, kernel, options, running }: Run, input: InputStream): Enricher {
+  const ask = (tid: number) => {
+    const found = readRunning(tid, running?.root)
+    if (found !== undefined) addRunning(cache, found, running?.clock)
+  }
   return new Enricher(cache, {
     wait: { ...DEFAULT_WAIT, waitNs: options.wait },
     generation: kernel.generation,
     output: options.output === 'compact' ? 'compact' : 'ndjson',
     ancestors: options.ancestors ?? false,
+    // A recording says nothing of what runs now.
+    ...(running !== undefined && !input.whole && { ask }),
   })
 }
 
@@ -155,6 +215,7 @@ async function runInput(run: Run & { readonly input: InputStream }, enricher: En
     const product = options.output === 'compact' ? 'compact-parts' : 'parts'
     for await (const answer of runStream(input.bytes, kernel.snapshot(), product, read)) {
       counts.add(answer)
+      seed(run, answer.format)
       // The files of a kernel's CPUs are parts of one recording, with headers or without.
       goesOn ??= input.whole && answer.format === 'ftrace'
       if (goesOn && answer.firstLine === 0) enricher.begin()

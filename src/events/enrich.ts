@@ -3,6 +3,7 @@
 
 import {
   bigint,
+  callback,
   choice,
   count,
   flag,
@@ -15,6 +16,7 @@ import {
 } from '../core/arguments.ts'
 import { type ProcessCache, processCache } from '../processes/cache.ts'
 import { processJson } from '../processes/process.ts'
+import { Asking } from './asking.ts'
 import { FORESIGHT, Foresight } from './foresight.ts'
 import { type Ancestry, ancestorsOf, type Placed, place } from './life.ts'
 import { ByteWriter } from './output/byte-writer.ts'
@@ -34,6 +36,11 @@ export interface EnrichOptions {
   readonly output: 'ndjson' | 'compact'
   /** Add the processes above the parent; JSON only. */
   readonly ancestors?: boolean | undefined
+  /**
+   * Called with the number of a thread or process of which nothing is known, as soon as an event names it: may add it to the
+   * cache (`readRunning`, `addRunning`). Once for each number, and again when it was forked anew. For live streams.
+   */
+  readonly ask?: ((tid: number) => void) | undefined
 }
 
 const ENRICH_OPTIONS: Options<EnrichOptions> = {
@@ -41,6 +48,7 @@ const ENRICH_OPTIONS: Options<EnrichOptions> = {
   generation: number,
   output: choice('ndjson', 'compact'),
   ancestors: flag,
+  ask: callback,
 }
 
 /** A list of anything. */
@@ -74,6 +82,7 @@ export class Enricher {
   readonly #foresight: Foresight<Waiting>
   readonly #options: EnrichOptions
   readonly #sections = new Sections()
+  readonly #asking: Asking | undefined
   readonly #out = new ByteWriter()
   /** Another recording begins with the next event, or another part of one. */
   #begins = false
@@ -85,11 +94,13 @@ export class Enricher {
     const options = optionsOf(given, 'Enricher', ENRICH_OPTIONS)
     if (options.generation === undefined) throw wrong('generation', 'a number', undefined)
     this.#options = options
+    if (options.ask !== undefined) this.#asking = new Asking(cache, options.ask)
     this.#foresight = new Foresight<Waiting>(
       FORESIGHT,
       ({ part }) => part,
       (tid) => cache.knownGroup(tid),
       (waiting, event, child, told) => {
+        this.#asking?.due(event)
         if (told) {
           cache.counters.toldTwice++
           this.#wait.settle(waiting.number, null)
@@ -134,6 +145,7 @@ export class Enricher {
         this.begin()
       }
       const part = partAt(parts, i)
+      this.#asking?.arrived(part)
       const { pid, tid, type } = part
       const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
       const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)

@@ -40,6 +40,8 @@ export const DEFAULT_CAPACITY = 65_536
 const MOST_GONE = 1 << 16
 /** Images kept of one number. */
 const MOST_IMAGES = 256
+/** Nanoseconds of the steps in which /proc counts times. */
+const SCAN_STEP_NS = 10_000_000n
 /** Names that one image had before and that are kept. */
 const MOST_NAMES = 16
 /** Nanoseconds of event time between collections if nothing else is said, as in tetragon. */
@@ -210,6 +212,7 @@ export class ProcessCache {
       this.counters.duplicates.clone++
       return { entry: same, known: true, reused: false }
     }
+    this.#replaceScanned(birth.pid, birth.startTs)
     const reused = this.#replaceStale(birth.pid, birth.startTs)
     this.#threads.end(birth.pid, birth.startTs)
     const from = parent?.snapshot
@@ -464,6 +467,15 @@ export class ProcessCache {
     return distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
   }
 
+  /** A fork that the stream tells of after /proc was asked for the same process: what the stream says is more. */
+  #replaceScanned(pid: number, startTs: bigint | undefined): void {
+    const newest = this.#byPid.get(pid)?.at(-1)
+    const { startTs: scanned, flags } = newest?.snapshot ?? {}
+    if (newest === undefined || startTs === undefined || scanned === undefined || flags !== 'procFS') return
+    // /proc counts in hundredths of a second, and its clock may be off by as much as its image is looked for earlier.
+    if (scanned + SCAN_STEP_NS + (scanned - newest.startTs) >= startTs) this.#discard(newest)
+  }
+
   /** A number that is given out again: whoever has it must have ended unseen. */
   #replaceStale(pid: number, startTs: bigint | undefined): boolean {
     const newest = this.#byPid.get(pid)?.at(-1)
@@ -482,6 +494,7 @@ export class ProcessCache {
   ): Entry {
     const { pid, startTs } = birth
     const start = startTs ?? 0n
+    const since = birth.sinceTs ?? start
     const entry: Entry = {
       snapshot: Object.freeze({
         execId: birth.execId ?? execId(this.#node, start, pid),
@@ -496,7 +509,7 @@ export class ProcessCache {
         previousExecId: previous?.snapshot.execId,
         flags: birth.flags,
       }),
-      startTs: start,
+      startTs: since,
       endTs: undefined,
       former: undefined,
       parent,
@@ -518,7 +531,7 @@ export class ProcessCache {
     else {
       // An image that is heard of late has its place among the others by its start.
       let at = images.length
-      while (at > 0 && images[at - 1]!.startTs > start) at--
+      while (at > 0 && images[at - 1]!.startTs > since) at--
       images.splice(at, 0, entry)
       if (at < images.length - 1) this.#end(entry, images[at + 1]?.startTs)
     }

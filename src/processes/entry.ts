@@ -16,6 +16,8 @@ export interface Birth {
   readonly flags: string
   /** The number of its parent, where it is known. */
   readonly ppid?: number | undefined
+  /** From when on events are taken for its, where its start is not known that exactly. */
+  readonly sinceTs?: bigint | undefined
   /** Nothing said for certain that this is a process, and no thread. */
   readonly guessed?: boolean
   /** The recording may hold the same fact a second time, from another recorder and with another time. */

@@ -1,11 +1,14 @@
 // What /proc says of a process: its files' text, parsed. Knows nothing of files.
 
+import { text } from '../core/arguments.ts'
+
 /** PF_KTHREAD of include/linux/sched.h. */
 const PF_KTHREAD = 0x0020_0000
 
 /** Field numbers as in proc_pid_stat(5), counted from the state, which follows the comm. */
 const PPID = 4 - 3
 const FLAGS = 9 - 3
+const NUM_THREADS = 20 - 3
 const START_TIME = 22 - 3
 
 /** What /proc/PID/stat holds of use here. */
@@ -14,6 +17,8 @@ export interface ProcStat {
   readonly comm: string
   readonly ppid: number
   readonly kernelThread: boolean
+  /** Its threads, the leader among them. */
+  readonly threadCount: number
   /** Clock ticks since boot. */
   readonly startTicks: bigint
 }
@@ -39,6 +44,7 @@ export function parseStat(text: string): ProcStat | undefined {
     ppid,
     // An empty command line would not do: zombies and programs that clear theirs have one too.
     kernelThread: Math.floor(flags / PF_KTHREAD) % 2 === 1,
+    threadCount: Number(fields[NUM_THREADS]) || 1,
     startTicks: BigInt(start),
   }
 }
@@ -47,6 +53,25 @@ export function parseStat(text: string): ProcStat | undefined {
 export function parseUid(status: string): number | undefined {
   const uid = /^Uid:\t\d+\t(\d+)/m.exec(status)?.[1]
   return uid === undefined ? undefined : Number(uid)
+}
+
+/** The thread group in /proc/PID/status: of a thread, whose directory is there though nothing lists it, its process. */
+export function parseGroup(status: string): number | undefined {
+  const group = /^Tgid:\t(\d+)/m.exec(status)?.[1]
+  return group === undefined ? undefined : Number(group)
+}
+
+/** Clocks that a stream's times may be of: since boot with suspend (`boot`) or without (`monotonic`), or since 1970 (`real`). */
+export const STREAM_CLOCKS = ['boot', 'monotonic', 'real'] as const
+export type StreamClock = (typeof STREAM_CLOCKS)[number]
+
+/** What ftrace's `trace_clock` says is in use, `[local] global …`; undefined for counters that count no nanoseconds. */
+export function parseTraceClock(content: string): StreamClock | undefined {
+  if (typeof content !== 'string') text(content, 'content')
+  const chosen = /\[([\w-]+)\]/.exec(content)?.[1]
+  if (chosen === 'boot') return 'boot'
+  if (chosen === 'tai') return 'real'
+  return chosen === undefined || chosen === 'counter' || chosen === 'x86-tsc' ? undefined : 'monotonic'
 }
 
 /** The arguments in /proc/PID/cmdline, without the program's name; joined by blanks, those with blanks in quotes. */

@@ -112,6 +112,60 @@ describe('the captured threads', () => {
   })
 })
 
+describe('what a live stream names and nothing is known of', () => {
+  const numbers = async (...objects: object[]) => {
+    const cache = new ProcessCache()
+    const asked: number[] = []
+    const enricher = new Enricher(cache, {
+      ...{ wait: { waitNs: 10n, most: 100 }, generation: 1, output: 'ndjson' },
+      ask: (tid) => {
+        asked.push(tid)
+        if (tid < 100) cache.add({ pid: tid, startTs: 0n, flags: 'procFS' }, undefined)
+      },
+    })
+    let written = ''
+    for (const { parts } of await run(Buffer.from(lines(...objects)), await snapshotOf(HOST), 'parts', {
+      input: 'ndjson',
+    }))
+      if (parts !== undefined) written += Buffer.from(enricher.push(parts)).toString()
+    written += Buffer.from(enricher.end()).toString()
+    return { asked, cache, written }
+  }
+  const probe = (pid: number, ts: number) => ({ type: 'kprobe', pid, ts })
+
+  it('is asked of once', async () => {
+    const { asked, cache, written } = await numbers(
+      probe(5, 1),
+      probe(5, 2),
+      probe(500, 3),
+      probe(500, 90),
+      probe(0, 95),
+    )
+    expect(asked).toEqual([5, 500])
+    expect(cache.counters.asked).toBe(2)
+    expect(written.split('\n')[0]).toContain('"flags":"procFS"')
+  })
+  it('is asked of again once its number was forked anew', async () => {
+    const fork = { type: 'fork', pid: 5, child_pid: 500, ts: 20 }
+    const { asked } = await numbers(probe(500, 1), fork, probe(500, 21), { type: 'exit', pid: 500, ts: 22 })
+    expect(asked).toEqual([500, 5])
+    // Its fork waits still: it is not unknown.
+    expect((await numbers(fork, probe(500, 21))).asked).toEqual([5])
+  })
+})
+
+it('a thread is called what task_rename says, the leader is not', async () => {
+  const line = (tid: number, ts: string, what: string) => `  a-${tid} (100) [000] ..... ${ts}: ${what}\n`
+  const { cache } = await enrich(
+    line(100, '1.000000', 'sched_process_exec: filename=/bin/a pid=100 old_pid=100') +
+      line(100, '1.100000', 'sched_process_fork: comm=a pid=100 child_comm=a child_pid=101') +
+      line(101, '1.200000', 'task_rename: pid=101 oldcomm=a newcomm=pool 1 oom_score_adj=0') +
+      line(100, '1.300000', 'task_rename: pid=100 oldcomm=a newcomm=main oom_score_adj=-1000'),
+  )
+  expect([cache.thread(101)?.comm, cache.thread(100)?.comm]).toEqual(['pool 1', 'main'])
+  expect(cache.at(100, 1_250_000_000n)?.comm).toBe('a')
+})
+
 it('a long trace gives the same bytes for any number of threads, in the order of the input', async () => {
   const text = sample(DEBIAN, 'perf-script.txt')
   const { written, events } = await enrich(text, { from: DEBIAN })

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NotReadableError } from '../../src/core/errors.ts'
 import { ProcessCache } from '../../src/processes/cache.ts'
-import { parseArguments, parseStat, parseUid } from '../../src/processes/proc.ts'
-import { scanProc, seedCache } from '../../src/processes/scan.ts'
+import { parseArguments, parseStat, parseTraceClock, parseUid } from '../../src/processes/proc.ts'
+import { addRunning, clockOffset, readRunning, scanProc, seedCache } from '../../src/processes/scan.ts'
 
-const stat = (pid: number, comm: string, ppid: number, flags: number, start: number) =>
-  `${pid} (${comm}) S ${ppid} ${pid} ${pid} 0 -1 ${flags} 1 2 3 4 5 6 7 8 20 0 1 0 ${start} 9 10 18446744073709551615 1\n`
+const stat = (pid: number, comm: string, ppid: number, flags: number, start: number, threads = 1) =>
+  `${pid} (${comm}) S ${ppid} ${pid} ${pid} 0 -1 ${flags} 1 2 3 4 5 6 7 8 20 0 ${threads} 0 ${start} 9 10 18446744073709551615 1\n`
 
 describe('/proc/PID/stat', () => {
   it.each([
@@ -25,6 +25,7 @@ describe('/proc/PID/stat', () => {
       comm,
       ppid: 17,
       kernelThread: false,
+      threadCount: 1,
       startTicks: 123456n,
     })
   })
@@ -42,6 +43,38 @@ it('takes the effective user, and the arguments without the program', () => {
   expect(parseUid('Name:\tx\n')).toBeUndefined()
   expect(parseArguments('/bin/sh\0-c\0echo a b\0\0')).toBe('-c "echo a b" ""')
   expect(parseArguments('')).toBe('')
+})
+
+it.each([
+  ['[local] global counter uptime perf mono mono_raw boot x86-tsc', 'monotonic'],
+  ['local global counter uptime perf mono mono_raw [boot] tai x86-tsc', 'boot'],
+  ['local [mono_raw] boot', 'monotonic'],
+  ['local boot [tai]', 'real'],
+  ['local [x86-tsc]', undefined],
+  ['local [counter]', undefined],
+  ['', undefined],
+])('trace_clock %j is %s', (text, clock) => {
+  expect(parseTraceClock(text)).toBe(clock)
+})
+
+it('compares clocks: with suspend, without, and since 1970', () => {
+  const sleeper = mkdtempSync(join(tmpdir(), 'kerndex-clock-'))
+  const hour = 3_600_000_000_000n
+  const monotonic = process.hrtime.bigint()
+  // As after an hour of suspend.
+  writeFileSync(join(sleeper, 'uptime'), `${Number((monotonic + hour) / 10_000_000n) / 100} 1.00\n`)
+  expect(clockOffset('boot', sleeper)).toEqual({ offsetNs: 0n, slackNs: 0n })
+  const { offsetNs, slackNs } = clockOffset('monotonic', sleeper)
+  const apart = offsetNs + hour
+  expect(apart > -slackNs && apart < slackNs).toBe(true)
+  const real = clockOffset('real', sleeper)
+  const now = BigInt(Date.now()) * 1_000_000n - (monotonic + hour)
+  expect(real.offsetNs - now > -real.slackNs && real.offsetNs - now < real.slackNs).toBe(true)
+  // Another machine's.
+  writeFileSync(join(sleeper, 'uptime'), '0.00 0.00\n')
+  if (monotonic > 2_000_000_000n) expect(clockOffset('monotonic', sleeper).offsetNs).toBe(0n)
+  rmSync(sleeper, { recursive: true })
+  expect(() => clockOffset('monotonic', sleeper)).toThrow(NotReadableError)
 })
 
 describe('a scan', () => {
@@ -81,6 +114,63 @@ describe('a scan', () => {
       startTs: 30_000_000_000n,
     })
     expect(entries.map(({ refcount }) => refcount)).toEqual([3, 2, 1, 1, 2])
+  })
+  it('knows threads, and reads single processes by any of their threads', async () => {
+    const task = join(root, '900', 'task')
+    writeFileSync(join(root, '900', 'stat'), stat(900, 'parent', 1, 0, 9000, 3))
+    for (const [tid, comm] of [
+      [900, 'parent'],
+      [901, 'pool-1'],
+      [902, 'pool-2'],
+    ] as const) {
+      mkdirSync(join(task, String(tid)), { recursive: true })
+      writeFileSync(join(task, String(tid), 'stat'), stat(tid, comm, 1, 0, tid * 10))
+    }
+    // Nothing lists a thread's directory, but it is there.
+    const hidden = join(mkdtempSync(join(tmpdir(), 'kerndex-proc-')), 'proc')
+    mkdirSync(join(hidden, '902'), { recursive: true })
+    writeFileSync(join(hidden, '902', 'status'), 'Name:\tx\nTgid:\t900\n')
+    symlinkSync(join(root, '900'), join(hidden, '900'))
+
+    const cache = new ProcessCache()
+    seedCache(cache, await scanProc(root), { offsetNs: -1_000_000_000n, slackNs: 5n })
+    expect([cache.groupOf(901), cache.groupOf(902)]).toEqual([900, 900])
+    expect(cache.thread(901)).toEqual({
+      tid: 901,
+      pid: 900,
+      comm: 'pool-1',
+      startTs: 89_100_000_000n,
+      endTs: undefined,
+    })
+    // Its start is on the stream's clock, and events a little before it are its own.
+    const [start, slack] = [89_000_000_000n, 5n]
+    expect(cache.find(900, start - slack)?.snapshot.startTs).toBe(start)
+    expect(cache.find(900, start - slack - 1n)).toBeUndefined()
+
+    const single = new ProcessCache()
+    const found = readRunning(902, hidden)
+    if (found !== undefined) addRunning(single, found)
+    expect(single.find(900, undefined)?.snapshot).toMatchObject({ comm: 'parent', flags: 'procFS' })
+    expect([single.groupOf(902), single.thread(902)?.comm]).toEqual([900, 'pool-2'])
+    // Its parent is known by its number only.
+    expect(single.find(900, undefined)?.ppid).toBe(1)
+    expect(readRunning(4242, hidden)).toBeUndefined()
+  })
+  it('gives way to the fork that the stream tells of afterwards', () => {
+    const cache = new ProcessCache()
+    const parent = cache.add({ pid: 1, startTs: 0n, flags: 'procFS' }, undefined)
+    const born = { comm: 'x', flags: 'procFS', startTs: 50_000_000_000n, sinceTs: 49_000_000_000n }
+    cache.add({ ...born, pid: 7 }, parent)
+    cache.fork({ pid: 7, startTs: 50_004_000_000n, flags: 'clone' }, parent, false)
+    // Long after: another process, whose number was used again.
+    cache.add({ ...born, pid: 8 }, parent)
+    cache.fork({ pid: 8, startTs: 90_000_000_000n, flags: 'clone' }, parent, false)
+    expect(cache.entries().map(({ snapshot, alive }) => [snapshot.pid, snapshot.flags, alive])).toEqual([
+      [1, 'procFS', true],
+      [7, 'clone', true],
+      [8, 'procFS', false],
+      [8, 'clone', true],
+    ])
   })
   it('of no directory is an error that says so', async () => {
     rmSync(root, { recursive: true })

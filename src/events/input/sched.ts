@@ -14,6 +14,7 @@ const EXEC = /^filename=(.*) pid=(\d{1,10}) old_pid=(\d{1,10})$/s
 const EXIT = /^comm=(.{0,64}) pid=(\d{1,10}) prio=-?\d{1,10}(?: group_dead=(true|false))?$/s
 
 const NEW_TASK = /^pid=(\d{1,10}) comm=.{0,64} clone_flags=([0-9a-f]{1,16}) oom_score_adj=-?\d{1,6}$/s
+const RENAME = /^pid=(\d{1,10}) oldcomm=.{0,64} newcomm=(.{0,64}) oom_score_adj=-?\d{1,6}$/s
 const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
 
 /** What one of these tracepoints says. */
@@ -36,6 +37,12 @@ export function schedEvent(name: string, payload: string): SchedEvent | undefine
     // Only the lower 32 bits are flags of clone that matter here.
     const newTask = { tid: Number(pid), flags: Number.parseInt(flags.slice(-8), 16) }
     return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life: { byThread: true, newTask } }
+  }
+  if (event === 'task_rename' || event === 'task:task_rename') {
+    const [, pid, name] = RENAME.exec(payload) ?? []
+    if (name === undefined) return undefined
+    const life = { byThread: true, comm: asText(name) }
+    return { type: 'rename', tid: Number(pid), pid: undefined, comm: undefined, life }
   }
   if (event === 'sched_process_free') {
     const [, pid] = FREE.exec(payload) ?? []
