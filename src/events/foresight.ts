@@ -233,19 +233,17 @@ export class Foresight<Item> {
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
     const question: Question = {
-      ...{
-        child,
-        knownGroup,
-        ofForker,
-        forker: tid,
-        column: undefined,
-        madeThreads: false,
-        forkerWent: false,
-        exited: false,
-        again,
-        closed: false,
-        kind: `${this.#numbers.hasExeced(tid)} ${life.comm}`,
-      },
+      child,
+      knownGroup,
+      ofForker,
+      forker: tid,
+      column: undefined,
+      madeThreads: false,
+      forkerWent: false,
+      exited: false,
+      again,
+      closed: false,
+      kind: `${this.#numbers.hasExeced(tid)} ${life.comm}`,
       answer: undefined,
     }
     if (tid === KTHREADD) question.answer = process()

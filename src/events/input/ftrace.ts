@@ -5,7 +5,7 @@
 import type { RawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
 import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
-import { schedEvent } from './sched.ts'
+import { type SchedEvent, schedEvent } from './sched.ts'
 
 /**
  * What stands behind TASK: -TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1`
@@ -144,7 +144,7 @@ class Ftrace implements Decoder {
       // The stack trigger and the stacktrace option write the stack right behind the event.
       if (this.#event?.tid !== found.tid || this.#frames.length > 0) {
         this.end()
-        this.#event = traceEvent({ ...columns(found, number), type: 'stack', shape: 'returns' })
+        this.#event = eventOf(found, number, { type: 'stack', name: undefined, fields: NO_FIELDS })
       }
       this.#inStack = true
       this.#user = stack[1] !== undefined
@@ -183,43 +183,60 @@ class Ftrace implements Decoder {
   }
 }
 
-function columns({ task, tid, tgid, cpu, ts }: EventLine, line: number) {
-  const pid = tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid)
-  return { line, tid, pid, pidIsHint: pid !== undefined, cpu, ts, comm: task === '<...>' ? undefined : asText(task) }
+/** An event out of a line's columns. Written out member by member: every line passes here. */
+function eventOf(
+  { task, tid, tgid, cpu, ts }: EventLine,
+  line: number,
+  given: Pick<TraceEvent, 'type' | 'name' | 'fields'> & { readonly sched?: SchedEvent | undefined },
+): TraceEvent {
+  const { sched } = given
+  const column = tgid === undefined || tgid.startsWith('-') ? undefined : Number(tgid)
+  const ofTask = task === '<...>' ? undefined : asText(task)
+  return {
+    type: given.type,
+    strange: false,
+    name: given.name,
+    // The exiting or forking thread writes the line itself, so that the TGID column is its own.
+    pid: sched?.pid ?? column,
+    pidIsHint: sched?.pid === undefined && column !== undefined,
+    tid: sched?.tid ?? tid,
+    ts,
+    cpu,
+    comm: sched?.tid === undefined ? ofTask : sched.comm,
+    weight: 1n,
+    unit: undefined,
+    frames: NO_FRAMES,
+    frameLines: NO_LINES,
+    shape: 'returns',
+    line,
+    life: sched?.life,
+    fields: given.fields,
+    record: undefined,
+  }
 }
 
+const NO_FRAMES: readonly RawFrame[] = []
+const NO_LINES: readonly number[] = []
+const NO_FIELDS: TraceEvent['fields'] = []
+
 function decodeEvent(found: EventLine, line: number): TraceEvent {
-  const common = columns(found, line)
   const { what } = found
   const named = NAME.exec(what)
   if (named === null) {
     // The function tracers: `function <-caller`.
-    return traceEvent({ ...common, type: 'kprobe', shape: 'returns', fields: [['payload', asText(what)]] })
+    return eventOf(found, line, { type: 'kprobe', name: undefined, fields: [['payload', asText(what)]] })
   }
   const [head, name = ''] = named
   const payload = what.slice(head.length)
   const sched = schedEvent(name, payload)
   if (sched !== undefined) {
-    // The exiting or forking thread writes the line itself, so that the TGID column is its own.
-    const pid = sched.pid ?? common.pid
-    const comm = sched.tid === undefined ? common.comm : sched.comm
-    return traceEvent({
-      ...common,
-      type: sched.type,
-      name,
-      shape: 'returns',
-      pid,
-      pidIsHint: sched.pid === undefined && pid !== undefined,
-      tid: sched.tid ?? common.tid,
-      comm,
-      life: sched.life,
-      ...(sched.type === 'tracepoint' && { fields: [['payload', asText(payload)] as const] }),
-    })
+    const fields: TraceEvent['fields'] = sched.type === 'tracepoint' ? [['payload', asText(payload)]] : NO_FIELDS
+    return eventOf(found, line, { type: sched.type, name, fields, sched })
   }
-  const fields: [string, string][] = payload === '' ? [] : [['payload', asText(payload)]]
+  const fields: TraceEvent['fields'] = payload === '' ? NO_FIELDS : [['payload', asText(payload)]]
   // A kprobe event prints the probed place first: `(do_sys_open+0x0/0x80)`; a return probe `(to <- from)`.
   const type = /^\(\S+ <- /.test(payload) ? 'kretprobe' : /^\([\w.]+\+0x/.test(payload) ? 'kprobe' : 'tracepoint'
-  return traceEvent({ ...common, type, name, shape: 'returns', fields })
+  return eventOf(found, line, { type, name, fields })
 }
 
 /** `=> name+0x10/0x20 [module] <address>`, trace-cmd's `=> name (address)` with any number of digits, or any part of it. */
