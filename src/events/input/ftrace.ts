@@ -204,6 +204,8 @@ function eventOf(
     cpu,
     comm: sched?.tid === undefined ? ofTask : sched.comm,
     weight: 1n,
+    count: 1,
+    lastTs: undefined,
     unit: undefined,
     frames: NO_FRAMES,
     frameLines: NO_LINES,
