@@ -41,9 +41,9 @@ What is neither is told and passed over.
 Exit codes: 0 all found, 1 some address has no symbol or is none, 2 wrong usage, 3 the kernel's data cannot be read.
 
 Examples:
-  $ kerndex address 0xffffffff81000018
-  $ kerndex address ffffffff81000018 --json
-  $ kerndex address 'vfs_read+0x10/0x360' '[<ffffffff81000018>]'
+  $ kerndex address 0xffffffff8ab669e8
+  $ kerndex address ffffffff8ab669e8 --json
+  $ kerndex address 'vfs_read+0x10/0x310' '[<ffffffff8ab669e8>]'
   $ kerndex address --format '{address} {symbol}+{offset}' < addresses.txt
   $ cut -d' ' -f1 addresses.txt | kerndex address --from capture/ --format csv`,
     )

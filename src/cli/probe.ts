@@ -69,7 +69,7 @@ function addList(probe: Command): void {
       'after',
       `${SPEC_HELP}
 Examples:
-  $ sudo kerndex probe list 'fentry:nf_tables:nft_trans_*' -v
+  $ sudo kerndex probe list 'fentry:virtio_ring:virtqueue_*' -v
   $ kerndex probe list --takes 'struct virtqueue *' 'fentry:virtio*:*'
   $ kerndex probe list 'kprobe:*_read' --from capture/`,
     )
@@ -123,9 +123,9 @@ function addPlan(probe: Command): void {
       'after',
       `${SPEC_HELP}
 Examples:
-  $ sudo kerndex probe plan fentry:nf_tables:nft_trans_alloc_gfp
-  $ kerndex probe plan 'kprobe:vfs_*' --args file --json --from capture/
-  $ kerndex probe plan 'kprobe:nf_*' --kprobe-multi --from capture/`,
+  $ sudo kerndex probe plan fentry:virtio_ring:virtqueue_add_sgs
+  $ kerndex probe plan kprobe:vfs_read kprobe:vfs_write --args file --json --from capture/
+  $ kerndex probe plan 'kprobe:vfs_*' --kprobe-multi --from capture/`,
     )
     .action(async (args: string[], options: PlanOptions) => {
       const specs = await gather(args, asksByType(options))

@@ -68,7 +68,7 @@ Exit codes: 0 all answered, 1 something was not found, 2 wrong usage, 3 the kern
 
 Examples:
   $ sudo kerndex status
-  $ sudo kerndex address 0xffffffff81000018
+  $ sudo kerndex address 0xffffffff8ab669e8
   $ kerndex symbol 'vfs_*' --from capture/ --json
   $ source <(kerndex completion bash)`,
     )

@@ -67,9 +67,9 @@ Exit codes: 0 all found, 1 some name has no symbol, 2 wrong usage, 3 the kernel'
 
 Examples:
   $ kerndex symbol vfs_read
-  $ kerndex symbol 'nf_tables:nft_trans_*'
+  $ kerndex symbol 'virtio_pci:vp_*'
   $ kerndex symbol '*' --format kallsyms > kallsyms.txt
-  $ kerndex symbol 'nft_*' --format csv > symbols.csv
+  $ kerndex symbol 'virtqueue_*' --format csv > symbols.csv
   $ kerndex symbol --json < names.txt`,
     )
     .action(async (args: string[], options: SymbolOptions) => {
