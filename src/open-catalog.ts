@@ -65,7 +65,7 @@ export interface PlaceOptions {
 const PLACE_OPTIONS: Options<PlaceOptions> = { signal }
 
 /** A layout, as an argument. */
-const layoutArgument = like<HostLayout>(
+export const layoutArgument = like<HostLayout>(
   {
     buildId: text,
     anchor: like<Anchor>({ name: choice('_text', '_stext'), address: bigint }, '{ name, address }'),

@@ -1,6 +1,7 @@
 // How a kernel is opened: from which source, with which threads, by a load, a snapshot file or the cache.
 
 import { availableParallelism } from 'node:os'
+import type { HostLayout } from './catalog/layout.ts'
 import { threadsThatFit } from './core/address-space.ts'
 import {
   anyOf,
@@ -34,7 +35,7 @@ import type { LoaderThreads } from './load/symbols.ts'
 import type { LoaderResult, LoaderTask } from './load/tasks.ts'
 import { MOST_THREADS, Threads } from './load/threads.ts'
 import { poolPays } from './load/types.ts'
-import { Catalog, filesOf, openCatalog } from './open-catalog.ts'
+import { Catalog, filesOf, layoutArgument, openCatalog } from './open-catalog.ts'
 import { QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
 import { liveSource } from './sources/live.ts'
@@ -45,8 +46,10 @@ import type { Keep } from './symbols/build.ts'
 export interface OpenOptions {
   /** undefined: the running kernel; else a capture directory or archive, a snapshot file, or a kallsyms-like file: a path, or its URL. */
   readonly from?: string | URL | undefined
+  /** A layout, instead of the path of one. */
+  readonly layout?: HostLayout | undefined
   /**
-   * With `from` a layout file: the catalogue that has its kernel, an open one or its directory. Default: the user's own, as
+   * With `from` a layout file, or with `layout`: the catalogue that has its kernel, an open one or its directory. Default: the user's own, as
    * `openCatalog` has it.
    */
   readonly catalog?: string | URL | Catalog | undefined
@@ -135,6 +138,7 @@ function catalogArgument(value: unknown, name: string): string | Catalog {
 /** What `openKernel` takes. */
 const OPEN_OPTIONS: Options<OpenOptions> = {
   from: path,
+  layout: layoutArgument,
   catalog: catalogArgument,
   cache: anyOf<boolean | KernelCacheOptions>(
     'true, false or { directory, maxBytes, wait }',
@@ -263,16 +267,20 @@ async function openingOf(
     const { handle } = await readSnapshotFile(from, 1, types !== false)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }
-  if (from !== undefined && isLayoutFile(from)) {
-    const { catalog } = options
+  const { catalog, layout: given } = options
+  if (given !== undefined && from !== undefined)
+    throw new UsageError('from and layout exclude each other: give one of them')
+  if (given !== undefined || (from !== undefined && isLayoutFile(from))) {
     const files = filesOf(
       catalog instanceof Catalog ? catalog : await openCatalog({ directory: catalog }, machine.user),
     )
-    if (all) return layoutOpening(from, files, options.signal)
-    const handle = await files.place(readLayout(from), from, 1, options.signal)
+    const read = given === undefined ? () => readLayout(from!) : () => given // One of them is there.
+    const source = from ?? 'a layout'
+    if (all) return layoutOpening(read, source, from, files, options.signal)
+    const handle = await files.place(read(), source, 1, options.signal)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }
-  if (options.catalog !== undefined) {
+  if (catalog !== undefined) {
     throw new UsageError('catalog goes with a layout: give `from` the path of one, as kerndex layout writes it')
   }
   const source = from === undefined ? machine.live() : await openSource(from)

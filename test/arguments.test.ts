@@ -202,6 +202,10 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   encodeName: call(text),
   errorFromRecord: call({ ...made(() => ({})), takes: (value) => typeof value === 'object' && value !== null }),
   errorToRecord: call(kind(new Error('x'), () => true)),
+  findSlide: call(
+    made(() => build),
+    many(() => []),
+  ),
   firefoxJson: call(kind(profile), facts),
   flameGraphHtml: call(kind(profile), facts, optional(kind(profile))),
   flameSvg: call(kind(profile), facts, optional(kind(profile))),
@@ -226,6 +230,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   openKernel: call({
     ...bag({
       from: path(EDGE),
+      layout: made(() => catalogs.parseLayout(layoutBytes)),
       catalog: path(folder),
       cache: kind(false, (value) => typeof value === 'boolean' || emptyObject(value)),
       threads: kind(0, (value) => count.takes(value) && (value as number) <= 256),

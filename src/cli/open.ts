@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { HostLayout } from '../catalog/layout.ts'
 import { NoPermissionError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
 import { MOST_THREADS } from '../load/threads.ts'
@@ -63,6 +64,7 @@ export async function withKernel<T>(
     readonly probes?: boolean
     /** `use` waits for the check of what came from the cache, where what it prints needs it. */
     readonly checksItself?: boolean
+    readonly layout?: HostLayout | undefined
   },
   use: (kernel: Kernel) => Promise<T>,
 ): Promise<T> {
@@ -71,6 +73,7 @@ export async function withKernel<T>(
   try {
     kernel = await openKernel({
       from: options.from,
+      ...(options.layout !== undefined && { layout: options.layout }),
       ...(options.catalog !== undefined && { catalog: options.catalog }),
       threads: options.threads,
       types: options.types ?? true,

@@ -17,6 +17,7 @@ import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note } from './output.ts'
+import { placingOf } from './placing.ts'
 import { writeProfile } from './profile.ts'
 import { withoutRecordings } from './recordings.ts'
 import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
@@ -47,6 +48,8 @@ interface ResolveOptions extends StreamCommandOptions {
   readonly event?: readonly string[]
   readonly time?: TimeRange
   readonly invert?: boolean
+  readonly buildId?: string
+  readonly slideFromStacks?: boolean
 }
 
 interface TimeRange {
@@ -118,6 +121,14 @@ export function addResolveCommand(program: Command): void {
           timeRange,
         ),
       )
+      .option(
+        '--build-id <id>',
+        'the kernel by its build id, out of the catalogue, where nothing else is known of the host',
+      )
+      .option(
+        '--slide-from-stacks',
+        'with --build-id: find out from the stacks where that kernel lay; modules are not placed',
+      )
       .option('--invert', 'profiles: innermost frame first, its callers behind it')
       .option('--kernel-mark', 'profiles: mark kernel frames with _[k]')
       .option('--user-addresses', 'profiles: user frames without a symbol by address, not by file as [libc.so.6]')
@@ -152,10 +163,15 @@ Examples:
   $ kerndex resolve perf.txt --output pprof --comm nginx --to profile.pb.gz
   $ kerndex resolve before.txt after.txt --output diff
   $ kerndex resolve before.txt after.txt --output diff --to growth.html
-  $ kerndex resolve oops.txt --from capture/ --json`,
+  $ kerndex resolve oops.txt --from capture/ --json
+  $ kerndex resolve perf.txt --build-id eb4fbcd037e7253717950bf2b93bd5566f47c56f --slide-from-stacks`,
     )
     .action(async (files: string[], options: ResolveOptions) => {
-      process.exitCode = await withKernel({ ...options, types: false }, (kernel) => resolve(kernel, files, options))
+      const placing = await placingOf(files, options)
+      const own = placing?.stext === undefined ? options : { ...options, traceStext: placing.stext }
+      process.exitCode = await withKernel({ ...own, layout: placing?.layout, types: false }, (kernel) =>
+        resolve(kernel, files, own),
+      )
     })
 }
 

@@ -13,7 +13,6 @@ import { type Plan, Workspace } from '../symbols/workspace.ts'
 import type { KernelLoad } from './cached.ts'
 import { carryOn } from './carry-on.ts'
 import type { CatalogFiles } from './catalog.ts'
-import { readLayout } from './layout-file.ts'
 import type { Opening } from './opening.ts'
 import type { FactRecord, Handle, HostFacts } from './snapshot.ts'
 import { Timeline } from './timeline.ts'
@@ -93,12 +92,18 @@ function handleOf(
   }
 }
 
-/** Opens a layout file with a catalogue; later loads read it again if it is another file by then. */
-export function layoutOpening(path: string, files: CatalogFiles, signal?: AbortSignal): Opening {
+/** Opens a layout with a catalogue; later loads read it again if it is another file by then. `source` is what people call it. */
+export function layoutOpening(
+  layout: () => HostLayout,
+  source: string,
+  path: string | undefined,
+  files: CatalogFiles,
+  signal?: AbortSignal,
+): Opening {
   let known: { readonly handle: Handle; readonly identity: string | undefined } | undefined
   const identity = () => {
-    const now = statSync(path, { throwIfNoEntry: false })
-    return now && identityOf(now)
+    const now = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
+    return path === undefined ? '' : now && identityOf(now)
   }
   const read = async (generation: number, end: AbortSignal | undefined): Promise<KernelLoad> => {
     const before = identity()
@@ -106,7 +111,7 @@ export function layoutOpening(path: string, files: CatalogFiles, signal?: AbortS
     if (known !== undefined && before !== undefined && before === known.identity) {
       return { handle: known.handle, memory: undefined, timeline }
     }
-    const handle = await files.place(readLayout(path), path, generation, end)
+    const handle = await files.place(layout(), source, generation, end)
     timeline.record('read', 'layout', 0)
     known = { handle, identity: before }
     return { handle, memory: undefined, timeline }

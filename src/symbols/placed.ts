@@ -2,7 +2,7 @@
 // runs of ids here; only where stretches overlap are symbols looked at one by one.
 
 import { joinAddress } from '../core/address.ts'
-import { LimitError } from '../core/errors.ts'
+import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
 import { MOST_OWNERS } from './build.ts'
 import type { MarkerAddress } from './claims.ts'
@@ -256,6 +256,7 @@ function plainKinds({ kind }: SymbolColumns): Uint8Array {
 /**
  * Writes the lower halves of a lender's ids [from, to) to those from `id` on, and lists their chunks behind those of their group, which
  * begins with id `first`. Returns how many addresses are new.
+ * @throws BadFormatError if they do not ascend
  */
 function placeIds(
   lender: Uint32Array,
@@ -274,6 +275,7 @@ function placeIds(
     const at = (lender[there]! + shift) >>> 0
     own[id] = at
     if (at === before) continue
+    if (at < before) throw new BadFormatError('the symbols of a book are not in order: it is damaged')
     before = at
     distinct++
     if (at >>> CHUNK_BITS !== chunk) {

@@ -1,0 +1,93 @@
+// `--build-id ID` with `--slide-from-stacks` or `--trace-stext`: traces of hosts that tell nothing but which kernel they run.
+
+import { findSlide, percent } from '../catalog/slide.ts'
+import { standIn } from '../catalog/stand-in.ts'
+import { formatAddress } from '../core/address.ts'
+import { NotFoundError, UsageError } from '../core/errors.ts'
+import { detectFormat, inputFormat, SAMPLE_BYTES } from '../events/formats.ts'
+import { readEvents } from '../events/live.ts'
+import { openCatalog } from '../open-catalog.ts'
+import { isMarker } from '../stacks/frame.ts'
+import { interrupted } from './interrupt.ts'
+import { note } from './output.ts'
+import { inputStreams } from './stream.ts'
+
+export interface PlacingOptions {
+  readonly from?: string
+  readonly catalog?: string
+  readonly buildId?: string
+  readonly slideFromStacks?: boolean
+  readonly traceStext?: bigint
+  readonly input?: string
+}
+
+/** Stacks that are looked at: they tell no more when there are more. */
+const MOST_STACKS = 100_000
+
+/**
+ * What the options say of where a trace's kernel lay: a layout to open, and where its `_stext` was; undefined where they do not ask.
+ * @throws UsageError, NotFoundError
+ */
+export async function placingOf(files: readonly string[], options: PlacingOptions) {
+  const { buildId, slideFromStacks = false, traceStext, from, catalog } = options
+  if (buildId === undefined) {
+    if (slideFromStacks) throw new UsageError('--slide-from-stacks needs the kernel: give its --build-id')
+    return undefined
+  }
+  if (from !== undefined) throw new UsageError('--build-id and --from exclude each other: choose one')
+  if (slideFromStacks === (traceStext !== undefined)) {
+    throw new UsageError(
+      '--build-id needs to be told where the kernel lay: by --slide-from-stacks, or by --trace-stext ADDRESS',
+    )
+  }
+  const known = await openCatalog({ directory: catalog })
+  const build = await known.build(buildId, { signal: interrupted })
+  if (build === undefined || build.kind !== 'vmlinux') {
+    throw new NotFoundError(`the catalogue ${known.directory} has no kernel with the build id ${buildId}`)
+  }
+  if (traceStext !== undefined) {
+    const offset = build.named('_stext')[0]?.offset ?? 0n
+    return { layout: standIn(build, traceStext - offset).layout, stext: traceStext }
+  }
+  if (files.length === 0 || files.includes('-')) {
+    throw new UsageError('--slide-from-stacks reads the stacks twice: name a file instead of stdin')
+  }
+  const found = findSlide(build, await outermostOf(files, options.input))
+  note(
+    `the kernel lay at ${formatAddress(found.text)} (${build.origin}): ${percent(found.share)} of ${found.stacks} stacks end there in an ` +
+      `entry point, ${percent(found.runnerUp)} at the next best place`,
+  )
+  return standIn(build, found.text)
+}
+
+/** The outermost kernel address of each stack. */
+async function outermostOf(files: readonly string[], input: string | undefined): Promise<bigint[]> {
+  const found: bigint[] = []
+  for (const file of files) {
+    let format = input === undefined ? undefined : inputFormat(input)
+    if (format === undefined) {
+      for (const { bytes } of inputStreams([file])) format = detectFormat(...(await sampleOf(bytes)))
+    }
+    if (format === undefined) throw new UsageError(`${file}: its format is not known: name it with --input`)
+    for (const { bytes } of inputStreams([file])) {
+      for await (const { frames } of readEvents(bytes, format, undefined, { signal: interrupted })) {
+        const kernel = frames.filter(({ address, user }) => {
+          return !user && address !== undefined && address >= 1n << 63n && !isMarker(address)
+        })
+        const outermost = kernel[kernel.length - 1]?.address
+        if (outermost !== undefined) found.push(outermost)
+        if (found.length >= MOST_STACKS) return found
+      }
+    }
+  }
+  return found
+}
+
+async function sampleOf(bytes: AsyncIterable<Uint8Array>): Promise<[sample: string, complete: boolean]> {
+  let sample = ''
+  for await (const piece of bytes) {
+    sample += Buffer.from(piece).toString('latin1')
+    if (sample.length >= SAMPLE_BYTES) return [sample.slice(0, SAMPLE_BYTES), false]
+  }
+  return [sample, true]
+}
