@@ -1,6 +1,6 @@
 // The types that are shipped: the declarations that the entry points reach, for modules and, as `.d.cts`, for CommonJS. The same
 // text twice, because a compiler takes a file's kind from its name, and a program of either kind must be shown its own.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 /** Another file of the package in an import or export, which ends in `.ts` as the sources' do. */
@@ -12,6 +12,7 @@ const MEMORY =
 
 /** Writes what the entry points in `from` reach into `to`. Types of others may be those of `peers`, which a program has itself. */
 export function writeDeclarations(entries, peers, from, to) {
+  rmSync(to, { recursive: true, force: true })
   const waiting = entries.map((entry) => join(from, entry))
   const seen = new Set(waiting)
   for (const file of waiting) {
