@@ -5,6 +5,8 @@ import { createConnection } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { isLayoutFile } from '../load/layout-file.ts'
+import { openCatalog } from '../open-catalog.ts'
 import { openKernel } from '../open-kernel.ts'
 import { serve } from '../serve/app.ts'
 import type { ListenPlace } from '../serve/server.ts'
@@ -16,6 +18,7 @@ import { note, write } from './output.ts'
 
 interface ServeCommandOptions {
   readonly from?: readonly string[]
+  readonly catalog?: string
   readonly listen: ListenPlace
   readonly tokenFile?: string
   readonly host?: readonly string[]
@@ -41,6 +44,12 @@ export function addServeCommand(program: Command): void {
       new Option(
         '--from <source...>',
         'captures, snapshot files or kallsyms-like files, or live for the running kernel; KEY=SOURCE names one',
+      ).helpGroup('Common options:'),
+    )
+    .addOption(
+      new Option(
+        '--catalog <directory>',
+        'a catalogue of builds: for layouts, and for requests that name a build',
       ).helpGroup('Common options:'),
     )
     .addOption(
@@ -81,6 +90,7 @@ Examples:
   $ sudo kerndex serve
   $ kerndex serve --from capture/ --listen 127.0.0.1:7000
   $ kerndex serve --from before=a.kerndex after=b.kerndex
+  $ kerndex serve --catalog builds/ --from host.layout
   $ sudo kerndex serve --listen /run/kerndex.sock
   $ curl -s --data '{"addresses":["0xffffffff81000018"]}' http://127.0.0.1:7000/t/TOKEN/v1/resolve
   $ go tool pprof -symbolize=remote -top http://127.0.0.1:7000/t/TOKEN/p/NAME/debug/pprof/profile`,
@@ -94,16 +104,20 @@ async function run(options: ServeCommandOptions): Promise<number> {
   const { listen, host, origin, prefix, behindProxy, threads } = options
   const socket = 'socket' in listen ? listen.socket : undefined
   const token = socket === undefined ? await tokenFrom(options.tokenFile ?? tokenPath(process.env)) : undefined
+  const catalog = options.catalog === undefined ? undefined : await openCatalog({ directory: options.catalog })
   const ended = endSignal()
   if (socket !== undefined) await makeRoomFor(socket)
   const mask = process.umask(socket === undefined ? process.umask() : 0o177)
   const serving = await serve({
     ...{ listen, token, hosts: host, origins: origin, prefix, behindProxy },
-    sources: tableSources(options.from ?? []),
+    // A catalogue alone answers too.
+    sources: options.from === undefined && catalog !== undefined ? [] : tableSources(options.from ?? []),
+    catalog,
     // Nothing is answered from what has not been checked.
     open: (from) =>
       openKernel({
         from,
+        catalog: from !== undefined && isLayoutFile(from) ? catalog : undefined,
         threads,
         ready: 'symbols',
         cache: options.cache === true && { wait: true },

@@ -60,6 +60,8 @@ function App() {
     document.title = `${title} · kerndex`
   }, [title])
   if (tables === undefined) return <main>{failure === undefined ? null : <p role="alert">{failure}</p>}</main>
+  if (tables.tables.length === 0)
+    return <main>This server has a catalogue of builds and no table: programs ask it by build id.</main>
   const table = route.table === '' ? (tables.tables[0]?.key ?? '') : route.table
   const props: ViewProps = { route, table, tables, version }
   return (

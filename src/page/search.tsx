@@ -155,6 +155,7 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
   ['vfs_read', 'a function: prototype, arguments, whether it can be probed'],
   ['task_struct', 'a struct: its layout by cache line, who uses it'],
   ['task_struct.mm.pgd', 'a member, also through pointers'],
+  ['.pgd', 'every struct that has a member of that name'],
   ['tcp_*_init', 'a family of names'],
   ['nf_tables:nft_', "a module's symbols"],
 ]

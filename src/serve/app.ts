@@ -2,6 +2,8 @@
 
 import { StretchPool } from '../events/stretch-pool.ts'
 import type { Kernel } from '../kernel.ts'
+import type { Catalog } from '../open-catalog.ts'
+import { Builds } from './builds.ts'
 import { type Call, Held, plain, type Reply } from './call.ts'
 import { Listeners } from './events.ts'
 import { unavailable } from './http-error.ts'
@@ -21,6 +23,8 @@ import { Views } from './views.ts'
 export interface ServeOptions {
   readonly sources: readonly TableSource[]
   readonly open: (from: string | undefined) => Promise<Kernel>
+  /** Where builds are known that no table is of. */
+  readonly catalog?: Catalog | undefined
   readonly listen: ListenPlace
   /** undefined: whoever can connect may ask. */
   readonly token: string | undefined
@@ -60,8 +64,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const pool = new StretchPool(options.threads ?? 1)
   const streams = new Streams(pool, metrics.frames)
   const profiles = new PutProfiles(tables, streams, metrics.frames)
-  const resolve = new Resolve(tables, metrics.frames)
-  const symbolicate = new Symbolicate(tables, metrics.frames)
+  const builds = new Builds(options.catalog)
+  const resolve = new Resolve(tables, builds, metrics.frames)
+  const symbolicate = new Symbolicate(tables, builds, metrics.frames)
   const views = new Views(tables)
   const text = async (call: Call): Promise<Reply> => {
     const { snapshot } = await tables.use(call.query.get('table'))
@@ -75,7 +80,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       ...{ method: 'GET', path: '/readyz', open: true, load: 'none' },
       run() {
         if (http.isEnding) throw unavailable('the server is ending')
-        if (!tables.list().some(({ open }) => open)) throw unavailable('no table is open')
+        const states = tables.list()
+        if (states.length > 0 && !states.some(({ open }) => open)) throw unavailable('no table is open')
         return plain('ready\n')
       },
     },
@@ -122,7 +128,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   }
   try {
     // It answers in the time of a load, and tells at once if there is nothing to answer from.
-    await tables.use()
+    if (options.sources.length > 0) await tables.use()
     const { port } = await http.listen(options.listen)
     void tables.openAll()
     const url = port === undefined ? undefined : urlOf(options.listen, port, prefix, token)

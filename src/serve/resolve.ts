@@ -1,15 +1,16 @@
 // `/v1/resolve`: addresses and stacks to frames, in JSON or as packed numbers; `/v1/names`: what the numbers stand for.
 
 import { setImmediate as turn } from 'node:timers/promises'
-import { formatAddress, parseAddress } from '../core/address.ts'
+import { formatAddress, MAX_ADDRESS, parseAddress } from '../core/address.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { Snapshot } from '../load/snapshot.ts'
 import { type BootFacts, judgeBoot } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
 import { StackResolver } from '../stacks/resolve.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
+import type { Builds } from './builds.ts'
 import { type Call, json, type Reply } from './call.ts'
-import { badRequest, HttpError, tooLarge } from './http-error.ts'
+import { badRequest, HttpError, notFound, tooLarge } from './http-error.ts'
 import { isRecord, optionalText } from './json-input.ts'
 import type { FrameCounter } from './metrics.ts'
 import type { OpenTable, Tables } from './tables.ts'
@@ -32,6 +33,7 @@ interface Question {
 /** Answers requests for frames, and remembers what it has looked up in each snapshot. */
 export class Resolve {
   readonly #tables: Tables
+  readonly #builds: Builds
   readonly #count: FrameCounter
   /** One resolver a mode: frames that come again are not looked up again. */
   readonly #resolvers = new WeakMap<
@@ -39,8 +41,9 @@ export class Resolve {
     Map<LookupMode, { resolver: StackResolver; frames: Map<bigint, RawFrame> }>
   >()
 
-  constructor(tables: Tables, count: FrameCounter) {
+  constructor(tables: Tables, builds: Builds, count: FrameCounter) {
     this.#tables = tables
+    this.#builds = builds
     this.#count = count
   }
 
@@ -52,6 +55,7 @@ export class Resolve {
   async #json(call: Call): Promise<Reply> {
     const body = await call.json()
     if (!isRecord(body)) throw badRequest('the body is an object with addresses or stacks')
+    if (body.offsets !== undefined) return this.#offsets(call, body)
     const table = await this.#tableOf(call, body)
     const question = questionOf(body, call.limits.addresses)
     const small = question.stacks.length <= 1024
@@ -60,6 +64,62 @@ export class Resolve {
     let whole = ''
     for await (const piece of pieces) whole += piece
     return { type: 'application/json', body: whole }
+  }
+
+  /** Offsets from the beginning of a build, `_text` of a kernel or `.text` of a module, as they stand: no host has to be known. */
+  async #offsets(call: Call, body: Readonly<Record<string, unknown>>): Promise<Reply> {
+    const { offsets } = body
+    const buildId = optionalText(body, 'buildId')?.toLowerCase()
+    if (buildId === undefined) throw badRequest('offsets are of a build: buildId is missing')
+    if (!Array.isArray(offsets)) throw badRequest('offsets is a list')
+    if (offsets.length > call.limits.addresses) throw tooLarge(`a request may have ${call.limits.addresses} offsets`)
+    const lookUp = await this.#lookUpIn(buildId)
+    if (lookUp === undefined)
+      throw notFound(`no build ${buildId} is known here: names of another build are never given`)
+    const frames = offsets.map((given: unknown) => {
+      const at = typeof given === 'string' ? parseAddress(given) : undefined
+      if (at === undefined)
+        throw badRequest(`${JSON.stringify(given)?.slice(0, 40)} is no offset: "0x…" is needed, as a string`)
+      const found = lookUp(at)
+      this.#count(found === undefined ? 'no_symbol' : 'found', 1)
+      return { at: `0x${at.toString(16)}`, ...(found ?? { symbol: null, reason: 'no_symbol' }) }
+    })
+    return json({ buildId, frames })
+  }
+
+  /** How offsets of a build are looked up: in the catalogue, or in a table of any of its boots. */
+  async #lookUpIn(buildId: string) {
+    const build = await this.#builds.ofBuildId(buildId)
+    if (build !== undefined) {
+      return (at: bigint) => {
+        const found = build.at(at)
+        if (found === undefined) return undefined
+        const { name: symbol, offset, size, aliases } = found
+        return { symbol, offset, size, owner: build.name, aliases, reason: null }
+      }
+    }
+    const known = this.#tables
+      .list()
+      .find(({ identity }) => identity?.buildId === buildId || identity?.modules.has(buildId))
+    if (known === undefined) return undefined
+    const { snapshot, identity } = await this.#tables.use(known.key)
+    const module = identity.modules.get(buildId)
+    const start = identity.buildId === buildId ? identity.text : module?.text
+    if (start === undefined) return undefined
+    return (at: bigint) => {
+      const address = start + at
+      const match = address > MAX_ADDRESS ? undefined : snapshot.symbols.at(address)
+      if (match === undefined || match.symbol.owner !== (module?.name ?? 'vmlinux')) return undefined
+      const aliases = match.aliases.map(({ name }) => name)
+      return {
+        symbol: match.symbol.name,
+        offset: match.offset,
+        size: match.size,
+        owner: match.symbol.owner,
+        aliases,
+        reason: null,
+      }
+    }
   }
 
   /** By key, or by build id and boot: in the body, or in the query. */

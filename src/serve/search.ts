@@ -52,6 +52,8 @@ export class Search {
       const found = this.#typeNames.find(named, most + 1, (ref) => ref.kind.replace('64', '') === kind)
       return { hits: found.map((one) => this.#typeHit(one)), more: found.length > most }
     }
+    const [, member] = /^\.([A-Za-z_]\w*)$/.exec(query) ?? []
+    if (member !== undefined) return this.#withMember(member, most)
     const isPath = /^[A-Za-z_]\w*(?:\.|->|\[)/.test(query)
     if (isPath) {
       const members = this.#members(query, most)
@@ -115,6 +117,27 @@ export class Search {
       hits.push(this.#symbolHit(this.#symbols.get(id)))
     }
     return { hits, more: false }
+  }
+
+  /** Every struct that has a member of a name. */
+  #withMember(name: string, most: number): { hits: SearchHit[]; more: boolean } {
+    const uses = this.#types.withMember(name)
+    const hits = uses
+      .slice(0, most)
+      .map(({ kind, name: of, member, module, id, type, bitOffset, modules }): SearchHit => {
+        const detail = `offset ${Math.floor(bitOffset / 8)}, ${type}`
+        const others = modules.length - 1
+        const ref = { module, id, kind, name: of }
+        return {
+          kind: 'member',
+          name: `${of}.${member}`,
+          owner: module,
+          detail,
+          type: ref,
+          ...(others > 0 && { others }),
+        }
+      })
+    return { hits, more: uses.length > most }
   }
 
   /** The members that a path leads to, and those that what is typed last may become. */

@@ -2,8 +2,11 @@
 // and crash tools send; see docs/serve.md.
 
 import { setImmediate as turn } from 'node:timers/promises'
+import type { BuildSymbols } from '../catalog/build-symbols.ts'
 import { MAX_ADDRESS } from '../core/address.ts'
+import type { Builds } from './builds.ts'
 import { type Call, json, type Reply } from './call.ts'
+import { debugIdOf } from './debug-id.ts'
 import { badRequest, tooLarge } from './http-error.ts'
 import { isRecord } from './json-input.ts'
 import type { FrameCounter } from './metrics.ts'
@@ -13,8 +16,10 @@ import type { OpenTable, Tables } from './tables.ts'
 const TURN = 2048
 const UNKNOWN_MODULE = '<unknown>'
 
-/** Where a module of a job lies in a table of this server. */
-interface Place {
+/** Where a module of a job lies in a table of this server, or the build itself, which lies nowhere. */
+type Place = Placed | BuildSymbols
+
+interface Placed {
   readonly table: OpenTable
   /** What offsets count from: `_text`, or a module's `.text`. */
   readonly start: bigint
@@ -38,10 +43,12 @@ interface Row {
 /** Answers jobs. */
 export class Symbolicate {
   readonly #tables: Tables
+  readonly #builds: Builds
   readonly #count: FrameCounter
 
-  constructor(tables: Tables, count: FrameCounter) {
+  constructor(tables: Tables, builds: Builds, count: FrameCounter) {
     this.#tables = tables
+    this.#builds = builds
     this.#count = count
   }
 
@@ -86,17 +93,13 @@ export class Symbolicate {
       this.#count('unknown_module', 1)
       return row
     }
-    const address = place.start + BigInt(offset)
-    const match = address > MAX_ADDRESS ? undefined : place.table.snapshot.symbols.at(address)
-    if (match === undefined || match.symbol.owner !== place.owner) {
-      this.#count('no_symbol', 1)
-      return row
-    }
-    this.#count('found', 1)
-    return { ...row, function: match.symbol.name, function_offset: `0x${match.offset.toString(16)}` }
+    const found = 'table' in place ? inTable(place, offset) : place.at(offset)
+    this.#count(found === undefined ? 'no_symbol' : 'found', 1)
+    if (found === undefined) return row
+    return { ...row, function: found.name, function_offset: `0x${found.offset.toString(16)}` }
   }
 
-  /** The build that a debug id is of, in whichever table has it. */
+  /** The build that a debug id is of, in whichever table has it, or in the catalogue. */
   async #placeOf(debugId: string): Promise<Place | undefined> {
     const wanted = debugId.toUpperCase()
     for (const { key, identity } of this.#tables.list()) {
@@ -104,27 +107,26 @@ export class Symbolicate {
       if (identity.buildId !== undefined && identity.text !== undefined && debugIdOf(identity.buildId) === wanted) {
         const table = await this.#tables.use(key)
         const start = table.identity.text
-        return start === undefined ? undefined : { table, start, owner: 'vmlinux' }
+        if (start !== undefined) return { table, start, owner: 'vmlinux' }
       }
       for (const buildId of identity.modules.keys()) {
         if (debugIdOf(buildId) !== wanted) continue
         const table = await this.#tables.use(key)
         const module = table.identity.modules.get(buildId)
-        return module && { table, start: module.text, owner: module.name }
+        if (module !== undefined) return { table, start: module.text, owner: module.name }
       }
     }
-    return undefined
+    return this.#builds.ofDebugId(wanted)
   }
 }
 
-/**
- * The debug id of a GNU build id: its first 16 bytes as a GUID, whose first three fields are written in the other byte order, in
- * capital letters, with the age 0 behind it.
- */
-export function debugIdOf(buildId: string): string {
-  const hex = buildId.padEnd(32, '0').slice(0, 32).toUpperCase()
-  const swapped = (from: number, to: number) => hex.slice(from, to).replace(/(..)(..)(..)(..)|(..)(..)/, '$4$3$2$1$6$5')
-  return `${swapped(0, 8)}${swapped(8, 12)}${swapped(12, 16)}${hex.slice(16)}0`
+/** What lies at an offset of a table's kernel or module. */
+function inTable({ table, start, owner }: Placed, offset: number): { name: string; offset: number } | undefined {
+  const address = start + BigInt(offset)
+  const match = address > MAX_ADDRESS ? undefined : table.snapshot.symbols.at(address)
+  return match === undefined || match.symbol.owner !== owner
+    ? undefined
+    : { name: match.symbol.name, offset: match.offset }
 }
 
 function jobOf(given: unknown): Job {

@@ -14,6 +14,7 @@ import { statusAnswer, tableAnswer } from './status-view.ts'
 import { TEXT_OUTPUTS } from './streams.ts'
 import type { OpenTable, Tables } from './tables.ts'
 import { describeType, diffAnswer, type TypeQuestion } from './type-view.ts'
+import { usersAnswer } from './users-view.ts'
 
 const MOST_HITS = 200
 const WIDEST = 4000
@@ -46,6 +47,10 @@ export class Views {
         const types = await typesOf(table)
         const { type } = describeType(types, typeQuestion(call))
         return diffAnswer(types, await typesOf(other), other.key, type)
+      }),
+      view('users', async (call, table) => {
+        const module = call.required('module')
+        return usersAnswer(await typesOf(table), module, call.number('id', 1, 2 ** 31, 1))
       }),
       view('symbol', async (call, table) => {
         await typesOf(table)

@@ -118,7 +118,8 @@ describe.skipIf(!present)('in Chromium', () => {
     await page.locator('main').focus()
     await page.keyboard.press('/')
     await page.waitForSelector('#box:focus')
-  })
+    // The first search of a server waits for its index.
+  }, 120_000)
 
   it.each([
     ['task_struct', 'type', 'task_struct'],
@@ -126,6 +127,7 @@ describe.skipIf(!present)('in Chromium', () => {
     ['struct sk_buf', 'type', 'sk_buff'],
     ['vfs_wri*', 'function', 'vfs_write'],
     ['VFS_READ', 'function', 'vfs_read'],
+    ['.pgd', 'member', 'mm_struct.pgd'],
   ])('finds %s', async (query, kind, name) => {
     await open(`#/debian/search?q=${encodeURIComponent(query)}`)
     const found = page.locator('[role=option]', { has: page.locator(`.k-${kind}`) })
@@ -159,6 +161,15 @@ describe.skipIf(!present)('in Chromium', () => {
     expect(hash()).toBe('#/debian/type/sk_buff?part=c')
     await page.reload()
     await expect.poll(() => text('.lines')).toContain('struct sk_buff {')
+    await page.locator('.tabs a', { hasText: 'Users' }).click()
+    const { takes, points } = kernel.types.users('struct sk_buff')
+    const taken = page.locator('details', { hasText: 'Taken by' })
+    await expect.poll(() => taken.locator('a').allTextContents()).toContain(takes[0]!.name)
+    expect(await taken.locator('summary').textContent()).toBe(`Taken by ${takes.length.toLocaleString('en-US')}`)
+    const pointed = page.locator('details', { hasText: 'Pointed to from' })
+    expect(await pointed.locator('summary').textContent()).toBe(
+      `Pointed to from ${points.length.toLocaleString('en-US')}`,
+    )
     await page.locator('.tabs a', { hasText: 'Raw' }).click()
     await expect.poll(() => text('.lines')).toContain("STRUCT 'sk_buff'")
     await page.locator('.tabs a', { hasText: 'Compare' }).click()

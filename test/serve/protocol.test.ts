@@ -8,7 +8,7 @@ import { Function as Fn, Line, Location, Mapping, Profile, Sample, StringTable, 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Kernel, openKernel } from '../../src/index.ts'
 import type { Serving } from '../../src/serve/app.ts'
-import { debugIdOf } from '../../src/serve/symbolicate.ts'
+import { debugIdOf } from '../../src/serve/debug-id.ts'
 import { rawFrame } from '../../src/stacks/frame.ts'
 import { StackResolver } from '../../src/stacks/resolve.ts'
 import { CAPTURE, fixturePath } from '../fixtures.ts'
