@@ -600,6 +600,25 @@ describe('kernel logs', () => {
     expect(detectFormat(text, true)?.name).toBe('oops')
     expect(decode('oops', text).events.map(inWords)).toEqual(['cat/4711 panic ?drv_read@drv vfs_read'])
   })
+  it.each([
+    [
+      'of containers',
+      (line: string) => JSON.stringify({ log: `${line}\n`, stream: 'stdout', time: '2024-01-02T03:04:05.1Z' }),
+    ],
+    ['of collectors', (line: string) => JSON.stringify({ ts: 1, level: 'warn', msg: line })],
+    [
+      'with messages as bytes',
+      (line: string) => JSON.stringify({ _TRANSPORT: 'kernel', MESSAGE: [...Buffer.from(`${line}\x1b[0m`)] }),
+    ],
+    [
+      'of journalctl -o export',
+      (line: string) => `__CURSOR=s=1\n${'_FIELD=x+0x1/0x2\n'.repeat(12)}_TRANSPORT=kernel\nMESSAGE=${line}\n`,
+    ],
+  ])('as records %s', (_, record) => {
+    const text = WORDS.map((line) => `${record(`[   12.345678] ${line}`)}\n`).join('')
+    expect(detectFormat(text, true)?.name).toBe('oops')
+    expect(decode('oops', text).events.map(inWords)).toEqual(['cat/4711 panic ?drv_read@drv vfs_read'])
+  })
   it('no frame is lost or made up, by the count of other code', () => {
     for (const [, text] of LOGS) expect(compare(text)).toEqual({ lost: [], invented: [] })
   })

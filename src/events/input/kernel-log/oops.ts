@@ -21,7 +21,7 @@ import {
   traceStart,
   type Who,
 } from './lines.ts'
-import { nextLine, readPrefix } from './prefix.ts'
+import { EXPORTED, nextLine, readPrefix, wordsInBytes } from './prefix.ts'
 
 /** A longer line is none of the kernel's: printk cuts at 1 KiB, and JSON adds its fields. */
 const LONGEST_LINE = 1 << 14
@@ -94,6 +94,8 @@ class KernelLog implements Decoder {
   #caller = ''
   /** Lines carry times or the like: one without any belongs to the line before it. */
   #prefixed = false
+  /** Each message is one of several fields, of a line each. */
+  #exported = false
 
   constructor(sink: Sink, memo: FrameMemo) {
     this.#sink = sink
@@ -103,6 +105,13 @@ class KernelLog implements Decoder {
   line(text: string, number: number): void {
     // What a hypervisor prints at the same console is of its own code.
     if (text.lastIndexOf('(XEN)', 64) >= 0) return
+    if (text.startsWith(EXPORTED)) this.#exported = true
+    else if (this.#exported) return
+    const bytes = wordsInBytes(text, LONGEST_LINE)
+    if (bytes !== undefined) {
+      this.#bytes(bytes, number)
+      return
+    }
     for (let from = 0, length = text.length; ; ) {
       const { start, end, ts, caller } = readPrefix(text, from, length)
       length = end
@@ -119,6 +128,15 @@ class KernelLog implements Decoder {
       if (next >= length) return
       from = next
     }
+  }
+
+  /** Takes words that the line has in another form: only what stays as it is when text is put into words. */
+  #bytes(bytes: string, number: number): void {
+    const { start, end, ts, caller } = readPrefix(bytes)
+    const words = bytes.slice(start, end).trimEnd()
+    this.#prefixed = true
+    this.#caller = caller ?? ''
+    if (words !== '' && !words.includes('[<')) this.#report().line(words, 0, number, ts)
   }
 
   end(): void {

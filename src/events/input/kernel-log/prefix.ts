@@ -41,6 +41,40 @@ export function nextLine(text: string, from: number): number {
   return text.length
 }
 
+/** What the words are called in JSON, the surest first. */
+const MESSAGE_KEYS = ['"MESSAGE"', '"log"', '"message"', '"msg"'] as const
+/** What `journalctl -o export` puts in front of them. */
+export const EXPORTED = 'MESSAGE='
+
+/** Where the value of a member of JSON begins, whose key is given in quotes; the text's length if there is none. */
+function memberAt(text: string, key: string, from: number): number {
+  const at = text.indexOf(key, from)
+  if (at < 0) return text.length
+  const colon = skipBlanks(text, at + key.length)
+  return text[colon] === ':' ? skipBlanks(text, colon + 1) : text.length
+}
+
+/**
+ * The words of a line of journald's JSON that has them as a list of bytes, as it does where they hold control characters or no
+ * UTF-8; undefined of any other line. `most` bytes are read.
+ */
+export function wordsInBytes(text: string, most: number): string | undefined {
+  if (text.charCodeAt(0) !== 123) return undefined
+  let at = memberAt(text, MESSAGE_KEYS[0], 0)
+  if (text[at] !== '[') return undefined
+  let words = ''
+  for (at++; words.length < most; at++) {
+    let byte = 0
+    const first = at
+    for (; isDigit(text.charCodeAt(at)) && at < first + 3; at++) byte = byte * 10 + text.charCodeAt(at) - 48
+    if (at === first) break
+    words += String.fromCharCode(byte & 255)
+    if (text[at] !== ',') break
+    if (text[at + 1] === ' ') at++
+  }
+  return words
+}
+
 class Reader implements Prefix {
   start = 0
   end: number
@@ -60,6 +94,7 @@ class Reader implements Prefix {
   read(): void {
     const text = this.#text
     if (text.charCodeAt(this.#from) === 123) this.#json()
+    else if (text.startsWith(EXPORTED, this.#from)) this.start += EXPORTED.length
     this.#trim()
     const stamp = this.#stamp()
     if (stamp !== undefined) this.start = stamp
@@ -67,18 +102,18 @@ class Reader implements Prefix {
     this.#callers()
   }
 
-  /** journald's JSON: the words are the string MESSAGE. */
+  /** JSON of journald, of containers and of collectors: the words are one of its strings. */
   #json(): void {
     const text = this.#text
-    const key = text.indexOf('"MESSAGE"')
-    if (key < 0) return
-    let at = skipBlanks(text, key + 9)
-    if (text[at] !== ':') return
-    at = skipBlanks(text, at + 1)
-    if (text[at] !== '"') return
-    this.start = at + 1
-    const close = text.indexOf('"', at + 1)
-    this.end = close < 0 ? text.length : close
+    for (const key of MESSAGE_KEYS) {
+      const value = memberAt(text, key, this.#from)
+      if (text[value] !== '"') continue
+      this.start = value + 1
+      const close = text.indexOf('"', value + 1)
+      this.end = close < 0 ? text.length : close
+      while (text.endsWith('\\n', this.end) || text.endsWith('\\r', this.end)) this.end -= 2
+      return
+    }
   }
 
   /** Leaves out what is no word at the line's end. */
