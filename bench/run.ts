@@ -17,6 +17,7 @@ import { toolVersions } from './lib/tools.ts'
 import { benchLoad, everybody } from './load.ts'
 import { benchLookups } from './lookups.ts'
 import { benchMemory } from './memory.ts'
+import { benchModel } from './model.ts'
 import { benchNames } from './names.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
@@ -50,6 +51,7 @@ const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
   memory: (input) => benchMemory(input, processes, threads),
   probes: (input) => benchProbes(input, processes),
   refresh: (input) => benchRefresh(input, rounds, threads),
+  model: (input) => benchModel(input, rounds, threads),
   snapshot: (input) => benchSnapshot(input, processes),
   events: (input) => benchEvents(input, processes, seed),
   serve: (input) => benchServe(input, processes, seed),

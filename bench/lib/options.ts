@@ -10,7 +10,7 @@ const QUESTIONS = 1 << 20
 export const HELP = `Usage: npm run bench -- [options] [suite …]
 
 Measures kerndex on this machine, by turns with what it is compared with. Suites: load, lookups, names, bulk, types, memory,
-probes, refresh, tools (default: these), and scale, which measures synthetic tables of growing size.
+probes, refresh, model, snapshot, events, serve, tools (default: these), and scale, which measures synthetic tables of growing size.
 
 What is measured:
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':');
