@@ -420,6 +420,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'BuildSymbols#at': [
       kind(1, (value) => typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))),
     ],
+    'BuildSymbols#elf': [],
     'BuildSymbols#named': [text],
   }),
   ...methods(() => kernel.probes, {

@@ -6,6 +6,7 @@ import { text, wrong } from '../core/arguments.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type Book, type BookEntry, ROW } from './book.ts'
+import { ET_DYN, ET_EXEC, elfOf } from './build-elf.ts'
 import { BASE, entryKey, IMAGE } from './entry.ts'
 
 /** A symbol of a build, and where in it an offset lies. */
@@ -28,6 +29,12 @@ export interface BuildSymbol {
   readonly offset: bigint
   readonly size: number
 }
+
+const EM_X86_64 = 62
+const EM_AARCH64 = 183
+/** Where kernels are linked: `_text` of x86, and the image of arm64 since 6.9. */
+const X86_TEXT = 0xffff_ffff_8100_0000n
+const ARM_TEXT = 0xffff_8000_8000_0000n
 
 /** The largest kernel image and the largest module are far smaller. */
 const MOST_OFFSET = 1n << 30n
@@ -106,6 +113,38 @@ export class BuildSymbols {
       if (rows[at + ROW.group] !== this.#group) continue
       for (let id = rows[at + ROW.from]!; id < rows[at + ROW.to]!; id++) yield this.#describe(table.get(id))
     }
+  }
+
+  /**
+   * The text symbols as an ELF file with the build id and nothing else: no code, no lines. A kernel's addresses are those at which it is
+   * linked, a module's are from its `.text` on.
+   * @throws BadFormatError if the build has no build id of its own
+   */
+  elf(): Uint8Array {
+    const { table, rows } = this.#book
+    const symbols: { name: string; offset: bigint; size: number; global: boolean }[] = []
+    let end = 0n
+    for (let at = this.#entry.first; at < this.#entry.end; at += ROW.words) {
+      if (rows[at + ROW.group] !== this.#group) continue
+      for (let id = rows[at + ROW.from]!; id < rows[at + ROW.to]!; id++) {
+        if (!table.isText(id)) continue
+        const { name, offset, size, type } = this.#describe(table.get(id))
+        if (offset < 0n) continue
+        symbols.push({ name, offset, size, global: type === 'T' || type === 'W' })
+        if (offset + BigInt(size) > end) end = offset + BigInt(size)
+      }
+    }
+    const isKernel = this.kind === 'vmlinux'
+    const isX86 = table.named('entry_SYSCALL_64', { owner: CORE_OWNER }).length > 0
+    const isArm = table.named('el0t_64_sync', { owner: CORE_OWNER }).length > 0
+    return elfOf({
+      buildId: this.buildId ?? '',
+      machine: isX86 ? EM_X86_64 : isArm ? EM_AARCH64 : 0,
+      type: isKernel ? ET_EXEC : ET_DYN,
+      address: isKernel ? (isX86 ? X86_TEXT : ARM_TEXT) : 0n,
+      bytes: end,
+      symbols,
+    })
   }
 
   #isNear({ id }: KernelSymbol): boolean {

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { printable } from '../core/printable.ts'
 import type { CatalogEntry } from '../load/catalog.ts'
+import { writeFileSafely } from '../load/write-file.ts'
 import { type Catalog, openCatalog } from '../open-catalog.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
@@ -25,6 +26,7 @@ export function addCatalogCommand(program: Command): void {
   addList(catalog)
   addInfo(catalog)
   addTravel(catalog)
+  addElf(catalog)
   addRemove(catalog)
 }
 
@@ -185,6 +187,47 @@ Examples:
         if (options.json) await writeJson({ file: path, added, known })
         else await write(`${printable(path)}: ${count(added.length, 'entry', 'entries')} added, ${known} known\n`)
       }
+    })
+}
+
+function addElf(catalog: Command): void {
+  withOptions(
+    catalog
+      .command('elf')
+      .argument('<buildId>', 'a kernel or a module')
+      .argument('<file>', 'the file to write')
+      .option('--force', 'replace a file that is there')
+      .description('write the text symbols of a build as an ELF file, for nm, addr2line and debuggers'),
+  )
+    .addHelpText(
+      'after',
+      `
+The file has the build id and the text's symbols: no code, no lines. A kernel's addresses are those at which it is linked.
+${WHERE}
+
+Exit codes: 0 written, 1 the build is not there, 2 wrong usage, or a file is there already, 3 it cannot be read or written.
+
+Examples:
+  $ kerndex catalog elf eb4fbcd037e7253717950bf2b93bd5566f47c56f vmlinux.elf && nm vmlinux.elf`,
+    )
+    .action(async (id: string, file: string, options: CatalogCommandOptions) => {
+      const files = await open(options)
+      const build = await files.build(id, { signal: interrupted })
+      if (build === undefined) {
+        note(`no build ${id} in ${files.directory}`)
+        process.exitCode = EXIT.notFound
+        return
+      }
+      const bytes = build.elf()
+      await writeFileSafely(file, bytes, {
+        secret: false,
+        special: 'write into',
+        replace: options.force === true,
+        signal: interrupted,
+      })
+      const { kind, name } = build
+      if (options.json) await writeJson({ file, kind, name, buildId: id.toLowerCase(), bytes: bytes.length })
+      else await write(`${printable(file)}: ${name}, ${bytes.length} bytes\n`)
     })
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
 import { openKernel } from '../../src/open-kernel.ts'
@@ -225,6 +226,20 @@ describe('a catalogue', () => {
     }
     expect(build?.at(2 ** 29)).toBeUndefined()
     expect(await catalog.build('00112233')).toBeUndefined()
+  })
+
+  it('writes a build as an ELF file that kerndex and others read', async () => {
+    const build = await catalog.build(KERNEL)
+    const bytes = build!.elf()
+    const elf = await openElf(bytes)
+    const text = ownBack.require('_text').address
+    for (const name of ['vfs_read', 'schedule', 'do_nanosleep']) {
+      const { address, size } = ownBack.named(name, { owner: 'vmlinux' })[0]!
+      const [symbol] = elf.symbols.named(name)
+      expect([symbol?.address, symbol?.size]).toEqual([address - text + 0xffffffff81000000n, size])
+    }
+    expect(elf.symbols.size).toBeGreaterThan(40_000)
+    expect(Buffer.from(bytes).includes(Buffer.from(KERNEL, 'hex'))).toBe(true)
   })
 
   it('does not use what others may write to', async () => {
