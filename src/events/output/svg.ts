@@ -38,13 +38,21 @@ export function* flameSvg(profile: Profile, facts: ProfileFacts, earlier?: Profi
   yield `<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="Verdana, sans-serif" font-size="12" role="img" aria-label="${xmlText(title)}">
 <style>
+svg:root { max-width: 100%; height: auto; }
 #frames g:hover rect { stroke: #000; stroke-width: 1; }
 #frames g { cursor: pointer; }
 #frames text { pointer-events: none; }
 .found rect { fill: #e600e6 !important; }
 #search, #reset, #matched { display: none; }
+@media (prefers-color-scheme: dark) {
+  svg:root { background: #1c1e20; }
+  #ground { fill: #1c1e20; }
+  svg > text { fill: #e4e4e4; }
+  svg > #search, svg > #reset { fill: #8ab4f8; }
+  #frames g:hover rect { stroke: #fff; }
+}
 </style>
-<rect width="100%" height="100%" fill="#fff"/>
+<rect id="ground" width="100%" height="100%" fill="#fff"/>
 <text x="${WIDTH / 2}" y="22" text-anchor="middle" font-size="17">${xmlText(title)}</text>
 <text x="${WIDTH / 2}" y="40" text-anchor="middle" fill="#555">${xmlText(summary(profile, weighing, tree))}</text>
 <text id="reset" x="10" y="22" fill="#0645ad" tabindex="0" role="button">reset zoom</text>
