@@ -112,6 +112,67 @@ describe('the captured threads', () => {
   })
 })
 
+describe('rules that the kernel’s own truth showed', () => {
+  const line = (tid: number, at: string, what: string) => `  a-${tid} (${tid}) [000] ..... 1.${at}: ${what}\n`
+  const fork = (tid: number, child: number, at: string) =>
+    line(tid, at, `sched_process_fork: comm=a pid=${tid} child_comm=a child_pid=${child}`)
+  const exec = (tid: number, at: string, name: string) =>
+    line(tid, at, `sched_process_exec: filename=${name} pid=${tid} old_pid=${tid}`)
+
+  it('CLONE_PARENT makes a child of the forker’s parent', async () => {
+    const { cache } = await enrich(
+      exec(10, '100000', '/bin/sh') +
+        fork(10, 20, '200000') +
+        exec(20, '300000', '/bin/x') +
+        line(20, '400000', 'task_newtask: pid=30 comm=a clone_flags=8000 oom_score_adj=0') +
+        fork(20, 30, '400001') +
+        exec(30, '500000', '/bin/y'),
+    )
+    expect(cache.find(30, undefined)?.parent?.snapshot).toMatchObject({ pid: 10, binary: '/bin/sh' })
+  })
+  it('idle samples are no failures', async () => {
+    const text =
+      'swapper     0 [000]     1.000000: cpu-clock:\n\tffffffff816b8aab vfs_read+0xbb ([kernel.kallsyms])\n\n'
+    const { events, cache } = await enrich(text)
+    expect(events[0]).not.toHaveProperty('incomplete')
+    expect(cache.counters.failures).toEqual({ process_info: 0, parent_info: 0, ancestors_info: 0 })
+  })
+  it('an exec that two recorders tell makes one image', async () => {
+    const { events, cache } = await enrich(
+      '      x   5/5   [000]     1.000000: PERF_RECORD_COMM exec: x:5/5\n' +
+        '      x   5/5   [000]     1.000010: sched:sched_process_exec: filename=/bin/x pid=5 old_pid=5\n',
+    )
+    expect(events.map(({ type, process }) => [type, process?.comm, process?.binary])).toEqual([['exec', 'x', '/bin/x']])
+    expect(cache.entries()).toHaveLength(1)
+    expect(cache.counters.toldTwice).toBe(1)
+  })
+  it('what was lost is an event, counted, and in doubt until the number begins anew', async () => {
+    const { events, cache } = await enrich(
+      exec(5, '100000', '/bin/a') +
+        fork(5, 6, '150000') +
+        exec(6, '160000', '/bin/c') +
+        'CPU:0 [LOST 7 EVENTS]\n' +
+        line(5, '200000', 'op: x') +
+        line(6, '250000', 'op: x') +
+        exec(5, '300000', '/bin/b') +
+        line(5, '400000', 'op: x'),
+    )
+    const doubt = events.map(({ type, process, incomplete }) => [
+      type,
+      process?.pid,
+      incomplete?.includes('lost_events'),
+    ])
+    expect(doubt.slice(3)).toEqual([
+      ['lost', undefined, undefined],
+      ['tracepoint', 5, true],
+      ['tracepoint', 6, true],
+      ['exec', 5, false],
+      ['tracepoint', 5, false],
+    ])
+    expect(cache.counters.lostEvents).toBe(7)
+  })
+})
+
 describe('what a live stream names and nothing is known of', () => {
   const numbers = async (...objects: object[]) => {
     const cache = new ProcessCache()

@@ -263,6 +263,40 @@ describe('a full cache', () => {
   })
 })
 
+it('a full cache lets the dead go before the living, however long ago those were used', () => {
+  const cache = new ProcessCache({ capacity: 3 })
+  const init = cache.add(birth(1, 0n), undefined)
+  const { entry: worker } = cache.fork(birth(2, 1n), init, false)
+  cache.exit(cache.fork(birth(3, 2n), init, false).entry)
+  cache.find(3, 9n)
+  cache.fork(birth(4, 3n), init, false)
+  expect(cache.entries().map(({ snapshot }) => snapshot.pid)).toEqual([1, 2, 4])
+  expect(worker.color).toBe('inUse')
+})
+
+it('holds as much after four times as many processes, threads and names', () => {
+  const held = (processes: number) => {
+    const cache = new ProcessCache({ capacity: 64 })
+    const init = cache.add(birth(1, 0n), undefined)
+    let most = 0
+    for (let i = 0; i < processes; i++) {
+      const ts = BigInt(i) * 50_000_000n
+      const pid = 2 + (i % 4000)
+      cache.advance(ts)
+      const { entry } = cache.fork(birth(pid, ts), init, false)
+      cache.learnThread(10_000 + (i % 4000), pid, ts, 't')
+      for (const name of ['a', 'b']) cache.rename(entry, name, ts + 1n)
+      if (i % 3 !== 0) cache.exit(entry, ts + 2n)
+      most = Math.max(most, cache.counters.size)
+    }
+    const views = cache.entries()
+    return { most, entries: views.length, threads: views.reduce((sum, { threads }) => sum + threads.length, 0) }
+  }
+  const [one, two, four] = [held(8000), held(16_000), held(32_000)]
+  expect(one.most).toBeLessThanOrEqual(64)
+  expect([two, four]).toEqual([one, one])
+})
+
 it('a process that is gone leaves nothing that grows', () => {
   const cache = new ProcessCache()
   let parent = cache.add(birth(1, 0n), undefined)
