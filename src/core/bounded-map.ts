@@ -1,4 +1,44 @@
-// Maps whose keys others choose: they hold no more than a given number of entries.
+// Maps whose keys others choose: they hold no more than a given number of entries. And the oldest of what a collection holds, found
+// without passing over what is gone: a Map or Set keeps the places of what was deleted until it grows, so that looking for the
+// first from the front each time costs as much as there are such places.
+
+/** Finds what was put in longest ago, in one pass for many calls. */
+export class Oldest<Key> {
+  readonly #collection: ReadonlyMap<Key, unknown> | ReadonlySet<Key>
+  /**
+   * Where the pass has come. An iterator that does not go on keeps all that its collection was since: so only as long as nobody
+   * wants the memory back.
+   */
+  #next: WeakRef<Iterator<Key>> | undefined
+
+  constructor(collection: ReadonlyMap<Key, unknown> | ReadonlySet<Key>) {
+    this.#collection = collection
+  }
+
+  /**
+   * The oldest that `fits`. The caller takes it out, or puts it in anew; what did not fit is looked at again once all others
+   * have been.
+   */
+  find(fits: (key: Key) => boolean): Key | undefined {
+    for (let passes = 0; passes < 2; passes++) {
+      const next = this.#next?.deref() ?? this.#begin()
+      for (let { done, value } = next.next(); done !== true; { done, value } = next.next()) {
+        if (fits(value)) return value
+      }
+      this.#next = undefined
+    }
+    return undefined
+  }
+
+  #begin(): Iterator<Key> {
+    const next = this.#collection.keys()
+    this.#next = new WeakRef(next)
+    return next
+  }
+}
+
+const any = () => true
+const oldestOf = new WeakMap<Map<unknown, unknown>, Oldest<unknown>>()
 
 /** Sets a key; beyond `most` entries the one that was set longest ago goes, and is returned. */
 export function setBounded<Key, Value>(
@@ -10,7 +50,19 @@ export function setBounded<Key, Value>(
   map.delete(key)
   map.set(key, value)
   if (map.size <= most) return undefined
-  const [oldest] = map
-  if (oldest !== undefined) map.delete(oldest[0])
-  return oldest
+  let oldest = oldestOf.get(map)
+  if (oldest === undefined) {
+    oldest = new Oldest<unknown>(map)
+    oldestOf.set(map, oldest)
+  }
+  const first = oldest.find(any)
+  if (!isKeyOf(map, first)) return undefined
+  const gone = map.get(first)
+  map.delete(first)
+  return gone === undefined ? undefined : [first, gone]
+}
+
+function isKeyOf<Key>(map: ReadonlyMap<Key, unknown>, key: unknown): key is Key {
+  const all: ReadonlyMap<unknown, unknown> = map
+  return all.has(key)
 }

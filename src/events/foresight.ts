@@ -3,6 +3,7 @@
 // said what they know of a thread's number at that time; a number that is used again later means somebody else. A fact
 // that two recorders told is one event.
 
+import { setBounded } from '../core/bounded-map.ts'
 import type { Lifecycle, ProcessEvent } from './event.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
@@ -462,9 +463,7 @@ function definite(life: Lifecycle | undefined): Partial<Lifecycle> {
 }
 
 function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MOST_NUMBERS) for (const oldest of map.keys()) return void map.delete(oldest)
+  setBounded(map, key, value, MOST_NUMBERS)
 }
 
 /** Programs of which is remembered what they fork, how many of their forks count, and how many it takes to tell. */

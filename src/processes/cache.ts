@@ -19,7 +19,7 @@ import {
   text,
   wrong,
 } from '../core/arguments.ts'
-import { setBounded } from '../core/bounded-map.ts'
+import { Oldest, setBounded } from '../core/bounded-map.ts'
 import { ProcessCounters } from './counters.ts'
 import {
   type Birth,
@@ -68,6 +68,7 @@ export class ProcessCache {
   readonly #node: string
   /** All entries, the one used longest ago first. */
   readonly #entries = new Map<Entry, true>()
+  readonly #oldest = new Oldest(this.#entries)
   /** Images by number, oldest first. */
   readonly #byPid = new Map<number, Entry[]>()
   /** Images by the names that a stream gave them. */
@@ -564,7 +565,7 @@ export class ProcessCache {
   /** Makes room: the dead go first, then what was used longest ago, which gives its parent back if it still held it. */
   #evict(keep: Entry): void {
     const dead = this.#references.nextToGo()
-    const oldest = dead !== undefined && dead !== keep ? dead : first(this.#entries.keys(), keep)
+    const oldest = dead !== undefined && dead !== keep ? dead : this.#oldest.find((entry) => entry !== keep)
     if (oldest === undefined) return
     this.counters.capacityEvictions++
     this.#discard(oldest)
@@ -612,11 +613,6 @@ function leaderOf(entry: Entry, ts: bigint | undefined): ThreadView {
 function isWithin({ startTs, endTs }: ThreadView, entry: Entry): boolean {
   const begun = startTs === undefined || entry.endTs === undefined || startTs <= entry.endTs
   return begun && (endTs === undefined ? entry.alive : endTs >= entry.startTs)
-}
-
-function first(entries: Iterable<Entry>, keep: Entry): Entry | undefined {
-  for (const entry of entries) if (entry !== keep) return entry
-  return undefined
 }
 
 function distance(a: bigint, b: bigint): bigint {

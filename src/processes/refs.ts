@@ -1,6 +1,7 @@
 // Reference counts and collection of process entries. An entry is held by its process while it lives and by each child
 // in the cache; one that nobody holds goes at the second tick after, so that events that come late still find it.
 
+import { Oldest } from '../core/bounded-map.ts'
 import type { ProcessCounters } from './counters.ts'
 
 export type Color = 'inUse' | 'deletePending' | 'deleteReady' | 'deleted'
@@ -20,6 +21,7 @@ export class References<Entry extends Counted> {
   readonly #counters: ProcessCounters
   readonly #remove: (entry: Entry) => void
   readonly #queue = new Set<Entry>()
+  readonly #oldest = new Oldest(this.#queue)
 
   /** `remove` is called for each entry whose time is over. */
   constructor(counters: ProcessCounters, remove: (entry: Entry) => void) {
@@ -50,8 +52,7 @@ export class References<Entry extends Counted> {
 
   /** The entry that nobody holds for the longest time. */
   nextToGo(): Entry | undefined {
-    for (const entry of this.#queue) if (entry.refcount === 0) return entry
-    return undefined
+    return this.#queue.size === 0 ? undefined : this.#oldest.find((entry) => entry.refcount === 0)
   }
 
   /** One round: held again → in use; a second time unheld → removed. */
