@@ -85,6 +85,18 @@ const parts = {
   },
 }
 
+/** Has Node keep the command's compiled code, where it can, before any of it is read (src/cli/code-cache.ts). */
+const compiledCode = {
+  name: 'compiled-code',
+  renderChunk(code, { isEntry, name }) {
+    if (!isEntry || name !== 'cli') return
+    const [first, ...lines] = code.split('\n')
+    if (!first.startsWith('#!')) this.error('the command does not begin with the line that says what runs it')
+    const keep = 'if (require("node:module").enableCompileCache) require("./code-cache.cjs").keepCompiledCode();'
+    return [first, keep, ...lines].join('\n')
+  },
+}
+
 /** Beside each entry point, which is CommonJS as its parts are, the module that programs import. */
 const entryPoints = {
   name: 'entry-points',
@@ -121,6 +133,7 @@ const library = {
   optimization: { inlineConst: { mode: 'all' } },
   plugins: [
     ...[requireWhenNeeded, plainExports, plainLetters].map(rewriting),
+    compiledCode,
     parts,
     entryPoints,
     pageFiles,
@@ -185,6 +198,12 @@ const page = {
   ],
 }
 
+const codeCache = {
+  ...common,
+  input: { 'code-cache': 'dist/src/cli/code-cache.js' },
+  output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
+}
+
 const threads = ['loader', 'query', 'events'].map(thread)
 threads.at(-1).plugins.push({
   name: 'beside-the-code',
@@ -195,4 +214,4 @@ threads.at(-1).plugins.push({
   },
 })
 
-export default [library, page, harness, ...threads]
+export default [library, codeCache, page, harness, ...threads]
