@@ -848,3 +848,27 @@ it('any text: addresses, but not what registers hold', () => {
     0xffffffff81000020n,
   ])
 })
+
+it('what perf mem says of an access is no frame', () => {
+  const access =
+    '7fff1234abcd          5080021 |OP LOAD|LVL L1 hit|SNP None|TLB L1 or L2 hit|LCK No|BLK  N/A              12 '
+  const head = `cat 4711 [001] 12.345678:     250000 cpu/mem-loads,ldlat=30/P: ${access}`
+  const frames =
+    '\tffffffff821f2c2b pv_native_safe_halt+0xb ([kernel.kallsyms])\n\tffffffff821ed511 do_syscall_64+0x71 ([kernel.kallsyms])\n'
+  const text = `${head}ffffffff821f2c2b pv_native_safe_halt+0xb ([kernel.kallsyms])\n${head}\n${frames}\n`
+  const { events, bad } = decode('perf-script', text)
+  expect(bad).toEqual([])
+  expect(events.map(({ weight, frames: found }) => [weight, found.map(({ name, offset }) => [name, offset])])).toEqual([
+    [250_000n, [['pv_native_safe_halt', 11]]],
+    [
+      250_000n,
+      [
+        ['pv_native_safe_halt', 11],
+        ['do_syscall_64', 113],
+      ],
+    ],
+  ])
+  // Put into words it stays the line that it was.
+  const column = events[0]?.frames[0]?.column ?? 0
+  expect(text.slice(0, column).endsWith('ffffffff821f2c2b')).toBe(true)
+})

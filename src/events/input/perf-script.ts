@@ -495,9 +495,10 @@ function eventOf({ type, name, weight, payload }: Kind, head: Head, line: number
       })
     }
     // Without call chains the sampled PC stands behind the event's name.
-    const pc = type === 'sample' ? decodeFrame(payload, 3) : undefined
+    const from = behindAccess(payload)
+    const pc = type === 'sample' ? decodeFrame(payload.slice(from), 3) : undefined
     if (pc !== undefined) {
-      const frame = rawFrame({ ...pc, column: (pc.column ?? 0) + end - payload.length })
+      const frame = rawFrame({ ...pc, column: (pc.column ?? 0) + from + end - payload.length })
       return traceEvent({ ...given, frames: [frame], frameLines: [line] })
     }
     return traceEvent({ ...given, fields: [['payload', asText(payload)]] })
@@ -525,6 +526,27 @@ function eventOf({ type, name, weight, payload }: Kind, head: Head, line: number
     fields: [],
     record: undefined,
   }
+}
+
+/** What `perf mem` prints of an access: an address, its source as a number, and in words from here on. */
+const ACCESS = '|OP '
+/** Digits of a sampled PC behind an access, at least: it stands behind a number of cycles. */
+const FEWEST_BEHIND_ACCESS = 6
+
+/** Where the sampled PC stands in what a header says of its event: behind what `perf mem` says of the access, if it does. */
+function behindAccess(payload: string): number {
+  const access = payload.indexOf(ACCESS)
+  if (access < 0) return 0
+  for (let at = access; at < payload.length; ) {
+    const start = behindSpaces(payload, at)
+    let end = start
+    while (isHexDigit(payload.charCodeAt(end))) end++
+    if (end - start >= FEWEST_BEHIND_ACCESS && (end === payload.length || payload.charCodeAt(end) === SPACE))
+      return start
+    const next = payload.indexOf(' ', end)
+    at = next < 0 ? payload.length : next
+  }
+  return payload.length
 }
 
 /** The event of a task; undefined for records of other kinds. */
