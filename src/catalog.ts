@@ -6,6 +6,7 @@ export type { HostLayout, LayoutModule } from './catalog/layout.ts'
 export type { MissingModule, Placement, UnplacedSymbol } from './catalog/place.ts'
 export { type FoundSlide, findSlide } from './catalog/slide.ts'
 export type { Anchor } from './catalog/split.ts'
+export { HostHistory, type PastAnswer, type PastHost } from './host-history.ts'
 export type { CatalogAdded, CatalogEntry } from './load/catalog.ts'
 export { type LayoutOptions, type LayoutSummary, parseLayout, readLayout, writeLayout } from './load/layout-file.ts'
 export {

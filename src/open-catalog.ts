@@ -7,6 +7,7 @@ import {
   bigint,
   choice,
   flag,
+  instance,
   like,
   listOf,
   number,
@@ -18,6 +19,7 @@ import {
   wrong,
 } from './core/arguments.ts'
 import { until } from './core/until.ts'
+import { HostHistory, type PastHost } from './host-history.ts'
 import { type CacheUser, thisUser } from './load/cache.ts'
 import { type CatalogAdded, type CatalogEntry, CatalogFiles, catalogDirectory } from './load/catalog.ts'
 import { Reader } from './reader.ts'
@@ -74,6 +76,7 @@ export const layoutArgument = like<HostLayout>(
       'modules',
     ),
     dynamic: listOf(text, 'lines'),
+    taken: instance(Date, 'a Date'),
     generation: number,
   },
   'a layout, as readLayout and parseLayout give it',
@@ -187,5 +190,16 @@ export class Catalog {
     const { signal } = optionsOf(options, 'place', PLACE_OPTIONS)
     const handle = await until(this.#files.place(given, 'a layout', given.generation, signal), signal, 'the placing')
     return new Reader(handle)
+  }
+
+  /**
+   * One boot of a host over time, from a layout for each state of its modules: addresses are answered by the layout of their time.
+   * @throws as `place`; UsageError if there is no layout, or they are of several boots
+   */
+  async placeAll(layouts: readonly HostLayout[], options?: PlaceOptions): Promise<HostHistory> {
+    const given = listOf(layoutArgument, 'layouts')(layouts, 'layouts')
+    const states: PastHost[] = []
+    for (const layout of given) states.push({ taken: layout.taken, host: await this.place(layout, options) })
+    return new HostHistory(states)
   }
 }

@@ -107,6 +107,7 @@ let types: main.Types
 let local: main.OpenedFile
 let catalog: catalogs.Catalog
 let build: catalogs.BuildSymbols | undefined
+let history: catalogs.HostHistory
 let layoutBytes: Buffer
 
 const table = made(() => kernel.symbols)
@@ -414,7 +415,12 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'Catalog#remove': [text],
     'Catalog#prune': [{ ...kind(2 ** 40, (value) => typeof value === 'number' && value >= 0), quiet: true }],
     'Catalog#build': [text, bag({ signal })],
+    'Catalog#placeAll': [list(() => [catalogs.parseLayout(layoutBytes)]), bag({ signal })],
     'Catalog#place': [made(() => catalogs.parseLayout(layoutBytes)), bag({ signal })],
+  }),
+  ...methods(() => history, {
+    'HostHistory#at': [kind(new Date(0), (value) => value instanceof Date)],
+    'HostHistory#find': [address, kind(new Date(0), (value) => value instanceof Date)],
   }),
   ...methods(() => build, {
     'BuildSymbols#at': [
@@ -585,6 +591,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
 const MADE = new Set([
   'BuildSymbols',
   'Catalog',
+  'HostHistory',
   'Change',
   'Kernel',
   'KernelFunction',
@@ -652,6 +659,7 @@ beforeAll(async () => {
   build = await catalog.build((await catalog.add(CAPTURE)).buildId)
   await catalogs.writeLayout(join(folder, 'given.layout'), { from: CAPTURE })
   layoutBytes = readFileSync(join(folder, 'given.layout'))
+  history = await catalog.placeAll([catalogs.parseLayout(layoutBytes)])
   local = await main.openTypeFile(fixturePath('debian-6.1-amd64/btf/vmlinux.gz'))
 }, 120_000)
 afterAll(async () => {

@@ -253,6 +253,38 @@ describe('a catalogue', () => {
   })
 })
 
+describe('a host over time', () => {
+  it('answers by the layout of the time, and names nothing of another', async () => {
+    const now = readLayout(join(folder, 'capture.layout'))
+    const [first, ...others] = now.modules
+    // The same boot, first with all of its modules, then without the last that was loaded, then with it elsewhere.
+    const elsewhere = first!.address + 0x2000000n
+    const moved = {
+      ...first!,
+      address: elsewhere,
+      sections: { ...first!.sections!, low: first!.sections!.low.map((low) => low + 0x2000000) },
+    }
+    const at = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000)
+    const history = await whole.placeAll([
+      { ...now, taken: at(20), modules: [moved, ...others] },
+      { ...now, taken: at(0) },
+      { ...now, taken: at(10), modules: others },
+    ])
+    const symbol = [...ownBack].find(({ owner, type }) => owner === first!.name && type === 't')!
+    expect(history.find(symbol.address, at(5)).match?.symbol.name).toBe(symbol.name)
+    expect(history.find(symbol.address, at(-5)).match?.symbol.name).toBe(symbol.name)
+    expect(history.find(symbol.address, at(15))).toEqual({
+      match: undefined,
+      reason: 'stale_layout',
+      owner: first!.name,
+    })
+    expect(history.find(symbol.address, at(25))).toMatchObject({ match: undefined, reason: 'stale_layout' })
+    expect(history.find(symbol.address + 0x2000000n, at(25)).match?.symbol.name).toBe(symbol.name)
+    expect(history.find(symbol.address + 0x2000000n, at(5)).reason).toBe('stale_layout')
+    await expect(whole.placeAll([now, { ...now, bootId: 'another' }])).rejects.toMatchObject({ code: 'USAGE' })
+  })
+})
+
 describe('a layout', () => {
   it('is readable for its owner only, and small', () => {
     const { mode, size } = statSync(join(folder, 'other.layout'))

@@ -1,0 +1,74 @@
+// One boot of a host over time: a layout for each state of its modules, and for an address and a time the state that it belongs to.
+
+import { address as checkedAddress, instance } from './core/arguments.ts'
+import { UsageError } from './core/errors.ts'
+import type { Reader } from './reader.ts'
+import { CORE_OWNER } from './symbols/build.ts'
+import type { NothingReason } from './symbols/locate.ts'
+import type { SymbolMatch } from './symbols/symbol.ts'
+import { HIDDEN_OWNER } from './symbols/table.ts'
+
+/** What was at an address at a time. */
+export interface PastAnswer {
+  readonly match: SymbolMatch | undefined
+  /** Why there is no symbol. `stale_layout`: a module was there at another time, but not at this. */
+  readonly reason: NothingReason | undefined
+  /** Whose memory it was, where that is known. */
+  readonly owner: string | undefined
+}
+
+/** A state of the host, and when it was read. */
+export interface PastHost {
+  readonly taken: Date
+  readonly host: Reader
+}
+
+const DATE = instance(Date, 'a Date')
+
+/** The states of one boot, by their times: each counts from when it was read until the next one was. */
+export class HostHistory {
+  /** The first comes first. */
+  readonly states: readonly PastHost[]
+
+  /** Use `catalog.placeAll`. @throws UsageError if there is none, or they are of several boots */
+  constructor(states: readonly PastHost[]) {
+    this.states = [...states].sort((a, b) => a.taken.getTime() - b.taken.getTime())
+    const [first] = this.states
+    if (first === undefined) throw new UsageError('no layout: at least one is needed')
+    const other = this.states.find(({ host }) => !isSameBoot(host, first.host))
+    if (other !== undefined) {
+      throw new UsageError(
+        `layouts of several boots: ${first.host.host.bootId} and ${other.host.host.bootId}; give those of one`,
+      )
+    }
+  }
+
+  /** The host as it was at a time; as it was first, for times before. @throws UsageError */
+  at(time: Date): Reader {
+    const wanted = DATE(time, 'time').getTime()
+    const found = this.states.findLast(({ taken }) => taken.getTime() <= wanted)
+    return (found ?? this.states[0]!).host // There is at least one.
+  }
+
+  /**
+   * What was at an address at a time. Names of another time are never given.
+   * @throws UsageError
+   */
+  find(address: bigint, time: Date): PastAnswer {
+    const { symbols } = this.at(time)
+    const wanted = checkedAddress(address)
+    const match = symbols.at(wanted)
+    const owner = symbols.ownerAt(wanted)
+    if (match !== undefined) return { match, reason: undefined, owner: match.symbol.owner }
+    if (owner !== HIDDEN_OWNER) return { match, reason: symbols.reasonFor(wanted), owner }
+    for (const { host } of this.states) {
+      const then = host.symbols.ownerAt(wanted)
+      if (then !== HIDDEN_OWNER && then !== CORE_OWNER) return { match, reason: 'stale_layout', owner: then }
+    }
+    return { match, reason: symbols.reasonFor(wanted), owner: undefined }
+  }
+}
+
+function isSameBoot(a: Reader, b: Reader): boolean {
+  return a.host.bootId === b.host.bootId && a.host.buildId === b.host.buildId
+}
