@@ -70,7 +70,7 @@ function workOf(types: boolean): string {
   return types ? 'load symbols and types, cold' : 'load symbols, cold'
 }
 
-function loadRow(input: Input, { by, types, results }: Contender): Row {
+function loadRow(input: Input, { by, types, how, results }: Contender): Row {
   for (const { symbols } of results) {
     if (Math.abs(symbols - input.symbols) > (input.from === undefined ? DRIFT : 0)) {
       throw new Error(`${by} found ${symbols} symbols in ${input.name}, not ${input.symbols}`)
@@ -86,8 +86,16 @@ function loadRow(input: Input, { by, types, results }: Contender): Row {
     unit: 'ms',
     ...summarize(loads),
     ...compare('plain read', loads, reads),
-    note: processorTime(results),
+    note: [processorTime(results), ...(how === 0 ? [] : inlineAfterAll(results))].join('; '),
   }
+}
+
+/** Says so where no thread of a pool had a part: kerndex begins none where it would come too late. */
+function inlineAfterAll(results: readonly ColdLoadResult[]): string[] {
+  const loads = results.filter(({ pooled }) => pooled !== undefined)
+  const inline = loads.filter(({ pooled }) => pooled === false).length
+  if (inline === 0 || loads.length === 0) return []
+  return [inline === loads.length ? 'inline: no thread of a pool had a part' : `inline in ${inline} of ${loads.length}`]
 }
 
 /** Processor time of loads in words: of all threads, and of the one that waits. */

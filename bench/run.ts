@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { SUITE_NAMES, type SuiteName } from '../src/cli/bench-suites.ts'
 import { packageUrl } from '../src/core/place.ts'
 import { writeFileSafely } from '../src/load/write-file.ts'
 import { benchBulk } from './bulk.ts'
@@ -11,7 +12,7 @@ import { type Input, withInputs } from './lib/inputs.ts'
 import { loadWarning, spreadWarnings } from './lib/noise.ts'
 import { HELP, type Options, readOptions } from './lib/options.ts'
 import { checkLibrary, pageOf } from './lib/page.ts'
-import { type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
+import { commitOf, type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
 import { formatMarkdown, formatRows } from './lib/table.ts'
 import { toolVersions } from './lib/tools.ts'
 import { benchLoad, everybody } from './load.ts'
@@ -42,7 +43,7 @@ function optionsOrEnd(): Options {
 }
 
 /** The suites that measure each input. Another one is another line here. */
-const SUITES: Readonly<Record<string, (input: Input) => Promise<Row[]>>> = {
+const SUITES: Readonly<Record<Exclude<SuiteName, typeof SCALE>, (input: Input) => Promise<Row[]>>> = {
   load: (input) => benchLoad(input, processes, everybody(threads)),
   lookups: (input) => benchLookups(input, ask),
   names: (input) => benchNames(input, ask, threads),
@@ -67,6 +68,31 @@ function leaveOut(one: LeftOut): void {
 // the processes that are started here would all be later by as much, whatever they do.
 delete process.env.NODE_EXTRA_CA_CERTS
 
+const STOPPED = 'the run was stopped before its end: what had been measured by then is here'
+
+/** Ctrl-C: what has been measured is reported all the same. */
+const stop = new AbortController()
+const stopped = stop.signal
+process.once('SIGINT', () => stop.abort())
+process.once('SIGTERM', () => stop.abort())
+
+/** What a suite gives, or the end of the run, whichever comes first. */
+function orStopped(rows: Promise<Row[]>): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    stopped.addEventListener('abort', () => reject(new Error(STOPPED)))
+    rows.then(resolve, reject)
+  })
+}
+
+/** Says on a terminal what is being measured; an empty text takes that away. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+}
+
+function isSuite(name: string): name is SuiteName {
+  return (SUITE_NAMES as readonly string[]).includes(name)
+}
+
 function warn(text: string): void {
   process.stderr.write(`warning: ${text}\n`)
 }
@@ -74,16 +100,16 @@ function warn(text: string): void {
 /** Rows as they come: a table, or with `--rows` a JSON object a line. */
 function show(rows: readonly Row[]): void {
   if (options.markdown || rows.length === 0) return
+  progress('')
   process.stdout.write(options.rows ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : `${formatRows(rows)}\n`)
 }
 
 /** Runs what was asked for. */
 async function measure(): Promise<Report> {
-  const suites = options.suites.length > 0 ? options.suites : Object.keys(SUITES)
-  const unknown = suites.find((suite) => suite !== SCALE && !(suite in SUITES))
-  if (unknown !== undefined) {
-    throw new RangeError(`no suite is called ${unknown}; there are ${[...Object.keys(SUITES), SCALE].join(', ')}`)
-  }
+  const unknown = options.suites.find((suite) => !isSuite(suite))
+  if (unknown !== undefined) throw new RangeError(`no suite is called ${unknown}; there are ${SUITE_NAMES.join(', ')}`)
+  const suites =
+    options.suites.length > 0 ? options.suites.filter(isSuite) : SUITE_NAMES.filter((name) => name !== SCALE)
   const date = new Date().toISOString()
   const host = machine()
   const busy = loadWarning(host)
@@ -101,34 +127,39 @@ async function measure(): Promise<Report> {
     const captures = options.data.length > 0 ? options.data : shipped
     await withInputs(captures, options.inputs, skip, async (inputs) => {
       measured.push(...inputs)
-      for (const suite of suites) {
-        for (const input of inputs) {
-          try {
-            add((await SUITES[suite]?.(input)) ?? [])
-          } catch (error) {
-            // What was measured before is not lost, and the run does not end as if all were well.
-            leaveOut({
-              suite,
-              input: input.name,
-              what: '',
-              why: error instanceof Error ? error.message : String(error),
-            })
-            process.exitCode = 3
-          }
+      const steps = suites.flatMap((suite) => (suite === SCALE ? [] : inputs.map((input) => ({ suite, input }))))
+      for (const [at, { suite, input }] of steps.entries()) {
+        if (stopped.aborted) return
+        progress(`${suite} on ${input.name}, ${at + 1} of ${steps.length}`)
+        try {
+          add(await orStopped(SUITES[suite](input)))
+        } catch (error) {
+          if (stopped.aborted) return
+          // What was measured before is not lost, and the run does not end as if all were well.
+          leaveOut({
+            suite,
+            input: input.name,
+            what: '',
+            why: error instanceof Error ? error.message : String(error),
+          })
+          process.exitCode = 3
         }
       }
     })
   }
   // It takes long, and runs only when it is named.
-  if (suites.includes(SCALE)) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
-  if (rows.length === 0) throw new Error('nothing was measured')
-  const spread = spreadWarnings(rows)
+  if (suites.includes(SCALE) && !stopped.aborted) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
+  progress('')
+  if (rows.length === 0) throw new Error(stopped.aborted ? STOPPED : 'nothing was measured')
+  const spread = [...(stopped.aborted ? [STOPPED] : []), ...spreadWarnings(rows)]
   for (const text of spread) warn(text)
+  const commit = commitOf()
   const { version } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')) as { version: string } // This package's own.
   return {
     schema: SCHEMA,
     date,
     kerndex: version,
+    ...(commit !== undefined && { commit }),
     machine: host,
     tools: toolVersions(),
     settings: { suites, inputs: options.inputs, processes, rounds, seed, threads, questions },
@@ -147,7 +178,8 @@ async function main(): Promise<void> {
   const earlier = options.against === undefined ? undefined : reportIn(options.against)
   const report = options.read === undefined ? await measure() : reportIn(options.read)
   const into = { secret: false, special: 'write into' } as const
-  if (options.json !== undefined) await writeFileSafely(options.json, `${JSON.stringify(report, undefined, 2)}\n`, into)
+  if (options.report !== undefined)
+    await writeFileSafely(options.report, `${JSON.stringify(report, undefined, 2)}\n`, into)
   if (options.html !== undefined) await writeFileSafely(options.html, pageOf(report, earlier), into)
   if (options.markdown) process.stdout.write(formatMarkdown(report))
   if (bars.length > 0) {
@@ -162,8 +194,11 @@ if (options.help) {
 } else {
   try {
     await main()
+    // What was being measured may still run.
+    if (stopped.aborted) process.exit(130)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    if (stopped.aborted) process.exit(130)
     process.exitCode = error instanceof RangeError ? 2 : 3
   }
 }

@@ -1,5 +1,6 @@
 // A cold process that reads a kernel's files plainly, loads them once, and tells how long each took.
 
+import { threadId } from 'node:worker_threads'
 import { answer, coldTask } from '../lib/cold.ts'
 import { type Threads, threadsOption } from '../lib/contestants.ts'
 import { plainRead } from '../lib/plain-read.ts'
@@ -26,6 +27,8 @@ export interface ColdLoadResult {
   /** Of it, the main thread's; undefined where the system does not say. */
   readonly mainMs: number | undefined
   readonly symbols: number
+  /** Whether any other thread than the main one had a part in it; undefined for a baseline. */
+  readonly pooled?: boolean
 }
 
 const task = coldTask<ColdLoad>()
@@ -61,8 +64,9 @@ async function kerndex(threads: Threads): Promise<Omit<ColdLoadResult, 'readMs'>
     await kernel.ready(task.types ? 'types' : 'symbols')
     return kernel
   })
+  const pooled = result.timing.spans.some(({ thread }) => thread !== threadId)
   await result.close()
-  return { importMs, ...times, symbols: result.symbols.size }
+  return { importMs, ...times, symbols: result.symbols.size, pooled }
 }
 
 async function baseline(name: string): Promise<Omit<ColdLoadResult, 'readMs'>> {

@@ -34,7 +34,7 @@ export function spreadWarnings(rows: readonly Row[]): string[] {
         `${(spreadOf(worst) * 100).toFixed(0)} %: ${worst.suite}, ${worst.input}: ${worst.what}, ${worst.by}`,
     )
   }
-  const few = rows.filter(({ n }) => n > 1 && n < FEW).length
+  const few = rows.filter(({ n }) => n < FEW).length
   if (few > 0) warnings.push(`${few} of ${rows.length} rows were measured fewer than ${FEW} times`)
   return warnings
 }

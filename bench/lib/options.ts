@@ -1,6 +1,7 @@
 // The options of `npm run bench`.
 
 import { parseArgs } from 'node:util'
+import { SUITE_HELP, SUITE_NAMES } from '../../src/cli/bench-suites.ts'
 import { SIZES } from '../scale.ts'
 import { POOLS } from './contestants.ts'
 
@@ -9,8 +10,8 @@ const QUESTIONS = 1 << 20
 
 export const HELP = `Usage: npm run bench -- [options] [suite …]
 
-Measures kerndex on this machine, by turns with what it is compared with. Suites: load, lookups, names, bulk, types, memory,
-probes, refresh, model, snapshot, events, serve, tools (default: these), and scale, which measures synthetic tables of growing size.
+Measures kerndex on this machine, by turns with what it is compared with. Suites (default: all but scale):
+${SUITE_NAMES.map((name) => `  ${name.padEnd(18)}${SUITE_HELP[name]}`).join('\n')}
 
 What is measured:
   --data DIR        a capture, or a directory of captures; may be repeated (also KERNDEX_DATA, separated by ':');
@@ -26,14 +27,15 @@ What is measured:
   --read FILE       measures nothing: takes the rows of an earlier run, for the outputs below
 
 What comes out:
-  --rows            one JSON object a row on stdout, instead of tables
+  --json            one JSON object a row on stdout, instead of tables
   --markdown        tables of Markdown on stdout, once all is measured
-  --json FILE       the whole report: rows, machine, versions, settings
+  --report FILE     the whole report: rows, machine, versions, settings; also of what was measured when it is stopped
   --html FILE       one page with charts, which needs no network
   --against FILE    an earlier report; the page shows what changed
   --check FILE      bars to reach; may be repeated. Names the rows that do not and ends with 1
 
-Exit codes: 0 done, 1 a bar was not reached, 2 wrong usage, 3 something could not be measured or its answers were wrong.
+Exit codes: 0 done, 1 a bar was not reached, 2 wrong usage, 3 something could not be measured or its answers were wrong,
+130 stopped by Ctrl-C.
 `
 
 /** How lookups are asked for. */
@@ -54,7 +56,7 @@ export interface Options extends Asking {
   readonly read: string | undefined
   readonly rows: boolean
   readonly markdown: boolean
-  readonly json: string | undefined
+  readonly report: string | undefined
   readonly html: string | undefined
   readonly against: string | undefined
   readonly check: readonly string[]
@@ -67,7 +69,7 @@ export interface Options extends Asking {
  */
 export function readOptions(args: readonly string[], environment = process.env): Options {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    args: newSpelling(args),
     allowPositionals: true,
     options: {
       data: { type: 'string', multiple: true },
@@ -80,8 +82,9 @@ export function readOptions(args: readonly string[], environment = process.env):
       sizes: { type: 'string', default: SIZES.join(',') },
       read: { type: 'string' },
       rows: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       markdown: { type: 'boolean', default: false },
-      json: { type: 'string' },
+      report: { type: 'string' },
       html: { type: 'string' },
       against: { type: 'string' },
       check: { type: 'string', multiple: true, default: [] },
@@ -99,14 +102,19 @@ export function readOptions(args: readonly string[], environment = process.env):
     sizes: values.sizes.split(',').map((size) => wholeNumber('sizes', size)),
     questions: wholeNumber('questions', values.questions),
     read: values.read,
-    rows: values.rows,
+    rows: values.rows || values.json,
     markdown: values.markdown,
-    json: values.json,
+    report: values.report,
     html: values.html,
     against: values.against,
     check: values.check,
     help: values.help,
   }
+}
+
+/** The command line with `--report FILE` where it says `--json FILE`, as that was called. */
+function newSpelling(args: readonly string[]): string[] {
+  return args.map((arg, at) => (arg === '--json' && args[at + 1]?.endsWith('.json') === true ? '--report' : arg))
 }
 
 function wholeNumber(option: string, text: string, least = 1): number {

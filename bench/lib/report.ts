@@ -1,7 +1,10 @@
 // What a run of the harness reports: its rows, the machine, and the JSON that keeps them, with the schema that reads it back.
 
+import { execFileSync } from 'node:child_process'
 import { arch, cpus, loadavg, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
+import { packageUrl } from '../../src/core/place.ts'
 import type { Comparison, Summary } from './stats.ts'
 
 /** Units, and whether more of it is better. */
@@ -50,6 +53,8 @@ export interface Report {
   /** When the run began, ISO 8601. */
   readonly date: string
   readonly kerndex: string
+  /** The commit that was measured, where it is a clone of the repository; marked where files were changed since. */
+  readonly commit?: string
   readonly machine: {
     readonly cpu: string
     readonly cores: number
@@ -111,6 +116,7 @@ const REPORT: v.GenericSchema<unknown, Report> = v.object({
   schema: v.literal(SCHEMA),
   date: v.pipe(v.string(), v.isoTimestamp()),
   kerndex: text,
+  commit: v.exactOptional(text),
   machine: v.object({
     cpu: text,
     cores: count,
@@ -181,5 +187,19 @@ export function machine(): Report['machine'] {
     node: process.version,
     v8: process.versions.v8,
     loadBefore: loadavg()[0] ?? 0,
+  }
+}
+
+/** The commit of this run; undefined in an installed package. */
+export function commitOf(): string | undefined {
+  const cwd = fileURLToPath(packageUrl('.'))
+  const git = (...args: readonly string[]) =>
+    execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  try {
+    // A package that lies in somebody else's repository is not that repository's.
+    if (git('rev-parse', '--show-prefix') !== '') return undefined
+    return git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain', '-uno') === '' ? '' : ', changed')
+  } catch {
+    return undefined
   }
 }

@@ -28,7 +28,7 @@ export function formatRows(rows: readonly Row[]): string {
 export function formatMarkdown(report: Report): string {
   const { machine, settings, rows } = report
   const parts = [
-    `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node.slice(1)}; kerndex ${report.kerndex}, ` +
+    `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node.slice(1)}; kerndex ${report.kerndex}${report.commit === undefined ? '' : ` (${report.commit})`}, ` +
       `${report.date.slice(0, 10)}. Medians of ${settings.processes} processes or ${settings.rounds} rounds, ` +
       'quartiles in brackets, then the ratio to the yardstick of the same run.',
   ]

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { NotReadableError } from '../core/errors.ts'
 import { benchUrl } from '../core/place.ts'
+import { SUITE_NAMES } from './bench-suites.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
@@ -29,10 +30,7 @@ export function addBenchCommand(program: Command): void {
   withCommonOptions(
     program
       .command('bench')
-      .argument(
-        '[suite...]',
-        'load, lookups, names, bulk, types, memory, probes, refresh, tools (default: these), scale',
-      )
+      .argument('[suite...]', `${SUITE_NAMES.join(', ')}; default: all but scale`)
       .description('measure kerndex on this machine, by turns with what it is compared with')
       .option('--processes <n>', 'cold processes for each figure of start-up, memory and tools', '15')
       .option('--rounds <n>', 'rounds for each figure of work in a warm process', '15')
@@ -68,8 +66,8 @@ function argumentsOf(suites: readonly string[], options: BenchOptions): string[]
   if (from === undefined) args.push('--input', 'live')
   else args.push('--data', from, '--input', basename(resolve(from)))
   if (threads !== undefined) args.push('--threads', threads === 0 ? '0' : `0,${threads}`)
-  if (json) args.push('--rows')
-  if (report !== undefined) args.push('--json', report)
+  if (json) args.push('--json')
+  if (report !== undefined) args.push('--report', report)
   for (const file of check) args.push('--check', file)
   for (const name of PASSED_ON) {
     const value = options[name]

@@ -1,6 +1,6 @@
 // The harness as a process, and the command that runs it: small runs over a shipped capture. What they measure is not judged.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,11 +44,27 @@ const SMALL = [
   '3000',
 ]
 
+describe('a run that is stopped', () => {
+  it('reports what it has measured by then, and ends with 130', async () => {
+    const path = fileURLToPath(new URL('../../dist/bench/run.js', import.meta.url))
+    const args = ['lookups', 'load', ...SMALL, '--processes', '500', '--report', 'stopped.json']
+    const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
+    // The first suite's rows are there, and the second will not be.
+    child.stdout.once('data', () => child.kill('SIGINT'))
+    const code = await new Promise((end) => child.once('exit', end))
+    expect(code).toBe(130)
+    const report = readReport(readFileSync(file('stopped.json'), 'utf8'), 'stopped.json')
+    expect(new Set(report.rows.map(({ suite }) => suite))).toEqual(new Set(['lookups']))
+    expect(report.warnings.join()).toContain('stopped before its end')
+    expect(report.commit ?? 'an installed package').toMatch(/^[0-9a-f]{12}(, changed)?$|^an installed package$/)
+  }, 120_000)
+})
+
 describe('a run', () => {
   let ended: Ended
   let report: Report
   beforeAll(async () => {
-    ended = await bench('load', 'memory', ...SMALL, '--json', 'run.json')
+    ended = await bench('load', 'memory', ...SMALL, '--report', 'run.json')
     report = readReport(readFileSync(file('run.json'), 'utf8'), 'run.json')
   })
 
@@ -63,7 +79,8 @@ describe('a run', () => {
       .map(({ note }) => note)
     expect(notes.length).toBeGreaterThan(2)
     for (const note of notes) {
-      const [, all, main] = note?.match(/^(\d+) ms of processor time, (\d+) of it on the main thread$/) ?? []
+      const [, all, main] =
+        note?.match(/^(\d+) ms of processor time, (\d+) of it on the main thread(?:; inline.*)?$/) ?? []
       expect([note, Number(all) + 1 >= Number(main) && Number(main) > 0]).toEqual([note, true])
     }
   })
@@ -125,7 +142,7 @@ describe('a run', () => {
 describe('the suite scale', () => {
   it('measures tables of the sizes asked for', async () => {
     const few = ['--sizes', '2000', '--processes', '1', '--rounds', '1', '--questions', '1000']
-    const { code } = await bench('scale', ...few, '--json', 'scale.json')
+    const { code } = await bench('scale', ...few, '--report', 'scale.json')
     expect(code).toBe(0)
     const { rows } = readReport(readFileSync(file('scale.json'), 'utf8'), 'scale.json')
     expect(new Set(rows.map(({ symbols }) => symbols))).toEqual(new Set([2000]))
@@ -138,7 +155,7 @@ describe('the suite scale', () => {
 describe.runIf(process.env.KERNDEX_LONG)('every suite', () => {
   it('checks its answers and gives a JSON object a row', async () => {
     const suites = ['lookups', 'names', 'bulk', 'types', 'probes', 'refresh', 'tools']
-    const { code, stdout, stderr } = await bench(...suites, ...SMALL, '--rows')
+    const { code, stdout, stderr } = await bench(...suites, ...SMALL, '--json')
     expect(stderr).not.toMatch(/left out: (?!tools)/)
     expect(code).toBe(0)
     const rows = stdout

@@ -93,7 +93,10 @@ describe('noise', () => {
   })
 
   it('is a wide spread, of which the widest is named, and too few measurements', () => {
-    expect(spreadWarnings([row(), row({ n: 1, low: 0, high: 100 })])).toEqual([])
+    expect(spreadWarnings([row(), row()])).toEqual([])
+    expect(spreadWarnings([row(), row({ n: 1, low: 0, high: 100 })])).toEqual([
+      '1 of 2 rows were measured fewer than 5 times',
+    ])
     const [wide, few] = spreadWarnings([
       row({ low: 40, high: 60 }),
       row({ by: 'worst', low: 30, high: 70 }),
