@@ -138,6 +138,19 @@ describe('stores', () => {
   })
 })
 
+it.skipIf(SERVER === undefined)('what a killed put left among the objects is swept, and nothing else', async () => {
+  const queue = await natsQueue()
+  const store = await NatsObjectStore.open(queue)
+  const bytes = randomBytes(200_000)
+  await store.put(keyOf(bytes), bytes)
+  // As far as it had come: pieces of an object that nothing names.
+  for (let i = 0; i < 3; i++) await queue.client.publish(`$O.${queue.names.tables}.C.killed`, randomBytes(50_000))
+  expect(await store.sweep(3_600_000)).toBe(0)
+  expect(await store.sweep(0)).toBeGreaterThanOrEqual(150_000)
+  expect(await store.sweep(0)).toBe(0)
+  expect((await all(await store.get(keyOf(bytes)))).equals(bytes)).toBe(true)
+})
+
 const queues: [string, (room?: number) => Promise<Queue>][] = [
   ['in memory', async (room) => new MemoryQueue({ mostBytes: 60_000, ...(room === undefined ? {} : { room }) })],
 ]
