@@ -259,6 +259,24 @@ describe('events', () => {
     expect(JSON.parse(out)).toMatchObject({ type: 'exec', pid: 6, ts: '3', ancestors: [] })
     expect(JSON.parse(out)).not.toHaveProperty('x')
   })
+  it('writes the processes with what holds them, at a signal and at the end', async () => {
+    const dump = join(folder, 'dump.jsonl')
+    const read = () =>
+      readFileSync(dump, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    const { child, ended } = start('events', '--input', 'ndjson', '--wait', '0', '--dump', dump, '--gc-interval', '5')
+    child.stdin.write('{"type":"exec","pid":5,"ts":1,"filename":"/bin/a"}\n{"type":"kprobe","pid":5,"ts":9}\n')
+    // The first event is out: it was applied.
+    await new Promise((resume) => child.stdout.once('data', resume))
+    child.kill('SIGUSR1')
+    while (!existsSync(dump)) await new Promise((resume) => setImmediate(resume))
+    expect(read()).toMatchObject([{ pid: 5, refcnt: 1, refcnt_ops: { 'process++': 1 }, alive: true }])
+    child.stdin.end('{"type":"exit","pid":5,"ts":20}\n')
+    expect((await ended).code).toBe(0)
+    expect(read()).toMatchObject([{ pid: 5, refcnt: 0, end_ts: '20', alive: false, color: 'deletePending' }])
+  })
   it('knows who runs already', async () => {
     const { out } = await kerndex(`{"type":"kprobe","pid":${process.pid}}\n`, 'events', '--proc')
     expect(JSON.parse(out).process).toMatchObject({ pid: process.pid, flags: 'procFS' })
