@@ -153,6 +153,13 @@ describe.skipIf(!present)('in Chromium', () => {
     await expect.poll(() => width('read')).toBe(1200)
     await page.click('#reset')
     await expect.poll(() => width('read')).toBe(720)
+    // It fits into a narrow window, and into a dark page.
+    await page.setViewportSize({ width: 600, height: 800 })
+    await expect.poll(() => page.evaluate('document.documentElement.getBoundingClientRect().width')).toBe(600)
+    const ground = () => page.evaluate("getComputedStyle(document.getElementById('ground')).fill")
+    expect(await ground()).toBe('rgb(255, 255, 255)')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    expect(await ground()).toBe('rgb(28, 30, 32)')
   })
 
   it('nothing but the files was asked for, and nothing broke', () => {
