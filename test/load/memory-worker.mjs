@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const [, , library, what, path, loads] = process.argv
 const { openKernel } = await import(library)
-const text = readFileSync(path, 'latin1')
+const text = what === 'refresh' ? readFileSync(path, 'latin1') : ''
 const resident = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))[1])
 
 /** One more line, whose name says which load it is for. */
