@@ -74,6 +74,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const size = length === undefined ? Number.POSITIVE_INFINITY : Number(length)
     return streams.reply(call, snapshot, call.pieces(limits.stream), size, call.query.get('title') ?? 'pasted')
   }
+  const elf = async ({ params }: Call): Promise<Reply> => ({
+    type: 'application/octet-stream',
+    body: await builds.elf(params.buildId ?? ''),
+  })
   const routes: Route[] = [
     { method: 'GET', path: '/healthz', open: true, load: 'none', run: () => plain('ok\n') },
     {
@@ -99,6 +103,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     { method: 'POST', path: '/v1/names', crossOrigin: true, run: (call) => resolve.names(call) },
     { method: 'POST', path: '/v1/text', load: 'stream', run: text },
     { method: 'POST', path: '/symbolicate/v5', crossOrigin: true, run: (call) => symbolicate.run(call) },
+    { method: 'GET', path: '/buildid/:buildId/debuginfo', run: elf },
+    { method: 'GET', path: '/buildid/:buildId/executable', run: elf },
     { method: 'GET', path: '/symbol', run: () => profiles.hasSymbols() },
     { method: 'POST', path: '/symbol', run: (call) => profiles.symbols(call) },
     { method: 'GET', path: '/debug/pprof/symbol', run: () => profiles.hasSymbols() },

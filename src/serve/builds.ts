@@ -1,23 +1,27 @@
 // Builds of a catalogue, for callers who know no host: addresses relative to a build, by its build id or its debug id.
 
 import type { BuildSymbols } from '../catalog/build-symbols.ts'
+import { setBounded } from '../core/bounded-map.ts'
 import type { Catalog } from '../open-catalog.ts'
 import { debugIdOf } from './debug-id.ts'
+import { notFound } from './http-error.ts'
 
 /** Milliseconds for which the list of a catalogue's entries is believed. */
 const LIST_MS = 30_000
+
+/** Files of symbols that are kept: megabytes each. */
+const MOST_FILES = 8
 
 /** What a catalogue has; nothing without one. */
 export class Builds {
   readonly #catalog: Catalog | undefined
   #list: { readonly until: number; readonly byDebugId: Promise<ReadonlyMap<string, string>> } | undefined
 
+  /** Files that were asked for last: clients come in crowds. */
+  readonly #files = new Map<string, Uint8Array>()
+
   constructor(catalog: Catalog | undefined) {
     this.#catalog = catalog
-  }
-
-  get isThere(): boolean {
-    return this.#catalog !== undefined
   }
 
   /** A build by its GNU build id. */
@@ -29,6 +33,18 @@ export class Builds {
   async ofDebugId(debugId: string): Promise<BuildSymbols | undefined> {
     const buildId = (await this.#known()).get(debugId)
     return buildId === undefined ? undefined : this.ofBuildId(buildId)
+  }
+
+  /** Symbols of a build as an ELF file with its build id, as debuginfod's clients fetch it. @throws HttpError 404 */
+  async elf(buildId: string): Promise<Uint8Array> {
+    const key = buildId.toLowerCase()
+    let file = this.#files.get(key)
+    if (file === undefined) {
+      file = (await this.ofBuildId(key))?.elf()
+      if (file === undefined) throw notFound(`the catalogue has no build ${key}`)
+    }
+    setBounded(this.#files, key, file, MOST_FILES)
+    return file
   }
 
   #known(): Promise<ReadonlyMap<string, string>> {

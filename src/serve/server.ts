@@ -238,6 +238,8 @@ export class HttpServer {
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+    // Whoever has gone needs no answer, and that somebody went is nobody's failure.
+    if (response.destroyed || (request.destroyed && !request.complete)) return
     const failure = this.#asHttp(error)
     const { status } = failure
     if ([401, 413, 421, 429, 503].includes(status)) this.#options.metrics.refused(String(status))

@@ -3,16 +3,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openKernel } from '../../src/open-kernel.ts'
 import type { Serving } from '../../src/serve/app.ts'
 import { tableSources } from '../../src/serve/tables.ts'
 import { tokenFrom } from '../../src/serve/token.ts'
 import { MAIN } from '../cli/run.ts'
 import { CAPTURE } from '../fixtures.ts'
-import { ask, parsed, start, TOKEN } from './server.ts'
+import { ask, parsed, post, start, TOKEN } from './server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-serve-'))
 
@@ -260,6 +262,39 @@ it('closes the table that was used longest ago, and opens it again', async () =>
     expect(open()).toEqual(['b', 'c'])
     expect((await ask(`${serving.url}v1/k/a/search?q=vfs_read`)).status).toBe(200)
     expect(open()).toEqual(['a', 'c'])
+  } finally {
+    await serving.close()
+  }
+})
+
+it('tells whoever listens what comes and goes in the running kernel', async () => {
+  const text = join(folder, 'kallsyms')
+  const core = 'ffffffff81000000 T _stext\nffffffff82000000 T _etext\n'
+  writeFileSync(text, core)
+  const serving = await start({
+    sources: [{ key: 'live', from: undefined }],
+    // A file stands for the running kernel, which is looked at again and again.
+    open: () => openKernel({ from: text, threads: 0 }),
+    watchMs: 20,
+  })
+  try {
+    const heard: string[] = []
+    const listening = request(`${serving.url}v1/events`, (response) => {
+      response.on('data', (piece: Buffer) => heard.push(piece.toString()))
+      response.on('error', () => {})
+    })
+    listening.on('error', () => {})
+    listening.end()
+    await expect.poll(() => heard.join('')).toContain('retry:')
+    writeFileSync(text, `${core}ffffffffc0001000 t new_function\t[new_module]\n`)
+    await expect.poll(() => heard.join('')).toContain('event: generation')
+    const [, data = ''] = /^data: (.*)$/m.exec(heard.join('')) ?? []
+    expect(JSON.parse(data)).toEqual({ key: 'live', generation: 2, symbols: 3, fresh: ['new_module'], gone: [] })
+    const { frames } = await post<{ frames: { symbol: string }[] }>(`${serving.url}v1/resolve`, {
+      addresses: ['0xffffffffc0001000'],
+    })
+    expect(frames[0]!.symbol).toBe('new_function')
+    listening.destroy()
   } finally {
     await serving.close()
   }

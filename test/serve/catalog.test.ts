@@ -1,11 +1,11 @@
 // A catalogue behind the server: builds that no table is of, asked by build id and debug id, with offsets and no host.
 
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openCatalog, writeLayout } from '../../src/catalog.ts'
-import { type Kernel, openKernel } from '../../src/index.ts'
+import { type Kernel, openElf, openKernel } from '../../src/index.ts'
 import type { Serving } from '../../src/serve/app.ts'
 import { debugIdOf } from '../../src/serve/debug-id.ts'
 import { CAPTURE } from '../fixtures.ts'
@@ -74,6 +74,22 @@ it('knows builds by their debug ids', async () => {
     ],
     found_modules: { [`vmlinux/${id}`]: true },
   })
+})
+
+it("gives debuginfod's clients the symbols of a build as ELF, and others 404", async () => {
+  const answer = await ask(`${serving.url}buildid/${kernel.host.buildId}/debuginfo`)
+  expect(answer.status).toBe(200)
+  const file = join(folder, 'vmlinux.debug')
+  writeFileSync(file, answer.body)
+  const elf = await openElf(file)
+  const [text, read] = ['_text', 'vfs_read'].map((name) => kernel.symbols.named(name)[0]!.address)
+  // Linked where x86 links it, so that offsets are those of any boot.
+  expect(elf.symbols.named('vfs_read')[0]!.address).toBe(0xffffffff81000000n + read! - text!)
+  const executable = await ask(`${serving.url}buildid/${kernel.host.buildId}/executable`)
+  expect(executable.body.equals(answer.body)).toBe(true)
+  for (const other of ['00'.repeat(20), 'x', '..'])
+    expect((await ask(`${serving.url}buildid/${other}/debuginfo`)).status).toBe(404)
+  expect((await ask(`${serving.url}buildid/${kernel.host.buildId}/source`)).status).toBe(404)
 })
 
 it('names nothing of a build that nobody has', async () => {
