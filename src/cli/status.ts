@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { KerndexError } from '../core/errors.ts'
+import { counted } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import { colours as pico } from './colours.ts'
@@ -147,35 +148,44 @@ function inWords(kernel: Kernel, facts: Facts): string {
   )
   if (facts.buildId !== null) lines.push(pico.dim(`build id ${facts.buildId}`))
 
-  heading(`Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : `${timing.threads} threads`}`)
-  const width = Math.max(30, Math.min(100, (process.stdout.columns ?? 100) - 32))
+  heading(
+    `Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : counted(timing.threads, 'thread')}`,
+  )
+  const width = Math.max(10, Math.min(100, (process.stdout.columns ?? 100) - 32))
   lines.push(drawTimeline(kernel.timing.spans, timing.readyMs, width).trimEnd())
 
-  heading(`${number(symbols.count)} symbols, ${symbols.bytesPerSymbol} bytes each`)
+  heading(`${counted(symbols.count, 'symbol')}, ${symbols.bytesPerSymbol} bytes each`)
   lines.push(
-    `  by type   ${Object.entries(symbols.byType)
-      .map(([type, n]) => `${type} ${number(n)}`)
-      .join('   ')}`,
+    ...wrapped(
+      '  by type   ',
+      Object.entries(symbols.byType).map(([type, n]) => `${type} ${number(n)}`),
+    ),
   )
   const owners = Object.entries(symbols.byOwner).sort((a, b) => b[1] - a[1])
   for (const [owner, count] of owners.slice(0, MOST_ROWS)) lines.push(`  ${number(count).padStart(9)}  ${owner}`)
   if (owners.length > MOST_ROWS) {
     const rest = owners.slice(MOST_ROWS).reduce((sum, [, count]) => sum + count, 0)
-    lines.push(`  ${number(rest).padStart(9)}  in ${owners.length - MOST_ROWS} other owners`)
+    lines.push(`  ${number(rest).padStart(9)}  in ${counted(owners.length - MOST_ROWS, 'other owner')}`)
   }
-  lines.push(`  ${number(symbols.aliases)} aliases, ${number(symbols.repeatedNames)} repeated names`)
+  lines.push(`  ${counted(symbols.aliases, 'alias', 'aliases')}, ${counted(symbols.repeatedNames, 'repeated name')}`)
   if (symbols.skipped > 0) {
     const where = symbols.skippedLines.slice(0, 8).map(({ line, reason }) => `${line} (${reason})`)
-    lines.push(pico.yellow(`  ${number(symbols.skipped)} bad lines skipped: ${where.join(', ')}`))
+    lines.push(pico.yellow(`  ${counted(symbols.skipped, 'bad line')} skipped: ${where.join(', ')}`))
   }
 
-  heading(`${number(types.count)} types in ${number(types.sets)} sets`)
+  heading(`${counted(types.count, 'type')} in ${counted(types.sets, 'set')}`)
   const kinds = Object.entries(types.byKind).sort((a, b) => b[1] - a[1])
-  if (kinds.length > 0) lines.push(`  ${kinds.map(([kind, n]) => `${kind} ${number(n)}`).join('   ')}`)
+  if (kinds.length > 0)
+    lines.push(
+      ...wrapped(
+        '  ',
+        kinds.map(([kind, n]) => `${kind} ${number(n)}`),
+      ),
+    )
   if (modules.loaded !== null) {
     const without = modules.withoutBtf.length
     const names = without === 0 ? '' : `: ${modules.withoutBtf.slice(0, 8).join(', ')}${without > 8 ? ', …' : ''}`
-    lines.push(`  ${modules.loaded} modules loaded, ${modules.withBtf} with BTF, ${without} without${names}`)
+    lines.push(`  ${counted(modules.loaded, 'module')} loaded, ${modules.withBtf} with BTF, ${without} without${names}`)
   }
 
   if (lookups !== null) {
@@ -203,4 +213,19 @@ function inWords(kernel: Kernel, facts: Facts): string {
 
 function round(value: number): number {
   return Math.round(value * 100) / 100
+}
+
+/** Items behind a heading, on as many lines as the terminal's width asks for: no number is cut in two. */
+function wrapped(heading: string, items: readonly string[]): string[] {
+  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY
+  const lines: string[] = []
+  let line = heading
+  for (const item of items) {
+    const grown = line.trimEnd() === heading.trimEnd() ? line + item : `${line}   ${item}`
+    if (grown.length > width && line !== heading) {
+      lines.push(line)
+      line = `${' '.repeat(heading.length)}${item}`
+    } else line = grown
+  }
+  return [...lines, line]
 }
