@@ -138,7 +138,8 @@ function catalogArgument(value: unknown, name: string): string | Catalog {
 /** What `openKernel` takes. */
 const OPEN_OPTIONS: Options<OpenOptions> = {
   from: path,
-  layout: layoutArgument,
+  // Asked for only where a layout is given: the catalogue is a part of its own.
+  layout: (value, name) => layoutArgument(value, name),
   catalog: catalogArgument,
   cache: anyOf<boolean | KernelCacheOptions>(
     'true, false or { directory, maxBytes, wait }',
