@@ -103,8 +103,8 @@ export class NatsObjectStore implements Store {
   }
 
   /**
-   * The pieces of an object, each asked for by itself: a consumer, as the client makes one, waits for ever where the broker was
-   * killed meanwhile, needs the right to make consumers, and takes longer.
+   * The pieces of an object, each asked for by itself: a consumer, as the client makes one, needs the right to make consumers,
+   * and has no time-out for a broker that was killed meanwhile.
    */
   async *#read(subject: string, chunks: number): AsyncGenerator<Uint8Array> {
     const { connection } = this.#queue
