@@ -7,7 +7,8 @@ export type { MissingModule, Placement, UnplacedSymbol } from './catalog/place.t
 export { type FoundSlide, findSlide } from './catalog/slide.ts'
 export type { Anchor } from './catalog/split.ts'
 export { HostHistory, type PastAnswer, type PastHost } from './host-history.ts'
-export type { CatalogAdded, CatalogEntry } from './load/catalog.ts'
+export type { CatalogAdded } from './load/catalog.ts'
+export type { CatalogEntry } from './load/catalog-travel.ts'
 export { type LayoutOptions, type LayoutSummary, parseLayout, readLayout, writeLayout } from './load/layout-file.ts'
 export {
   Catalog,

@@ -16,7 +16,6 @@ export {
   type FunctionQuestion,
   type LazyModules,
   type MemberQuestion,
-  type TypeCandidate,
   Types,
 } from './btf/types.ts'
 export { formatAddress, parseAddress } from './core/address.ts'
@@ -29,6 +28,7 @@ export { type CaptureOptions, type CaptureSummary, writeCapture } from './load/c
 export { Change, type Difference, differenceOf } from './load/changes.ts'
 export { compareSnapshots, type SnapshotDifference } from './load/compare.ts'
 export { type ElfOptions, type ElfSymbols, openElf } from './load/elf.ts'
+export type { HostFacts, SkippedLines } from './load/host-facts.ts'
 export type { LoadProgress } from './load/load.ts'
 export {
   type OpenedFile,
@@ -38,7 +38,7 @@ export {
   openTypes,
 } from './load/open-types.ts'
 export { type SaveOptions, type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
-export { type Handle, type HostFacts, type SkippedLines, Snapshot } from './load/snapshot.ts'
+export { type Handle, Snapshot } from './load/snapshot.ts'
 export type { Span, Work } from './load/timeline.ts'
 export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'

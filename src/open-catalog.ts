@@ -21,7 +21,8 @@ import {
 import { until } from './core/until.ts'
 import { HostHistory, type PastHost } from './host-history.ts'
 import { type CacheUser, thisUser } from './load/cache.ts'
-import { type CatalogAdded, type CatalogEntry, CatalogFiles, catalogDirectory } from './load/catalog.ts'
+import { type CatalogAdded, CatalogFiles, catalogDirectory } from './load/catalog.ts'
+import type { CatalogEntry } from './load/catalog-travel.ts'
 import { Reader } from './reader.ts'
 
 /** Where a catalogue is kept. */

@@ -2,10 +2,9 @@
 // how much of each inline load was in steps that any number of threads share.
 
 import { workerUrl } from '../../src/core/place.ts'
-import { STEP_NAMES } from '../../src/load/crew.ts'
+import { STEP_NAMES } from '../../src/load/crew-thread.ts'
 import { loadKernel } from '../../src/load/load.ts'
-import type { LoaderThreads } from '../../src/load/symbols.ts'
-import type { LoaderResult, LoaderTask } from '../../src/load/tasks.ts'
+import type { LoaderResult, LoaderTask, LoaderThreads } from '../../src/load/tasks.ts'
 import { Threads } from '../../src/load/threads.ts'
 import { liveSource } from '../../src/sources/live.ts'
 import { openSource } from '../../src/sources/open.ts'

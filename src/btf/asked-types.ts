@@ -18,11 +18,11 @@ import {
 } from './format.ts'
 import { KernelFunction } from './functions.ts'
 import type { KindName } from './kinds.ts'
-import { skipModifiers } from './type.ts'
+import { skipModifiers, type TypeCandidate } from './type.ts'
 import { factsOf } from './type-facts.ts'
 import type { TypeQuestion } from './type-question.ts'
+import type { TypeSet } from './type-set.ts'
 import { type TypeUse, UseFinder } from './type-uses.ts'
-import type { TypeCandidate, Types } from './types.ts'
 import { RETURNS, TAKES, USER, type UsersIndex, VOID } from './users-index.ts'
 
 /** Kinds that a name without struct, union or enum in front may be of. */
@@ -58,6 +58,12 @@ function kinds(list: readonly number[]): Uint8Array {
   const set = new Uint8Array(128)
   for (const kind of list) set[kind] = 1
   return set
+}
+
+/** What is asked of the sets of all types. */
+interface Sets {
+  find(name: string): readonly TypeCandidate[]
+  requireSet(module: string): TypeSet
 }
 
 /** Types by their ordinals: which they are, and whether one is among them. */
@@ -117,10 +123,10 @@ export interface TypeUsers {
 
 /** Answers over the sets of one kernel. */
 export class AskedTypes {
-  readonly #types: Types
+  readonly #types: Sets
   readonly #index: UsersIndex
 
-  constructor(types: Types, index: UsersIndex) {
+  constructor(types: Sets, index: UsersIndex) {
     this.#types = types
     this.#index = index
   }

@@ -19,9 +19,10 @@ import { KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR } from './format.ts'
 import { isEnum } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { sizeOf } from './sizes.ts'
+import type { TypeCandidate } from './type.ts'
 import { memberAt, skipModifiers } from './type.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
-import { type TypeCandidate, type Types, typesArgument } from './types.ts'
+import { type Types, typesArgument } from './types.ts'
 
 /** A relocation as a program's `.BTF.ext` has it. */
 export interface Relocation {

@@ -31,6 +31,15 @@ import { isModifier, type KindName, typeInWords } from './kinds.ts'
 import { enum64Value } from './raw.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
+/** A type as an answer to a lookup: its identity (set and id), kind and name. */
+export interface TypeCandidate {
+  /** `vmlinux` or the module that defines it. */
+  readonly module: string
+  readonly id: number
+  readonly kind: KindName
+  readonly name: string
+}
+
 /** What every type has. Two types are the same if `module` and `id` are: ids mean nothing outside their set. */
 interface Common<Kind extends KindName> {
   /** The set that holds the type: `vmlinux` or a module. */

@@ -27,20 +27,11 @@ import { viewIndex } from './name-index.ts'
 import { byteString, hashByteString } from './names.ts'
 import { FOUND_NUMBERS, isKind, SetGroup } from './set-group.ts'
 import type { FoundType } from './stored-types.ts'
-import { decodeType, skipModifiers, type Type } from './type.ts'
+import { decodeType, skipModifiers, type Type, type TypeCandidate } from './type.ts'
 import { parseTypeQuestion } from './type-question.ts'
 import { TypeSet } from './type-set.ts'
 import type { TypeUse } from './type-uses.ts'
 import { buildUsers, UsersIndex } from './users-index.ts'
-
-/** A type as an answer to a lookup: its identity (set and id), kind and name. */
-export interface TypeCandidate {
-  /** `vmlinux` or the module that defines it. */
-  readonly module: string
-  readonly id: number
-  readonly kind: KindName
-  readonly name: string
-}
 
 /** A candidate that says in a text what it is. */
 class Candidate implements TypeCandidate {

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import { printable } from '../core/printable.ts'
-import type { CatalogEntry } from '../load/catalog.ts'
+import type { CatalogEntry } from '../load/catalog-travel.ts'
 import { writeFileSafely } from '../load/write-file.ts'
 import { type Catalog, openCatalog } from '../open-catalog.ts'
 import { EXIT } from './exit.ts'

@@ -5,12 +5,19 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { type BuildEntry, decodeEntry, entryKey } from '../catalog/entry.ts'
+import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../catalog/entry.ts'
 import { AbortedError, NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
-import type { CatalogEntry } from './catalog.ts'
 import { createFile, writeFailure } from './write-file.ts'
+
+/** An entry of a catalogue. */
+export interface CatalogEntry extends BuildIdentity {
+  readonly path: string
+  /** Of its file. */
+  readonly bytes: number
+  readonly written: Date
+}
 
 const SUFFIX = '.entry'
 

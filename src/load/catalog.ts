@@ -9,7 +9,7 @@ import { splitHost } from '../catalog/split.ts'
 import { BadFormatError, KerndexError, NotFoundError, NotReadableError } from '../core/errors.ts'
 import { type CacheUser, cacheDirectory } from './cache.ts'
 import { CatalogStore, type StoredEntry } from './catalog-store.ts'
-import { readEntries, writeEntries } from './catalog-travel.ts'
+import { type CatalogEntry, readEntries, writeEntries } from './catalog-travel.ts'
 import { anySource, readHost, readText } from './host-reading.ts'
 import { placeLayout } from './place-layout.ts'
 import type { Handle } from './snapshot.ts'
@@ -29,14 +29,6 @@ export interface CatalogAdded {
 
 /** What was new of several entries. */
 export type Merged = Pick<CatalogAdded, 'added' | 'known'>
-
-/** An entry of a catalogue. */
-export interface CatalogEntry extends BuildIdentity {
-  readonly path: string
-  /** Of its file. */
-  readonly bytes: number
-  readonly written: Date
-}
 
 /** The directory of a user's catalogue: beside the cache, which is secret. @throws NotReadableError if there is none */
 export async function catalogDirectory(user: CacheUser): Promise<string> {

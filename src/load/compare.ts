@@ -2,7 +2,8 @@
 
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { type Difference, differenceOf } from './changes.ts'
-import { type HostFacts, type Snapshot, snapshotArgument } from './snapshot.ts'
+import type { HostFacts } from './host-facts.ts'
+import { type Snapshot, snapshotArgument } from './snapshot.ts'
 
 /** Names that only the first or only the second has, and those whose content differs. */
 export interface NameDifference {

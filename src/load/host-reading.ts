@@ -8,8 +8,9 @@ import { parseIdentities, parseModuleSections } from '../sources/facts.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence, type Source } from '../sources/source.ts'
 import { hostOf } from './host.ts'
+import type { HostFacts } from './host-facts.ts'
 import { Pacer } from './pacer.ts'
-import { type HostFacts, Snapshot } from './snapshot.ts'
+import { Snapshot } from './snapshot.ts'
 import { isSnapshotFile, readSnapshotFile, snapshotSource } from './snapshot-source.ts'
 
 /** The most bytes of text, as for a load. */

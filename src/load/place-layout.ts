@@ -12,9 +12,9 @@ import { SymbolTable } from '../symbols/table.ts'
 import { type Plan, Workspace } from '../symbols/workspace.ts'
 import type { KernelLoad } from './cached.ts'
 import { carryOn } from './carry-on.ts'
-import type { CatalogFiles } from './catalog.ts'
+import type { HostFacts } from './host-facts.ts'
 import type { Opening } from './opening.ts'
-import type { FactRecord, Handle, HostFacts } from './snapshot.ts'
+import type { FactRecord, Handle } from './snapshot.ts'
 import { Timeline } from './timeline.ts'
 
 /** Bytes of lines scanned at once. */
@@ -92,12 +92,17 @@ function handleOf(
   }
 }
 
+/** What puts layouts together with a catalogue's entries. */
+interface Placer {
+  place(layout: HostLayout, source: string, generation: number, signal?: AbortSignal): Promise<Handle>
+}
+
 /** Opens a layout with a catalogue; later loads read it again if it is another file by then. `source` is what people call it. */
 export function layoutOpening(
   layout: () => HostLayout,
   source: string,
   path: string | undefined,
-  files: CatalogFiles,
+  files: Placer,
   signal?: AbortSignal,
 ): Opening {
   let known: { readonly handle: Handle; readonly identity: string | undefined } | undefined

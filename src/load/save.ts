@@ -2,8 +2,9 @@
 
 import { flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { until } from '../core/until.ts'
+import type { HostFacts } from './host-facts.ts'
 import { loadKernel } from './load.ts'
-import { type HostFacts, Snapshot, snapshotArgument } from './snapshot.ts'
+import { Snapshot, snapshotArgument } from './snapshot.ts'
 import { wholeContent } from './snapshot-content.ts'
 import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
 import { SnapshotReader, writeSnapshot } from './snapshot-io.ts'

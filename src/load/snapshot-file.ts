@@ -21,7 +21,7 @@ import { Types } from '../btf/types.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
-import type { HostFacts, SkippedLines } from './snapshot.ts'
+import type { HostFacts, SkippedLines } from './host-facts.ts'
 import {
   decodeMeta,
   encodeMeta,

@@ -5,7 +5,7 @@ import { BadFormatError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { type Absence, FACT_FILES, type FactFile } from '../sources/source.ts'
 import type { BadLine } from '../symbols/parse.ts'
-import type { HostFacts, SkippedLines } from './snapshot.ts'
+import type { HostFacts, SkippedLines } from './host-facts.ts'
 
 /** A type set's place: its blob's in the group's blobs, its row's in the group's index. */
 export interface SetPlace {

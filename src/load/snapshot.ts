@@ -3,44 +3,15 @@
 
 import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
 import { type LazyModules, Types } from '../btf/types.ts'
-import type { Placement } from '../catalog/place.ts'
 import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
-import type { ModuleInfo } from '../sources/facts.ts'
 import { readBlobNow, readNow } from '../sources/later.ts'
 import type { Absence, BtfFile, FactFile } from '../sources/source.ts'
-import type { BadLine } from '../symbols/parse.ts'
-import type { LeftOut } from '../symbols/remembered.ts'
 import { SymbolTable } from '../symbols/table.ts'
+import type { HostFacts, SkippedLines } from './host-facts.ts'
 import { allAbsences, type PendingTypes, pendingElsewhere, type TypesPlace } from './pending-types.ts'
-
-/** What is known of the host beside symbols and types. */
-export interface HostFacts {
-  /** Where it came from: a path, or "the running kernel". */
-  readonly source: string
-  readonly release: string | undefined
-  readonly bootId: string | undefined
-  /** The GNU build id of vmlinux, in hexadecimal. */
-  readonly buildId: string | undefined
-  /** The loaded modules, newest first, or undefined where the list could not be had. */
-  readonly modules: readonly ModuleInfo[] | undefined
-  /** What the source did not have or could not give. */
-  readonly absences: readonly Absence[]
-  /** What a catalogue could place and what not, where the host was put together from one. */
-  readonly placement?: Placement | undefined
-}
-
-/** Lines of the kallsyms text that are not in the table. */
-export interface SkippedLines {
-  /** How many are no symbol lines. */
-  readonly count: number
-  /** The first of those. */
-  readonly lines: readonly BadLine[]
-  /** How many symbols were left out because the caller asked for others. */
-  readonly leftOut: LeftOut
-}
 
 /** An optional file of the host: its bytes, why there are none, or where to read it when it is needed. */
 export type FactRecord = Uint8Array<SharedArrayBuffer> | Absence | { readonly paths: readonly string[] }

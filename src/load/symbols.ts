@@ -12,12 +12,8 @@ import type { RememberedText } from '../symbols/remembered.ts'
 import { Workspace } from '../symbols/workspace.ts'
 import { Crew } from './crew.ts'
 import type { Pacer } from './pacer.ts'
-import type { LoaderResult, LoaderTask } from './tasks.ts'
-import type { Threads } from './threads.ts'
+import type { LoaderThreads } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
-
-/** The loader pool. */
-export type LoaderThreads = Threads<LoaderTask, LoaderResult>
 
 /** Bytes of text in a chunk: large enough for the 20 µs a task costs, small enough to share out a kernel's 5 MB. */
 export const CHUNK_BYTES = 256 * 1024

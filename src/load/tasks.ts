@@ -3,8 +3,9 @@
 import { threadId } from 'node:worker_threads'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import type { ErrorRecord } from '../core/errors.ts'
-import { type JoinTask, join } from './crew.ts'
+import { type JoinTask, join } from './crew-thread.ts'
 import { type Helped, type HelpTask, helpWithFiles } from './shared-files.ts'
+import type { Threads } from './threads.ts'
 import { type AbsoluteSpan, absoluteNow } from './timeline.ts'
 
 /** A task for a loader thread. */
@@ -28,6 +29,9 @@ export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (
   | { readonly did: 'join' }
   | { readonly did: 'help'; readonly helped: Helped | undefined }
 )
+
+/** The loader pool. */
+export type LoaderThreads = Threads<LoaderTask, LoaderResult>
 
 /** Does a task on the calling thread, which should be one that may be kept busy. */
 export async function runLoaderTask(task: LoaderTask): Promise<LoaderResult> {

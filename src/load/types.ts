@@ -19,8 +19,7 @@ import type { BtfFile } from '../sources/source.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import type { Pacer } from './pacer.ts'
 import { blobsOf, FileCounter } from './shared-files.ts'
-import type { LoaderThreads } from './symbols.ts'
-import type { IndexedSets, LoaderResult, TypeFailure } from './tasks.ts'
+import type { IndexedSets, LoaderResult, LoaderThreads, TypeFailure } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Files open at the same time on the calling thread. */

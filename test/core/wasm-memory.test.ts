@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openWasm } from '../../src/core/wasm-memory.ts'
-import { STEP_NAMES } from '../../src/load/crew.ts'
+import { STEP_NAMES } from '../../src/load/crew-thread.ts'
 import { LOOPS_WASM } from '../../src/symbols/loops-wasm.ts'
 
 test('what is no module of this engine is told, not thrown', () => {

@@ -19,7 +19,7 @@ import {
 import { workerUrl } from '../../src/core/place.ts'
 import { type LoadOptions, loadKernel } from '../../src/load/load.ts'
 import { Snapshot } from '../../src/load/snapshot.ts'
-import type { LoaderThreads } from '../../src/load/symbols.ts'
+import type { LoaderThreads } from '../../src/load/tasks.ts'
 import { type LoaderResult, type LoaderTask, runLoaderTask } from '../../src/load/tasks.ts'
 import { Threads } from '../../src/load/threads.ts'
 import { captureSource } from '../../src/sources/capture.ts'
