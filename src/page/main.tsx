@@ -7,20 +7,11 @@ import type { NewsAnswer, TablesAnswer } from '../serve/answers.ts'
 import { ask } from './api.ts'
 import { MapView } from './map.tsx'
 import { ResolveView } from './resolve.tsx'
-import { go, parseRoute, type Route, routeTo } from './route.ts'
+import { go, parseRoute, type Route, routeTo, type ViewProps } from './route.ts'
 import { SearchBox, SearchView } from './search.tsx'
 import { StatusView } from './status.tsx'
 import { SymbolView } from './symbol.tsx'
 import { TypeView } from './type.tsx'
-
-/** What every view is given. */
-export interface ViewProps {
-  readonly route: Route
-  readonly table: string
-  readonly tables: TablesAnswer
-  /** Changes when the table does. */
-  readonly version: number
-}
 
 const TITLES: Readonly<Record<Route['view'], string>> = {
   search: 'Search',

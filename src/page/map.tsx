@@ -5,8 +5,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { MapAnswer, SizesAnswer, StretchAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
-import type { ViewProps } from './main.tsx'
-import { go, routeTo } from './route.ts'
+import { go, routeTo, type ViewProps } from './route.ts'
 import { Bar, bytes, Name, number, SymbolLink, symbolHref, Waiting } from './words.tsx'
 
 /** Columns that the server counts in: pictures are scaled. */

@@ -5,8 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { PutAnswer } from '../serve/answers.ts'
 import { ask, askText, useAsked } from './api.ts'
-import type { ViewProps } from './main.tsx'
-import { go, routeTo } from './route.ts'
+import { go, routeTo, type ViewProps } from './route.ts'
 import { Lines, number, Tabs, Waiting } from './words.tsx'
 
 /** Characters of an answer that are shown; all of it can be downloaded. */

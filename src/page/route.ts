@@ -1,6 +1,8 @@
 // Where on the page one is: everything that is shown stands in the address behind the #, so that links, reloads and the back
 // button lead there.
 
+import type { TablesAnswer } from '../serve/answers.ts'
+
 /** The views, by the words that stand in the address. */
 export const VIEWS = ['search', 'type', 'symbol', 'map', 'resolve', 'status'] as const
 export type View = (typeof VIEWS)[number]
@@ -12,6 +14,15 @@ export interface Route {
   /** A type's or symbol's name, or that of what was put. */
   readonly name: string
   readonly query: Readonly<Record<string, string>>
+}
+
+/** What every view is given. */
+export interface ViewProps {
+  readonly route: Route
+  readonly table: string
+  readonly tables: TablesAnswer
+  /** Changes when the table does. */
+  readonly version: number
 }
 
 /** Reads an address; what is none leads to the search. */

@@ -4,8 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { SearchAnswer, SearchHit } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
-import type { ViewProps } from './main.tsx'
-import { go, routeTo } from './route.ts'
+import { go, routeTo, type ViewProps } from './route.ts'
 import { Name, symbolHref, typeHref } from './words.tsx'
 
 /** Where a hit leads. */

@@ -4,8 +4,7 @@ import { useState } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { StatusAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
-import type { ViewProps } from './main.tsx'
-import { go, routeTo } from './route.ts'
+import { go, routeTo, type ViewProps } from './route.ts'
 import { Bar, bytes, number, Waiting } from './words.tsx'
 
 export function StatusView(props: ViewProps) {

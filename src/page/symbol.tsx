@@ -3,8 +3,7 @@
 import { printable } from '../core/printable.ts'
 import type { NeighbourAnswer, PlanAnswer, SymbolAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
-import type { ViewProps } from './main.tsx'
-import { routeTo } from './route.ts'
+import { routeTo, type ViewProps } from './route.ts'
 import { bytes, Copyable, Declaration, hex, Name, number, SymbolLink, symbolHref, Waiting } from './words.tsx'
 
 export function SymbolView({ route, table, version }: ViewProps) {

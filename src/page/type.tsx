@@ -5,8 +5,7 @@ import { printable } from '../core/printable.ts'
 import type { DiffAnswer, FunctionList, TypeAnswer, TypeRef, UseList, UsersAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
 import { LayoutPicture, MemberRows } from './layout.tsx'
-import type { ViewProps } from './main.tsx'
-import { go, routeTo } from './route.ts'
+import { go, routeTo, type ViewProps } from './route.ts'
 import { Copyable, Declaration, Lines, Name, number, SymbolLink, Tabs, typeHref, typeWords, Waiting } from './words.tsx'
 
 const PARTS = [
