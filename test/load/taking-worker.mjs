@@ -1,5 +1,5 @@
 // A worker that says hello, joins the first crew that it is asked to join, takes a piece of its work and dies with it.
-import { join } from '../../dist/src/load/crew.js'
+import { join } from '../../dist/src/load/crew-thread.js'
 
 export default function taking(task) {
   if (task === 'hello') return
