@@ -513,6 +513,6 @@ describe('types of a capture', () => {
 
 it('worker files are found from TypeScript and from compiled code', async () => {
   for (const name of ['loader', 'query'] as const) {
-    expect(fileURLToPath(workerUrl(name))).toMatch(new RegExp(`dist/lib/${name}\\.cjs$`))
+    expect(fileURLToPath(workerUrl(name))).toMatch(new RegExp(`dist/lib/thread-${name}\\.cjs$`))
   }
 })
