@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { SearchAnswer, SearchHit } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
-import { go, routeTo, type ViewProps } from './route.ts'
+import { go, parseRoute, routeTo, type ViewProps } from './route.ts'
 import { Name, symbolHref, typeHref } from './words.tsx'
 
 /** Where a hit leads. */
@@ -35,7 +35,9 @@ export function SearchBox({ route, table }: ViewProps) {
   const type = (event: { currentTarget: HTMLInputElement }) => {
     const { value } = event.currentTarget
     setText(value)
-    go(routeTo(table, 'search', '', { q: value }), route.view === 'search' && given !== '')
+    // The address knows sooner than the view what was typed before: letters may come faster than it is drawn.
+    const now = parseRoute(location.hash)
+    go(routeTo(table, 'search', '', { q: value }), now.view === 'search' && (now.query.q ?? '') !== '')
   }
   const press = (event: KeyboardEvent) => {
     const list = document.getElementById('hits')
