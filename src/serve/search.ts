@@ -16,7 +16,7 @@ import { type NamedType, TypeNames } from './type-names.ts'
 
 /** The longest text that is looked for: no name is longer. */
 const LONGEST = 512
-const KEYWORD = /^(struct|union|enum|typedef)\s+(.*)$/
+const KEYWORD = /^(struct|union|enum|typedef)\s+(\S.*)$/
 
 /** Searches one snapshot. */
 export class Search {

@@ -41,8 +41,10 @@ export function readFailure(path: string, cause: unknown): NoPermissionError | N
       { cause },
     )
   }
+  const message = cause instanceof Error ? cause.message : String(cause)
   // Node names the call and the path again.
-  const why = (cause instanceof Error ? cause.message : String(cause)).replace(/, \w+ '.*'$/, '')
+  const call = cause instanceof Error && 'syscall' in cause ? message.lastIndexOf(`, ${String(cause.syscall)} '`) : -1
+  const why = call < 0 ? message : message.slice(0, call)
   return new NotReadableError(`${path} cannot be read: ${why}`, { path }, { cause })
 }
 
