@@ -55,7 +55,7 @@ export class Guard {
 
   /** The path behind a token in it, and whether the caller has shown the right one there or in a header. */
   identify(request: IncomingMessage, path: string): { readonly path: string; readonly known: boolean } {
-    const [, token, rest] = /^\/t\/([^/]*)(.*)$/.exec(path) ?? []
+    const [, token, rest] = /^\/t\/([^/]*)(\/.*)?$/.exec(path) ?? []
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const known = this.#token === undefined || this.#is(token) || this.#is(bearer)
     return { path: token === undefined ? path : (rest ?? ''), known }
