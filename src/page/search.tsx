@@ -25,8 +25,9 @@ export function SearchBox({ route, table }: ViewProps) {
   const [text, setText] = useState(given)
   const box = useRef<HTMLInputElement>(null)
   useEffect(() => {
-    // The address changes behind the box too: by the back button, or a link.
-    if (route.view === 'search') setText(given)
+    // The address changes behind the box too: by the back button, or a link. It is asked itself, because what is drawn may be some
+    // letters behind what is typed.
+    if (route.view === 'search') setText(parseRoute(location.hash).query.q ?? '')
     else if (document.activeElement !== box.current) setText('')
   }, [given, route.view])
   useEffect(() => {
