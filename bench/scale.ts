@@ -15,9 +15,6 @@ import { benchMemory } from './memory.ts'
 /** The suite's name. It makes its own inputs. */
 export const SCALE = 'scale'
 
-/** Symbols of the tables, unless others are asked for. */
-export const SIZES: readonly number[] = [100_000, 250_000, 1_000_000, 4_000_000]
-
 /** Who loads: kerndex inline and with a pool, and the fastest baseline. */
 const CONTEST = { threads: [0, 2], baselines: [SPLIT] } as const
 

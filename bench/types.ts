@@ -1,9 +1,9 @@
 // Types: cold processes that read and index them, against a plain read; and lookups and printing once they are there.
 
 import type { ColdTypes, ColdTypesResult } from './cold/types.ts'
-import type { WarmTypes } from './cold/warm-types.ts'
+import type { WarmResult, WarmTypes } from './cold/warm-types.ts'
 import { runCold } from './lib/cold.ts'
-import { rowsOf, type Turns } from './lib/contest.ts'
+import { rowsOf } from './lib/contest.ts'
 import { kerndexWith } from './lib/contestants.ts'
 import { type Input, vmlinuxOf } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
@@ -78,12 +78,4 @@ export async function benchTypes(
       note: `${types} types`,
     },
   ]
-}
-
-/** What the warm process answers. */
-export interface WarmResult {
-  readonly lookups: readonly Turns[]
-  readonly works: readonly Turns[]
-  readonly bytesPerType: number
-  readonly types: number
 }

@@ -1,16 +1,18 @@
-// The sources import each other in one direction: no file reaches itself by its imports, types included.
+// The sources and the harness import each other in one direction: no file reaches itself by its imports, types included.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-const src = fileURLToPath(new URL('../src', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** By file: the files of the sources that it imports or exports from. */
+/** By file: the files that it imports or exports from. */
 function imports(): Map<string, string[]> {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.tsx?$/.test(file) && !file.includes('assembly/'))
-    .map((file) => resolve(src, file))
+  const files = ['src', 'bench', 'workers'].flatMap((room) =>
+    readdirSync(resolve(root, room), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.tsx?$/.test(file) && !file.includes('assembly/'))
+      .map((file) => resolve(root, room, file)),
+  )
   const all = new Set(files)
   const of = (file: string) =>
     [...readFileSync(file, 'utf8').matchAll(/^(?:import|export|\}) .*?from '(\.[^']+)'/gm)]
@@ -46,7 +48,7 @@ test('no file imports itself by way of others', () => {
   const graph = imports()
   expect(graph.size).toBeGreaterThan(200)
   expect([...graph.values()].flat().length).toBeGreaterThan(1000)
-  expect(circle(graph)?.map((file) => file.slice(src.length + 1))).toBeUndefined()
+  expect(circle(graph)?.map((file) => file.slice(root.length))).toBeUndefined()
   expect(
     circle(
       new Map([

@@ -7,11 +7,19 @@ import { indexTypes } from '../../src/btf/index-types.ts'
 import { dumpC, dumpRaw } from '../../src/btf.ts'
 import { openTypes, type TypeSet, Types } from '../../src/index.ts'
 import { answer, coldTask } from '../lib/cold.ts'
+import type { Turns } from '../lib/contest.ts'
 import { type Contender, contest } from '../lib/contest.ts'
 import { plainRead } from '../lib/plain-read.ts'
 import { freshStrings, listNames, type NameList } from '../lib/questions.ts'
 import { seededRandom } from '../lib/random.ts'
-import type { WarmResult } from '../types.ts'
+
+/** What the warm process answers. */
+export interface WarmResult {
+  readonly lookups: readonly Turns[]
+  readonly works: readonly Turns[]
+  readonly bytesPerType: number
+  readonly types: number
+}
 
 export interface WarmTypes {
   readonly from: string | undefined

@@ -2,7 +2,7 @@
 // hosts with one kernel build have nothing of their own but places, and share what is large.
 
 import { encodeName } from '../core/bytes.ts'
-import { RUN_WORDS, type SymbolColumns } from './layout.ts'
+import { RUN_WORDS, runOf, type SymbolColumns } from './layout.ts'
 import { ownerOf } from './locate.ts'
 import { NameFinder, type NameLookup } from './lookup-names.ts'
 
@@ -48,7 +48,7 @@ export class BorrowedNames extends NameFinder {
 
   /** The run that an id belongs to. */
   runOf(id: number): BorrowedRun {
-    const row = this.#rowOf(id)
+    const row = runOf(this.#runs, id)
     return {
       end: this.#endOf(row),
       lender: this.#lenders[this.#runs[row + 1]!]!,
@@ -58,7 +58,7 @@ export class BorrowedNames extends NameFinder {
 
   nameOf(id: number): string {
     const runs = this.#runs
-    const row = this.#rowOf(id)
+    const row = runOf(this.#runs, id)
     return this.#lenders[runs[row + 1]!]!.nameOf(id - runs[row]! + runs[row + 2]!)
   }
 
@@ -153,20 +153,6 @@ export class BorrowedNames extends NameFinder {
     const row = back[from - 1]!
     const id = there - runs[row + 2]! + runs[row]!
     return id < this.#endOf(row) ? id : -1
-  }
-
-  #rowOf(id: number): number {
-    const runs = this.#runs
-    let from = 0
-    let length = runs.length / RUN_WORDS
-    while (length > 0) {
-      const half = length >>> 1
-      if (runs[(from + half) * RUN_WORDS]! <= id) {
-        from += half + 1
-        length -= half + 1
-      } else length = half
-    }
-    return (from - 1) * RUN_WORDS
   }
 
   #endOf(row: number): number {

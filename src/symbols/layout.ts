@@ -85,6 +85,20 @@ export const HOLE = { none: 0, unknownModule: 1, notLoadedYet: 2, staleLayout: 3
 /** Words of a run in `runs`: its first id, the number of the table that lends the names, the first id there. */
 export const RUN_WORDS = 3
 
+/** Where in `runs` the run begins that an id belongs to. */
+export function runOf(runs: Uint32Array, id: number): number {
+  let from = 0
+  let length = runs.length / RUN_WORDS
+  while (length > 0) {
+    const half = length >>> 1
+    if (runs[(from + half) * RUN_WORDS]! <= id) {
+      from += half + 1
+      length -= half + 1
+    } else length = half
+  }
+  return (from - 1) * RUN_WORDS
+}
+
 export { LONG_ROOT, ROOT_BITS, ROOT_MASK } from './constants.ts'
 
 /** Where the bytes of the root at `offset` in a heap begin. Two functions, not one object: this is asked for every name. */

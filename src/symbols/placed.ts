@@ -11,6 +11,7 @@ import {
   COUNTS,
   openSymbolColumns,
   RUN_WORDS,
+  runOf,
   SYMBOL_LAYOUT,
   type SymbolColumns,
   symbolColumns,
@@ -122,7 +123,7 @@ export function* placeTable(
   }
   const runWords = Uint32Array.from(runs)
   const nameOf = (id: number) => {
-    const row = rowOf(runWords, id)
+    const row = runOf(runWords, id)
     return lenders[runWords[row + 1]!]!.nameOf(id - runWords[row]! + runWords[row + 2]!)
   }
   const markers = markersOf(lenders, pieces)
@@ -284,20 +285,6 @@ function placeIds(
     }
   }
   return distinct
-}
-
-/** The row of the run that an id belongs to. */
-function rowOf(runs: Uint32Array, id: number): number {
-  let from = 0
-  let length = runs.length / RUN_WORDS
-  while (length > 0) {
-    const half = length >>> 1
-    if (runs[(from + half) * RUN_WORDS]! <= id) {
-      from += half + 1
-      length -= half + 1
-    } else length = half
-  }
-  return (from - 1) * RUN_WORDS
 }
 
 /** Where the core's section markers are now. */
