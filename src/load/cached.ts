@@ -176,7 +176,7 @@ export class CachedKernel {
         types: records,
         host: { ...host, absences: options.types === false ? host.absences : meta.host.absences },
         skipped: meta.skipped,
-        later: { facts, types: wanted.later },
+        later: { facts, types: wanted.later, memory: this.#source.memoryPath },
       }
       const identities = this.#identities(reader, wanted.files)
       const loaded = { records, identities, absences: [] }

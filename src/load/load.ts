@@ -136,7 +136,11 @@ export async function loadKernel(source: Source, generation: number, options: Lo
       table === undefined
         ? earlier!.handle.skipped
         : { count: table.badCount, lines: table.bad, leftOut: table.leftOut },
-    later: { facts: await laterFacts(source, options.probes === true), types: later },
+    later: {
+      facts: await laterFacts(source, options.probes === true),
+      types: later,
+      memory: source.memoryPath,
+    },
   }
   const rest = pending.length === 0 ? undefined : restOf(pending, threads, timeline, known)
   return { handle, memory: { text: memory, types: sets, handle }, timeline, rest }

@@ -7,6 +7,7 @@ import { type Check, instance, like, listOf, number, text } from '../core/argume
 import { UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
+import { readKernelMemory } from '../sources/kernel-memory.ts'
 import { readBlobNow, readNow } from '../sources/later.ts'
 import type { Absence, BtfFile, FactFile } from '../sources/source.ts'
 import { SymbolTable } from '../symbols/table.ts'
@@ -23,6 +24,8 @@ export interface ReadLater {
   readonly types: readonly BtfFile[]
   /** Where the types are that no lookup of types can do without, while they are still being loaded. */
   readonly pending?: TypesPlace | undefined
+  /** The file that shows the memory of the kernel, which runs. */
+  readonly memory?: string | undefined
 }
 
 /** The structured-cloneable reference to a snapshot. Post it to any thread and attach it there; nothing is copied. */
@@ -135,6 +138,14 @@ export class Snapshot {
     return fact
   }
 
+  /** Bytes of the running kernel's memory, or why they cannot be had. Waits for the system. */
+  memory(address: bigint, length: number): Uint8Array | Absence {
+    const path = this.#later.memory
+    return path === undefined
+      ? { what: "the kernel's memory", reason: 'this is not the running kernel' }
+      : readKernelMemory(path, address, length)
+  }
+
   #lazyModules([vmlinux]: readonly TypeSetRecord[]): LazyModules | undefined {
     const files = new Map(this.#later.types.map((file) => [file.module, file]))
     if (files.size === 0 || vmlinux === undefined) return undefined
@@ -155,7 +166,7 @@ export class Snapshot {
 
   /** The reference to hand to another thread. */
   handle(): Handle {
-    const { facts, types } = this.#later
+    const { facts, types, memory } = this.#later
     const loaded = this.#pending?.forHandle()
     const isPending = this.#pending !== undefined && loaded === undefined
     const users = this.#types?.usersIndex ?? this.#users
@@ -167,7 +178,7 @@ export class Snapshot {
       types: loaded?.records ?? this.#records,
       host: this.host,
       skipped: this.skipped,
-      later: isPending ? { facts, types, pending: this.#pending.place } : { facts, types },
+      later: { facts, types, memory, ...(isPending && { pending: this.#pending.place }) },
       ...(users !== undefined && { users }),
     }
   }

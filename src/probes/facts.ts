@@ -7,6 +7,7 @@ import type { Architecture } from './conventions.ts'
 import { denyList } from './deny-lists.ts'
 import { FilterSites } from './filter-sites.ts'
 import { ARCHITECTURE_SYMBOLS, atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
+import { type ReservedCode, readReservedCode } from './reserved-code.ts'
 import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
 
 /** What facts are read from: a snapshot is one. */
@@ -15,6 +16,8 @@ export interface FactSource {
   readonly host: { readonly release: string | undefined; readonly source: string }
   /** The bytes of one of the host's files, or why there are none. */
   fact(name: FactFile): Uint8Array | Absence
+  /** Bytes of the kernel's memory, or why they cannot be had: only the running kernel's can. */
+  memory(address: bigint, length: number): Uint8Array | Absence
 }
 
 /** How strictly the kernel is locked down (/sys/kernel/security/lockdown). */
@@ -37,6 +40,7 @@ export class ProbeFacts {
   #errorInjection: ReadonlySet<string> | Absence | undefined
   #denied: { readonly found: ReadonlySet<string> | undefined } | undefined
   #noreturn: { readonly found: ReadonlySet<string> | undefined } | undefined
+  #reserved: ReservedCode | Absence | undefined
   #config: { readonly text: string | undefined } | undefined
   readonly #options = new Map<string, boolean | undefined>()
 
@@ -110,6 +114,17 @@ export class ProbeFacts {
       this.#blacklist = isAbsence(bytes) ? bytes : new Blacklist(Buffer.from(bytes).toString('latin1'))
     }
     return this.#blacklist
+  }
+
+  /** Instructions of the kernel's own text on which no kprobe may sit, or why they are not known. */
+  get reserved(): ReservedCode | Absence {
+    const { symbols } = this.#source
+    this.#reserved ??= readReservedCode(
+      symbols,
+      (address, length) => this.#source.memory(address, length),
+      (option) => this.config(option),
+    )
+    return this.#reserved
   }
 
   /** Functions whose errors may be injected, as `module:name`; or why that is not known. */

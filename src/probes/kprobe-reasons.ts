@@ -32,7 +32,7 @@ export function kprobeReasons(
   if (isRefused(general, 'kernel')) return general
   const reasons: Reason[] = [...general, ...misplaced]
   // What is cold often begins with the UD2 of a WARN, which is reserved.
-  if (offset === 0 && symbol.name.includes('.cold')) reasons.push(missing.reserved)
+  if (offset === 0 && symbol.name.includes('.cold')) reasons.push(...reservedReasons(context, place))
   if (offset > 0) {
     const size = symbols.sizeOf(symbol.id)
     if (size > 0 && offset >= size) {
@@ -46,7 +46,7 @@ export function kprobeReasons(
       return [reason('BAD_RETPROBE', 'a kretprobe can only be at the entry of a function'), ...reasons]
     }
     if (at === 'unknown') reasons.push(missing.instruction)
-    else if (at === 'start') reasons.push(missing.reserved)
+    else if (at === 'start') reasons.push(...reservedReasons(context, place))
     else if (at === 'inside') {
       const what = 'no instruction begins there: register_kprobe gives EILSEQ'
       reasons.push(reason('MID_INSTRUCTION', `${symbol.name}+${offset} is in the middle of an instruction; ${what}`))
@@ -78,6 +78,19 @@ function settled(reasons: readonly Reason[]): readonly Reason[] {
   if (reasons.length === 0) return NONE
   const refusals = reasons.filter(({ code }) => !code.startsWith('UNKNOWN_'))
   return refusals.length === 0 ? reasons : refusals
+}
+
+/** Why an instruction that surely begins at a place may be, or is, one that the kernel keeps for itself. */
+function reservedReasons(
+  { facts, missing, symbols }: ProbeContext,
+  { symbol, offset }: KprobePlace,
+): readonly Reason[] {
+  const { reserved } = facts
+  const address = symbols.addressOf(symbol.id) + BigInt(offset)
+  if (isAbsence(reserved) || !reserved.covers(address)) return [missing.reserved]
+  const what = reserved.at(address)
+  if (what === undefined) return NONE
+  return [reason('RESERVED', `${what} is at ${symbol.name}+${offset}: register_kprobe gives EINVAL`)]
 }
 
 /** What the kernel says of an offset behind a function's end: it looks up anew what lies there (_kprobe_addr). */

@@ -11,6 +11,8 @@ const FILTER_HOW =
   'read /sys/kernel/tracing/available_filter_functions as root (mount -t tracefs nodev /sys/kernel/tracing), or put a copy of it into the capture'
 const BLACKLIST_HOW =
   'read /sys/kernel/debug/kprobes/blacklist as root (mount -t debugfs none /sys/kernel/debug), or put a copy of it into the capture as kprobes_blacklist'
+const MEMORY_HOW =
+  'as root on the running kernel, /proc/kcore has it for functions of vmlinux; elsewhere an attempt tells, and hardly ever is one refused'
 const INJECTION_HOW =
   'read /sys/kernel/debug/error_injection/list as root, or put a copy of it into the capture as error_injection_list'
 
@@ -79,13 +81,14 @@ export class MissingFacts {
     })
   }
 
-  /** An instruction begins there, which may be one that the kernel rewrites: of 47,382 functions of a 7.3 kernel 182 begin so. */
+  /** An instruction begins there, which may be one that the kernel reserves: of 47,382 functions of a 7.3 kernel 182 begin so. */
   get reserved(): Reason {
     return this.#once(
       'UNKNOWN_INSTRUCTION',
       () => {
         const what = 'an instruction begins there; whether it is a jump label, a static call or a BUG'
-        return `${what}, which the kernel refuses with EINVAL, needs its code to tell: it hardly ever is`
+        const why = whyMissing(this.#facts.reserved) || "modules' tables are not read"
+        return `${what}, which the kernel refuses with EINVAL, only its memory tells (${why}): ${MEMORY_HOW}`
       },
       'reserved',
     )

@@ -19,6 +19,7 @@ export type RefusalCode =
   | 'NOT_TEXT'
   | 'INIT_TEXT'
   | 'BLACKLISTED'
+  | 'RESERVED'
   | 'NOTRACE'
   | 'KPROBES_OFF'
   | 'KPROBES_DISABLED'

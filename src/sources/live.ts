@@ -6,6 +6,7 @@ import { release } from 'node:os'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { NotReadableError } from '../core/errors.ts'
+import { KERNEL_MEMORY } from './kernel-memory.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
 import { gatherNow, SYS_MODULE } from './sys-modules.ts'
@@ -53,6 +54,7 @@ export function liveSource(): Source {
       }
     },
     factPaths: (name) => PATHS[name],
+    memoryPath: KERNEL_MEMORY,
     async fact(name) {
       const gathered = gatherNow(name)
       if (gathered !== undefined) return gathered

@@ -67,6 +67,8 @@ export interface Source {
   fact(name: FactFile): Promise<Buffer | Absence>
   /** Where an optional file may be, for a thread that reads it later; the first path that can be read counts. */
   factPaths(name: FactFile): readonly string[]
+  /** The file that shows the kernel's memory, if this is a running kernel. */
+  readonly memoryPath?: string
 }
 
 /** Whether a source gave a reason instead of what was asked for. */

@@ -16,6 +16,8 @@ export interface MadeUp {
   readonly facts?: Partial<Record<FactFile, string | Uint8Array>>
   readonly release?: string | undefined
   readonly leftOut?: { readonly data: number; readonly owners: number }
+  /** The kernel's memory from an address on; it cannot be read where there is none. */
+  readonly memory?: { readonly from: bigint; readonly bytes: Uint8Array }
 }
 
 /** A source of plans over the given text and types; facts that are not given are missing. */
@@ -32,6 +34,12 @@ export function sourceOf(kernel: MadeUp & { readonly all?: Types }): ProbeSource
       const fact = kernel.facts?.[name]
       if (fact === undefined) return { what: name, reason: 'not there' }
       return typeof fact === 'string' ? Buffer.from(fact) : fact
+    },
+    memory(address, length) {
+      const { from, bytes } = kernel.memory ?? { from: 0n, bytes: Buffer.alloc(0) }
+      const at = Number(address - from)
+      const isThere = at >= 0 && at + length <= bytes.length
+      return isThere ? bytes.subarray(at, at + length) : { what: 'memory', reason: 'not there' }
     },
   }
 }

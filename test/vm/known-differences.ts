@@ -94,19 +94,19 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   ...['offset 8*', 'offset 9*', 'offset 16*'].map((place) => ({
     suite: 'probes',
-    check: 'verdicts, kprobe',
+    check: 'verdicts*',
     class: place,
     kerndex: 'unknown',
     reason: 'behind the second instruction only the bytes of the code tell where instructions begin',
   })),
   {
     suite: 'probes',
-    check: 'verdicts*',
+    check: 'verdicts, k*',
     kernel: 'refuses',
     kerndex: 'caution, then ok*',
     subject: /\.cold: the kernel EINVAL Failed to register probe event/,
     atMost: 0.005,
-    reason: 'a cold part that begins with the instruction of a WARN: the table of those can be read nowhere',
+    reason: 'a cold part that begins with the instruction of a WARN: no capture has the table of those',
   },
   {
     suite: 'lockdown',
@@ -121,6 +121,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     class: 'offset 5 UNKNOWN_INSTRUCTION',
     kerndex: 'unknown',
     reason:
-      'behind the call of __fentry__ an instruction begins, which may be that of a jump label: only the code tells',
+      'behind the call of __fentry__ an instruction begins, which may be that of a jump label: no capture has the table of those',
   },
 ]

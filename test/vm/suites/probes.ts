@@ -23,7 +23,9 @@ export const probes: Suite = {
     const lines = await planLines(attempts)
     guest.say(`${attempts.length} attempts, ${lines.length} printed lines`)
     const kernel = new Definer()
-    writeRows(join(guest.folder, ATTEMPTS), kernel.tryAll(attempts, guest))
+    const rows = kernel.tryAll(attempts, guest)
+    writeRows(join(guest.folder, ATTEMPTS), rows)
+    await compareLive(rows, guest)
     writeRows(join(guest.folder, LINES), kernel.tryLines(lines, guest))
     kernel.close()
   },
@@ -192,6 +194,15 @@ async function planLines(attempts: readonly Attempt[]): Promise<string[]> {
     })
   await kernel.close()
   return [...new Set(lines)]
+}
+
+/** Compares plans of the running kernel where its memory tells what no capture has: which instructions it reserves. */
+async function compareLive(rows: readonly AttemptTruth[], guest: Guest): Promise<void> {
+  const kernel = await openKernel({ types: false, probes: true })
+  for (const row of rows.filter((each) => each.class.startsWith('offset ') || each.class === '.cold')) {
+    if (row.kind !== 'fprobe') guest.note(compareAttempt('verdicts live', kernel.probes, row))
+  }
+  await kernel.close()
 }
 
 const PREFIX: Readonly<Record<Attempt['kind'], string>> = { kprobe: 'p', kretprobe: 'r', fprobe: 'f' }
