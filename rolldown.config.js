@@ -47,7 +47,7 @@ const PARTS = {
   probes: /^probes\/(?!plan|spec)/,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
-  'load-types': /^(load\/(shared-files|types)|btf\/(index-types|name-index-write|walk.*))\./,
+  'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/(index-types|name-index-write|walk.*))\./,
   catalog:
     /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
   asking: /^btf\/(asked-types|type-(facts|question|uses)|users-index)\./,

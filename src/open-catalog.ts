@@ -20,10 +20,10 @@ import {
 } from './core/arguments.ts'
 import { until } from './core/until.ts'
 import { HostHistory, type PastHost } from './host-history.ts'
-import { type CacheUser, thisUser } from './load/cache.ts'
 import { type CatalogAdded, CatalogFiles, catalogDirectory } from './load/catalog.ts'
 import type { CatalogEntry } from './load/catalog-travel.ts'
 import { Reader } from './reader.ts'
+import { type CacheUser, thisUser } from './snapshot/cache.ts'
 
 /** Where a catalogue is kept. */
 export interface CatalogOptions {

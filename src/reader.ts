@@ -1,7 +1,7 @@
 // A snapshot with everything that is built on one: what `attachKernel` gives in any thread.
 
-import { Snapshot } from './load/snapshot.ts'
 import { Probes } from './probes/probes.ts'
+import { Snapshot } from './snapshot/snapshot.ts'
 import { Stacks } from './stacks/stacks.ts'
 
 /** An attached snapshot: symbols, types, probes and stacks of one generation. */

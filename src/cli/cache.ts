@@ -1,7 +1,7 @@
 // `kerndex cache list` and `kerndex cache clear`: the snapshots that earlier runs left.
 
 import type { Command } from 'commander'
-import { type CacheEntry, openCache } from '../load/cache.ts'
+import { type CacheEntry, openCache } from '../snapshot/cache.ts'
 import { write, writeJson } from './output.ts'
 import { Unanswered } from './unanswered.ts'
 

@@ -6,7 +6,7 @@ import { NotReadableError } from '../core/errors.ts'
 import type { Submitted } from '../fleet/producer.ts'
 import type { Waiting } from '../fleet/queue.ts'
 import type { WorkerCounts } from '../fleet/worker.ts'
-import { writeFileSafely } from '../load/write-file.ts'
+import { writeFileSafely } from '../sources/write-file.ts'
 import { note } from './output.ts'
 
 type Values = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[]

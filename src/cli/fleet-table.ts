@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { isContentKey } from '../fleet/job.ts'
 import { keyOf, nothingStored, type Store } from '../fleet/store.ts'
 import { saveSnapshot } from '../load/save.ts'
-import { isSnapshotFile } from '../load/snapshot-source.ts'
+import { isSnapshotFile } from '../snapshot/read.ts'
 import { readFailure } from '../sources/reader.ts'
 import { withKernel } from './open.ts'
 

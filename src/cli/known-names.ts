@@ -2,9 +2,9 @@
 
 import { KerndexError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
-import { openCache } from '../load/cache.ts'
 import { openKernel } from '../open-kernel.ts'
 import type { Reader } from '../reader.ts'
+import { openCache } from '../snapshot/cache.ts'
 import type { NameKind } from './complete.ts'
 
 /** Names that a shell is given: more nobody reads. */

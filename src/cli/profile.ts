@@ -3,7 +3,7 @@
 import { UsageError } from '../core/errors.ts'
 import { codeMappings } from '../events/code-mappings.ts'
 import type { Output, ProfileFacts } from '../events/output/output.ts'
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { Profile, type Profiles, type Weighing } from '../stacks/profile.ts'
 import { note } from './output.ts'
 

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander'
 import { formatAddress } from '../core/address.ts'
-import { compareSnapshots, type SnapshotDifference } from '../load/compare.ts'
 import { type SnapshotInfo, saveSnapshot, snapshotInfo } from '../load/save.ts'
+import { compareSnapshots, type SnapshotDifference } from '../snapshot/compare.ts'
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'

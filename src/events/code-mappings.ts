@@ -1,6 +1,6 @@
 // Where a kernel's code lies, by owner, for profiles that say of what build an address is.
 
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { parseBuildIds } from '../sources/facts.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { CodeMapping } from './output/output.ts'

@@ -2,7 +2,7 @@
 // text, and remembers from one to the next what it knows of their lines and stacks.
 
 import { bytes, count, type Options, options as optionsOf, text } from '../core/arguments.ts'
-import { type Snapshot, snapshotArgument } from '../load/snapshot.ts'
+import { type Snapshot, snapshotArgument } from '../snapshot/snapshot.ts'
 import { product, READ_OPTIONS } from './arguments.ts'
 import { inputFormat, SAMPLE_BYTES } from './formats.ts'
 import { planOf, type ReadOptions } from './plan.ts'

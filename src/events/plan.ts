@@ -1,6 +1,6 @@
 // What is to be made of a stream, from how its reader asked for it and from what its beginning says of the boot it is of.
 
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import type { Rebase, Trust } from '../stacks/resolve.ts'

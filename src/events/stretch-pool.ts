@@ -2,8 +2,8 @@
 
 import { setBounded } from '../core/bounded-map.ts'
 import { workerUrl } from '../core/place.ts'
-import type { Snapshot } from '../load/snapshot.ts'
 import { Threads } from '../load/threads.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { Stretch } from './cut.ts'
 import type { StretchAnswer, StretchPlan } from './stretch.ts'
 import type { StretchTask } from './tasks.ts'

@@ -5,20 +5,20 @@ import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { EarlyTypes } from '../btf/types.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
+import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
+import { cachedContent } from '../snapshot/content.ts'
+import { identitiesOf } from '../snapshot/format.ts'
+import type { HostFacts } from '../snapshot/host-facts.ts'
+import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
+import type { TextDigests } from '../snapshot/meta.ts'
+import { allAbsences, type TypesLater, typesLaterInFile } from '../snapshot/pending-types.ts'
+import type { SnapshotReader } from '../snapshot/read.ts'
+import type { Handle } from '../snapshot/snapshot.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
-import type { CacheKey, SnapshotCache } from './cache.ts'
 import { hostNow, sameModules } from './host.ts'
-import type { HostFacts } from './host-facts.ts'
 import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, laterFacts, restOf, sameSets } from './load.ts'
-import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
-import { allAbsences, type TypesLater, typesLaterInFile } from './pending-types.ts'
-import type { Handle } from './snapshot.ts'
-import { cachedContent, digestsOf } from './snapshot-content.ts'
-import { identitiesOf } from './snapshot-file.ts'
-import type { SnapshotReader } from './snapshot-io.ts'
-import type { TextDigests } from './snapshot-meta.ts'
 import { isSameText, showsAddresses } from './text-digests.ts'
 import { Timeline } from './timeline.ts'
 
@@ -396,4 +396,9 @@ function isSame({ handle, types }: FromFile, loaded: Loaded): boolean {
     sameModules(handle.host.modules, loaded.handle.host.modules) &&
     sameSets(types, { ...NO_TYPES, records: loaded.handle.types })
   )
+}
+
+/** How the text of a load is recognised. */
+function digestsOf({ text }: LoadMemory): TextDigests {
+  return { chunkBytes: text.chunkBytes, digests: text.digests }
 }

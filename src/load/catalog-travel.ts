@@ -9,7 +9,7 @@ import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../c
 import { AbortedError, NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
-import { createFile, writeFailure } from './write-file.ts'
+import { createFile, writeFailure } from '../sources/write-file.ts'
 
 /** An entry of a catalogue. */
 export interface CatalogEntry extends BuildIdentity {

@@ -7,12 +7,12 @@ import { type BuildEntry, type BuildIdentity, disagreement, entryKey } from '../
 import type { HostLayout } from '../catalog/layout.ts'
 import { splitHost } from '../catalog/split.ts'
 import { BadFormatError, KerndexError, NotFoundError, NotReadableError } from '../core/errors.ts'
-import { type CacheUser, cacheDirectory } from './cache.ts'
+import { type CacheUser, cacheDirectory } from '../snapshot/cache.ts'
+import type { Handle } from '../snapshot/snapshot.ts'
 import { CatalogStore, type StoredEntry } from './catalog-store.ts'
 import { type CatalogEntry, readEntries, writeEntries } from './catalog-travel.ts'
 import { anySource, readHost, readText } from './host-reading.ts'
 import { placeLayout } from './place-layout.ts'
-import type { Handle } from './snapshot.ts'
 
 /** What came of a capture. */
 export interface CatalogAdded {

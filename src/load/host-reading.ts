@@ -4,14 +4,16 @@
 import type { Anchor, HostTold } from '../catalog/split.ts'
 import { isDynamic, parseLine } from '../catalog/split.ts'
 import { BadFormatError, LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import type { HostFacts } from '../snapshot/host-facts.ts'
+import { isSnapshotFile } from '../snapshot/read.ts'
+import { Snapshot } from '../snapshot/snapshot.ts'
+import { snapshotSource } from '../snapshot/source.ts'
 import { parseIdentities, parseModuleSections } from '../sources/facts.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence, type Source } from '../sources/source.ts'
 import { hostOf } from './host.ts'
-import type { HostFacts } from './host-facts.ts'
 import { Pacer } from './pacer.ts'
-import { Snapshot } from './snapshot.ts'
-import { isSnapshotFile, readSnapshotFile, snapshotSource } from './snapshot-source.ts'
+import { readSnapshotFile } from './snapshot-load.ts'
 
 /** The most bytes of text, as for a load. */
 const MOST_TEXT = 2 ** 28

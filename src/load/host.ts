@@ -1,10 +1,10 @@
 // What a source's small files say of the host, and whether two hosts are in the same state.
 
 import { release } from 'node:os'
+import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type ModuleInfo, parseBuildId, parseModules, parseRelease } from '../sources/facts.ts'
 import { readNow } from '../sources/later.ts'
 import { type Absence, type FactFile, isAbsence, type Source } from '../sources/source.ts'
-import type { HostFacts } from './host-facts.ts'
 
 /** The files that describe the host. */
 export const HOST_FILES = ['modules', 'version', 'boot_id', 'notes'] as const satisfies readonly FactFile[]

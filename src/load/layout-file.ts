@@ -17,8 +17,8 @@ import { LimitError, NotReadableError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
 import { readFailure } from '../sources/reader.ts'
 import type { Absence } from '../sources/source.ts'
+import { writeFileSafely } from '../sources/write-file.ts'
 import { anySource, readHost, readPlaces } from './host-reading.ts'
-import { writeFileSafely } from './write-file.ts'
 
 export interface LayoutOptions {
   /** undefined: the running kernel; else a capture, or a snapshot file. */

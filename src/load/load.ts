@@ -2,6 +2,11 @@
 // gathered meanwhile.
 
 import { BadFormatError } from '../core/errors.ts'
+import type { HostFacts } from '../snapshot/host-facts.ts'
+import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
+import type { TypesLater } from '../snapshot/pending-types.ts'
+import type { FactRecord, Handle, ReadLater } from '../snapshot/snapshot.ts'
+import { loadTypesNow } from '../snapshot/types-now.ts'
 import { type ModuleInfo, type ModuleSections, parseModuleSections } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import {
@@ -16,15 +21,11 @@ import {
 import type { Keep } from '../symbols/build.ts'
 import type { ModuleMemory } from '../symbols/regions.ts'
 import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
-import type { HostFacts } from './host-facts.ts'
-import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { Pacer } from './pacer.ts'
-import type { TypesLater } from './pending-types.ts'
-import type { FactRecord, Handle, ReadLater } from './snapshot.ts'
 import { loadSymbols, type TextMemory } from './symbols.ts'
 import type { LoaderThreads } from './tasks.ts'
 import { Timeline } from './timeline.ts'
-import { loadTypes, loadTypesNow, type TypeThreads } from './types.ts'
+import { loadTypes, type TypeThreads } from './types.ts'
 
 /** How far a load is. */
 export interface LoadProgress {

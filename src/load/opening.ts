@@ -3,13 +3,13 @@
 
 import { statSync } from 'node:fs'
 import { NotReadableError } from '../core/errors.ts'
+import { type CacheUser, openCache, type SnapshotCache, type SnapshotCacheOptions } from '../snapshot/cache.ts'
+import type { Handle } from '../snapshot/snapshot.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Source } from '../sources/source.ts'
-import { type CacheUser, openCache, type SnapshotCache, type SnapshotCacheOptions } from './cache.ts'
 import { CachedKernel, type CacheReport, type KernelLoad, type Load } from './cached.ts'
 import type { LoadMemory, LoadOptions } from './load.ts'
-import type { Handle } from './snapshot.ts'
-import { readSnapshotFile, type TypesIn } from './snapshot-source.ts'
+import { readSnapshotFile, type TypesIn } from './snapshot-load.ts'
 import { Timeline } from './timeline.ts'
 
 /** The loads of one kernel, one after the other. */

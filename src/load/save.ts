@@ -2,13 +2,14 @@
 
 import { flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { until } from '../core/until.ts'
-import type { HostFacts } from './host-facts.ts'
+import { wholeContent } from '../snapshot/content.ts'
+import { SNAPSHOT_LAYOUT } from '../snapshot/format.ts'
+import type { HostFacts } from '../snapshot/host-facts.ts'
+import { SnapshotReader } from '../snapshot/read.ts'
+import { Snapshot, snapshotArgument } from '../snapshot/snapshot.ts'
+import { snapshotSource } from '../snapshot/source.ts'
+import { writeSnapshot } from '../snapshot/write.ts'
 import { loadKernel } from './load.ts'
-import { Snapshot, snapshotArgument } from './snapshot.ts'
-import { wholeContent } from './snapshot-content.ts'
-import { SNAPSHOT_LAYOUT } from './snapshot-file.ts'
-import { SnapshotReader, writeSnapshot } from './snapshot-io.ts'
-import { snapshotSource } from './snapshot-source.ts'
 
 /** What a snapshot file says of itself. */
 export interface SnapshotInfo {

@@ -1,8 +1,6 @@
 // What a loader thread can be asked to do. The same functions run on the calling thread when there are no others.
 
 import { threadId } from 'node:worker_threads'
-import type { TypeSetRecord } from '../btf/index-types.ts'
-import type { ErrorRecord } from '../core/errors.ts'
 import { type JoinTask, join } from './crew-thread.ts'
 import { type Helped, type HelpTask, helpWithFiles } from './shared-files.ts'
 import type { Threads } from './threads.ts'
@@ -10,19 +8,6 @@ import { type AbsoluteSpan, absoluteNow } from './timeline.ts'
 
 /** A task for a loader thread. */
 export type LoaderTask = ({ readonly do: 'join' } & JoinTask) | ({ readonly do: 'help' } & HelpTask)
-
-/** A blob that could not be read or indexed, and why. */
-export interface TypeFailure {
-  readonly module: string
-  readonly error: ErrorRecord
-}
-
-export interface IndexedSets {
-  readonly records: readonly TypeSetRecord[]
-  /** The identities of the files that were read, by module. */
-  readonly identities: readonly (readonly [module: string, identity: string])[]
-  readonly failures: readonly TypeFailure[]
-}
 
 /** What each task gives, with the work it consisted of. */
 export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (

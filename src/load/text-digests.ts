@@ -1,10 +1,10 @@
 // Recognises a kallsyms text that was read before: by the digests of its chunks, without parsing it.
 
+import type { TextDigests } from '../snapshot/meta.ts'
 import type { ByteReader } from '../sources/reader.ts'
 import { DIGEST_BYTES } from '../symbols/constants.ts'
 import { Workspace } from '../symbols/workspace.ts'
 import type { Pacer } from './pacer.ts'
-import type { TextDigests } from './snapshot-meta.ts'
 
 const NEWLINE = 0x0a
 

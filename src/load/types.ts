@@ -2,24 +2,15 @@
 // by side. p-limit bounds how many files are open at once.
 
 import { availableParallelism } from 'node:os'
-import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
+import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet } from '../btf/index-types.ts'
 import { Walk } from '../btf/walk.ts'
-import { errorToRecord, KerndexError } from '../core/errors.ts'
-import {
-  type Arena,
-  arenaFor,
-  type Blob,
-  btfIdentity,
-  MANY_FILES,
-  readBtf,
-  readBtfAtOnce,
-  readBtfNow,
-} from '../sources/blob.ts'
+import { type IndexedSets, type LoadedTypes, NO_TYPES, type TypeFailure } from '../snapshot/loaded-types.ts'
+import { failureOf, inOrder, joined, NO_BASE, NOTHING, unchanged } from '../snapshot/types-now.ts'
+import { type Arena, arenaFor, type Blob, MANY_FILES, readBtf, readBtfAtOnce } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
-import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import type { Pacer } from './pacer.ts'
 import { blobsOf, FileCounter } from './shared-files.ts'
-import type { IndexedSets, LoaderResult, LoaderThreads, TypeFailure } from './tasks.ts'
+import type { LoaderResult, LoaderThreads } from './tasks.ts'
 import type { Timeline } from './timeline.ts'
 
 /** Files open at the same time on the calling thread. */
@@ -68,112 +59,6 @@ export async function loadTypes(
     sets = await loadModules(fresh, shapeOfSet(knownBase), load)
   }
   return inOrder(files, known, earlier, sets)
-}
-
-/** What there is without vmlinux. */
-const NO_BASE: LoadedTypes = {
-  ...NO_TYPES,
-  absences: [{ what: 'btf/vmlinux', reason: 'not there, and module BTF means nothing without it' }],
-}
-
-/**
- * The same at once, on the calling thread, for a lookup that cannot wait.
- * @throws nothing that `loadTypes` would make an absence
- */
-export function loadTypesNow(files: readonly BtfFile[], earlier: LoadedTypes = NO_TYPES): LoadedTypes {
-  const [base, ...modules] = files
-  if (base === undefined) return NO_TYPES
-  if (base.module !== 'vmlinux') return NO_BASE
-  const known = atOnce(unchanged(files, earlier))
-  let knownBase = known.get(base.module)
-  let first = NOTHING
-  if (knownBase === undefined) {
-    known.clear()
-    first = readAndIndex([base], undefined, Walk.open())
-    knownBase = first.records[0]
-  }
-  const fresh = modules.filter(({ module }) => !known.has(module))
-  const rest = knownBase === undefined || fresh.length === 0 ? NOTHING : readAndIndex(fresh, shapeOfSet(knownBase))
-  return inOrder(files, known, earlier, joined([first, rest]))
-}
-
-function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, walk?: Walk): IndexedSets {
-  const arena = walk ?? arenaFor(files.length)
-  const blobs: NamedBlob[] = []
-  const identities: [string, string][] = []
-  const failures: TypeFailure[] = []
-  for (const file of files) {
-    const { module } = file
-    try {
-      const { bytes, identity } = readBtfNow(file, arena)
-      blobs.push({ name: module, bytes })
-      identities.push([module, identity])
-    } catch (error) {
-      failures.push(failureOf(module, error))
-    }
-  }
-  const indexed = atOnce(indexTypesSteps(blobs, shape, walk))
-  failures.push(...indexed.failures.map(({ name, error }) => failureOf(name, error)))
-  return { records: indexed.records, identities, failures }
-}
-
-/** Goes all steps without a pause. */
-function atOnce<T>(steps: Generator<void, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
-/** The sets that were taken over and those that were loaded, in the order of the files. */
-function inOrder(
-  files: readonly BtfFile[],
-  known: ReadonlyMap<string, TypeSetRecord>,
-  earlier: LoadedTypes,
-  sets: IndexedSets,
-): LoadedTypes {
-  const order = new Map(files.map(({ module }, position) => [module, position]))
-  const position = (name: string) => order.get(name) ?? 0
-  const identities = new Map(sets.identities)
-  for (const name of known.keys()) identities.set(name, earlier.identities.get(name) ?? '')
-  return {
-    records: [...known.values(), ...sets.records].sort((a, b) => position(a.name) - position(b.name)),
-    identities,
-    absences: [...sets.failures]
-      .sort((a, b) => position(a.module) - position(b.module))
-      .map(({ module, error }) => ({ what: `btf/${module}`, reason: error.message })),
-  }
-}
-
-function joined(all: readonly IndexedSets[]): IndexedSets {
-  return {
-    records: all.flatMap(({ records }) => records),
-    identities: all.flatMap(({ identities }) => identities),
-    failures: all.flatMap(({ failures }) => failures),
-  }
-}
-
-const NOTHING: IndexedSets = { records: [], identities: [], failures: [] }
-
-/** Files that are looked at between two yields: a fraction of a millisecond. */
-const LOOKED_AT = 64
-
-/** The sets of an earlier load whose files have not been replaced since. */
-function* unchanged(
-  files: readonly BtfFile[],
-  earlier: LoadedTypes,
-): Generator<void, Map<string, TypeSetRecord>, void> {
-  const known = new Map<string, TypeSetRecord>()
-  if (earlier.records.length === 0) return known
-  const records = new Map(earlier.records.map((record) => [record.name, record]))
-  for (const [i, file] of files.entries()) {
-    if (i % LOOKED_AT === LOOKED_AT - 1) yield
-    const record = records.get(file.module)
-    if (record === undefined) continue
-    const now = btfIdentity(file)
-    if (now !== undefined && now === earlier.identities.get(file.module)) known.set(file.module, record)
-  }
-  return known
 }
 
 async function loadAll(base: BtfFile, modules: readonly BtfFile[], load: TypeLoad): Promise<IndexedSets> {
@@ -332,11 +217,4 @@ async function indexHere(
   const { records, failures } = await pacer.drive(indexTypesSteps(blobs, shape, walk))
   timeline.record('index', what, start)
   return { records, identities: [], failures: failures.map(({ name, error }) => failureOf(name, error)) }
-}
-
-/** A failure that concerns one blob only; what concerns the whole load is thrown on. */
-function failureOf(module: string, error: unknown): TypeFailure {
-  const code = error instanceof KerndexError ? error.code : undefined
-  if (code === undefined || code === 'WORKER_FAILED' || code === 'ABORTED' || code === 'CLOSED') throw error
-  return { module, error: errorToRecord(error) }
 }

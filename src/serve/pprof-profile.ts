@@ -4,7 +4,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type Location, Mapping, Profile } from 'pprof-format'
 import { codeMappings } from '../events/code-mappings.ts'
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { HIDDEN_OWNER } from '../symbols/table.ts'
 import { HttpError } from './http-error.ts'
 

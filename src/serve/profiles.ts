@@ -2,7 +2,7 @@
 
 import { parseAddress } from '../core/address.ts'
 import { printable } from '../core/printable.ts'
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type Call, json, plain, type Reply } from './call.ts'
 import { badRequest, notFound, tooLarge } from './http-error.ts'
 import type { FrameCounter } from './metrics.ts'

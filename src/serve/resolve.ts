@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { formatAddress, MAX_ADDRESS, parseAddress } from '../core/address.ts'
 import { KerndexError } from '../core/errors.ts'
-import type { Snapshot } from '../load/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type BootFacts, judgeBoot } from '../stacks/boot.ts'
 import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
 import { StackResolver } from '../stacks/resolve.ts'

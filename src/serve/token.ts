@@ -5,9 +5,9 @@ import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { NotReadableError } from '../core/errors.ts'
-import { distrust } from '../load/cache.ts'
-import { writeFileSafely } from '../load/write-file.ts'
+import { distrust } from '../snapshot/cache.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
+import { writeFileSafely } from '../sources/write-file.ts'
 
 /** What may stand in a path as it is, long enough that nobody guesses it. */
 const TOKEN = /^[A-Za-z0-9_-]{20,200}$/

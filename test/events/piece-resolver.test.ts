@@ -6,7 +6,7 @@ import { Cutter } from '../../src/events/cut.ts'
 import { inputFormat } from '../../src/events/formats.ts'
 import { PieceResolver } from '../../src/events/piece-resolver.ts'
 import type { StretchPlan } from '../../src/events/stretch.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
 import { DEBIAN, output, run, sample, snapshotOf } from './samples.ts'
 

@@ -8,7 +8,7 @@ import { Cutter } from '../../src/events/cut.ts'
 import type { TraceEvent } from '../../src/events/event.ts'
 import { detectFormat } from '../../src/events/formats.ts'
 import { pprof } from '../../src/events/input/pprof.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
 import { HOST, output, run, snapshotOf } from './samples.ts'
 

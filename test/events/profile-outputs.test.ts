@@ -16,7 +16,7 @@ import { flameTree } from '../../src/events/output/flame-tree.ts'
 import type { ProfileFacts } from '../../src/events/output/output.ts'
 import { pprofBytes } from '../../src/events/output/pprof.ts'
 import { flameSvg } from '../../src/events/output/svg.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profile, Profiles } from '../../src/stacks/profile.ts'
 import { HOST, run, sample, snapshotOf } from './samples.ts'
 

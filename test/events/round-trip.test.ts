@@ -1,7 +1,7 @@
 // Text that was put into words is text of the same format: read again it comes out as it is, and its stacks are the same.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { DEBIAN, HOST, output, sample, snapshotOf, snapshotOfText } from './samples.ts'
 
 let snapshots: ReadonlyMap<string, Snapshot>

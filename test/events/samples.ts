@@ -10,8 +10,8 @@ import { FrameMemo, feed } from '../../src/events/format.ts'
 import { inputFormat } from '../../src/events/formats.ts'
 import { type PlacedAnswer, runStream, type StreamOptions } from '../../src/events/run.ts'
 import type { StretchPlan } from '../../src/events/stretch.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
 import { openKernel } from '../../src/open-kernel.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import type { RawFrame } from '../../src/stacks/frame.ts'
 
 const fixtures = fileURLToPath(new URL('../../fixtures/events/', import.meta.url))

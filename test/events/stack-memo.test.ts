@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type KnownStack, type Run, StackMemo } from '../../src/events/stack-memo.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { HOST, output, run, snapshotOf } from './samples.ts'
 
 const TAB = 9

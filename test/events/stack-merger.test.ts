@@ -6,7 +6,7 @@ import { INPUT_FORMATS } from '../../src/events/formats.ts'
 import { foldedLines } from '../../src/events/output/folded.ts'
 import { pprofBytes } from '../../src/events/output/pprof.ts'
 import { StackMerger } from '../../src/events/stack-merger.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
 import { DEBIAN, decode, HOST, run, sample, snapshotOf } from './samples.ts'
 

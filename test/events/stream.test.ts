@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { AbortedError, UnsupportedError } from '../../src/core/errors.ts'
 import { Cutter, STRETCH_BYTES } from '../../src/events/cut.ts'
 import { inputFormat } from '../../src/events/formats.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
 import { DEBIAN, HOST, inPieces, output, run, sample, snapshotOf } from './samples.ts'
 

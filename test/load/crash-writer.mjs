@@ -1,6 +1,7 @@
 // Writes a snapshot over another one and kills its own process before a given piece: what a crash, or a second process,
 // does to a file. Arguments: the snapshot to copy, the file to write, the number of the piece (-1: none).
-import { SnapshotReader, writeSnapshot } from '../../dist/src/load/snapshot-io.js'
+import { SnapshotReader } from '../../dist/src/snapshot/read.js'
+import { writeSnapshot } from '../../dist/src/snapshot/write.js'
 
 const [, , from, to, dies] = process.argv
 const reader = new SnapshotReader(from)

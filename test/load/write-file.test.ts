@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { saveSnapshot } from '../../src/load/save.ts'
-import { createFile, type FileOptions, writeFileSafely, writeFolder } from '../../src/load/write-file.ts'
 import { openKernel } from '../../src/open-kernel.ts'
+import { createFile, type FileOptions, writeFileSafely, writeFolder } from '../../src/sources/write-file.ts'
 import { fixturePath } from '../fixtures.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'kerndex-write-'))

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/events/event.ts'
-import type { Snapshot } from '../../src/load/snapshot.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import type { Frame, RawFrame } from '../../src/stacks/frame.ts'
 import { StackResolver } from '../../src/stacks/resolve.ts'
 import { DEBIAN, decode, HOST, sample, snapshotOf } from '../events/samples.ts'

@@ -8,9 +8,10 @@ import { isAbsolute, join } from 'node:path'
 import { number, type Options, options as optionsOf, path, wrong } from '../core/arguments.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
-import type { SnapshotContent } from './snapshot-file.ts'
-import { SnapshotReader, type WriteOptions, writeSnapshot } from './snapshot-io.ts'
-import { isTemporary, writeFailure } from './write-file.ts'
+import { isTemporary, writeFailure } from '../sources/write-file.ts'
+import type { SnapshotContent } from './format.ts'
+import { SnapshotReader } from './read.ts'
+import { type WriteOptions, writeSnapshot } from './write.ts'
 
 /** Where cached snapshots are kept, and how many. */
 export interface SnapshotCacheOptions {

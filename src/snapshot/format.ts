@@ -1,10 +1,10 @@
 // The snapshot file's layout: a snapshot to bytes and back. Knows nothing of files: what reads and writes them is in
-// snapshot-io.ts.
+// read.ts and write.ts.
 //
 // | piece | holds |
 // |---|---|
 // | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, the length of each part;
-//   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (snapshot-meta.ts) |
+//   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
 // | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/index-layout.ts), and its blobs |
 // | last part | the small files of the host |
@@ -22,14 +22,7 @@ import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { HostFacts, SkippedLines } from './host-facts.ts'
-import {
-  decodeMeta,
-  encodeMeta,
-  type FactPlace,
-  type SetPlace,
-  type SnapshotMeta,
-  type TextDigests,
-} from './snapshot-meta.ts'
+import { decodeMeta, encodeMeta, type FactPlace, type SetPlace, type SnapshotMeta, type TextDigests } from './meta.ts'
 
 export const SNAPSHOT_LAYOUT = {
   what: 'snapshot file',

@@ -4,15 +4,9 @@ import { indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts
 import { viewIndex } from '../btf/name-index.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
-import type { LoadMemory } from './load.ts'
+import type { SnapshotContent } from './format.ts'
+import type { TextDigests } from './meta.ts'
 import type { Handle, Snapshot } from './snapshot.ts'
-import type { SnapshotContent } from './snapshot-file.ts'
-import type { TextDigests } from './snapshot-meta.ts'
-
-/** How the text of a load is recognised. */
-export function digestsOf({ text }: LoadMemory): TextDigests {
-  return { chunkBytes: text.chunkBytes, digests: text.digests }
-}
 
 /** What the cache keeps of a load: what the running kernel's own files say is read from them again. */
 export function cachedContent(

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import type { StoredBytes } from '../btf/stored-types.ts'
 import { BadFormatError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { type Part, SUMMED_BYTES } from './snapshot-file.ts'
+import { type Part, SUMMED_BYTES } from './format.ts'
 
 /** Pieces that are read at once at most: about a millisecond. */
 const MOST_PIECES = 24

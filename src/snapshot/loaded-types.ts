@@ -1,6 +1,7 @@
 // What loading types gives: apart from how they are loaded, because a load may be without them.
 
 import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { ErrorRecord } from '../core/errors.ts'
 import type { Absence } from '../sources/source.ts'
 
 /** The indexed sets, vmlinux first, and the blobs that could not be read or indexed. */
@@ -13,3 +14,17 @@ export interface LoadedTypes {
 
 /** No types at all. */
 export const NO_TYPES: LoadedTypes = { records: [], identities: new Map(), absences: [] }
+
+/** A blob that could not be read or indexed, and why. */
+export interface TypeFailure {
+  readonly module: string
+  readonly error: ErrorRecord
+}
+
+/** Sets of some files, as whoever read and indexed them hands them on. */
+export interface IndexedSets {
+  readonly records: readonly TypeSetRecord[]
+  /** The identities of the files that were read, by module. */
+  readonly identities: readonly (readonly [module: string, identity: string])[]
+  readonly failures: readonly TypeFailure[]
+}

@@ -9,10 +9,11 @@ import { BadFormatError, KerndexError, UnsupportedError } from '../../src/core/e
 import type { Kernel } from '../../src/kernel.ts'
 import { openTypes } from '../../src/load/open-types.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
-import { SUMMED_BYTES } from '../../src/load/snapshot-file.ts'
-import { SnapshotReader, writeSnapshot } from '../../src/load/snapshot-io.ts'
-import { decodeMeta, encodeMeta } from '../../src/load/snapshot-meta.ts'
 import { openKernel } from '../../src/open-kernel.ts'
+import { SUMMED_BYTES } from '../../src/snapshot/format.ts'
+import { decodeMeta, encodeMeta } from '../../src/snapshot/meta.ts'
+import { SnapshotReader } from '../../src/snapshot/read.ts'
+import { writeSnapshot } from '../../src/snapshot/write.ts'
 import { SYMBOL_LAYOUT } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
@@ -173,7 +174,7 @@ describe('a snapshot file', () => {
   it('holds a set whose neighbours in the index have left', async () => {
     const names = fresh.types.sets.map(({ name }) => name)
     const [vmlinux, , ...others] = names
-    const { Snapshot } = await import('../../src/load/snapshot.ts')
+    const { Snapshot } = await import('../../src/snapshot/snapshot.ts')
     const handle = fresh.handle()
     const left = new Snapshot({ ...handle, types: handle.types.filter(({ name }) => name !== names[1]) })
     const path = join(folder, 'left.kerndex')

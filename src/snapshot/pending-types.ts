@@ -8,8 +8,8 @@ import { AbortedError, BadFormatError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
-import { SnapshotReader } from './snapshot-io.ts'
-import { loadTypesNow } from './types.ts'
+import { SnapshotReader } from './read.ts'
+import { loadTypesNow } from './types-now.ts'
 
 /** Where types are that have not been loaded: what another thread has to know of them. */
 export type TypesPlace =

@@ -1,8 +1,6 @@
-// Snapshot files on disk: read part by part into shared memory, and written so that a reader sees the old file or the new
-// one, never a piece of either.
+// Snapshot files from disk: read part by part into shared memory.
 
-import { close, closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
-import { setImmediate as turn } from 'node:timers/promises'
+import { close, closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { TypeSetRecord } from '../btf/index-types.ts'
 import { StoredTypes } from '../btf/stored-types.ts'
@@ -10,22 +8,20 @@ import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../c
 import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
-import { fill, type MissingRange, PartMemory } from './part-memory.ts'
-import { PieceReading, readNow } from './piece-reading.ts'
 import {
   decodeHeader,
-  encodeSnapshot,
   headerLength,
   MOST_FILE_BYTES,
   type Part,
   PREAMBLE_BYTES,
-  type SnapshotContent,
+  SNAPSHOT_LAYOUT,
   type SnapshotParts,
   type SnapshotPlan,
   storedIndexes,
   typeRecords,
-} from './snapshot-file.ts'
-import { createFile } from './write-file.ts'
+} from './format.ts'
+import { fill, type MissingRange, PartMemory } from './part-memory.ts'
+import { PieceReading, readNow } from './piece-reading.ts'
 
 const closeAsync = promisify(close)
 
@@ -35,6 +31,25 @@ const FIRST_BYTES = 64 * 1024
 export interface ReadParts {
   readonly parts: SnapshotParts
   readonly types: readonly TypeSetRecord[]
+}
+
+/** Whether a path is a file that begins as a snapshot file does, in either byte order. Waits for the system. */
+export function isSnapshotFile(path: string): boolean {
+  // A pipe is not even opened: whoever writes to it would see it closed again.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+  let descriptor: number
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch {
+    return false
+  }
+  try {
+    const words = Buffer.alloc(4)
+    readSync(descriptor, words, 0, 4, 0)
+    return words.readUInt32LE(0) === SNAPSHOT_LAYOUT.magic || words.readUInt32BE(0) === SNAPSHOT_LAYOUT.magic
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** An open snapshot file whose header is sound. Close it. */
@@ -215,46 +230,4 @@ function placed(path: string, error: unknown): unknown {
   if (error.place.path === path) return error
   const kind = error.constructor as new (message: string, place: KerndexError['place']) => KerndexError
   return new kind(`${path}: ${error.message}`, { ...error.place, path })
-}
-
-/** How to write a snapshot file. */
-export interface WriteOptions {
-  /** Whether a file that is there may be replaced. Default true. */
-  readonly replace?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Called before each piece is written, before all are flushed and before the file gets its name: a test ends the process there. */
-  readonly onPiece?: ((number: number) => void) | undefined
-}
-
-/**
- * Writes a snapshot to a file that only its owner may read. Returns its length in bytes.
- * @throws UsageError if what is there must not be replaced; NotReadableError if it cannot be written; LimitError; AbortedError
- */
-export async function writeSnapshot(
-  path: string,
-  content: SnapshotContent,
-  { replace, signal, onPiece }: WriteOptions = {},
-): Promise<number> {
-  const encoding = encodeSnapshot(content)
-  let step = encoding.next()
-  while (step.done !== true) {
-    await turn()
-    step = encoding.next()
-  }
-  const pieces = step.value
-  const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
-  try {
-    for (const [number, piece] of pieces.entries()) {
-      onPiece?.(number)
-      await file.write(piece)
-    }
-    onPiece?.(pieces.length)
-    await file.flush()
-    onPiece?.(pieces.length + 1)
-    await file.finish()
-  } catch (error) {
-    await file.abandon()
-    throw error
-  }
-  return pieces.reduce((sum, { length }) => sum + length, 0)
 }

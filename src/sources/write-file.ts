@@ -6,7 +6,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, sta
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbortedError, KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
-import { errorCode } from '../sources/reader.ts'
+import { errorCode } from './reader.ts'
 
 /** How a file is to be written. */
 export interface FileOptions {

@@ -1,0 +1,47 @@
+// Snapshot files onto disk, so that a reader sees the old file or the new one, never a piece of either.
+
+import { setImmediate as turn } from 'node:timers/promises'
+import { createFile } from '../sources/write-file.ts'
+import { encodeSnapshot, type SnapshotContent } from './format.ts'
+
+/** How to write a snapshot file. */
+export interface WriteOptions {
+  /** Whether a file that is there may be replaced. Default true. */
+  readonly replace?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called before each piece is written, before all are flushed and before the file gets its name: a test ends the process there. */
+  readonly onPiece?: ((number: number) => void) | undefined
+}
+
+/**
+ * Writes a snapshot to a file that only its owner may read. Returns its length in bytes.
+ * @throws UsageError if what is there must not be replaced; NotReadableError if it cannot be written; LimitError; AbortedError
+ */
+export async function writeSnapshot(
+  path: string,
+  content: SnapshotContent,
+  { replace, signal, onPiece }: WriteOptions = {},
+): Promise<number> {
+  const encoding = encodeSnapshot(content)
+  let step = encoding.next()
+  while (step.done !== true) {
+    await turn()
+    step = encoding.next()
+  }
+  const pieces = step.value
+  const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
+  try {
+    for (const [number, piece] of pieces.entries()) {
+      onPiece?.(number)
+      await file.write(piece)
+    }
+    onPiece?.(pieces.length)
+    await file.flush()
+    onPiece?.(pieces.length + 1)
+    await file.finish()
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+  return pieces.reduce((sum, { length }) => sum + length, 0)
+}
