@@ -43,15 +43,15 @@ const PARTS = {
   fleet: /^fleet\//,
   events: /^(events|processes|stacks)\//,
   serve: /^(serve\/|symbols\/find-text\.)/,
-  printing: /^btf\/(btf-ext|c-dump.*|c-sort|check|check-object|check-resolve|core-.*|diff|instruction|print-layout)\./,
+  printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|layout)|ask\/diff)/,
   probes: /^probes\/(?!plan|spec)/,
   sources:
-    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(blob-file|distilled))\./,
-  'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/(index-types|name-index-write|walk.*))\./,
+    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
+  'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
   catalog:
     /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
-  asking: /^btf\/(asked-types|type-(facts|question|uses)|users-index)\./,
-  declaring: /^btf\/c-(declare|names)\./,
+  asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-index)|print\/type-facts)\./,
+  declaring: /^btf\/print\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   main: /^(?!cli\/)/,
 }

@@ -1,16 +1,16 @@
 // The public names of kerndex: kernels, their symbols, types and probes. What only some programs need, and every other would wait
 // for, has entry points of its own: btf.ts, events.ts and catalog.ts.
 
-export type { TypeUsers } from './btf/asked-types.ts'
-export { type FunctionParam, KernelFunction } from './btf/functions.ts'
+export type { TypeUsers } from './btf/ask/asked-types.ts'
+export { type FunctionParam, KernelFunction } from './btf/ask/functions.ts'
+export { type LaidOutMember, type Layout, layoutOf } from './btf/ask/layout.ts'
+export type { MemberPlace } from './btf/ask/member-path.ts'
+export type { TypeUse } from './btf/ask/type-uses.ts'
 export type { KindName } from './btf/kinds.ts'
 export { isModifier } from './btf/kinds.ts'
-export { type LaidOutMember, type Layout, layoutOf } from './btf/layout.ts'
-export type { MemberPlace } from './btf/member-path.ts'
-export { alignOf, pointerSize, sizeOf } from './btf/sizes.ts'
-export * from './btf/type.ts'
-export { TypeSet } from './btf/type-set.ts'
-export type { TypeUse } from './btf/type-uses.ts'
+export { alignOf, pointerSize, sizeOf } from './btf/read/sizes.ts'
+export * from './btf/read/type.ts'
+export { TypeSet } from './btf/read/type-set.ts'
 export {
   type FindOptions,
   type FunctionQuestion,

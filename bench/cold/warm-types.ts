@@ -1,9 +1,9 @@
 // A process of its own, warm after its first rounds, that looks types up by name and prints them.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { Declarations } from '../../src/btf/c-declare.ts'
-import { plainNames } from '../../src/btf/c-names.ts'
-import { indexTypes } from '../../src/btf/index-types.ts'
+import { Declarations } from '../../src/btf/print/c-declare.ts'
+import { plainNames } from '../../src/btf/print/c-names.ts'
+import { indexTypes } from '../../src/btf/read/index-types.ts'
 import { dumpC, dumpRaw } from '../../src/btf.ts'
 import { openTypes, type TypeSet, Types } from '../../src/index.ts'
 import { answer, coldTask } from '../lib/cold.ts'

@@ -1,5 +1,6 @@
 // The kinds of BTF, a row each: what readers, checks and printing need to know of one stands here, once. What is truly particular
-// to a kind is a case where it is decoded (type.ts), printed (raw.ts, c-declare.ts) and checked (check.ts).
+// to a kind is a case where it is decoded (read/type.ts), printed (print/raw.ts,
+// print/c-declare.ts) and checked (verify/check.ts).
 
 import { choice, number } from '../core/arguments.ts'
 import { printable } from '../core/printable.ts'

@@ -1,7 +1,7 @@
 // The options that ask for functions by the types of their prototype.
 
 import { type Command, InvalidArgumentError } from 'commander'
-import { parseTypeQuestion } from '../btf/type-question.ts'
+import { parseTypeQuestion } from '../btf/ask/type-question.ts'
 import type { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 

@@ -1,7 +1,7 @@
 // `kerndex core OBJECT…`: which CO-RE relocations of BPF objects would fail on a kernel, and why.
 
 import type { Command } from 'commander'
-import { type CheckedRelocation, checkObject } from '../btf/check-object.ts'
+import { type CheckedRelocation, checkObject } from '../btf/relocate/check-object.ts'
 import { readWhole } from '../sources/btf-file.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'

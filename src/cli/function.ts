@@ -1,7 +1,7 @@
 // `kerndex function NAME|GLOB…`: prototypes of functions, by name or by the types that they take and return.
 
 import type { Command } from 'commander'
-import type { KernelFunction } from '../btf/functions.ts'
+import type { KernelFunction } from '../btf/ask/functions.ts'
 import type { Types } from '../btf/types.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'

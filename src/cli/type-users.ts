@@ -1,8 +1,8 @@
 // `kerndex type --users` and `--with-member`: who uses a type, and which types have a member.
 
-import type { TypeUsers } from '../btf/asked-types.ts'
-import type { KernelFunction } from '../btf/functions.ts'
-import type { TypeUse } from '../btf/type-uses.ts'
+import type { TypeUsers } from '../btf/ask/asked-types.ts'
+import type { KernelFunction } from '../btf/ask/functions.ts'
+import type { TypeUse } from '../btf/ask/type-uses.ts'
 import type { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'

@@ -1,6 +1,6 @@
 // What a kernel says of functions beside their prototypes: where they are, whose they are, and whether they can be probed.
 
-import type { KernelFunction } from '../btf/functions.ts'
+import type { KernelFunction } from '../btf/ask/functions.ts'
 import { formatAddress } from '../core/address.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'

@@ -1,8 +1,8 @@
 // Types alone, without symbols: what lookups of types need, and all that an unprivileged reader may have.
 
-import { relocateDistilled } from '../btf/distilled.ts'
-import { type BaseShape, indexTypes, type NamedBlob, readShape } from '../btf/index-types.ts'
-import { TypeSet } from '../btf/type-set.ts'
+import { type BaseShape, indexTypes, type NamedBlob, readShape } from '../btf/read/index-types.ts'
+import { TypeSet } from '../btf/read/type-set.ts'
+import { relocateDistilled } from '../btf/relocate/distilled.ts'
 import { Types } from '../btf/types.ts'
 import { threadsThatFit } from '../core/address-space.ts'
 import {

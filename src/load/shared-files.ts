@@ -1,10 +1,10 @@
 // Module blobs shared out over threads: whoever is free takes the next stretch of files, reads it and walks over it. Only the
 // calling thread says what is wrong with a file: others leave to it what they cannot use.
 
-import { readHeader } from '../btf/header.ts'
-import type { BaseShape, NamedBlob } from '../btf/index-types.ts'
 import { KIND_COUNT } from '../btf/kinds.ts'
-import { mostTypes, Walk, type WalkOutput } from '../btf/walk.ts'
+import { readHeader } from '../btf/read/header.ts'
+import type { BaseShape, NamedBlob } from '../btf/read/index-types.ts'
+import { mostTypes, Walk, type WalkOutput } from '../btf/read/walk.ts'
 import { readBtfAtOnce } from '../sources/blob.ts'
 
 /** Files taken at once: half a millisecond's worth, so that nobody waits long for another's last ones. */

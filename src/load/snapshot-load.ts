@@ -1,6 +1,6 @@
 // A snapshot file as a load: its symbols at once, its types with them, behind them or when they are asked for.
 
-import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { factsOf } from '../snapshot/format.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type TypesLater, typesLaterInFile } from '../snapshot/pending-types.ts'

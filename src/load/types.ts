@@ -2,8 +2,8 @@
 // by side. p-limit bounds how many files are open at once.
 
 import { availableParallelism } from 'node:os'
-import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet } from '../btf/index-types.ts'
-import { Walk } from '../btf/walk.ts'
+import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet } from '../btf/read/index-types.ts'
+import { Walk } from '../btf/read/walk.ts'
 import { type IndexedSets, type LoadedTypes, NO_TYPES, type TypeFailure } from '../snapshot/loaded-types.ts'
 import { failureOf, inOrder, joined, NO_BASE, NOTHING, unchanged } from '../snapshot/types-now.ts'
 import { type Arena, arenaFor, type Blob, MANY_FILES, readBtf, readBtfAtOnce } from '../sources/blob.ts'

@@ -1,6 +1,5 @@
 // A function's arguments as a probe sees them: name, C type, and where each is at the function's entry.
 
-import { plainDeclarations } from '../btf/c-declare.ts'
 import {
   KIND_ARRAY,
   KIND_ENUM,
@@ -13,9 +12,10 @@ import {
   KIND_UNION,
 } from '../btf/format.ts'
 import { isComposite } from '../btf/kinds.ts'
-import { alignOf, sizeOf } from '../btf/sizes.ts'
-import { decodeType, type FuncProtoType, skipModifiers } from '../btf/type.ts'
-import type { TypeSet } from '../btf/type-set.ts'
+import { plainDeclarations } from '../btf/print/c-declare.ts'
+import { alignOf, sizeOf } from '../btf/read/sizes.ts'
+import { decodeType, type FuncProtoType, skipModifiers } from '../btf/read/type.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { type Architecture, type ArgumentPlace, placeArguments, type ValueShape } from './conventions.ts'
 
 /** One argument. */

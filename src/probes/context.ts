@@ -1,6 +1,6 @@
 // A kernel as the planner sees it: its symbols by name and place, its types, what its host says, and what is missing.
 
-import type { TypeSet } from '../btf/type-set.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
 import { encodeName } from '../core/bytes.ts'
 import { KerndexError } from '../core/errors.ts'

@@ -1,6 +1,6 @@
 // What BTF says of a symbol: which FUNC is its own, how far the arguments can be trusted, and the symbol as a candidate.
 
-import type { TypeSet } from '../btf/type-set.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { protoOf } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { splitSuffix, type Trust, trustOf } from './suffix.ts'

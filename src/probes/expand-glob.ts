@@ -1,6 +1,6 @@
 // Globs over functions: everything that matches, each judged on its own.
 
-import type { TypeSet } from '../btf/type-set.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { isGlob } from '../core/glob.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'

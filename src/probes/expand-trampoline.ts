@@ -1,6 +1,6 @@
 // fentry, fexit and fmod_ret that are given by one name: found through BTF, with the symbol that the kernel takes for it.
 
-import type { TypeSet } from '../btf/type-set.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { isGlob } from '../core/glob.ts'
 import type { ProbeContext } from './context.ts'
 import { differentFuncs } from './describe.ts'

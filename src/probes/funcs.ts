@@ -1,8 +1,8 @@
 // The FUNCs of a type set whose names match a glob, each name once, ready to be looked up in bulk.
 
 import { infoKind, KIND_FUNC } from '../btf/format.ts'
-import { byteString, nameEnd } from '../btf/names.ts'
-import type { TypeSet } from '../btf/type-set.ts'
+import { byteString, nameEnd } from '../btf/read/names.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { compileGlob, globPrefix } from '../core/glob.ts'
 import { NameList } from './name-list.ts'
 

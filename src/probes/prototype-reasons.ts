@@ -11,9 +11,9 @@ import {
   KIND_STRUCT,
   KIND_UNION,
 } from '../btf/format.ts'
-import { sizeOf } from '../btf/sizes.ts'
-import { skipModifiers } from '../btf/type.ts'
-import type { TypeSet } from '../btf/type-set.ts'
+import { sizeOf } from '../btf/read/sizes.ts'
+import { skipModifiers } from '../btf/read/type.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import type { FuncRef } from './describe.ts'
 import type { ProbeFacts } from './facts.ts'
 import {

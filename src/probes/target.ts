@@ -1,7 +1,7 @@
 // One place that a plan looked at: what it is, whether a probe can be attached there, how, and with which arguments.
 
-import { prototypeOf } from '../btf/functions.ts'
-import type { TypeSet } from '../btf/type-set.ts'
+import { prototypeOf } from '../btf/ask/functions.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import { formatAddress } from '../core/address.ts'
 import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'

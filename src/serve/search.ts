@@ -1,9 +1,9 @@
 // One box for everything: what a text may mean in a table, the likeliest first.
 
-import { type Layout, layoutOf } from '../btf/layout.ts'
-import { sizeOf } from '../btf/sizes.ts'
-import { decodeType, skipModifiers } from '../btf/type.ts'
-import type { TypeSet } from '../btf/type-set.ts'
+import { type Layout, layoutOf } from '../btf/ask/layout.ts'
+import { sizeOf } from '../btf/read/sizes.ts'
+import { decodeType, skipModifiers } from '../btf/read/type.ts'
+import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
 import { formatAddress, parseAddress } from '../core/address.ts'
 import { KerndexError } from '../core/errors.ts'

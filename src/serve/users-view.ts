@@ -1,7 +1,7 @@
 // Who uses a type, as the page lists it: what holds it, points to it, calls with it, takes or returns it.
 
-import type { KernelFunction } from '../btf/functions.ts'
-import type { TypeUse } from '../btf/type-uses.ts'
+import type { KernelFunction } from '../btf/ask/functions.ts'
+import type { TypeUse } from '../btf/ask/type-uses.ts'
 import type { Types } from '../btf/types.ts'
 import type { FunctionList, UseList, UsersAnswer } from './answers.ts'
 

@@ -1,6 +1,6 @@
 // What differs between two snapshots of a host as a whole: what it runs, its modules, symbols and types.
 
-import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { type Difference, differenceOf } from './changes.ts'
 import type { HostFacts } from './host-facts.ts'
 import { type Snapshot, snapshotArgument } from './snapshot.ts'

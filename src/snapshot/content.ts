@@ -1,7 +1,7 @@
 // What of a loaded kernel goes into a snapshot file.
 
-import { indexTypes, readShape, type TypeSetRecord } from '../btf/index-types.ts'
-import { viewIndex } from '../btf/name-index.ts'
+import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
+import { viewIndex } from '../btf/read/name-index.ts'
 import { inSharedMemory } from '../sources/later.ts'
 import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
 import type { SnapshotContent } from './format.ts'

@@ -6,17 +6,17 @@
 // | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, the length of each part;
 //   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
-// | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/index-layout.ts), and its blobs |
+// | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/read/index-layout.ts), and its blobs |
 // | last part | the small files of the host |
 //
 // Parts follow each other without gaps and have lengths that are multiples of eight, so their places follow from their
 // lengths. Numbers are in the byte order of the machine that wrote them, as in the columns themselves.
 
 import { crc32 } from 'node:zlib'
-import { checkTypeIndex } from '../btf/check-index.ts'
-import type { TypeSetRecord } from '../btf/index-types.ts'
 import type { KindLayout } from '../btf/kinds.ts'
-import type { StoredBytes, StoredIndex } from '../btf/stored-types.ts'
+import { checkTypeIndex } from '../btf/read/check-index.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
+import type { StoredBytes, StoredIndex } from '../btf/read/stored-types.ts'
 import { Types } from '../btf/types.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'

@@ -1,6 +1,6 @@
 // What loading types gives: apart from how they are loaded, because a load may be without them.
 
-import type { TypeSetRecord } from '../btf/index-types.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Absence } from '../sources/source.ts'
 

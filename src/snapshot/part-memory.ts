@@ -3,7 +3,7 @@
 
 import { readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import type { StoredBytes } from '../btf/stored-types.ts'
+import type { StoredBytes } from '../btf/read/stored-types.ts'
 import { BadFormatError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { type Part, SUMMED_BYTES } from './format.ts'

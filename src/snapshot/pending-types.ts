@@ -2,7 +2,7 @@
 // Whoever is done first decides; there is one outcome.
 
 import { resolve } from 'node:path'
-import type { StoredTypes } from '../btf/stored-types.ts'
+import type { StoredTypes } from '../btf/read/stored-types.ts'
 import type { EarlyTypes } from '../btf/types.ts'
 import { AbortedError, BadFormatError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'

@@ -2,8 +2,8 @@
 
 import { close, closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { promisify } from 'node:util'
-import type { TypeSetRecord } from '../btf/index-types.ts'
-import { StoredTypes } from '../btf/stored-types.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
+import { StoredTypes } from '../btf/read/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'

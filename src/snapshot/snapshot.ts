@@ -1,7 +1,7 @@
 // A snapshot: one generation of a kernel's symbols and types with what is known of the host, complete and immutable; and
 // its handle, which any thread can attach.
 
-import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
+import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { type LazyModules, Types } from '../btf/types.ts'
 import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'

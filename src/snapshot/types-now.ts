@@ -1,7 +1,13 @@
 // Types from a list of a host's files, at once on the calling thread; load/types.ts does the same in turns and with helpers.
 
-import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet, type TypeSetRecord } from '../btf/index-types.ts'
-import { Walk } from '../btf/walk.ts'
+import {
+  type BaseShape,
+  indexTypesSteps,
+  type NamedBlob,
+  shapeOfSet,
+  type TypeSetRecord,
+} from '../btf/read/index-types.ts'
+import { Walk } from '../btf/read/walk.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
 import { arenaFor, btfIdentity, readBtfNow } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'

@@ -1,8 +1,8 @@
 // A file that holds types: raw BTF or ELF (vmlinux, a module, a BPF object), plain or packed with gzip, xz or zstd. It may
 // be a pipe. What is neither is refused after its first bytes, however long it goes on.
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { extractBtf, type FileBtf } from '../btf/blob-file.ts'
-import { isBtf } from '../btf/header.ts'
+import { extractBtf, type FileBtf } from '../btf/read/blob-file.ts'
+import { isBtf } from '../btf/read/header.ts'
 import { isElf } from '../core/elf.ts'
 import { BadFormatError, KerndexError, LimitError } from '../core/errors.ts'
 import { FileParts } from './parts.ts'

@@ -1,8 +1,8 @@
 // Questions by type: which functions take or return a type, and what holds it, against a plain decoder that goes through every
 // prototype and every member of every set.
 import { beforeAll, describe, expect, test } from 'vitest'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
-import { parseTypeQuestion } from '../../src/btf/type-question.ts'
+import { parseTypeQuestion } from '../../src/btf/ask/type-question.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
 import { attachKernel, openKernel } from '../../src/index.ts'
 import { CAPTURE } from '../fixtures.ts'

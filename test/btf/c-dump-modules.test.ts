@@ -1,8 +1,8 @@
 // One header of several modules: everything once, conflicts named.
 import { expect, test } from 'vitest'
-import { dumpC } from '../../src/btf/c-dump.ts'
-import { dumpModulesC } from '../../src/btf/c-dump-modules.ts'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
+import { dumpC } from '../../src/btf/print/c-dump.ts'
+import { dumpModulesC } from '../../src/btf/print/c-dump-modules.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
 import { BtfBuilder } from './builder.ts'
 import { debian } from './fixtures.ts'

@@ -1,7 +1,7 @@
 // The strict check beyond the kernel's own table: special fields one rule at a time, and BPF objects as clang wrote them.
 import { describe, expect, test } from 'vitest'
-import { extractBtf } from '../../src/btf/blob-file.ts'
-import { checkBtf } from '../../src/btf/check.ts'
+import { extractBtf } from '../../src/btf/read/blob-file.ts'
+import { checkBtf } from '../../src/btf/verify/check.ts'
 import { fixtureBytes } from '../fixtures.ts'
 import { BtfBuilder } from './builder.ts'
 import { shared } from './fixtures.ts'

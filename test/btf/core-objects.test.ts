@@ -1,6 +1,6 @@
 // CO-RE on objects that clang made, held to what libbpf did with them on the same kernel.
 import { describe, expect, test } from 'vitest'
-import { type CheckedRelocation, checkObject } from '../../src/btf/check-object.ts'
+import { type CheckedRelocation, checkObject } from '../../src/btf/relocate/check-object.ts'
 import { Types } from '../../src/btf/types.ts'
 import { findSection, readElf } from '../../src/core/elf.ts'
 import { debian, fixture, oneRecord, shared, swapWords } from './fixtures.ts'

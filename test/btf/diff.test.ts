@@ -1,7 +1,7 @@
 // Differences between kernels: what is said of members, parameters, values; nothing for equal kernels.
 import { describe, expect, test } from 'vitest'
-import { diffTypes, type TypeChange } from '../../src/btf/diff.ts'
-import { indexTypes } from '../../src/btf/index-types.ts'
+import { diffTypes, type TypeChange } from '../../src/btf/ask/diff.ts'
+import { indexTypes } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
 import { BtfBuilder } from './builder.ts'
 import { debian } from './fixtures.ts'

@@ -1,8 +1,8 @@
 // Reads the compressed fixtures of the BTF tests, and builds type sets from them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { brotliDecompressSync } from 'node:zlib'
-import { indexTypes, readShape, type TypeSetRecord } from '../../src/btf/index-types.ts'
-import { TypeSet } from '../../src/btf/type-set.ts'
+import { indexTypes, readShape, type TypeSetRecord } from '../../src/btf/read/index-types.ts'
+import { TypeSet } from '../../src/btf/read/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
 
 const root = new URL('../../fixtures/btf/', import.meta.url)

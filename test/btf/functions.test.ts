@@ -1,6 +1,6 @@
 // Functions: prototypes, parameters, tags, patterns; modules read only when they are asked for.
 import { describe, expect, test } from 'vitest'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
 import { BtfBuilder } from './builder.ts'
 import { blob, debian, MODULES, oneSet, shapeOf } from './fixtures.ts'

@@ -1,8 +1,8 @@
 // Indexing: nothing lost against a plain decoder, failures kept apart, split sets of any depth, steps equal to the whole.
 import { describe, expect, test } from 'vitest'
-import { indexTypes, indexTypesSteps, readShape } from '../../src/btf/index-types.ts'
 import { KINDS, kindName } from '../../src/btf/kinds.ts'
-import { TypeSet } from '../../src/btf/type-set.ts'
+import { indexTypes, indexTypesSteps, readShape } from '../../src/btf/read/index-types.ts'
+import { TypeSet } from '../../src/btf/read/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
 import { blob, debian, fixture, MODULES, oneSet, shapeOf, shared, swapWords } from './fixtures.ts'
 import { decodePlainly, type PlainBtf, type PlainType } from './plain-decoder.ts'

@@ -1,11 +1,11 @@
 // The table of kinds: every kind in it is decoded, printed and checked, and its rows are what the kernel's header and captures say.
 import { describe, expect, test } from 'vitest'
-import { checkBtf } from '../../src/btf/check.ts'
 import * as format from '../../src/btf/format.ts'
 import { hasNoSize, hasSize, isComposite, isDeclaration, isEnum, isModifier, KINDS } from '../../src/btf/kinds.ts'
-import { dumpRaw } from '../../src/btf/raw.ts'
-import { sizeOf } from '../../src/btf/sizes.ts'
-import { decodeType } from '../../src/btf/type.ts'
+import { dumpRaw } from '../../src/btf/print/raw.ts'
+import { sizeOf } from '../../src/btf/read/sizes.ts'
+import { decodeType } from '../../src/btf/read/type.ts'
+import { checkBtf } from '../../src/btf/verify/check.ts'
 import { debian, oneSet, shared } from './fixtures.ts'
 
 const numbered = [...KINDS.entries()].slice(1)

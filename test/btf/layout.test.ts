@@ -1,8 +1,8 @@
 // Struct layouts against pahole 1.32: every offset, size, bit position, hole, cache line and total it prints.
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { layoutOf } from '../../src/btf/layout.ts'
-import { printLayout } from '../../src/btf/print-layout.ts'
+import { layoutOf } from '../../src/btf/ask/layout.ts'
+import { printLayout } from '../../src/btf/print/layout.ts'
 import { BtfBuilder } from './builder.ts'
 import { debian, fixture, oneSet } from './fixtures.ts'
 

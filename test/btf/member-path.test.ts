@@ -1,7 +1,7 @@
 // Paths to members: offsets as the compiler has them, anonymous members, arrays, pointers, bitfields, and what is refused.
 import { describe, expect, test } from 'vitest'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
-import { parsePath } from '../../src/btf/member-path.ts'
+import { parsePath } from '../../src/btf/ask/member-path.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
 import { BtfBuilder } from './builder.ts'
 import { debian } from './fixtures.ts'

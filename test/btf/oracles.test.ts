@@ -1,12 +1,12 @@
 // Dumps, prototypes, layouts and sizes against what bpftool 7.8 and libbpf 1.8 print for the same blobs, byte for byte.
 import { describe, expect, test } from 'vitest'
-import { Declarations } from '../../src/btf/c-declare.ts'
-import { dumpC } from '../../src/btf/c-dump.ts'
-import { UniqueNames } from '../../src/btf/c-names.ts'
-import { dumpRaw } from '../../src/btf/raw.ts'
-import { alignOf, sizeOf } from '../../src/btf/sizes.ts'
-import { decodeType, type Member, type StructType } from '../../src/btf/type.ts'
-import type { TypeSet } from '../../src/btf/type-set.ts'
+import { Declarations } from '../../src/btf/print/c-declare.ts'
+import { dumpC } from '../../src/btf/print/c-dump.ts'
+import { UniqueNames } from '../../src/btf/print/c-names.ts'
+import { dumpRaw } from '../../src/btf/print/raw.ts'
+import { alignOf, sizeOf } from '../../src/btf/read/sizes.ts'
+import { decodeType, type Member, type StructType } from '../../src/btf/read/type.ts'
+import type { TypeSet } from '../../src/btf/read/type-set.ts'
 import { blob, debian, fixture, MODULES, oneSet } from './fixtures.ts'
 
 /** Compares texts of megabytes: says where they part instead of printing them. */

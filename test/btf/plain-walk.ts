@@ -1,6 +1,6 @@
 // What an index holds of a type set, worked out step by step from the format's description (Documentation/bpf/btf.rst): a model to hold
 // the compiled walk to. It shares no table with it.
-import { hashByteString } from '../../src/btf/names.ts'
+import { hashByteString } from '../../src/btf/read/names.ts'
 
 /** What is below a set: how many ids, and all names one behind the other. */
 export interface PlainBase {

@@ -1,9 +1,9 @@
 // Types that are stored: what is answered from the few bytes that were asked for is what all of them together answer, and what
 // cannot be told from those is left to them.
 import { describe, expect, it } from 'vitest'
-import { ROW_FIRST_ID, ROW_WORDS } from '../../src/btf/index-layout.ts'
-import { hashByteString } from '../../src/btf/names.ts'
-import { type StoredBytes, type StoredIndex, StoredTypes } from '../../src/btf/stored-types.ts'
+import { ROW_FIRST_ID, ROW_WORDS } from '../../src/btf/read/index-layout.ts'
+import { hashByteString } from '../../src/btf/read/names.ts'
+import { type StoredBytes, type StoredIndex, StoredTypes } from '../../src/btf/read/stored-types.ts'
 import { BadFormatError } from '../../src/core/errors.ts'
 import { debian } from './fixtures.ts'
 

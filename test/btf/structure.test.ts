@@ -1,6 +1,6 @@
 // The structural check: names, ids and lengths that lead outside are refused where they stand, whatever the kind.
 import { describe, expect, test } from 'vitest'
-import { indexTypes } from '../../src/btf/index-types.ts'
+import { indexTypes } from '../../src/btf/read/index-types.ts'
 import { BtfBuilder } from './builder.ts'
 import { fixture, oneSet, shared } from './fixtures.ts'
 

@@ -1,9 +1,9 @@
 // Lookups by name: all candidates in the kernel's order, by kind, by module, in sorted and unsorted sets.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
 import { kindNumber } from '../../src/btf/kinds.ts'
-import { hashByteString, hashBytes } from '../../src/btf/names.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
+import { hashByteString, hashBytes } from '../../src/btf/read/names.ts'
 import { Types } from '../../src/btf/types.ts'
 import { KerndexError } from '../../src/core/errors.ts'
 import { BtfBuilder } from './builder.ts'

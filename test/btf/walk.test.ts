@@ -1,10 +1,10 @@
 // The compiled walk against a model that works through the format's description: the same index for what is sound, the same words for
 // what is not.
 import { describe, expect, test } from 'vitest'
-import { readHeader } from '../../src/btf/header.ts'
-import { INDEX_LAYOUT } from '../../src/btf/index-layout.ts'
-import { type IndexedTypes, indexTypesSteps, readShape, shapeOfSet } from '../../src/btf/index-types.ts'
-import { Walk } from '../../src/btf/walk.ts'
+import { readHeader } from '../../src/btf/read/header.ts'
+import { INDEX_LAYOUT } from '../../src/btf/read/index-layout.ts'
+import { type IndexedTypes, indexTypesSteps, readShape, shapeOfSet } from '../../src/btf/read/index-types.ts'
+import { Walk } from '../../src/btf/read/walk.ts'
 import { readSections } from '../../src/core/sections.ts'
 import { fixture, MODULES, oneRecord, plainFixture, shared, swapWords } from './fixtures.ts'
 import { mutate, random } from './mutate.ts'

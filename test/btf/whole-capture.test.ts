@@ -3,10 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkBtf } from '../../src/btf/check.ts'
-import { indexTypes, readShape } from '../../src/btf/index-types.ts'
-import { dumpRaw } from '../../src/btf/raw.ts'
+import { dumpRaw } from '../../src/btf/print/raw.ts'
+import { indexTypes, readShape } from '../../src/btf/read/index-types.ts'
 import { Types } from '../../src/btf/types.ts'
+import { checkBtf } from '../../src/btf/verify/check.ts'
 import { shared } from './fixtures.ts'
 import { decodePlainly, type PlainType } from './plain-decoder.ts'
 

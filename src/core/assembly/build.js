@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'kerndex-assembly-'))
 try {
   for (const [source, target, name] of [
     ['symbols/assembly/loops.ts', 'symbols/loops-wasm.ts', 'LOOPS_WASM'],
-    ['btf/assembly/walk.ts', 'btf/walk-wasm.ts', 'WALK_WASM'],
+    ['btf/read/assembly/walk.ts', 'btf/read/walk-wasm.ts', 'WALK_WASM'],
   ]) {
     const out = join(folder, 'out.wasm')
     const options = ['--config', join(here, 'asconfig.json'), '-o', out]

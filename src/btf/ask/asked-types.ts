@@ -1,0 +1,347 @@
+// Answers to questions by type: which functions take or return it, and which types hold it, point to it or call with it, over all
+// sets of a kernel. A type of another set is the same if it means the same: its name and kind, through typedefs and qualifiers.
+import { compileGlob, isGlob } from '../../core/glob.ts'
+import {
+  infoVlen,
+  KIND_ARRAY,
+  KIND_CONST,
+  KIND_FUNC,
+  KIND_FUNC_PROTO,
+  KIND_PTR,
+  KIND_RESTRICT,
+  KIND_STRUCT,
+  KIND_TYPE_TAG,
+  KIND_TYPEDEF,
+  KIND_UNION,
+  KIND_VAR,
+  KIND_VOLATILE,
+} from '../format.ts'
+import type { KindName } from '../kinds.ts'
+import { factsOf } from '../print/type-facts.ts'
+import { skipModifiers, type TypeCandidate } from '../read/type.ts'
+import type { TypeSet } from '../read/type-set.ts'
+import { KernelFunction } from './functions.ts'
+import type { TypeQuestion } from './type-question.ts'
+import { type TypeUse, UseFinder } from './type-uses.ts'
+import { RETURNS, TAKES, USER, type UsersIndex, VOID } from './users-index.ts'
+
+/** Kinds that a name without struct, union or enum in front may be of. */
+const ANY: ReadonlySet<KindName> = new Set([
+  'STRUCT',
+  'UNION',
+  'ENUM',
+  'ENUM64',
+  'FWD',
+  'TYPEDEF',
+  'INT',
+  'FLOAT',
+] as const)
+const KINDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
+  struct: new Set(['STRUCT', 'FWD'] as const),
+  union: new Set(['UNION', 'FWD'] as const),
+  enum: new Set(['ENUM', 'ENUM64'] as const),
+}
+
+const MODIFIERS = [KIND_TYPEDEF, KIND_CONST, KIND_VOLATILE, KIND_RESTRICT, KIND_TYPE_TAG]
+/** What leaves a type the one it is. */
+const RENAMES = kinds(MODIFIERS)
+/** What holds it in place as well. */
+const ARRAYS = kinds([...MODIFIERS, KIND_ARRAY])
+/** What leads to it. */
+const LEADS = kinds([...MODIFIERS, KIND_ARRAY, KIND_PTR])
+const POINTS = kinds([KIND_PTR])
+const PROTOS = kinds([KIND_FUNC_PROTO])
+const FUNCS = kinds([KIND_FUNC])
+const HOLDERS = kinds([KIND_STRUCT, KIND_UNION, KIND_VAR])
+
+function kinds(list: readonly number[]): Uint8Array {
+  const set = new Uint8Array(128)
+  for (const kind of list) set[kind] = 1
+  return set
+}
+
+/** What is asked of the sets of all types. */
+interface Sets {
+  find(name: string): readonly TypeCandidate[]
+  requireSet(module: string): TypeSet
+}
+
+/** Types by their ordinals: which they are, and whether one is among them. */
+class Marked {
+  length = 0
+  /** As many as `length` says; the rest costs nothing but address space. */
+  readonly list: Int32Array
+  readonly marks: Uint8Array
+
+  constructor(size: number) {
+    this.list = new Int32Array(size)
+    this.marks = new Uint8Array(size)
+  }
+
+  has(ordinal: number): boolean {
+    return this.marks[ordinal] === 1
+  }
+
+  add(ordinal: number): void {
+    if (this.marks[ordinal] === 1) return
+    this.marks[ordinal] = 1
+    this.list[this.length++] = ordinal
+  }
+
+  /** The types, ascending. */
+  sorted(): Int32Array {
+    return this.list.slice(0, this.length).sort()
+  }
+}
+
+/** What a function has to take or to return. */
+export interface FunctionAsked {
+  readonly takes?: TypeQuestion | undefined
+  /** Which parameter has to be of that type, from 1 on; any without it. */
+  readonly as?: number | undefined
+  readonly returns?: TypeQuestion | undefined
+  /** A name or a glob. */
+  readonly name?: string | undefined
+  readonly module?: string | undefined
+}
+
+/** Who uses a type. */
+export interface TypeUsers {
+  /** Typedefs of it. */
+  readonly aliases: readonly TypeCandidate[]
+  /** Members and variables that are of the type, or arrays of it. */
+  readonly holds: readonly TypeUse[]
+  /** Those that point to it. */
+  readonly points: readonly TypeUse[]
+  /** Those that point to functions which take or return it, as tables of operations do. */
+  readonly calls: readonly TypeUse[]
+  /** Functions that take it, or pointers to it. */
+  readonly takes: readonly KernelFunction[]
+  /** Functions that return it, or pointers to it. */
+  readonly returns: readonly KernelFunction[]
+}
+
+/** Answers over the sets of one kernel. */
+export class AskedTypes {
+  readonly #types: Sets
+  readonly #index: UsersIndex
+
+  constructor(types: Sets, index: UsersIndex) {
+    this.#types = types
+    this.#index = index
+  }
+
+  /** The functions that take and return what is asked for, in the kernel's order. */
+  *functions({ takes, as, returns, name, module }: FunctionAsked): Generator<KernelFunction> {
+    const taken = takes && this.#meant(takes)
+    const returned = returns && this.#meant(returns)
+    const matches = name === undefined ? undefined : isGlob(name) ? compileGlob(name) : (each: string) => each === name
+    for (const found of this.#functions(this.#prototypes(taken, as, returned), module)) {
+      if (matches === undefined || matches(found.name)) yield found
+    }
+  }
+
+  /** The functions with these prototypes, in the kernel's order. */
+  #functions(protos: Marked, module: string | undefined): KernelFunction[] {
+    const functions: KernelFunction[] = []
+    const index = this.#index
+    let rank = 0
+    for (const ordinal of this.#usersOf(protos, FUNCS).sorted()) {
+      rank = index.rankOf(ordinal, rank)
+      const set = index.sets[rank]!
+      if (module === undefined || set.name === module)
+        functions.push(new KernelFunction(set, index.idIn(rank, ordinal)))
+    }
+    return functions
+  }
+
+  /** The prototypes that take the one and return the other. */
+  #prototypes(taken: Marked | undefined, as: number | undefined, returned: Marked | undefined): Marked {
+    let protos: Marked | undefined
+    if (returned !== undefined) protos = this.#usersOf(returned, PROTOS, RETURNS)
+    if (taken === undefined) return protos ?? new Marked(this.#index.size)
+    const among = protos
+    const found = this.#usersOf(taken, PROTOS, TAKES)
+    if (as === undefined && among === undefined) return found
+    const both = new Marked(this.#index.size)
+    let rank = 0
+    for (const proto of found.sorted()) {
+      rank = this.#index.rankOf(proto, rank)
+      if (among?.has(proto) !== false && (as === undefined || this.#takesAs(rank, proto, taken, as))) both.add(proto)
+    }
+    return both
+  }
+
+  /** Who uses a type, or any type that means the same. */
+  users(type: TypeQuestion | TypeCandidate, module: string | undefined): TypeUsers {
+    const own = 'module' in type ? this.#closed(this.#marked(this.#same(type)), RENAMES) : this.#meant(type)
+    const held = this.#closed(own, ARRAYS)
+    const pointed = this.#closed(this.#usersOf(held, POINTS), LEADS)
+    const either = this.#joined(held, pointed)
+    const called = this.#closed(this.#usersOf(this.#usersOf(either, PROTOS), POINTS), LEADS)
+    const aliases = this.#joined(own)
+      .sorted()
+      .filter((ordinal) => this.#index.kinds[ordinal] === KIND_TYPEDEF)
+    return {
+      aliases: [...aliases].flatMap((ordinal) => this.#candidate(ordinal, module)),
+      holds: this.#uses(held, module),
+      points: this.#uses(pointed, module),
+      calls: this.#uses(called, module),
+      takes: this.#functions(this.#usersOf(either, PROTOS, TAKES), module),
+      returns: this.#functions(this.#usersOf(either, PROTOS, RETURNS), module),
+    }
+  }
+
+  /** Members of a name, in whatever struct or union; of a type, or arrays of it, where one is asked for. */
+  withMember(name: string, type: TypeQuestion | undefined, module: string | undefined): TypeUse[] {
+    const of = type && this.#closed(this.#meant(type), ARRAYS)
+    return new UseFinder(this.#index).named(name, of && ((ordinal) => of.has(ordinal)), module)
+  }
+
+  /** Whether there is any type of that name. */
+  knows(question: TypeQuestion): boolean {
+    return this.#seeds(question).length > 0
+  }
+
+  #uses(types: Marked, module: string | undefined): readonly TypeUse[] {
+    const holders = this.#usersOf(types, HOLDERS).sorted()
+    return new UseFinder(this.#index).of(holders, (ordinal) => types.has(ordinal), module)
+  }
+
+  #candidate(ordinal: number, module: string | undefined): TypeCandidate[] {
+    const rank = this.#index.rankOf(ordinal)
+    const set = this.#index.sets[rank]!
+    const id = this.#index.idIn(rank, ordinal)
+    if (module !== undefined && set.name !== module) return []
+    return [{ module: set.name, id, kind: set.kindOf(id), name: set.nameOf(id) }]
+  }
+
+  /** The types that a question means, under all names and with all qualifiers. */
+  #meant(question: TypeQuestion): Marked {
+    let meant = this.#closed(this.#marked(this.#seeds(question)), RENAMES)
+    for (let i = 0; i < question.pointers; i++) meant = this.#closed(this.#usersOf(meant, POINTS), RENAMES)
+    return meant
+  }
+
+  /** The types that have the name of a question. */
+  #seeds({ keyword, names }: TypeQuestion): number[] {
+    if (keyword === undefined && names[0] === 'void') return [VOID]
+    const wanted = keyword === undefined ? ANY : KINDS[keyword]!
+    const found = names.flatMap((name) => this.#types.find(name)).filter((each) => this.#isMeant(each, wanted, keyword))
+    return found.flatMap((each) => [each, ...this.#behindTypedef(each)]).flatMap((each) => this.#ordinal(each))
+  }
+
+  #isMeant({ kind, module, id }: TypeCandidate, wanted: ReadonlySet<KindName>, keyword: string | undefined): boolean {
+    if (!wanted.has(kind)) return false
+    // A forward declaration is of a struct or of a union.
+    return kind !== 'FWD' || keyword === undefined || this.#set(module).flagOf(id) === (keyword === 'union')
+  }
+
+  /**
+   * What a typedef stands for, where that is a struct, union or enum: C makes no difference between the two. A typedef of a number
+   * says more than the number, and who asks for gfp_t does not mean every unsigned int.
+   */
+  #behindTypedef({ kind, module, id }: TypeCandidate): TypeCandidate[] {
+    if (kind !== 'TYPEDEF') return []
+    const set = this.#set(module)
+    const target = skipModifiers(set, id)
+    const behind = set.kindOf(target)
+    if (behind !== 'STRUCT' && behind !== 'UNION' && behind !== 'ENUM' && behind !== 'ENUM64' && behind !== 'FWD')
+      return []
+    const name = set.nameOf(target)
+    if (name === '') return [{ module, id: target, kind: behind, name }]
+    const isUnion = behind === 'UNION' || (behind === 'FWD' && set.flagOf(target))
+    const keyword = behind.startsWith('ENUM') ? 'enum' : isUnion ? 'union' : 'struct'
+    return this.#types.find(name).filter((each) => this.#isMeant(each, KINDS[keyword]!, keyword))
+  }
+
+  /** A type and those of other sets that are the same: name, kind and all that there is to say of it; also where it is declared only. */
+  #same(type: TypeCandidate): number[] {
+    const { kind, name, module, id } = type
+    if (name === '' || id === 0) return this.#ordinal(type)
+    const facts = JSON.stringify(factsOf(this.#set(module), id))
+    const same = this.#types.find(name).filter((each) => {
+      if (each.kind === 'FWD') {
+        const isUnion = this.#set(each.module).flagOf(each.id)
+        return kind === 'FWD' ? this.#set(module).flagOf(id) === isUnion : kind === (isUnion ? 'UNION' : 'STRUCT')
+      }
+      return each.kind === kind && JSON.stringify(factsOf(this.#set(each.module), each.id)) === facts
+    })
+    return [type, ...same].flatMap((each) => this.#ordinal(each))
+  }
+
+  #set(module: string) {
+    return this.#types.requireSet(module)
+  }
+
+  #ordinal({ module, id }: TypeCandidate): number[] {
+    const ordinal = this.#index.ordinalOf(module, id)
+    return ordinal === undefined ? [] : [ordinal]
+  }
+
+  #marked(ordinals: readonly number[]): Marked {
+    const marked = new Marked(this.#index.size)
+    for (const ordinal of ordinals) marked.add(ordinal)
+    return marked
+  }
+
+  #joined(...several: readonly Marked[]): Marked {
+    const joined = new Marked(this.#index.size)
+    for (const { list, length } of several) for (let i = 0; i < length; i++) joined.add(list[i]!)
+    return joined
+  }
+
+  /** Types, and those of some kinds that refer to them, and so on. */
+  #closed(from: Marked, through: Uint8Array): Marked {
+    const closed = this.#joined(from)
+    const { starts, users, kinds } = this.#index
+    // The list grows as it is walked through.
+    for (let i = 0; i < closed.length; i++) {
+      const ordinal = closed.list[i]!
+      addUsers(closed, users, kinds, through, 0, starts[ordinal]!, starts[ordinal + 1]!)
+    }
+    return closed
+  }
+
+  /** The types of some kinds that refer to any of these; only prototypes that do so in a way, where one is given. */
+  #usersOf(types: Marked, of: Uint8Array, role = 0): Marked {
+    const found = new Marked(this.#index.size)
+    const { starts, users, kinds } = this.#index
+    for (let i = 0; i < types.length; i++) {
+      const ordinal = types.list[i]!
+      addUsers(found, users, kinds, of, role, starts[ordinal]!, starts[ordinal + 1]!)
+    }
+    return found
+  }
+
+  /** Whether the parameter of that number is of one of these types. */
+  #takesAs(rank: number, proto: number, types: Marked, as: number): boolean {
+    const set = this.#index.sets[rank]!
+    const at = set.position(this.#index.idIn(rank, proto))
+    if (as > infoVlen(set.words[at + 1]!)) return false
+    const id = set.words[at + 2 + 2 * as]!
+    return id !== 0 && types.has(this.#index.ordinalIn(rank, id))
+  }
+}
+
+/** Adds those users of a stretch that are of some kinds. A function of its own, which is compiled sooner than what it is called by. */
+function addUsers(
+  into: Marked,
+  users: Int32Array,
+  kinds: Uint8Array,
+  of: Uint8Array,
+  role: number,
+  from: number,
+  to: number,
+): void {
+  const { list, marks } = into
+  let { length } = into
+  for (let at = from; at < to; at++) {
+    const user = users[at]!
+    const ordinal = user & USER
+    if (of[kinds[ordinal]!] !== 1 || (user & role) !== role || marks[ordinal] === 1) continue
+    marks[ordinal] = 1
+    list[length++] = ordinal
+  }
+  into.length = length
+}

@@ -1,0 +1,48 @@
+// Where a record keeps names and ids: to list what it refers to, and to rewrite it when a set moves onto another base.
+import { infoKind, infoVlen, KIND_ARRAY, KIND_FUNC_PROTO } from '../format.ts'
+import { isComposite, KINDS, TYPE_WORDS } from '../kinds.ts'
+
+/** What is called back for the words of a record. */
+interface Visitor {
+  name(position: number): void
+  type(position: number): void
+}
+
+/** Calls back for each word of the record at `at` that holds a name offset or a type id, in their order. */
+export function visitWords(words: Uint32Array, at: number, visit: Visitor): void {
+  const info = words[at + 1]!
+  const kind = KINDS[infoKind(info)]
+  visit.name(at)
+  if (kind === undefined) return
+  if (kind.third === 'type') visit.type(at + 2)
+  const { fixed = 0, fixedTypes = 0, element } = kind
+  for (let i = 0; i < fixedTypes; i++) visit.type(at + TYPE_WORDS + i)
+  if (element === undefined) return
+  const first = at + TYPE_WORDS + fixed
+  const end = first + element.words * infoVlen(info)
+  for (let i = first; i < end; i += element.words) {
+    if (element.named) visit.name(i)
+    if (element.type !== undefined) visit.type(i + element.type)
+  }
+}
+
+/** What the kernel calls the reference at a position of `referencedTypes`. */
+export function referenceName(kind: number, position: number): string {
+  if (kind === KIND_ARRAY) return position === 0 ? 'elem' : 'index'
+  if (kind === KIND_FUNC_PROTO) return position === 0 ? 'return type' : `arg#${position}`
+  return isComposite(kind) ? 'member' : 'type_id'
+}
+
+/** The ids a type refers to, in the order they stand in its record. Unknown kinds refer to nothing. */
+export function* referencedTypes(words: Uint32Array, at: number): Generator<number> {
+  const info = words[at + 1]!
+  const kind = KINDS[infoKind(info)]
+  if (kind === undefined) return
+  if (kind.third === 'type') yield words[at + 2]!
+  const { fixed = 0, fixedTypes = 0, element } = kind
+  for (let i = 0; i < fixedTypes; i++) yield words[at + TYPE_WORDS + i]!
+  if (element?.type === undefined) return
+  const first = at + TYPE_WORDS + fixed + element.type
+  const end = first + element.words * infoVlen(info)
+  for (let i = first; i < end; i += element.words) yield words[i]!
+}
