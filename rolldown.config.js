@@ -44,7 +44,7 @@ const PARTS = {
   events: /^(events|processes|stacks)\//,
   serve: /^(serve\/|symbols\/find-text\.)/,
   printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|layout)|ask\/diff)/,
-  probes: /^probes\/(?!plan|spec)/,
+  probes: /^probes\/(?!plan|spec|kinds)/,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,

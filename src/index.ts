@@ -36,9 +36,10 @@ export {
 export { type SaveOptions, type SnapshotInfo, saveSnapshot, snapshotInfo } from './load/save.ts'
 export type { Span, Work } from './load/timeline.ts'
 export { attachKernel, type KernelCacheOptions, type OpenOptions, openKernel } from './open-kernel.ts'
+export type { Architecture } from './probes/architectures.ts'
 export type { SuffixCensus, SuffixClass } from './probes/census.ts'
-export type { Architecture } from './probes/conventions.ts'
 export type { Candidate } from './probes/describe.ts'
+export type { AskedKind, ProbeKind } from './probes/kinds.ts'
 export {
   type ArgumentGroup,
   attachAll,
@@ -50,7 +51,7 @@ export {
 export type { Probes } from './probes/probes.ts'
 export type { Caution, Reason, ReasonCode, Verdict, Warning, WarningCode } from './probes/reasons.ts'
 export type { AttachMethod, AttachRecipe } from './probes/recipe.ts'
-export { type AskedKind, type ProbeKind, type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
+export { type ProbeSpec, parseSpec, SpecError } from './probes/spec.ts'
 export type { Trust } from './probes/suffix.ts'
 export type { AmbiguityPolicy, ProbeTarget, TargetArgument } from './probes/target.ts'
 export type { BulkOptions } from './query/pool.ts'

@@ -3,18 +3,18 @@
 import { KerndexError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import { openKernel } from '../open-kernel.ts'
+import { ASKED_KINDS } from '../probes/kinds.ts'
 import type { Reader } from '../reader.ts'
 import { openCache } from '../snapshot/cache.ts'
 import type { NameKind } from './complete.ts'
 
 /** Names that a shell is given: more nobody reads. */
 const MOST_NAMES = 200
-/** Kinds of probes, as they begin a specification. */
-const PROBES = ['kprobe:', 'kretprobe:', 'fentry:', 'fexit:', 'fmod_ret:', 'entry:', 'return:']
 
 /** The names that begin so, with the part in front that the word has already; none where there is no snapshot. */
 export async function knownNames(kind: NameKind, begun: string): Promise<string[]> {
-  if (kind === 'spec' && !begun.includes(':')) return PROBES.filter((each) => each.startsWith(begun))
+  if (kind === 'spec' && !begun.includes(':'))
+    return ASKED_KINDS.map((each) => `${each}:`).filter((each) => each.startsWith(begun))
   const path = await newestSnapshot()
   if (path === undefined) return []
   try {

@@ -16,7 +16,8 @@ import { plainDeclarations } from '../btf/print/c-declare.ts'
 import { alignOf, sizeOf } from '../btf/read/sizes.ts'
 import { decodeType, type FuncProtoType, skipModifiers } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
-import { type Architecture, type ArgumentPlace, placeArguments, type ValueShape } from './conventions.ts'
+import type { Architecture } from './architectures.ts'
+import { type ArgumentPlace, placeArguments, type ValueShape } from './conventions.ts'
 
 /** One argument. */
 export interface FunctionArgument {

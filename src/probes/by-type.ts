@@ -2,8 +2,9 @@
 
 import type { FunctionQuestion } from '../btf/types.ts'
 import type { ProbeContext } from './context.ts'
+import { firstKind } from './kinds.ts'
 import { reason, verdictOf } from './reasons.ts'
-import type { ProbeKind, ProbeSpec } from './spec.ts'
+import type { ProbeSpec } from './spec.ts'
 import { splitSuffix } from './suffix.ts'
 import { type Expansion, type Home, type ProbeTarget, targetOf } from './target.ts'
 
@@ -35,7 +36,7 @@ export class FunctionsByType {
     // A name that is not there, or a module that is not loaded, is told as ever.
     if (targets.every(({ verdict, symbolId }) => verdict === 'no' && symbolId === undefined))
       return { targets, rejected: left }
-    const kind: ProbeKind = spec.kind === 'entry' ? 'fentry' : spec.kind === 'return' ? 'fexit' : spec.kind
+    const kind = firstKind(spec.kind)
     const why = left.length === 0 ? '' : `; ${left.length} functions do but cannot be attached to`
     const reasons = [reason('NO_MATCH', `nothing that ${spec.text} means ${this.#asked}${why}`, 'kerndex')]
     return {

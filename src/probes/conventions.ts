@@ -3,8 +3,7 @@
 //
 // Sources: System V AMD64 psABI 3.2.3; AAPCS64 6.8 (rules C.1–C.17); s390x ELF ABI supplement 1.2; RISC-V psABI, LP64.
 
-/** Architectures whose convention is known. */
-export type Architecture = 'x86_64' | 'arm64' | 's390x' | 'riscv64'
+import type { Architecture } from './architectures.ts'
 
 /** What a convention needs to know of a type. */
 export interface ValueShape {
@@ -28,6 +27,8 @@ export interface ArgumentPlace {
 
 interface Convention {
   readonly registers: readonly string[]
+  /** How tracefs calls a register, where that is not its name. */
+  readonly fetched?: (register: string) => string
   readonly stackPointer: string
   /** Bytes from the stack pointer at entry to the first argument on the stack. */
   readonly stackStart: number
@@ -91,6 +92,7 @@ class Cursor {
 const CONVENTIONS: Readonly<Record<Architecture, Convention>> = {
   x86_64: {
     registers: ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'],
+    fetched: (register) => register.replace(/^r(?=[a-z])/, ''),
     stackPointer: 'rsp',
     // The return address lies at the stack pointer.
     stackStart: 8,
@@ -187,7 +189,7 @@ export function returnRegister(architecture: Architecture): string {
 export function fetchText(architecture: Architecture, { registers, stack }: ArgumentPlace): string | undefined {
   const [register] = registers
   if (registers.length === 1 && stack === undefined && register !== undefined) {
-    return `%${architecture === 'x86_64' ? register.replace(/^r(?=[a-z])/, '') : register}`
+    return `%${CONVENTIONS[architecture].fetched?.(register) ?? register}`
   }
   return registers.length === 0 && stack !== undefined ? `$stack${stack / WORD}` : undefined
 }

@@ -1,7 +1,7 @@
 // Names of the events that a plan's lines for kprobe_events make, each once in the plan: an event of a name that exists already
 // becomes a second probe of that one event, or is refused.
 
-import { isReturn, type ProbeKind } from './spec.ts'
+import { isReturn, type ProbeKind } from './kinds.ts'
 
 /** What an event is named after; a target is one. */
 export interface NamedPlace {

@@ -7,12 +7,21 @@ import type { ProbeContext } from './context.ts'
 import { differentFuncs } from './describe.ts'
 import { symbolTaken } from './expand-trampoline.ts'
 import { funcsMatching } from './funcs.ts'
+import {
+  type BestKinds,
+  bestOf,
+  isBest,
+  isReturn,
+  isTrampoline,
+  type KprobeKind,
+  type TrampolineKind,
+} from './kinds.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { idsMeant, inOrder } from './meant.ts'
 import { ambiguous, noMatch } from './outcomes.ts'
 import { functionOf, isOffered } from './places.ts'
 import { isBetter, NO_CAUTION } from './reasons.ts'
-import { isReturn, type ProbeSpec, type TrampolineKind } from './spec.ts'
+import type { ProbeSpec } from './spec.ts'
 import { type Expansion, type Home, ProbeTarget, type TargetFamily, targetOf } from './target.ts'
 import { trampolineReasons } from './trampoline-reasons.ts'
 
@@ -26,21 +35,12 @@ export function expandGlob(home: Home, spec: ProbeSpec): Expansion {
 }
 
 function globTargets(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
-  switch (spec.kind) {
-    case 'kprobe':
-    case 'kretprobe':
-      return globKprobes(home, spec, spec.kind)
-    case 'entry':
-    case 'return':
-      return globBest(home, spec)
-    default:
-      return globTrampolines(home, spec, spec.kind)
-  }
+  if (isBest(spec.kind)) return globBest(home, spec, bestOf(spec.kind))
+  return isTrampoline(spec.kind) ? globTrampolines(home, spec, spec.kind) : globKprobes(home, spec, spec.kind)
 }
 
 /** Of each function the trampoline, or the kprobe where that is better. */
-function globBest(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
-  const [trampoline, kprobe] = isReturn(spec.kind) ? (['fexit', 'kretprobe'] as const) : (['fentry', 'kprobe'] as const)
+function globBest(home: Home, spec: ProbeSpec, [trampoline, kprobe]: BestKinds): Iterable<ProbeTarget> {
   const best = new Map<number, ProbeTarget>()
   for (const target of globKprobes(home, spec, kprobe)) {
     if (target.symbolId !== undefined) best.set(target.symbolId, target)
@@ -54,9 +54,9 @@ function globBest(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
   return best.values()
 }
 
-function globKprobes(home: Home, spec: ProbeSpec, kind: 'kprobe' | 'kretprobe'): ProbeTarget[] {
+function globKprobes(home: Home, spec: ProbeSpec, kind: KprobeKind): ProbeTarget[] {
   const { context, settings } = home
-  const returns = kind === 'kretprobe'
+  const returns = isReturn(kind)
   const family: TargetFamily = { ...home, spec: spec.text, kind, set: undefined }
   const found: ProbeTarget[] = []
   for (const id of idsMeant(context, spec)) {

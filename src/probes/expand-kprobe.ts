@@ -2,21 +2,20 @@
 
 import { formatAddress } from '../core/address.ts'
 import { isGlob } from '../core/glob.ts'
+import { isReturn, type KprobeKind, kprobeKind } from './kinds.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { functionsMeant, type Namesake, namesakeOf, variantsMeant } from './meant.ts'
 import { ambiguous, missing } from './outcomes.ts'
 import { functionOf } from './places.ts'
 import { reason, type Warning } from './reasons.ts'
-import { isReturn, type ProbeSpec } from './spec.ts'
+import type { ProbeSpec } from './spec.ts'
 import { notOffered } from './suffix.ts'
 import { type Home, type ProbeTarget, type TargetParts, targetOf } from './target.ts'
-
-type Kind = 'kprobe' | 'kretprobe'
 
 /** The function that an address lies in. */
 export function addressTarget(home: Home, spec: ProbeSpec, address: bigint): ProbeTarget {
   const { symbols } = home.context
-  const kind = isReturn(spec.kind) ? 'kretprobe' : 'kprobe'
+  const kind = kprobeKind(spec.kind)
   const match = symbols.at(address, { kinds: 'text' })
   if (match === undefined) {
     const reasons = [reason('NOT_TEXT', `${formatAddress(address)} is in no function`)]
@@ -32,7 +31,7 @@ export function addressTarget(home: Home, spec: ProbeSpec, address: bigint): Pro
 export function kprobeTargets(
   home: Home,
   spec: ProbeSpec,
-  kind: Kind,
+  kind: KprobeKind,
   warnings: readonly Warning[] = [],
 ): ProbeTarget[] {
   const { context, settings } = home
@@ -52,7 +51,7 @@ export function kprobeTargets(
 function severalTargets(
   home: Home,
   spec: ProbeSpec,
-  kind: Kind,
+  kind: KprobeKind,
   ids: readonly number[],
   more: { readonly variantOf?: string; readonly warnings: readonly Warning[] },
 ): ProbeTarget[] {
@@ -80,7 +79,7 @@ function severalTargets(
 function whatTheKernelTakes(
   home: Home,
   spec: ProbeSpec,
-  kind: Kind,
+  kind: KprobeKind,
   ids: readonly number[],
   { refused, first }: Namesake,
   more: { readonly variantOf?: string; readonly warnings: readonly Warning[] },
@@ -101,14 +100,14 @@ function whatTheKernelTakes(
 function make(
   home: Home,
   spec: ProbeSpec,
-  kind: Kind,
+  kind: KprobeKind,
   id: number,
   offset: number,
   more: Partial<TargetParts>,
 ): ProbeTarget {
   const { context } = home
   const symbol = functionOf(context, id)
-  const place = { symbol, offset, returns: kind === 'kretprobe' }
+  const place = { symbol, offset, returns: isReturn(kind) }
   const reasons = kprobeReasons(context, place, home.settings.allow)
   return targetOf(home, { spec: spec.text, kind, id, offset, reasons, ...more })
 }

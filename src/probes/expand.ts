@@ -4,8 +4,9 @@ import { isGlob } from '../core/glob.ts'
 import { expandGlob } from './expand-glob.ts'
 import { addressTarget, kprobeTargets } from './expand-kprobe.ts'
 import { trampolineTargets } from './expand-trampoline.ts'
+import { type BestKinds, bestOf, isBest, isTrampoline } from './kinds.ts'
 import { isBetter, type Verdict, type Warning } from './reasons.ts'
-import { isReturn, type ProbeSpec } from './spec.ts'
+import type { ProbeSpec } from './spec.ts'
 import type { Expansion, Home, ProbeTarget } from './target.ts'
 
 /** What a specification means. One that names a single function always gives at least one target, perhaps a refused one. */
@@ -21,21 +22,12 @@ export function expand(home: Home, spec: ProbeSpec): Expansion {
 
 function exactTargets(home: Home, spec: ProbeSpec): ProbeTarget[] {
   if (spec.address !== undefined) return [addressTarget(home, spec, spec.address)]
-  switch (spec.kind) {
-    case 'entry':
-    case 'return':
-      return bestTargets(home, spec)
-    case 'kprobe':
-    case 'kretprobe':
-      return kprobeTargets(home, spec, spec.kind)
-    default:
-      return trampolineTargets(home, spec, spec.kind)
-  }
+  if (isBest(spec.kind)) return bestTargets(home, spec, bestOf(spec.kind))
+  return isTrampoline(spec.kind) ? trampolineTargets(home, spec, spec.kind) : kprobeTargets(home, spec, spec.kind)
 }
 
 /** The order of preference: a trampoline where all its rules hold, else a kprobe. */
-function bestTargets(home: Home, spec: ProbeSpec): ProbeTarget[] {
-  const [trampoline, kprobe] = isReturn(spec.kind) ? (['fexit', 'kretprobe'] as const) : (['fentry', 'kprobe'] as const)
+function bestTargets(home: Home, spec: ProbeSpec, [trampoline, kprobe]: BestKinds): ProbeTarget[] {
   if (spec.offset > 0) return kprobeTargets(home, spec, kprobe)
   const trampolines = trampolineTargets(home, spec, trampoline)
   const best = worst(trampolines)

@@ -2,11 +2,11 @@
 
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { SymbolTable } from '../symbols/table.ts'
+import { ARCHITECTURES, type Architecture, architectureOf } from './architectures.ts'
 import { Blacklist } from './blacklist.ts'
-import type { Architecture } from './conventions.ts'
 import { denyList } from './deny-lists.ts'
 import { FilterSites } from './filter-sites.ts'
-import { ARCHITECTURE_SYMBOLS, atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
+import { atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
 import { type ReservedCode, readReservedCode } from './reserved-code.ts'
 import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
 
@@ -56,7 +56,7 @@ export class ProbeFacts {
   }
 
   get architecture(): Architecture | undefined {
-    this.#architecture ??= { found: ARCHITECTURE_SYMBOLS.find(([name]) => this.#has(name))?.[1] }
+    this.#architecture ??= { found: architectureOf((name) => this.#has(name)) }
     return this.#architecture.found
   }
 
@@ -72,7 +72,7 @@ export class ProbeFacts {
    */
   get hasEndbr(): boolean {
     this.#hasEndbr ??=
-      (this.architecture === undefined || this.architecture === 'x86_64') &&
+      (this.architecture === undefined || ARCHITECTURES[this.architecture].step === undefined) &&
       atLeast(this.release, ...SKIPS_ENDBR_SINCE) !== false &&
       !this.lacks('ibt_save', 'CONFIG_X86_KERNEL_IBT')
     return this.#hasEndbr

@@ -1,6 +1,6 @@
 // What the kernel itself refuses, whatever the function: its deny lists, the limits of BPF trampolines, and since when.
 
-import type { Architecture } from './conventions.ts'
+import { ARCHITECTURES, type Since } from './architectures.ts'
 
 /** A kernel's version as far as rules depend on it. */
 export interface Release {
@@ -89,16 +89,9 @@ export const NEVER_RETURN: ReadonlySet<string> = new Set([
   '__module_put_and_kthread_exit',
   '__kunit_abort',
   'kunit_try_catch_throw',
-  '__ia32_sys_exit',
-  '__ia32_sys_exit_group',
-  '__x64_sys_exit',
-  '__x64_sys_exit_group',
-  '__arm64_sys_exit',
-  '__arm64_sys_exit_group',
-  '__s390x_sys_exit',
-  '__s390x_sys_exit_group',
-  '__riscv_sys_exit',
-  '__riscv_sys_exit_group',
+  ...['__ia32_', ...Object.values(ARCHITECTURES).map(({ systemCalls }) => systemCalls)].flatMap((prefix) => {
+    return [`${prefix}sys_exit`, `${prefix}sys_exit_group`]
+  }),
 ])
 
 /** Most arguments of a function with a trampoline (MAX_BPF_FUNC_ARGS, include/linux/bpf.h). */
@@ -108,39 +101,6 @@ export const LARGEST_STRUCT_ARGUMENT = 16
 /** Arguments that tools attach to at most: bpftrace leaves functions with more alone. */
 export const MOST_BPFTRACE_ARGUMENTS = 6
 
-/** A limit that went away: from a version on, as major and minor. */
-type Since = readonly [number, number]
-
-/** Since when BPF trampolines exist. */
-export const TRAMPOLINES_SINCE: Readonly<Record<Architecture, Since>> = {
-  x86_64: [5, 5],
-  arm64: [6, 0],
-  s390x: [6, 3],
-  riscv64: [6, 3],
-}
-
-/**
- * Argument words that a trampoline passes in registers, and since when it passes more on the stack
- * (arch_prepare_bpf_trampoline of each architecture).
- */
-export const TRAMPOLINE_WORDS: Readonly<Record<Architecture, { readonly words: number; readonly moreSince?: Since }>> =
-  {
-    x86_64: { words: 6, moreSince: [6, 6] },
-    arm64: { words: 8, moreSince: [6, 16] },
-    s390x: { words: 5, moreSince: [6, 3] },
-    riscv64: { words: 8, moreSince: [6, 11] },
-  }
-
-/**
- * Since when arguments may be structs: 720e6a435194 (btf_distill_func_proto), and each architecture's trampolines (arm64:
- * 90564f1e3dd6; riscv and s390x had no trampolines before).
- */
-export const STRUCT_ARGUMENTS_SINCE: Readonly<Record<Architecture, Since>> = {
-  x86_64: [6, 1],
-  arm64: [6, 5],
-  s390x: [6, 3],
-  riscv64: [6, 3],
-}
 /** Since when arguments may be unions (ccb4f5d91ec4, btf_distill_func_proto). Nothing in a kernel's BTF tells it. */
 export const UNION_ARGUMENTS_SINCE: Since = [6, 18]
 /** Since when kprobes and kretprobes at the entry step over an ENDBR64 (arch_adjust_kprobe_addr, x86). */
@@ -148,29 +108,5 @@ export const SKIPS_ENDBR_SINCE: Since = [5, 18]
 /** Since when functions of one name in several modules are told apart (bpf_check_attach_target). */
 export const MODULES_TOLD_APART_SINCE: Since = [6, 4]
 
-/**
- * What the kernel puts in front of a system call's name. Where it is built without error injection, fmod_ret attaches to
- * functions whose names begin so (has_arch_syscall_prefix, kernel/bpf/verifier.c).
- */
-export const SYSCALL_PREFIX: Readonly<Record<Architecture, string>> = {
-  x86_64: '__x64_',
-  arm64: '__arm64_',
-  s390x: '__s390x_',
-  riscv64: '__riscv_',
-}
-/** Since when it does (20c2e102a2f3). */
+/** Since when fmod_ret attaches to system calls where the kernel is built without error injection (20c2e102a2f3). */
 export const MODIFIES_SYSCALLS_SINCE: Since = [7, 1]
-
-/** The symbols by which an architecture is recognised; the first that exists counts. */
-export const ARCHITECTURE_SYMBOLS: readonly (readonly [string, Architecture])[] = [
-  ['__x64_sys_read', 'x86_64'],
-  ['x86_64_start_kernel', 'x86_64'],
-  ['__arm64_sys_read', 'arm64'],
-  ['arm64_memblock_init', 'arm64'],
-  ['__s390x_sys_read', 's390x'],
-  ['__s390_sys_read', 's390x'],
-  ['s390_base_ext_handler', 's390x'],
-  ['__riscv_sys_read', 'riscv64'],
-  ['riscv_cpuinfo', 'riscv64'],
-  ['riscv_fill_hwcap', 'riscv64'],
-]

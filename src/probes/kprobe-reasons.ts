@@ -1,6 +1,7 @@
 // Why a kprobe cannot be registered at a place: the checks of register_kprobe and of kprobe events, one after the other.
 
 import { isAbsence } from '../sources/source.ts'
+import { ARCHITECTURES } from './architectures.ts'
 import type { ProbeContext } from './context.ts'
 import { functionOf, placeReasons } from './places.ts'
 import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
@@ -113,8 +114,6 @@ const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn
 /** ENDBR64 has four bytes, the call of `__fentry__` five. */
 const ENDBR = 4
 const CALL = 5
-/** Least bytes between two instructions, where all have as many. */
-const STEP = { arm64: 4, s390x: 2, riscv64: 2 } as const
 
 /**
  * What is at an offset inside a function: its entry, the start of another instruction, or the middle of one. On x86-64 the
@@ -128,7 +127,8 @@ function instructionAt(
 ): 'entry' | 'start' | 'inside' | 'unknown' {
   const { architecture } = context.facts
   if (architecture === undefined) return 'unknown'
-  if (architecture !== 'x86_64') return offset % STEP[architecture] === 0 ? 'unknown' : 'inside'
+  const { step } = ARCHITECTURES[architecture]
+  if (step !== undefined) return offset % step === 0 ? 'unknown' : 'inside'
   const call = callAt(context, symbol)
   if (call === undefined) return 'unknown'
   if (offset === call) return 'entry'

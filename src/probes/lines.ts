@@ -1,9 +1,10 @@
 // An attachment as a line of text that another tool takes: an attach point of bpftrace, an event of tracefs.
 
 import { formatAddress } from '../core/address.ts'
+import type { Architecture } from './architectures.ts'
 import type { FunctionArgument } from './arguments.ts'
-import { type Architecture, fetchText, returnRegister } from './conventions.ts'
-import type { ProbeKind } from './spec.ts'
+import { fetchText, returnRegister } from './conventions.ts'
+import { isReturn, isTrampoline, PROBE_KINDS, type ProbeKind } from './kinds.ts'
 
 /** What lines are made from. */
 export interface LinePlace {
@@ -41,18 +42,11 @@ const LEFT_OUT_BY_BPFTRACE = /^(?:rcu_.*|arch_cpu_idle|default_idle|bpf_dispatch
 
 /** The attach point in bpftrace's words; undefined where it has none. */
 export function bpftraceLine({ kind, method, symbol, module, address, offset }: LinePlace): string | undefined {
-  switch (kind) {
-    case 'fmod_ret':
-      return undefined
-    case 'fentry':
-    case 'fexit':
-      return LEFT_OUT_BY_BPFTRACE.test(symbol) ? undefined : `${kind}:${module}:${symbol}`
-    default:
-      // It takes no offset with kretprobe, not even the one behind an ENDBR64.
-      if (offset > 0 && kind === 'kretprobe') return undefined
-      if (method === 'address') return `${kind}:${formatAddress(address)}`
-      return `${kind}:${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
-  }
+  const { bpftrace } = PROBE_KINDS[kind]
+  if (bpftrace === 'none' || (bpftrace === 'at the entry' && offset > 0)) return undefined
+  if (isTrampoline(kind)) return LEFT_OUT_BY_BPFTRACE.test(symbol) ? undefined : `${kind}:${module}:${symbol}`
+  if (method === 'address') return `${kind}:${formatAddress(address)}`
+  return `${kind}:${method === 'module:name' ? `${module}:` : ''}${symbol}${offset === 0 ? '' : `+${offset}`}`
 }
 
 /**
@@ -66,7 +60,7 @@ export function kprobeEventsLine(
   returned: string | undefined,
   architecture: Architecture | undefined,
 ): string {
-  const returns = kind === 'kretprobe' || kind === 'fexit'
+  const returns = isReturn(kind)
   const target =
     method === 'address'
       ? formatAddress(address)

@@ -1,8 +1,9 @@
 // What stands in the way of every probe of a kind on a host, whatever the function: features that the kernel was built
 // without, kprobes disarmed, lockdown.
 
+import { ARCHITECTURES } from './architectures.ts'
 import type { ProbeFacts } from './facts.ts'
-import { atLeast, TRAMPOLINES_SINCE } from './kernel-rules.ts'
+import { atLeast } from './kernel-rules.ts'
 import { caution, type Reason, reason, type Warning } from './reasons.ts'
 
 /** The kernel's version decides, and is not known. */
@@ -43,7 +44,7 @@ export function trampolineObstacles(facts: ProbeFacts): Reason[] {
     const what = 'no symbol tells the architecture, and with it whether BPF trampolines exist'
     reasons.push(reason('UNKNOWN_ARCHITECTURE', what))
   } else {
-    const [major, minor] = TRAMPOLINES_SINCE[architecture]
+    const [major, minor] = ARCHITECTURES[architecture].trampolines.since
     const able = atLeast(release, major, minor)
     if (able === false) {
       return [reason('NO_TRAMPOLINE', `BPF trampolines exist on ${architecture} since Linux ${major}.${minor}`)]

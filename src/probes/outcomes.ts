@@ -3,10 +3,11 @@
 import { isGlob } from '../core/glob.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
+import { firstKind, isTrampoline, type ProbeKind } from './kinds.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
 import { functionOf, placeReasons } from './places.ts'
 import { caution, type Reason, reason } from './reasons.ts'
-import { isTrampoline, type ProbeKind, type ProbeSpec } from './spec.ts'
+import type { ProbeSpec } from './spec.ts'
 import { type Home, type ProbeTarget, targetOf } from './target.ts'
 import { noTrace } from './trampoline-reasons.ts'
 
@@ -111,7 +112,7 @@ function notLoaded(spec: ProbeSpec, kind: ProbeKind, module: string): Reason {
 /** A glob that matched nothing, or nothing that can be attached to. */
 export function noMatch(home: Home, spec: ProbeSpec, rejected: number): ProbeTarget {
   const { context } = home
-  const kind: ProbeKind = spec.kind === 'entry' ? 'fentry' : spec.kind === 'return' ? 'fexit' : spec.kind
+  const kind = firstKind(spec.kind)
   const { module } = spec
   const parts = { spec: spec.text, kind, function: spec.function, module }
   if (module !== undefined && !isGlob(module) && !context.isLoaded(module)) {

@@ -2,8 +2,8 @@
 
 import type { SymbolTable } from '../symbols/table.ts'
 import type { ProbeContext } from './context.ts'
+import { isTrampoline, type ProbeKind } from './kinds.ts'
 import { type Caution, caution, NONE, type Reason, reason } from './reasons.ts'
-import { isTrampoline, type ProbeKind } from './spec.ts'
 import { notOffered } from './suffix.ts'
 import type { FunctionSymbol } from './traceable.ts'
 

@@ -8,9 +8,10 @@ import { FunctionsByType } from './by-type.ts'
 import type { ProbeContext } from './context.ts'
 import { EventNames } from './event-names.ts'
 import { expand } from './expand.ts'
+import { isTrampoline } from './kinds.ts'
 import { CAUTIONS, type Caution, type Reason, reason, type Verdict, type Warning } from './reasons.ts'
 import { fitsMulti, hasMulti } from './recipe.ts'
-import { isTrampoline, type ProbeSpec, parseSpec } from './spec.ts'
+import { type ProbeSpec, parseSpec } from './spec.ts'
 import type { AmbiguityPolicy, ProbeTarget, TargetSettings } from './target.ts'
 
 /** What a plan depends on beside the specifications. */

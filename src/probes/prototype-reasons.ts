@@ -14,16 +14,10 @@ import {
 import { sizeOf } from '../btf/read/sizes.ts'
 import { skipModifiers } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
+import { ARCHITECTURES, type Since } from './architectures.ts'
 import type { FuncRef } from './describe.ts'
 import type { ProbeFacts } from './facts.ts'
-import {
-  atLeast,
-  LARGEST_STRUCT_ARGUMENT,
-  MOST_ARGUMENTS,
-  STRUCT_ARGUMENTS_SINCE,
-  TRAMPOLINE_WORDS,
-  UNION_ARGUMENTS_SINCE,
-} from './kernel-rules.ts'
+import { atLeast, LARGEST_STRUCT_ARGUMENT, MOST_ARGUMENTS, UNION_ARGUMENTS_SINCE } from './kernel-rules.ts'
 import { RELEASE_UNKNOWN } from './obstacles.ts'
 import { NONE, type Reason, reason } from './reasons.ts'
 
@@ -160,21 +154,17 @@ function limitReasons(
 ): Reason[] {
   const reasons: Reason[] = []
   const { architecture } = facts
-  const since = (
-    [major, minor]: readonly [number, number],
-    what: string,
-    code: 'UNSUPPORTED_PROTOTYPE' | 'TOO_MANY_ARGS',
-  ) => {
+  const since = ([major, minor]: Since, what: string, code: 'UNSUPPORTED_PROTOTYPE' | 'TOO_MANY_ARGS') => {
     const able = atLeast(facts.release, major, minor)
     if (able === false) reasons.push(reason(code, `${what}: supported since Linux ${major}.${minor}`))
     else if (able === undefined && reasons.length === 0) reasons.push(RELEASE_UNKNOWN)
   }
   if (structs && architecture !== undefined) {
     const what = `The function ${name} has a struct as argument`
-    since(STRUCT_ARGUMENTS_SINCE[architecture], what, 'UNSUPPORTED_PROTOTYPE')
+    since(ARCHITECTURES[architecture].trampolines.structsSince, what, 'UNSUPPORTED_PROTOTYPE')
   }
   if (unions) since(UNION_ARGUMENTS_SINCE, `The function ${name} has a union as argument`, 'UNSUPPORTED_PROTOTYPE')
-  const limit = architecture === undefined ? undefined : TRAMPOLINE_WORDS[architecture]
+  const limit = architecture === undefined ? undefined : ARCHITECTURES[architecture].trampolines
   if (limit === undefined || words <= limit.words) return reasons
   const what = `The function ${name} has ${words} argument words, more than ${limit.words}`
   if (limit.moreSince === undefined) reasons.push(reason('TOO_MANY_ARGS', what))

@@ -4,11 +4,11 @@ import { isAbsence } from '../sources/source.ts'
 import type { FunctionArgument } from './arguments.ts'
 import type { ProbeContext } from './context.ts'
 import { MOST_BPFTRACE_ARGUMENTS } from './kernel-rules.ts'
+import { isReturn, isTrampoline, PROBE_KINDS, type ProbeKind } from './kinds.ts'
 import { kprobeReasons } from './kprobe-reasons.ts'
 import { bpftraceLine, kprobeEventsLine, type LinePlace } from './lines.ts'
 import { functionOf } from './places.ts'
 import { type Caution, verdictOf } from './reasons.ts'
-import { isReturn, isTrampoline, type ProbeKind } from './spec.ts'
 
 /** How the kernel is told which function is meant. */
 export type AttachMethod = 'name' | 'module:name' | 'address' | 'multi'
@@ -117,7 +117,7 @@ function hasKprobeEvent(
   allow: ReadonlySet<Caution>,
 ): boolean {
   if (!isTrampoline(kind)) return true
-  if (kind === 'fmod_ret') return false
+  if (PROBE_KINDS[kind].modifies) return false
   const symbol = functionOf(context, id)
   return verdictOf(kprobeReasons(context, { symbol, offset, returns: isReturn(kind) }, allow)) !== 'no'
 }

@@ -9,15 +9,7 @@
 import { text as checkText } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
-
-/** What BPF trampolines are attached as. */
-export type TrampolineKind = 'fentry' | 'fexit' | 'fmod_ret'
-
-/** What can be attached. */
-export type ProbeKind = 'kprobe' | 'kretprobe' | TrampolineKind
-
-/** What can be asked for: a kind, or the best there is at a function's entry or return. */
-export type AskedKind = ProbeKind | 'entry' | 'return'
+import { type AskedKind, isTrampoline, SPELLINGS } from './kinds.ts'
 
 /** A specification in its parts. */
 export interface ProbeSpec {
@@ -50,32 +42,10 @@ export class SpecError extends UsageError {
   }
 }
 
-const KINDS: ReadonlyMap<string, AskedKind> = new Map([
-  ['kprobe', 'kprobe'],
-  ['kretprobe', 'kretprobe'],
-  ['fentry', 'fentry'],
-  ['fexit', 'fexit'],
-  ['fmod_ret', 'fmod_ret'],
-  ['kfunc', 'fentry'],
-  ['kretfunc', 'fexit'],
-  ['entry', 'entry'],
-  ['return', 'return'],
-])
-
 /** The longest name that the kernel's symbol table holds (KSYM_NAME_LEN, include/linux/kallsyms.h). */
 const LONGEST_NAME = 511
 /** Bytes: no function is larger, and offsets stay numbers. */
 const MOST_OFFSET = 0x7fff_ffff
-
-/** Whether a kind's probes can only sit at a whole function, found by name. */
-export function isTrampoline(kind: AskedKind): kind is TrampolineKind {
-  return kind === 'fentry' || kind === 'fexit' || kind === 'fmod_ret'
-}
-
-/** Whether a kind fires when the function returns. */
-export function isReturn(kind: AskedKind): boolean {
-  return kind === 'kretprobe' || kind === 'fexit' || kind === 'return'
-}
 
 /**
  * Reads a specification.
@@ -87,12 +57,12 @@ export function parseSpec(text: string): ProbeSpec {
   let kind: AskedKind = 'entry'
   const firstColon = text.indexOf(':')
   const head = firstColon < 0 ? '' : text.slice(0, firstColon)
-  const known = KINDS.get(head.toLowerCase())
+  const known = SPELLINGS.get(head.toLowerCase())
   if (known !== undefined) {
     kind = known
     at = firstColon + 1
   } else if (firstColon >= 0) {
-    const kinds = [...KINDS.keys()].join(', ')
+    const kinds = [...SPELLINGS.keys()].join(', ')
     const what = head === '' ? JSON.stringify(':') : JSON.stringify(head)
     throw new SpecError(
       text,

@@ -10,11 +10,11 @@ import type { ProbeContext } from './context.ts'
 import { placeText, returnRegister } from './conventions.ts'
 import { type Candidate, candidateOf, type FuncRef, funcOf, trustIn, variantsBeside } from './describe.ts'
 import type { EventNames } from './event-names.ts'
+import { isTrampoline, PROBE_KINDS, type ProbeKind } from './kinds.ts'
 import { lockdownWarning } from './obstacles.ts'
 import { siteOf } from './places.ts'
 import { type Caution, type Reason, type Verdict, verdictOf, type Warning } from './reasons.ts'
 import { type AttachRecipe, recipeFor, recipeToCome } from './recipe.ts'
-import { isTrampoline, type ProbeKind } from './spec.ts'
 import { splitSuffix, type Trust } from './suffix.ts'
 
 /** An argument of a target. */
@@ -203,7 +203,7 @@ export class ProbeTarget {
     const { architecture } = this.#context.facts
     const trusted = this.argsTrusted
     // Behind the entry, and when a function has returned, registers hold something else; fexit has kept the arguments.
-    const there = this.#atEntry && this.kind !== 'kretprobe' && this.symbolId !== undefined
+    const there = this.#atEntry && PROBE_KINDS[this.kind].keepsArguments && this.symbolId !== undefined
     return this.declaredArguments.map(({ name, type, place }) => ({
       name,
       type,

@@ -1,6 +1,7 @@
 // Why a BPF trampoline cannot be attached to a function: the checks of the verifier and of ftrace, one after the other.
 
 import { isAbsence } from '../sources/source.ts'
+import { ARCHITECTURES } from './architectures.ts'
 import type { ProbeContext } from './context.ts'
 import type { FuncRef } from './describe.ts'
 import {
@@ -9,14 +10,13 @@ import {
   MODIFIES_SYSCALLS_SINCE,
   NEVER_RETURN,
   REFUSES_NORETURN,
-  SYSCALL_PREFIX,
   TRACING_DENIED,
 } from './kernel-rules.ts'
+import { PROBE_KINDS, type TrampolineKind } from './kinds.ts'
 import { RELEASE_UNKNOWN } from './obstacles.ts'
 import { placeReasons } from './places.ts'
 import { prototypeReasons } from './prototype-reasons.ts'
 import { type Caution, caution, isRefused, NONE, type Reason, reason } from './reasons.ts'
-import type { TrampolineKind } from './spec.ts'
 import type { FunctionSymbol } from './traceable.ts'
 
 /**
@@ -42,7 +42,7 @@ export function trampolineReasons(
   const hook = hookReason(context, module, symbol, name, same)
   const denied = deniedReason(context, kind, module, name, allow)
   const prototype = prototypeReasons(context.facts, func, name)
-  const modify = kind === 'fmod_ret' ? modifyReason(context, module, name) : undefined
+  const modify = PROBE_KINDS[kind].modifies ? modifyReason(context, module, name) : undefined
   if (general.length + misplaced.length + prototype.length === 0 && !hook && !denied && !modify) return NONE
   const all = [...general, ...misplaced, hook, denied, ...prototype, modify].filter((each) => each !== undefined)
   // The release may be missing for more than one of them.
@@ -90,7 +90,8 @@ function deniedReason(
   if ((facts.denied ?? TRACING_DENIED).has(name)) {
     return reason('DENIED', `Attaching tracing programs to function '${name}' is rejected.`)
   }
-  if (kind === 'fentry') return undefined
+  // A program that runs only when the function is entered misses nothing.
+  if (!PROBE_KINDS[kind].returns && PROBE_KINDS[kind].modifies !== true) return undefined
   const { noreturn } = facts
   const never = NEVER_RETURN.has(name)
   if (!never && noreturn?.has(name) !== true) return undefined
@@ -106,7 +107,7 @@ function modifyReason({ facts, missing }: ProbeContext, module: string, name: st
   const { errorInjection } = facts
   if (isAbsence(errorInjection) && facts.lacks('within_error_injection_list', 'CONFIG_FUNCTION_ERROR_INJECTION')) {
     const { architecture, release } = facts
-    const syscall = architecture !== undefined && name.startsWith(SYSCALL_PREFIX[architecture])
+    const syscall = architecture !== undefined && name.startsWith(ARCHITECTURES[architecture].systemCalls)
     const able = syscall && atLeast(release, ...MODIFIES_SYSCALLS_SINCE)
     if (able === true) return undefined
     if (able === undefined) return RELEASE_UNKNOWN

@@ -1,14 +1,9 @@
 // Where arguments are, worked out by hand from the ABI documents for every architecture.
+
 import { describe, expect, test } from 'vitest'
+import type { Architecture } from '../../src/probes/architectures.ts'
 import { argumentsOf, shapeOf } from '../../src/probes/arguments.ts'
-import {
-  type Architecture,
-  fetchText,
-  placeArguments,
-  placeText,
-  returnRegister,
-  type ValueShape,
-} from '../../src/probes/conventions.ts'
+import { fetchText, placeArguments, placeText, returnRegister, type ValueShape } from '../../src/probes/conventions.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import { debian, oneSet } from '../btf/fixtures.ts'
 
