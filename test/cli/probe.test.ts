@@ -3,14 +3,13 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixture } from '../btf/fixtures.ts'
 import { fixturePath } from '../fixtures.ts'
 import { DEBIAN } from '../probes/fixtures.ts'
+import { MAIN } from './run.ts'
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 let capture = ''
 
 beforeAll(async () => {
@@ -30,7 +29,7 @@ afterAll(() => rm(capture, { recursive: true, force: true }))
 
 function run(args: readonly string[], input = '', from = capture): Promise<{ exit: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    const all = [main, 'probe', ...args, '--from', from, '--threads', '0']
+    const all = [MAIN, 'probe', ...args, '--from', from, '--threads', '0']
     const child = execFile(process.execPath, all, { maxBuffer: 1 << 28 }, (error, out, err) => {
       resolve({ exit: error ? Number(error.code) : 0, out, err })
     })

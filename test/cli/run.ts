@@ -1,9 +1,12 @@
 // Runs the compiled command as people do: a process of its own, with pipes.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-export const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+/** The command as it is installed. */
+export const MAIN = fileURLToPath(new URL('../../dist/lib/cli.cjs', import.meta.url))
+/** Its module before it is bundled, which runs as often as it is called. */
+const MODULE = new URL('../../dist/src/cli/main.js', import.meta.url).href
 
 export interface Outcome {
   readonly code: number | null
@@ -39,7 +42,7 @@ const SEVERAL = fileURLToPath(new URL('several.mjs', import.meta.url))
 
 /** Runs several command lines without input, one after the other in one process; what came of each. */
 export async function kerndexes(lines: readonly (readonly string[])[]): Promise<Outcome[]> {
-  const args = [SEVERAL, pathToFileURL(MAIN).href, JSON.stringify(lines)]
+  const args = [SEVERAL, MODULE, JSON.stringify(lines)]
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     env: { ...process.env, NO_COLOR: '1' },
     maxBuffer: 1 << 28,

@@ -3,13 +3,12 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixture, plainFixture } from '../btf/fixtures.ts'
 import { writeElf } from '../core/elf-writer.ts'
+import { MAIN } from './run.ts'
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 let capture = ''
 
 beforeAll(async () => {
@@ -41,7 +40,7 @@ interface Run {
 function run(args: readonly string[], from: string | undefined = capture, input = ''): Promise<Run> {
   const all = from === '' ? args : [...args, '--from', from]
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...all], { maxBuffer: 1 << 28 }, (error, out, err) => {
+    const child = execFile(process.execPath, [MAIN, ...all], { maxBuffer: 1 << 28 }, (error, out, err) => {
       const exit = error ? Number(error.code) : 0
       const json = args.includes('--json')
         ? out

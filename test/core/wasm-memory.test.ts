@@ -44,7 +44,7 @@ test('every step takes the same three numbers, the other loops what their declar
 })
 
 test('an engine without WebAssembly is told of, by a typed error', () => {
-  const library = new URL('../../dist/src/index.js', import.meta.url).href
+  const library = new URL('../../dist/lib/index.js', import.meta.url).href
   const script = `import { openKernel } from ${JSON.stringify(library)}
     await openKernel({ from: process.argv[1], threads: 0 }).catch((error) => console.log(error.code, error.message))`
   const text = fileURLToPath(new URL('../../fixtures/edge/edge.kallsyms', import.meta.url))

@@ -4,12 +4,11 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { MAIN } from '../cli/run.ts'
 import { HOST, sample } from './samples.ts'
 
-const command = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-commands-'))
 
 interface Ended {
@@ -19,7 +18,7 @@ interface Ended {
 }
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, [command, ...args, '--from', HOST, '--threads', '0'])
+  const child = spawn(process.execPath, [MAIN, ...args, '--from', HOST, '--threads', '0'])
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk))

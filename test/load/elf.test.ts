@@ -112,7 +112,7 @@ test('the running Node itself: every sampled symbol is found by name and by addr
     import(workerData.library).then(({ SymbolTable }) => {
       parentPort.postMessage(new SymbolTable(workerData.buffer).findMany(workerData.addresses))
     })`
-  const library = new URL('../../dist/src/index.js', import.meta.url).href
+  const library = new URL('../../dist/lib/index.js', import.meta.url).href
   const worker = new Worker(code, { eval: true, workerData: { library, buffer: symbols.buffer, addresses } })
   const there = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
   await worker.terminate()

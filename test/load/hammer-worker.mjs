@@ -1,7 +1,7 @@
 // A thread that is not kerndex's own: attaches every handle it is sent and looks symbols up as fast as it can until the
 // next one comes. Every symbol's name says its generation, so a mixture of two would show.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { attachKernel } from '../../dist/src/index.js'
+import { attachKernel } from '../../dist/lib/index.js'
 
 const { symbols: expected, port } = workerData
 const failures = []

@@ -42,7 +42,7 @@ test('lazy or not, preloaded or not, here or there: the plans are the same', asy
   await using both = await openKernel({ from: capture, threads: 0, types: 'lazy', probes: true })
   expect(JSON.stringify(answers(attachKernel(structuredClone(both.handle()))))).toBe(expected)
 
-  const index = new URL('../../dist/src/index.js', import.meta.url).href
+  const index = new URL('../../dist/lib/index.js', import.meta.url).href
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads')
      import(${JSON.stringify(index)}).then(({ attachKernel }) => {

@@ -34,7 +34,7 @@ it.each(LONG ? [...WAYS, OF_A_CAPTURE] : WAYS)(`${LOADS} times %s`, { timeout: 6
   const path = what === OF_A_CAPTURE ? CAPTURE : join(folder, 'kallsyms')
   if (path !== CAPTURE) writeFileSync(path, text())
   const program = fileURLToPath(new URL('./memory-worker.mjs', import.meta.url))
-  const library = new URL('../../dist/src/index.js', import.meta.url).href
+  const library = new URL('../../dist/lib/index.js', import.meta.url).href
   const printed = execFileSync(process.execPath, [program, library, what, path, String(LOADS)], { encoding: 'utf8' })
   const resident: number[] = JSON.parse(printed)
   // A load used to leave more than ten megabytes behind, which is four times the fifth's after forty of them.

@@ -134,7 +134,7 @@ test.each(ways)('%s: an early handle answers the same in another thread', async 
 })
 
 function inWorker(handle: Handle): Promise<unknown> {
-  const index = new URL('../../dist/src/index.js', import.meta.url).href
+  const index = new URL('../../dist/lib/index.js', import.meta.url).href
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads')
      import(${JSON.stringify(index)}).then(({ attachKernel }) => {
