@@ -38,9 +38,3 @@ export const infoKind = (info: number): number => (info >>> 24) & 0x7f
 export const infoVlen = (info: number): number => info & 0xffffff
 /** The kind flag in a type's `info` word. */
 export const infoFlag = (info: number): boolean => info >>> 31 === 1
-
-/** Value of the ENUM64 enumerator at a position: the low half comes first in both byte orders. */
-export function enum64Value(words: Uint32Array, at: number, signed: boolean): bigint {
-  const value = (BigInt(words[at + 2]!) << 32n) | BigInt(words[at + 1]!)
-  return signed ? BigInt.asIntN(64, value) : value
-}

@@ -26,6 +26,8 @@ export interface Kind {
   readonly size: 'own' | 'its type' | 'pointer' | 'elements' | 'none'
   /** What it is to those who treat some kinds alike. */
   readonly role?: 'modifier' | 'composite' | 'enum' | 'declaration'
+  /** The kind by whose rules it goes, of which it is another form. */
+  readonly like?: 'ENUM'
   /** The first Linux that takes it (tools/lib/bpf/features.c, and the kernel's history of include/uapi/linux/btf.h). */
   readonly since: `${number}.${number}`
 }
@@ -61,7 +63,15 @@ const ROWS = [
   { name: 'FLOAT', third: 'size', size: 'own', since: '5.13' },
   { name: 'DECL_TAG', third: 'type', fixed: 1, size: 'its type', role: 'declaration', since: '5.16' },
   { name: 'TYPE_TAG', third: 'type', size: 'its type', role: 'modifier', since: '5.17' },
-  { name: 'ENUM64', third: 'size', element: { words: 3, named: true }, size: 'own', role: 'enum', since: '6.0' },
+  {
+    name: 'ENUM64',
+    third: 'size',
+    element: { words: 3, named: true },
+    size: 'own',
+    role: 'enum',
+    like: 'ENUM',
+    since: '6.0',
+  },
 ] as const satisfies readonly Kind[]
 
 /** The rows, by number. */
@@ -90,8 +100,37 @@ export function kindNumber(name: KindName): number {
 
 /** `struct sk_buff`, `typedef gfp_t`, `(anonymous) union`. */
 export function typeInWords({ kind, name }: { readonly kind: KindName; readonly name: string }): string {
-  const keyword = kind === 'ENUM64' ? 'enum' : kind.toLowerCase()
+  const keyword = plainKindName(kind).toLowerCase()
   return name === '' ? (kind === 'VOID' ? 'void' : `(anonymous) ${keyword}`) : `${keyword} ${printable(name)}`
+}
+
+const PLAIN = Uint8Array.from(KINDS, ({ like }, kind) => (like === undefined ? kind : NAMES.indexOf(like)))
+
+/** The kind by whose rules a kind goes, which most often is itself; ENUM64 is an ENUM of wider values. */
+export function plainKind(kind: number): number {
+  return PLAIN[kind] ?? kind
+}
+
+/** The same by name. */
+export function plainKindName(kind: KindName): KindName {
+  return kind === 'UNKNOWN' ? kind : kindName(plainKind(kindNumber(kind)))
+}
+
+/** The kinds of what C calls `struct`, `union` and `enum`. */
+export const KEYWORD_KINDS = {
+  struct: kindsLike('STRUCT'),
+  union: kindsLike('UNION'),
+  enum: kindsLike('ENUM'),
+} as const
+
+function kindsLike(name: KnownKind): ReadonlySet<KindName> {
+  return new Set(NAMES.filter((each) => plainKindName(each) === name))
+}
+
+/** What C puts in front of the name of such a type, if anything. */
+export function keywordOf(kind: KindName): keyof typeof KEYWORD_KINDS | undefined {
+  const plain = plainKindName(kind)
+  return plain === 'STRUCT' ? 'struct' : plain === 'UNION' ? 'union' : plain === 'ENUM' ? 'enum' : undefined
 }
 
 /** A column of the table by number, as code that runs over all types wants it. */
@@ -147,6 +186,17 @@ export function trailingWords(
   const element = layout?.elementBytes[kind]
   if (info === undefined || element === undefined || info % 4 !== 0 || element % 4 !== 0) return undefined
   return { fixed: info / 4, element: element / 4 }
+}
+
+/** Words of an enumerator of a kind: its name, and a value of one word or of two. */
+export const enumeratorWords = (kind: number): number => ELEMENT_WORDS[kind]!
+
+/** Value of the enumerator of so many words at a position: of two words the low half comes first in both byte orders. */
+export function enumeratorValue(words: Uint32Array, at: number, length: number, signed: boolean): bigint {
+  const low = words[at + 1]!
+  if (length === 2) return BigInt(signed ? low | 0 : low)
+  const value = (BigInt(words[at + 2]!) << 32n) | BigInt(low)
+  return signed ? BigInt.asIntN(64, value) : value
 }
 
 /** Words that a type of the given kind takes, record included; -1 if neither the table nor the layout knows the kind. */

@@ -23,7 +23,7 @@ import { parseTypeQuestion } from './ask/type-question.ts'
 import type { TypeUse } from './ask/type-uses.ts'
 import { buildUsers, UsersIndex } from './ask/users-index.ts'
 import { infoKind, KIND_FUNC } from './format.ts'
-import { type KindName, kindChoice, kindName, kindNumber, typeInWords } from './kinds.ts'
+import { KEYWORD_KINDS, type KindName, kindChoice, kindName, kindNumber, typeInWords } from './kinds.ts'
 import { flavoursOf } from './read/flavour.ts'
 import type { TypeSetRecord } from './read/index-types.ts'
 import { viewIndex } from './read/name-index.ts'
@@ -549,11 +549,7 @@ export const typesArgument: Check<Types> = instance(Types, 'the Types of a kerne
 
 const ROOTS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'TYPEDEF'])
 const HAS_STEPS: ReadonlySet<KindName> = new Set(['STRUCT', 'UNION', 'ARRAY', 'PTR'])
-const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
-  struct: new Set(['STRUCT']),
-  union: new Set(['UNION']),
-  enum: new Set(['ENUM', 'ENUM64']),
-}
+const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = KEYWORD_KINDS
 
 /** Positions of what was found, by rank, then id. Each index gives its own in order; most often that is all there is to do. */
 function inOrder(found: readonly number[], end: number): number[] {

@@ -4,11 +4,12 @@ import type { Command } from 'commander'
 import { KernelFunction } from '../btf/ask/functions.ts'
 import { type LaidOutMember, layoutOf } from '../btf/ask/layout.ts'
 import type { MemberPlace } from '../btf/ask/member-path.ts'
+import { plainKindName } from '../btf/kinds.ts'
 import { plainDeclarations } from '../btf/print/c-declare.ts'
 import { printLayout } from '../btf/print/layout.ts'
 import { alignOf, sizeOf } from '../btf/read/sizes.ts'
 import type { TypeCandidate } from '../btf/read/type.ts'
-import { decodeType } from '../btf/read/type.ts'
+import { decodeType, isEnumType } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
 import { KerndexError, UsageError } from '../core/errors.ts'
@@ -160,7 +161,7 @@ function asJson(types: Types, { module, id, kind, name }: TypeCandidate): Record
   if (type.kind === 'STRUCT' || type.kind === 'UNION') {
     return { ...common, members: layoutOf(set, id).members.map((each) => memberAsJson(set, each)) }
   }
-  if (type.kind === 'ENUM' || type.kind === 'ENUM64') {
+  if (isEnumType(type)) {
     // Values have 64 bits: as strings they survive any JSON reader.
     return { ...common, values: type.values.map((each) => ({ name: each.name, value: String(each.value) })) }
   }
@@ -187,12 +188,11 @@ function asText(types: Types, { module, id, kind, name }: TypeCandidate): string
   const set = types.requireSet(module)
   const declarations = plainDeclarations(set)
   const head = `/* ${printable(module)} [${id}] ${kind} */\n`
-  switch (kind) {
+  switch (plainKindName(kind)) {
     case 'STRUCT':
     case 'UNION':
       return `${head}${printLayout(set, id)}\n`
     case 'ENUM':
-    case 'ENUM64':
       return `${head}${declarations.enumDefinition(id, 0)};\n\n`
     case 'TYPEDEF':
       return `${head}${declarations.typedef(id)};\n\n`

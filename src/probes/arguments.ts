@@ -3,7 +3,6 @@
 import {
   KIND_ARRAY,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC_PROTO,
   KIND_INT,
@@ -11,10 +10,10 @@ import {
   KIND_STRUCT,
   KIND_UNION,
 } from '../btf/format.ts'
-import { isComposite } from '../btf/kinds.ts'
+import { isComposite, plainKind } from '../btf/kinds.ts'
 import { plainDeclarations } from '../btf/print/c-declare.ts'
 import { alignOf, sizeOf } from '../btf/read/sizes.ts'
-import { decodeType, type FuncProtoType, skipModifiers } from '../btf/read/type.ts'
+import { decodeType, type FuncProtoType, isEnumType, skipModifiers } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Architecture } from './architectures.ts'
 import { type ArgumentPlace, placeArguments, type ValueShape } from './conventions.ts'
@@ -84,11 +83,10 @@ export function shapeOf(set: TypeSet, type: number): ValueShape | undefined {
   const id = skipModifiers(set, type)
   const size = sizeOf(set, id)
   if (size === undefined) return undefined
-  switch (set.kindNumberOf(id)) {
+  switch (plainKind(set.kindNumberOf(id))) {
     case KIND_INT:
     case KIND_PTR:
     case KIND_ENUM:
-    case KIND_ENUM64:
       return { kind: 'integer', size, align: size }
     case KIND_STRUCT:
     case KIND_UNION: {
@@ -137,14 +135,12 @@ function inspect(
 
 function formatOf(set: TypeSet, type: number): string | undefined {
   const decoded = decodeType(set, skipModifiers(set, type))
+  if (isEnumType(decoded)) return decoded.size > 8 ? undefined : `${decoded.signed ? 's' : 'u'}${decoded.size * 8}`
   switch (decoded.kind) {
     case 'PTR':
       return `x${(sizeOf(set, decoded.id) ?? 8) * 8}`
     case 'INT':
       return decoded.size > 8 ? undefined : `${decoded.encoding === 'signed' ? 's' : 'u'}${decoded.size * 8}`
-    case 'ENUM':
-    case 'ENUM64':
-      return decoded.size > 8 ? undefined : `${decoded.signed ? 's' : 'u'}${decoded.size * 8}`
     default:
       return undefined
   }

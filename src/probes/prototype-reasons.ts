@@ -3,7 +3,6 @@
 import {
   infoVlen,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC_PROTO,
   KIND_INT,
@@ -11,6 +10,7 @@ import {
   KIND_STRUCT,
   KIND_UNION,
 } from '../btf/format.ts'
+import { isEnum, plainKind } from '../btf/kinds.ts'
 import { sizeOf } from '../btf/read/sizes.ts'
 import { skipModifiers } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
@@ -115,7 +115,7 @@ class Scalars {
 
   #isScalar(id: number): boolean {
     const kind = this.#set.kindNumberOf(id)
-    return kind === KIND_PTR || ((kind === KIND_INT || kind === KIND_ENUM) && this.#set.refOf(id) <= 8)
+    return kind === KIND_PTR || ((kind === KIND_INT || isEnum(kind)) && this.#set.refOf(id) <= 8)
   }
 }
 
@@ -126,12 +126,11 @@ const OTHER = 2
 /** Bytes of an argument as __get_type_size counts them; 0 for what it refuses (floats, what has no size). */
 function argumentSize(set: TypeSet, type: number): number {
   const id = skipModifiers(set, type)
-  switch (set.kindNumberOf(id)) {
+  switch (plainKind(set.kindNumberOf(id))) {
     case KIND_PTR:
       return 8
     case KIND_INT:
     case KIND_ENUM:
-    case KIND_ENUM64:
       return set.refOf(id)
     case KIND_STRUCT:
     case KIND_UNION:

@@ -1,13 +1,14 @@
 // The names of all types of a table, for whoever types: gathered once, in slices, behind the opening.
 
 import { setImmediate as turn } from 'node:timers/promises'
-import { KIND_ENUM, KIND_ENUM64, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.ts'
+import { KIND_ENUM, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.ts'
+import { plainKind } from '../btf/kinds.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
 import type { TypeRef } from './answers.ts'
 
 /** Kinds that people look for by name. Functions are found among the symbols. */
-const KINDS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_ENUM64, KIND_TYPEDEF])
+const KINDS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_TYPEDEF])
 /** Types looked at between two turns of the event loop. */
 const SLICE = 16_384
 /** Hits that are looked at for one question. */
@@ -49,7 +50,7 @@ export class TypeNames {
   }
 
   #take(set: TypeSet, id: number, byName: Map<string, number>): void {
-    if (!KINDS.has(set.kindNumberOf(id))) return
+    if (!KINDS.has(plainKind(set.kindNumberOf(id)))) return
     const name = set.nameOf(id)
     if (name === '') return
     const kind = set.kindOf(id)

@@ -2,12 +2,12 @@
 
 import { diffTypes } from '../btf/ask/diff.ts'
 import { type LaidOutMember, type Layout, layoutOf } from '../btf/ask/layout.ts'
-import type { KindName } from '../btf/kinds.ts'
+import { isEnum, KEYWORD_KINDS, type KindName, keywordOf } from '../btf/kinds.ts'
 import { plainDeclarations } from '../btf/print/c-declare.ts'
 import { printLayout } from '../btf/print/layout.ts'
 import { rawType } from '../btf/print/raw.ts'
 import { alignOf, sizeOf } from '../btf/read/sizes.ts'
-import { decodeType } from '../btf/read/type.ts'
+import { decodeType, isEnumType } from '../btf/read/type.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
 import type { DiffAnswer, LayoutAnswer, MemberAnswer, TypeAnswer, TypeRef } from './answers.ts'
@@ -32,8 +32,7 @@ export interface TypeQuestion {
 const RANK: readonly string[] = [
   'STRUCT',
   'UNION',
-  'ENUM',
-  'ENUM64',
+  ...KEYWORD_KINDS.enum,
   'TYPEDEF',
   'INT',
   'FLOAT',
@@ -65,7 +64,6 @@ export function describeType(types: Types, question: TypeQuestion): TypeAnswer {
   const set = types.requireSet(type.module)
   const decoded = decodeType(set, type.id)
   const layout = decoded.kind === 'STRUCT' || decoded.kind === 'UNION' ? layoutOf(set, type.id) : undefined
-  const isEnum = decoded.kind === 'ENUM' || decoded.kind === 'ENUM64'
   const target =
     decoded.kind === 'TYPEDEF' || decoded.kind === 'VAR' || decoded.kind === 'FUNC' ? decoded.type : undefined
   return {
@@ -74,7 +72,7 @@ export function describeType(types: Types, question: TypeQuestion): TypeAnswer {
     align: alignOf(set, type.id) ?? null,
     candidates: candidates.slice(0, MOST_CANDIDATES),
     ...(layout && { layout: { ...layoutAnswer(set, layout), totals: totalsOf(layout) } }),
-    ...(isEnum && { values: decoded.values.map(({ name, value }) => ({ name, value: String(value) })) }),
+    ...(isEnumType(decoded) && { values: decoded.values.map(({ name, value }) => ({ name, value: String(value) })) }),
     ...(target !== undefined && { of: { declaration: declared(set, target), ...withRef(set, target) } }),
     c: cText(set, type, layout),
     raw: cut([...rawType(set, type.id)].join('\n')),
@@ -112,6 +110,10 @@ export function namedBehind(set: TypeSet, id: number): TypeRef | undefined {
   let at = id
   for (let step = 0; step < MOST_STEPS; step++) {
     const type = decodeType(set, at)
+    if (keywordOf(type.kind) !== undefined || type.kind === 'TYPEDEF' || type.kind === 'FWD') {
+      if (type.name === '') return undefined
+      return { module: set.owner(at)?.name ?? set.name, id: at, kind: type.kind, name: type.name }
+    }
     switch (type.kind) {
       case 'PTR':
       case 'CONST':
@@ -121,15 +123,6 @@ export function namedBehind(set: TypeSet, id: number): TypeRef | undefined {
       case 'ARRAY':
         at = type.type
         break
-      case 'STRUCT':
-      case 'UNION':
-      case 'ENUM':
-      case 'ENUM64':
-      case 'TYPEDEF':
-      case 'FWD': {
-        if (type.name === '') return undefined
-        return { module: set.owner(at)?.name ?? set.name, id: at, kind: type.kind, name: type.name }
-      }
       default:
         return undefined
     }
@@ -140,10 +133,8 @@ export function namedBehind(set: TypeSet, id: number): TypeRef | undefined {
 function cText(set: TypeSet, { id, kind, name }: TypeRef, layout: Layout | undefined): string {
   const declarations = plainDeclarations(set)
   if (layout !== undefined) return cut(printLayout(set, id))
+  if (isEnum(set.kindNumberOf(id))) return cut(`${declarations.enumDefinition(id, 0)};`)
   switch (kind) {
-    case 'ENUM':
-    case 'ENUM64':
-      return cut(`${declarations.enumDefinition(id, 0)};`)
     case 'TYPEDEF':
       return `${declarations.typedef(id)};`
     case 'FUNC':

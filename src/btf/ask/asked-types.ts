@@ -1,5 +1,6 @@
 // Answers to questions by type: which functions take or return it, and which types hold it, point to it or call with it, over all
 // sets of a kernel. A type of another set is the same if it means the same: its name and kind, through typedefs and qualifiers.
+
 import { compileGlob, isGlob } from '../../core/glob.ts'
 import {
   infoVlen,
@@ -17,6 +18,7 @@ import {
   KIND_VOLATILE,
 } from '../format.ts'
 import type { KindName } from '../kinds.ts'
+import { KEYWORD_KINDS } from '../kinds.ts'
 import { factsOf } from '../print/type-facts.ts'
 import { skipModifiers, type TypeCandidate } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -27,19 +29,16 @@ import { RETURNS, TAKES, USER, type UsersIndex, VOID } from './users-index.ts'
 
 /** Kinds that a name without struct, union or enum in front may be of. */
 const ANY: ReadonlySet<KindName> = new Set([
-  'STRUCT',
-  'UNION',
-  'ENUM',
-  'ENUM64',
+  ...Object.values(KEYWORD_KINDS).flatMap((kinds) => [...kinds]),
   'FWD',
   'TYPEDEF',
   'INT',
   'FLOAT',
 ] as const)
 const KINDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
-  struct: new Set(['STRUCT', 'FWD'] as const),
-  union: new Set(['UNION', 'FWD'] as const),
-  enum: new Set(['ENUM', 'ENUM64'] as const),
+  struct: new Set([...KEYWORD_KINDS.struct, 'FWD'] as const),
+  union: new Set([...KEYWORD_KINDS.union, 'FWD'] as const),
+  enum: KEYWORD_KINDS.enum,
 }
 
 const MODIFIERS = [KIND_TYPEDEF, KIND_CONST, KIND_VOLATILE, KIND_RESTRICT, KIND_TYPE_TAG]
@@ -246,12 +245,11 @@ export class AskedTypes {
     const set = this.#set(module)
     const target = skipModifiers(set, id)
     const behind = set.kindOf(target)
-    if (behind !== 'STRUCT' && behind !== 'UNION' && behind !== 'ENUM' && behind !== 'ENUM64' && behind !== 'FWD')
-      return []
+    if (!Object.values(KINDS).some((kinds) => kinds.has(behind))) return []
     const name = set.nameOf(target)
     if (name === '') return [{ module, id: target, kind: behind, name }]
     const isUnion = behind === 'UNION' || (behind === 'FWD' && set.flagOf(target))
-    const keyword = behind.startsWith('ENUM') ? 'enum' : isUnion ? 'union' : 'struct'
+    const keyword = KEYWORD_KINDS.enum.has(behind) ? 'enum' : isUnion ? 'union' : 'struct'
     return this.#types.find(name).filter((each) => this.#isMeant(each, KINDS[keyword]!, keyword))
   }
 

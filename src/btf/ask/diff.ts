@@ -1,8 +1,8 @@
 // Differences between the types of two kernels: what a tracer's author wants to know before an upgrade. Types are compared
 // by module, kind and name; ids mean nothing across kernels.
 import { nameText, type Options, options as optionsOf } from '../../core/arguments.ts'
-import { KIND_ENUM, KIND_ENUM64, KIND_FUNC, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION, KIND_VAR } from '../format.ts'
-import { type KindName, kindChoice } from '../kinds.ts'
+import { KIND_ENUM, KIND_FUNC, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION, KIND_VAR } from '../format.ts'
+import { type KindName, kindChoice, plainKind } from '../kinds.ts'
 import { type Fact, factsOf } from '../print/type-facts.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { type Types, typesArgument } from '../types.ts'
@@ -44,15 +44,7 @@ interface DiffQuery extends DiffOptions {
   readonly kind?: KindName | undefined
 }
 
-const COMPARED: ReadonlySet<number> = new Set([
-  KIND_STRUCT,
-  KIND_UNION,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_TYPEDEF,
-  KIND_FUNC,
-  KIND_VAR,
-])
+const COMPARED: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_TYPEDEF, KIND_FUNC, KIND_VAR])
 
 /**
  * What changed from one kernel to another, in the order of modules and names. A type changes if its own members, size,
@@ -88,11 +80,11 @@ function collect(set: TypeSet | undefined, { name, kind }: DiffQuery): Map<strin
   const found = new Map<string, Definition[]>()
   if (!set) return found
   const add = (id: number): void => {
-    const number = set.kindNumberOf(id)
+    const number = plainKind(set.kindNumberOf(id))
     if (!COMPARED.has(number) || (kind !== undefined && set.kindOf(id) !== kind)) return
     const own = set.nameOf(id)
     if (own === '') return
-    const key = `${own}\0${number === KIND_ENUM64 ? KIND_ENUM : number}`
+    const key = `${own}\0${number}`
     const list = found.get(key)
     if (list) list.push({ set, id })
     else found.set(key, [{ set, id }])

@@ -4,6 +4,7 @@ import { LimitError, NotFoundError, UsageError } from '../../core/errors.ts'
 import { sayingAs } from '../../core/explain.ts'
 import { printable } from '../../core/printable.ts'
 import { MAX_DEPTH } from '../format.ts'
+import { keywordOf } from '../kinds.ts'
 import { plainDeclarations } from '../print/c-declare.ts'
 import { sizeOf } from '../read/sizes.ts'
 import { decodeType, type Member, skipModifiers, type Type } from '../read/type.ts'
@@ -142,10 +143,8 @@ function elementSize(set: TypeSet, id: number, step: number): number {
   return size
 }
 
-const KEYWORDS: Readonly<Record<string, string>> = { STRUCT: 'struct', UNION: 'union', ENUM: 'enum', ENUM64: 'enum' }
-
 function describe(type: Type): string {
-  const keyword = KEYWORDS[type.kind] ?? type.kind
+  const keyword = keywordOf(type.kind) ?? type.kind
   const where = type.kind === 'FWD' ? ' (declared but not defined here)' : ''
   return `${keyword} ${type.name === '' ? '(anonymous)' : type.name}${where}`
 }

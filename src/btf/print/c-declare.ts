@@ -3,13 +3,11 @@
 import { BadFormatError, LimitError } from '../../core/errors.ts'
 import { printable } from '../../core/printable.ts'
 import {
-  enum64Value,
   infoFlag,
   infoVlen,
   KIND_ARRAY,
   KIND_CONST,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC_PROTO,
   KIND_FWD,
@@ -23,7 +21,7 @@ import {
   KIND_VOID,
   KIND_VOLATILE,
 } from '../format.ts'
-import { kindName } from '../kinds.ts'
+import { enumeratorValue, enumeratorWords, kindName, plainKind } from '../kinds.ts'
 import { alignOf, pointerSize, sizeOf } from '../read/sizes.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { type CNames, plainNames } from './c-names.ts'
@@ -168,16 +166,15 @@ export class Declarations {
     const name = this.#names.tag(id)
     let text = name === '' ? 'enum' : `enum ${name}`
     if (vlen === 0) return text
-    const wide = this.#set.kindNumberOf(id) === KIND_ENUM64
-    const step = wide ? 3 : 2
+    const step = enumeratorWords(this.#set.kindNumberOf(id))
+    const suffix = step === 2 ? '' : signed ? 'LL' : 'ULL'
     const indent = tabs(level + 1)
     let anyHigh = false
     text += ' {'
     for (let i = at + 3; i < at + 3 + step * vlen; i += step) {
-      if (wide && words[i + 2] !== 0) anyHigh = true
-      const narrow = signed ? words[i + 1]! | 0 : words[i + 1]
-      const value = wide ? `${enum64Value(words, i, signed)}${signed ? 'LL' : 'ULL'}` : narrow
-      text += `\n${indent}${this.#names.enumerator(own.nameAt(words[i]!))} = ${value},`
+      if (step > 2 && words[i + 2] !== 0) anyHigh = true
+      const value = enumeratorValue(words, i, step, signed)
+      text += `\n${indent}${this.#names.enumerator(own.nameAt(words[i]!))} = ${value}${suffix},`
     }
     text += `\n${tabs(level)}}`
     // Sizes that no list of values has by itself in C.
@@ -229,7 +226,7 @@ export class Declarations {
     let afterPointer = true
     for (let id = chain.pop(); id !== undefined; id = chain.pop()) {
       const kind = set.kindNumberOf(id)
-      switch (kind) {
+      switch (plainKind(kind)) {
         case KIND_VOID:
           text += `${this.#takeQualifiers(chain)}void`
           break
@@ -243,7 +240,6 @@ export class Declarations {
           text += set.word(id, 0) === 0 ? this.structDefinition(id, level) : this.structTag(id)
           break
         case KIND_ENUM:
-        case KIND_ENUM64:
           text += this.#takeQualifiers(chain)
           text += set.word(id, 0) === 0 ? this.enumDefinition(id, level) : `enum ${this.#names.tag(id)}`
           break

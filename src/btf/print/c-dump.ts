@@ -10,7 +10,6 @@ import {
   KIND_CONST,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
@@ -25,7 +24,7 @@ import {
   KIND_VAR,
   KIND_VOLATILE,
 } from '../format.ts'
-import { isComposite, kindName } from '../kinds.ts'
+import { isComposite, kindName, plainKind } from '../kinds.ts'
 import { referencedTypes } from '../read/references.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
 import { Declarations } from './c-declare.ts'
@@ -230,7 +229,7 @@ export class CHeader {
 
   #orderKind(id: number, kind: number, named: boolean, throughPointer: boolean): boolean {
     const set = this.#set
-    switch (kind) {
+    switch (plainKind(kind)) {
       case KIND_PTR: {
         const strong = this.#order(set.refOf(id), true)
         this.#ordered[id] = DONE
@@ -247,7 +246,6 @@ export class CHeader {
         this.#ordered[id] = DONE
         return true
       case KIND_ENUM:
-      case KIND_ENUM64:
       case KIND_FWD:
         if (named || this.#referenced[id] === 0) this.#queue.push(id)
         this.#ordered[id] = DONE
@@ -303,7 +301,7 @@ export class CHeader {
       return
     }
     this.#enter(id)
-    switch (kind) {
+    switch (plainKind(kind)) {
       case KIND_INT: {
         const alias = MISSING_TYPES.get(set.nameOf(id))
         if (alias !== undefined) this.#text += `typedef ${alias} ${set.nameOf(id)};\n\n`
@@ -311,7 +309,6 @@ export class CHeader {
         break
       }
       case KIND_ENUM:
-      case KIND_ENUM64:
         if (container === 0) this.#text += `${this.#declarations.enumDefinition(id, 0)};\n\n`
         this.#emitted[id] = DONE
         break

@@ -1,8 +1,8 @@
 // The raw dump: one type a line with its fields, byte for byte what `bpftool btf dump … format raw` prints.
+
 import { LimitError } from '../../core/errors.ts'
 import { printable } from '../../core/printable.ts'
 import {
-  enum64Value,
   infoFlag,
   infoVlen,
   KIND_ARRAY,
@@ -10,7 +10,6 @@ import {
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
@@ -25,6 +24,7 @@ import {
   KIND_VAR,
   KIND_VOLATILE,
 } from '../format.ts'
+import { enumeratorValue, enumeratorWords, plainKind } from '../kinds.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
 
 const INT_ENCODINGS: Readonly<Record<number, string>> = { 0: '(none)', 1: 'SIGNED', 2: 'CHAR', 4: 'BOOL' }
@@ -73,7 +73,8 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
   const name = (offset: number): string => (offset === 0 ? '(anon)' : printable(own.nameAt(offset)))
   const kind = rawKind(own, id)
   const head = `[${id}] ${kind} '${name(words[at]!)}'`
-  switch (own.kindNumberOf(id)) {
+  const number = own.kindNumberOf(id)
+  switch (plainKind(number)) {
     case KIND_INT: {
       const data = words[at + 3]!
       const encoding = INT_ENCODINGS[(data >>> 24) & 0xf] ?? 'UNKN'
@@ -101,18 +102,15 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
         yield bits === 0 ? member : `${member} bitfield_size=${bits}`
       }
       break
-    case KIND_ENUM:
+    case KIND_ENUM: {
       yield `${head} encoding=${flag ? 'SIGNED' : 'UNSIGNED'} size=${ref} vlen=${vlen}`
-      for (let m = at + 3; m < at + 3 + 2 * vlen; m += 2) {
-        yield `\n\t'${name(words[m]!)}' val=${flag ? words[m + 1]! | 0 : words[m + 1]}`
+      const step = enumeratorWords(number)
+      const suffix = step === 2 ? '' : flag ? 'LL' : 'ULL'
+      for (let m = at + 3; m < at + 3 + step * vlen; m += step) {
+        yield `\n\t'${name(words[m]!)}' val=${enumeratorValue(words, m, step, flag)}${suffix}`
       }
       break
-    case KIND_ENUM64:
-      yield `${head} encoding=${flag ? 'SIGNED' : 'UNSIGNED'} size=${ref} vlen=${vlen}`
-      for (let m = at + 3; m < at + 3 + 3 * vlen; m += 3) {
-        yield `\n\t'${name(words[m]!)}' val=${enum64Value(words, m, flag)}${flag ? 'LL' : 'ULL'}`
-      }
-      break
+    }
     case KIND_FWD:
       yield `${head} fwd_kind=${flag ? 'union' : 'struct'}\n`
       return

@@ -1,6 +1,6 @@
 // What there is to say of a type, part by part and in words: two types are the same if all of it is.
 
-import { decodeType } from '../read/type.ts'
+import { decodeType, isEnumType } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { plainDeclarations } from './c-declare.ts'
 
@@ -15,16 +15,16 @@ export interface Fact {
 export function factsOf(set: TypeSet, id: number): Fact[] {
   const type = decodeType(set, id)
   const declare = (target: number): string => plainDeclarations(set).declare(target, '').replace(/\s+/g, ' ')
+  if (isEnumType(type)) {
+    return [
+      { what: 'size', name: '', text: String(type.size) },
+      ...type.values.map(({ name, value }): Fact => ({ what: 'value', name, text: String(value) })),
+    ]
+  }
   switch (type.kind) {
     case 'STRUCT':
     case 'UNION':
       return [{ what: 'size', name: '', text: String(type.size) }, ...members(set, id, 0, 0)]
-    case 'ENUM':
-    case 'ENUM64':
-      return [
-        { what: 'size', name: '', text: String(type.size) },
-        ...type.values.map(({ name, value }): Fact => ({ what: 'value', name, text: String(value) })),
-      ]
     case 'FUNC': {
       const proto = decodeType(set, type.type)
       if (proto.kind !== 'FUNC_PROTO') return []

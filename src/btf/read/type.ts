@@ -4,7 +4,6 @@ import { number } from '../../core/arguments.ts'
 import { NotFoundError } from '../../core/errors.ts'
 import { sayingAs } from '../../core/explain.ts'
 import {
-  enum64Value,
   infoFlag,
   infoVlen,
   KIND_ARRAY,
@@ -28,7 +27,7 @@ import {
   KIND_VOLATILE,
   MAX_DEPTH,
 } from '../format.ts'
-import { isModifier, type KindName, typeInWords } from '../kinds.ts'
+import { enumeratorValue, enumeratorWords, isModifier, KEYWORD_KINDS, type KindName, typeInWords } from '../kinds.ts'
 import { type TypeSet, typeSet } from './type-set.ts'
 
 /** A type as an answer to a lookup: its identity (set and id), kind and name. */
@@ -96,6 +95,9 @@ export interface EnumType extends Common<'ENUM' | 'ENUM64'> {
   readonly signed: boolean
   readonly values: readonly Enumerator[]
 }
+/** Whether a type is an enum of either width. */
+export const isEnumType = (type: Type): type is EnumType => KEYWORD_KINDS.enum.has(type.kind)
+
 export interface FwdType extends Common<'FWD'> {
   /** What is declared but not defined here. */
   readonly declares: 'struct' | 'union'
@@ -225,7 +227,8 @@ function readType(own: TypeSet, id: number): Type {
     for (let i = at + 3; i < end; i += step) list.push(Object.freeze(read(i)))
     return Object.freeze(list)
   }
-  switch (own.kindNumberOf(id)) {
+  const kind = own.kindNumberOf(id)
+  switch (kind) {
     case KIND_INT: {
       const data = words[at + 3]!
       const encoding = ENCODINGS[(data >>> 24) & 0xf] ?? 'unknown'
@@ -247,14 +250,14 @@ function readType(own: TypeSet, id: number): Type {
       return { ...common, kind: 'STRUCT', size: ref, members: each(3, (i) => readMember(own, i, flag)) }
     case KIND_UNION:
       return { ...common, kind: 'UNION', size: ref, members: each(3, (i) => readMember(own, i, flag)) }
-    case KIND_ENUM: {
-      const value = (i: number): bigint => BigInt(flag ? words[i + 1]! | 0 : words[i + 1]!)
-      const values = each(2, (i) => ({ name: own.nameAt(words[i]!), value: value(i) }))
-      return { ...common, kind: 'ENUM', size: ref, signed: flag, values }
-    }
+    case KIND_ENUM:
     case KIND_ENUM64: {
-      const values = each(3, (i) => ({ name: own.nameAt(words[i]!), value: enum64Value(words, i, flag) }))
-      return { ...common, kind: 'ENUM64', size: ref, signed: flag, values }
+      const step = enumeratorWords(kind)
+      const values = each(step, (i) => ({
+        name: own.nameAt(words[i]!),
+        value: enumeratorValue(words, i, step, flag),
+      }))
+      return { ...common, kind: kind === KIND_ENUM ? 'ENUM' : 'ENUM64', size: ref, signed: flag, values }
     }
     case KIND_FWD:
       return { ...common, kind: 'FWD', declares: flag ? 'union' : 'struct' }

@@ -5,7 +5,6 @@ import {
   infoFlag,
   KIND_ARRAY,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FUNC_PROTO,
   KIND_FWD,
   KIND_INT,
@@ -15,7 +14,7 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from '../format.ts'
-import { isEnum } from '../kinds.ts'
+import { isEnum, plainKind } from '../kinds.ts'
 import { essentialName } from '../read/flavour.ts'
 import { memberAt, skipModifiers } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -50,12 +49,11 @@ export function typesCompatible(roots: TypePair, level = MAX_DEPTH): boolean {
     const { local, localId, target, targetId } = pair
     const kind = local.kindNumberOf(localId)
     if (!sameKind(kind, target.kindNumberOf(targetId))) return false
-    switch (kind) {
+    switch (plainKind(kind)) {
       case KIND_VOID:
       case KIND_STRUCT:
       case KIND_UNION:
       case KIND_ENUM:
-      case KIND_ENUM64:
       case KIND_FWD:
         return true
       case KIND_INT:
@@ -102,13 +100,12 @@ export function typesMatch(roots: TypePair, behindPointer = false, level = MAX_D
     if (!namesMatch(local.nameOf(localId), target.nameOf(targetId))) return false
     const kind = local.kindNumberOf(localId)
     const other = target.kindNumberOf(targetId)
-    switch (kind) {
+    switch (plainKind(kind)) {
       case KIND_VOID:
         return other === KIND_VOID
       case KIND_FWD:
         return forwardMatches(pair, other, pointer)
       case KIND_ENUM:
-      case KIND_ENUM64:
         return isEnum(other) && enumsMatch(pair)
       case KIND_STRUCT:
       case KIND_UNION:

@@ -1,8 +1,8 @@
 // CO-RE relocations: which value a program's access to a kernel type has on this kernel, or why it has none.
 import { choice, count, like, text } from '../../core/arguments.ts'
 import { BadFormatError, KerndexError, LimitError } from '../../core/errors.ts'
-import { enum64Value, KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR } from '../format.ts'
-import { isEnum } from '../kinds.ts'
+import { KIND_ARRAY, KIND_INT, KIND_PTR } from '../format.ts'
+import { enumeratorValue, enumeratorWords, isEnum } from '../kinds.ts'
 import { essentialName } from '../read/flavour.ts'
 import { sizeOf } from '../read/sizes.ts'
 import type { TypeCandidate } from '../read/type.ts'
@@ -197,7 +197,7 @@ function valueIn(kind: RelocationKind, spec: Spec): Value {
     case 'type_size':
       return { value: BigInt(requireSize(spec.set, spec.rootId)) }
     case 'enumval_value':
-      return { value: enumeratorValue(spec) }
+      return { value: enumValue(spec) }
     default:
       return fieldValue(kind, spec)
   }
@@ -210,13 +210,14 @@ function requireSize(set: TypeSet, id: number): number {
   return size
 }
 
-function enumeratorValue({ set, accessors }: Spec): bigint {
+function enumValue({ set, accessors }: Spec): bigint {
   const { typeId, index } = accessors[0]!
   const own = set.owner(typeId) ?? set
   const at = own.position(typeId)
-  if (own.kindNumberOf(typeId) !== KIND_ENUM) return enum64Value(own.words, at + 3 + 3 * index, false)
-  // Sign-extended to 64 bits, as C converts an int.
-  return BigInt.asUintN(64, BigInt(own.words[at + 4 + 2 * index]! | 0))
+  const step = enumeratorWords(own.kindNumberOf(typeId))
+  // As C converts an int to 64 bits.
+  const extended = step === 2
+  return BigInt.asUintN(64, enumeratorValue(own.words, at + 3 + step * index, step, extended))
 }
 
 function fieldValue(kind: RelocationKind, spec: Spec): Value {

@@ -2,8 +2,8 @@
 // access found in a type of the kernel. The rules are libbpf's, whose relo_core.c the kernel shares.
 
 import { BadFormatError, LimitError } from '../../core/errors.ts'
-import { KIND_ARRAY, KIND_ENUM, KIND_ENUM64, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_PTR } from '../format.ts'
-import { isComposite, isEnum } from '../kinds.ts'
+import { KIND_ARRAY, KIND_ENUM, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_PTR } from '../format.ts'
+import { enumeratorWords, isComposite, isEnum, keywordOf, plainKind } from '../kinds.ts'
 import { essentialName } from '../read/flavour.ts'
 import { sizeOf } from '../read/sizes.ts'
 import { type Member, memberAt, skipModifiers } from '../read/type.ts'
@@ -119,7 +119,7 @@ function isFlexible(spec: Spec, arrayId: number): boolean {
 /** The name of an enum's value. */
 export function enumeratorName(set: TypeSet, id: number, index: number): string | undefined {
   if (index >= set.vlenOf(id)) return undefined
-  return set.nameAt(set.word(id, 3 + (set.kindNumberOf(id) === KIND_ENUM ? 2 : 3) * index))
+  return set.nameAt(set.word(id, 3 + enumeratorWords(set.kindNumberOf(id)) * index))
 }
 
 /** Finds an enumerator by essential name in a kernel type. */
@@ -203,13 +203,12 @@ function fieldsCompatible(localSet: TypeSet, localType: number, set: TypeSet, ta
     const [a, b] = [localSet.kindNumberOf(local), set.kindNumberOf(target)]
     if (isComposite(a) && isComposite(b)) return true
     if (!sameKind(a, b)) return false
-    switch (a) {
+    switch (plainKind(a)) {
       case KIND_PTR:
       case KIND_FLOAT:
         return true
       case KIND_FWD:
-      case KIND_ENUM:
-      case KIND_ENUM64: {
+      case KIND_ENUM: {
         const [x, y] = [essentialName(localSet.nameOf(local)), essentialName(set.nameOf(target))]
         return x === '' || y === '' || x === y
       }
@@ -229,17 +228,11 @@ function fieldsCompatible(localSet: TypeSet, localType: number, set: TypeSet, ta
 /** Bit offset of an INT: other than 0 only for the bitfields of old compilers. */
 export const intOffset = (set: TypeSet, id: number): number => (set.word(id, 3) >>> 16) & 0xff
 
-const KEYWORDS: Readonly<Record<string, string>> = {
-  STRUCT: 'struct ',
-  UNION: 'union ',
-  ENUM: 'enum ',
-  ENUM64: 'enum ',
-}
-
 /** An access as people write it: `struct sk_buff.cb[3]`. */
 export function describeSpec(spec: Spec): string {
   const { set, rootId } = spec
-  let text = `${KEYWORDS[set.kindOf(rootId)] ?? ''}${set.nameOf(rootId) || '(anonymous)'}`
+  const keyword = keywordOf(set.kindOf(rootId))
+  let text = `${keyword === undefined ? '' : `${keyword} `}${set.nameOf(rootId) || '(anonymous)'}`
   spec.accessors.forEach((accessor, i) => {
     if (accessor.name === undefined) {
       if (i > 0 || accessor.index > 0) text += `[${accessor.index}]`

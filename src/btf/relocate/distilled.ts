@@ -4,17 +4,8 @@
 import { encodeName } from '../../core/bytes.ts'
 import { BadFormatError } from '../../core/errors.ts'
 import { sharedMemory } from '../../core/shared-memory.ts'
-import {
-  BTF_MAGIC,
-  KIND_ENUM,
-  KIND_ENUM64,
-  KIND_FLOAT,
-  KIND_FWD,
-  KIND_INT,
-  KIND_STRUCT,
-  KIND_UNION,
-} from '../format.ts'
-import { isEnum, KIND_COUNT, kindName } from '../kinds.ts'
+import { BTF_MAGIC, KIND_ENUM, KIND_FLOAT, KIND_FWD, KIND_INT, KIND_STRUCT, KIND_UNION } from '../format.ts'
+import { isEnum, KIND_COUNT, kindName, plainKind } from '../kinds.ts'
 import { indexTypes, readShape } from '../read/index-types.ts'
 import { visitWords } from '../read/references.ts'
 import { TypeSet } from '../read/type-set.ts'
@@ -86,7 +77,7 @@ function isCounterpart(base: TypeSet, id: number, vmlinux: TypeSet, other: numbe
   const kind = base.kindNumberOf(id)
   const found = vmlinux.kindNumberOf(other)
   const size = base.refOf(id)
-  switch (kind) {
+  switch (plainKind(kind)) {
     case KIND_INT:
       return found === kind && vmlinux.refOf(other) === size && vmlinux.word(other, 3) === base.word(id, 3)
     case KIND_FLOAT:
@@ -96,7 +87,6 @@ function isCounterpart(base: TypeSet, id: number, vmlinux: TypeSet, other: numbe
       return found === wanted || (found === KIND_FWD && vmlinux.flagOf(other) === base.flagOf(id))
     }
     case KIND_ENUM:
-    case KIND_ENUM64:
       return isEnum(found) && (size === 0 || vmlinux.refOf(other) === size)
     case KIND_STRUCT:
     case KIND_UNION:

@@ -12,7 +12,6 @@ import {
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_ENUM64,
   KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
@@ -28,7 +27,7 @@ import {
   KIND_VOLATILE,
   OLD_HEADER_BYTES,
 } from '../format.ts'
-import { KIND_COUNT, type KindName } from '../kinds.ts'
+import { enumeratorWords, KIND_COUNT, type KindName, plainKind } from '../kinds.ts'
 import { readHeader } from '../read/header.ts'
 import { type BaseShape, indexTypes } from '../read/index-types.ts'
 import { isIdentifier, MAX_NAME } from '../read/names.ts'
@@ -198,7 +197,7 @@ function recordError(set: TypeSet, id: number): string | undefined {
   const flag = infoFlag(info)
   if (kind === 0 || kind >= KIND_COUNT) return `Invalid kind:${kind}`
   if (name > MAX_NAME_OFFSET) return `Invalid name_offset:${name}`
-  switch (kind) {
+  switch (plainKind(kind)) {
     case KIND_INT:
       return noVlen(vlen) ?? noFlag(flag) ?? intError(words[at + 3]!, ref)
     case KIND_PTR:
@@ -222,9 +221,8 @@ function recordError(set: TypeSet, id: number): string | undefined {
     case KIND_UNION:
       return optionalIdentifier(set, name) ?? memberError(set, at, kind === KIND_UNION)
     case KIND_ENUM:
-    case KIND_ENUM64:
       if (ref > 8 || !isPowerOfTwo(ref)) return 'Unexpected size'
-      return optionalIdentifier(set, name) ?? enumeratorError(set, at, vlen, kind === KIND_ENUM ? 2 : 3)
+      return optionalIdentifier(set, name) ?? enumeratorError(set, at, vlen, enumeratorWords(kind))
     case KIND_FWD:
       return noVlen(vlen) ?? (ref === 0 ? undefined : 'type != 0') ?? identifier(set, name)
     case KIND_FUNC:
