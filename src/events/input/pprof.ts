@@ -2,7 +2,7 @@
 // mappings, or names where somebody looked them up before. The one format that is no lines.
 
 import { gunzipSync } from 'node:zlib'
-import { LimitError } from '../../core/errors.ts'
+import { BadFormatError, LimitError } from '../../core/errors.ts'
 import { errorCode } from '../../sources/reader.ts'
 import { type RawFrame, rawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
@@ -13,6 +13,8 @@ import { fileOf } from './dso.ts'
 const MOST_UNPACKED = 1 << 27
 /** Numbers in a profile: keys, lengths and values. */
 const MOST_NUMBERS = 1 << 23
+/** What a message, string or list costs of them, as it takes more memory than a number. */
+const BYTES_COST = 4
 /** Characters that its samples may have when they are written out, every frame and label of each. */
 const MOST_EXPANDED = 1 << 27
 /** What a frame takes beside its name. */
@@ -33,8 +35,8 @@ export const pprof: InputFormat = {
       readProfile(unpacked(bytes), sink)
     } catch (error) {
       if (error instanceof LimitError) throw error
-      // Errors of gunzip and of the bounds in `Wire`, both of which say what is wrong.
-      sink.bad(0, error instanceof Error ? error.message : String(error))
+      // Errors of gunzip and of the bounds in `Wire`, both of which say what is wrong: nothing behind it can be read.
+      throw new BadFormatError(error instanceof Error ? error.message : String(error))
     }
   },
 }
@@ -76,8 +78,9 @@ class Budget {
   #expanded = MOST_EXPANDED
 
   /** @throws LimitError if the profile has more numbers than may be */
-  number(): void {
-    if (--this.#numbers < 0) throw new LimitError(`a pprof profile of more than ${MOST_NUMBERS} numbers`)
+  number(cost = 1): void {
+    this.#numbers -= cost
+    if (this.#numbers < 0) throw new LimitError(`a pprof profile of more than ${MOST_NUMBERS} numbers`)
   }
 
   /** @throws LimitError if samples written out have more characters than may be */
@@ -125,8 +128,10 @@ class Wire {
       const number = Number(key >> 3n)
       const type = Number(key & 7n)
       if (type === 0) yield { number, value: this.varint(), bytes: undefined }
-      else if (type === 2) yield { number, value: 0n, bytes: this.#take(Number(this.varint())) }
-      else if (type === 1) this.#take(8)
+      else if (type === 2) {
+        this.#budget.number(BYTES_COST)
+        yield { number, value: 0n, bytes: this.#take(Number(this.varint())) }
+      } else if (type === 1) this.#take(8)
       else if (type === 5) this.#take(4)
       else throw new RangeError(`no pprof profile: a field of wire type ${type}`)
     }
