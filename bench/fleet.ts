@@ -1,5 +1,5 @@
 // What fleet mode costs: the processor time of all its processes, broker included, against one process that does the same alone, by
-// turns. Addresses of several tables, and a recording with its stacks. `node dist/lib/bench/fleet.js --help` says how it is run.
+// turns; the start of workers and broker, which run for weeks, apart. Addresses of several tables, and a recording with its stacks. `node dist/lib/bench/fleet.js --help` says how it is run.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
@@ -87,6 +87,15 @@ async function ended(child: ChildProcess): Promise<void> {
   await gone
 }
 
+/** Waits until processes have nothing to do any more, as far as a third of a second tells. */
+async function settled(children: readonly ChildProcess[]): Promise<void> {
+  const all = () => children.reduce((sum, { pid = 0 }) => sum + processorMs(pid), 0)
+  for (let last = -1; last < all(); ) {
+    last = all()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+}
+
 /** Runs a program to its end, and gives what it printed. */
 async function output(args: readonly string[]): Promise<string> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -161,6 +170,8 @@ interface Fleet {
   readonly producer: number
   readonly workers: number
   readonly broker: number
+  /** Of workers and broker, before there was work. */
+  readonly start: number
   readonly closings: number
   readonly openings: number
   readonly peakMb: number
@@ -182,6 +193,10 @@ async function fleet(works: readonly Work[]): Promise<Fleet> {
       const args = ['fleet', 'worker', '--server', url, '--metrics', metrics, '--open-tables', options['open-tables']]
       workers.push(await started(process.execPath, [fileURLToPath(commandUrl()), ...args], /working for/))
     }
+    // Daemons run for weeks: what they took until they wait for work is no part of this work's cost.
+    await settled(workers)
+    const before = workers.map(({ pid = 0 }) => processorMs(pid))
+    const brokerBefore = processorMs(broker.pid ?? 0)
     const task = join(folder, 'submit.json')
     writeFileSync(task, JSON.stringify({ works, url }))
     const { cpuMs, jobs, peakMb }: { cpuMs: number; jobs: string[]; peakMb: number } = JSON.parse(
@@ -199,8 +214,8 @@ async function fleet(works: readonly Work[]): Promise<Fleet> {
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
     }
-    const used = workers.map(({ pid = 0 }) => ({ ms: processorMs(pid), mb: residentMb(pid) }))
-    const brokerMs = processorMs(broker.pid ?? 0)
+    const used = workers.map(({ pid = 0 }, i) => ({ ms: processorMs(pid) - before[i]!, mb: residentMb(pid) }))
+    const brokerMs = processorMs(broker.pid ?? 0) - brokerBefore
     await queue.close()
     for (const worker of workers.splice(0)) await ended(worker)
     const counted = (name: string) =>
@@ -212,6 +227,7 @@ async function fleet(works: readonly Work[]): Promise<Fleet> {
       producer: cpuMs,
       workers: used.reduce((sum, { ms }) => sum + ms, 0),
       broker: brokerMs,
+      start: before.reduce((sum, ms) => sum + ms, brokerBefore),
       closings: counted('table_closings_total'),
       openings: counted('table_openings_total'),
       peakMb: Math.max(peakMb, ...used.map(({ mb }) => mb)),
@@ -228,12 +244,12 @@ async function compare(what: string, works: readonly Work[]): Promise<void> {
   const ratios: number[] = []
   for (let round = 0; round < rounds; round++) {
     const alone = await local(works)
-    const { producer, workers, broker, closings, openings, peakMb, pieces } = await fleet(works)
+    const { producer, workers, broker, start, closings, openings, peakMb, pieces } = await fleet(works)
     const all = producer + workers + broker
     ratios.push(all / alone)
     process.stdout.write(
       `${what}: one process ${alone.toFixed(0)} ms, fleet ${all.toFixed(0)} ms (producer ${producer.toFixed(0)}, workers ${workers}, broker ${broker}), ` +
-        `${(all / alone).toFixed(2)} x; ${pieces} pieces, ${openings} openings, ${closings} closings, peak ${peakMb.toFixed(0)} MB\n`,
+        `${(all / alone).toFixed(2)} x, beside ${start} to start; ${pieces} pieces, ${openings} openings, ${closings} closings, peak ${peakMb.toFixed(0)} MB\n`,
     )
   }
   process.stdout.write(`${what}: median ${median(ratios).toFixed(2)} x\n`)

@@ -6,7 +6,6 @@ export {
   type AddressAnswer,
   decodeAddresses,
   decodeProfile,
-  encodeAddresses,
   encodeProfile,
   type SymbolWords,
 } from './fleet/answers.ts'

@@ -24,33 +24,62 @@ export interface AddressAnswer {
   readonly names: readonly SymbolWords[] | undefined
 }
 
-/** How many addresses, of how many none has a symbol, and bytes of names: three words in front of the rest. */
-const HEAD_BYTES = 12
+/** What of an answer the others follow from: five words in front of the rest. */
+const HEAD_WORDS = 5
+/** Words of addresses that have no symbol, and of those whose offset takes more bits than are left beside an id. */
+const UNKNOWN = 0xffff_ffff
+const FAR = 0xffff_fffe
+const WORD_BYTES = 4
+const NO_BYTES = new Uint8Array(0)
 
-/** Answers to addresses as bytes: ids, offsets, addresses without a symbol, and names as JSON; little-endian. */
-export function encodeAddresses(addresses: BigUint64Array, symbols: SymbolTable, names: boolean): Uint8Array {
-  const count = addresses.length
-  const into = { ids: new Uint32Array(count), offsets: new Uint32Array(count) }
-  const { ids, offsets } = symbols.findMany(addresses, into)
-  let missing = 0
-  for (let i = 0; i < count; i++) if (ids[i] === NO_SYMBOL) missing++
-  const unknown = new BigUint64Array(missing)
-  if (missing > 0) {
-    let k = 0
-    for (let i = 0; i < count; i++) if (ids[i] === NO_SYMBOL) unknown[k++] = addresses[i]!
+/** Writes answers to addresses, over and over in the same memory. */
+export class AddressAnswers {
+  #ids = new Uint32Array(0)
+  #offsets = new Uint32Array(0)
+
+  /**
+   * What a piece's addresses are, with words of their symbols or without, and how many have none. Little-endian: a word for each
+   * address, its id above its offset; id and offset of those for which that is too narrow; the addresses without a symbol; words as JSON.
+   */
+  encode(
+    addresses: BigUint64Array,
+    symbols: SymbolTable,
+    names: boolean,
+  ): { readonly bytes: Uint8Array; readonly missing: number } {
+    const count = addresses.length
+    if (this.#ids.length < count) {
+      this.#ids = new Uint32Array(count)
+      this.#offsets = new Uint32Array(count)
+    }
+    const into = { ids: this.#ids.subarray(0, count), offsets: this.#offsets.subarray(0, count) }
+    const { ids, offsets } = symbols.findMany(addresses, into)
+    const dictionary = names ? dictionaryOf(ids, symbols) : undefined
+    // No id fills its bits, so that none is taken for UNKNOWN or FAR.
+    const shift = Math.clz32((dictionary?.length ?? symbols.size) + 1)
+    const limit = 2 ** shift
+    const head = new Uint32Array(HEAD_WORDS + count)
+    const far: number[] = []
+    const unknown: bigint[] = []
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!
+      const offset = offsets[i]!
+      if (id === NO_SYMBOL) {
+        head[HEAD_WORDS + i] = UNKNOWN
+        unknown.push(addresses[i]!)
+      } else if (offset >= limit) {
+        head[HEAD_WORDS + i] = FAR
+        far.push(id, offset)
+      } else head[HEAD_WORDS + i] = (id << shift) | offset
+    }
+    const words = dictionary === undefined ? NO_BYTES : Buffer.from(JSON.stringify(dictionary))
+    head.set([count, shift, far.length / 2, unknown.length, words.length])
+    const parts = [head, Uint32Array.from(far), BigUint64Array.from(unknown)].map(bytesOf)
+    return { bytes: Buffer.concat([...parts, words]), missing: unknown.length }
   }
-  const words = names ? Buffer.from(JSON.stringify(dictionary(ids, symbols))) : Buffer.alloc(0)
-  const bytes = new Uint8Array(HEAD_BYTES + count * 8 + missing * 8 + words.length)
-  new Uint32Array(bytes.buffer, 0, 3).set([count, missing, words.length])
-  bytes.set(bytesOf(ids), HEAD_BYTES)
-  bytes.set(bytesOf(offsets), HEAD_BYTES + count * 4)
-  bytes.set(bytesOf(unknown), HEAD_BYTES + count * 8)
-  bytes.set(words, HEAD_BYTES + count * 8 + missing * 8)
-  return bytes
 }
 
 /** The words of the symbols that there are, of which each id then is the number. */
-function dictionary(ids: Uint32Array, symbols: SymbolTable): SymbolWords[] {
+function dictionaryOf(ids: Uint32Array, symbols: SymbolTable): SymbolWords[] {
   const numbers = new Map<number, number>()
   const words: SymbolWords[] = []
   for (let i = 0; i < ids.length; i++) {
@@ -76,19 +105,41 @@ export function wordsOf(symbols: SymbolTable, id: number): SymbolWords {
 
 /** @throws BadFormatError if the bytes are no answer to addresses */
 export function decodeAddresses(bytes: Uint8Array): AddressAnswer {
-  if (bytes.length < HEAD_BYTES) throw new BadFormatError('an answer to addresses is cut short')
+  if (bytes.length < HEAD_WORDS * WORD_BYTES) throw new BadFormatError('an answer to addresses is cut short')
   // What a message holds lies anywhere in memory, and a Buffer is no copy where it is sliced.
   const own = new Uint8Array(bytes)
-  const [count = 0, missing = 0, wordBytes = 0] = new Uint32Array(own.buffer, 0, 3)
-  if (HEAD_BYTES + count * 8 + missing * 8 + wordBytes !== own.length || missing > count)
+  const [count = 0, shift = 0, far = 0, missing = 0, wordBytes = 0] = new Uint32Array(own.buffer, 0, HEAD_WORDS)
+  const tail = (HEAD_WORDS + count + far * 2) * WORD_BYTES
+  if (tail + missing * 8 + wordBytes !== own.length || shift > 31)
     throw new BadFormatError('an answer to addresses is not as long as it says')
-  const ids = new Uint32Array(own.buffer, HEAD_BYTES, count)
-  const offsets = new Uint32Array(own.buffer, HEAD_BYTES + count * 4, count)
-  const at = HEAD_BYTES + count * 8
-  const unknown = new BigUint64Array(own.buffer.slice(at, at + missing * 8))
-  const words = own.subarray(at + missing * 8)
-  const names = words.length === 0 ? undefined : (jsonOf(words) as readonly SymbolWords[])
-  return { ids, offsets, unknown, names }
+  const words = new Uint32Array(own.buffer, HEAD_WORDS * WORD_BYTES, count + far * 2)
+  const ids = new Uint32Array(count)
+  const offsets = new Uint32Array(count)
+  const mask = 2 ** shift - 1
+  let nextFar = count
+  let unknown = 0
+  for (let i = 0; i < count; i++) {
+    const word = words[i]!
+    if (word === UNKNOWN) {
+      ids[i] = NO_SYMBOL
+      unknown++
+    } else if (word === FAR) {
+      ids[i] = words[nextFar++] ?? 0
+      offsets[i] = words[nextFar++] ?? 0
+    } else {
+      ids[i] = word >>> shift
+      offsets[i] = word & mask
+    }
+  }
+  if (unknown !== missing || nextFar !== words.length)
+    throw new BadFormatError('an answer to addresses has not what it says')
+  const text = own.subarray(tail + missing * 8)
+  return {
+    ids,
+    offsets,
+    unknown: new BigUint64Array(own.buffer.slice(tail, tail + missing * 8)),
+    names: text.length === 0 ? undefined : (jsonOf(text) as readonly SymbolWords[]),
+  }
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Array): Uint8Array {

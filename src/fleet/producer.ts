@@ -35,6 +35,7 @@ import {
   type Product,
   sameJob,
 } from './job.ts'
+import { PACKED_HEAD_BYTES, packAddresses } from './packed-addresses.ts'
 import type { Kept, Queue } from './queue.ts'
 
 /** What to send, and what for. */
@@ -118,7 +119,7 @@ export async function submitJob(
     options.onJob?.(job)
     const sender = new Sender(queue, job, options)
     await sender.begin()
-    const pieceBytes = Math.min(options.pieceBytes ?? STRETCH_BYTES, queue.mostBytes)
+    const pieceBytes = Math.min(options.pieceBytes ?? STRETCH_BYTES, queue.mostBytes - PACKED_HEAD_BYTES)
     let events = 0
     let bad = 0
     for await (const piece of piecesOf(source, job, pieceBytes, (more, badOnes) => {
@@ -239,20 +240,22 @@ async function* stackPieces(source: Beginning, job: Job, most: number, counted: 
 }
 
 async function* addressPieces(source: Beginning, job: Job, most: number, counted: Counted): AsyncGenerator<Uint8Array> {
-  const bytes = most - (most % ADDRESS_BYTES)
-  let piece = new Uint8Array(bytes)
+  const addresses = new BigUint64Array(Math.floor(most / ADDRESS_BYTES))
+  const bytes = new Uint8Array(addresses.buffer)
   let length = 0
+  const packed = () => {
+    const count = length / ADDRESS_BYTES
+    counted(count, 0)
+    length = 0
+    return packAddresses(addresses.subarray(0, count))
+  }
   for await (const chunk of source.packed ? source : packedLines(source, job)) {
     for (let at = 0; at < chunk.length; ) {
-      const taken = Math.min(chunk.length - at, bytes - length)
-      piece.set(chunk.subarray(at, at + taken), length)
+      const taken = Math.min(chunk.length - at, bytes.length - length)
+      bytes.set(chunk.subarray(at, at + taken), length)
       at += taken
       length += taken
-      if (length < bytes) continue
-      counted(length / ADDRESS_BYTES, 0)
-      yield piece
-      piece = new Uint8Array(bytes)
-      length = 0
+      if (length === bytes.length) yield packed()
     }
   }
   if (length % ADDRESS_BYTES !== 0) {
@@ -260,8 +263,7 @@ async function* addressPieces(source: Beginning, job: Job, most: number, counted
       `packed addresses take ${ADDRESS_BYTES} bytes each, and the last one has ${length % ADDRESS_BYTES}`,
     )
   }
-  counted(length / ADDRESS_BYTES, 0)
-  if (length > 0) yield piece.subarray(0, length)
+  if (length > 0) yield packed()
 }
 
 /** Lines of addresses, packed. */

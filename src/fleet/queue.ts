@@ -74,8 +74,8 @@ export interface Queue {
   submit(piece: Piece, table: string): Promise<Kept>
   /** Partitions that have pieces. */
   waiting(): Promise<Waiting[]>
-  /** Takes a piece of a partition; undefined if none waits. */
-  take(partition: number): Promise<Taken | undefined>
+  /** Takes a piece of a partition; undefined if none waits, nor came within so many milliseconds where the queue can wait for one. */
+  take(partition: number, waitMs?: number): Promise<Taken | undefined>
   /** Keeps what came of a piece, which is kept once whoever brings it. */
   answer(answer: Answer): Promise<Kept>
   /** Keeps a piece that was given up, with the reason. */

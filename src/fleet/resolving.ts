@@ -2,15 +2,16 @@
 
 import { parseAddress } from '../core/address.ts'
 import { setBounded } from '../core/bounded-map.ts'
-import { BadFormatError, UnsupportedError } from '../core/errors.ts'
+import { UnsupportedError } from '../core/errors.ts'
 import { inputFormat } from '../events/formats.ts'
 import { merged } from '../events/input/merged.ts'
 import { planOf } from '../events/plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from '../events/stretch.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { BootFacts } from '../stacks/boot.ts'
-import { encodeAddresses, encodeProfile } from './answers.ts'
+import { AddressAnswers, encodeProfile } from './answers.ts'
 import type { Job } from './job.ts'
+import { unpackAddresses } from './packed-addresses.ts'
 import type { Piece } from './queue.ts'
 
 /** What came of a piece, and what was counted. */
@@ -23,7 +24,6 @@ export interface Resolved {
 const MOST_RESOLVERS = 64
 /** Bytes that one may remember of lines and stacks. */
 const MOST_MEMORY = 1 << 26
-const ADDRESS_BYTES = 8
 const NOTHING = new Uint8Array(0)
 
 /** Looks pieces up. Jobs of one table that are to be read in one way share what is remembered of their stacks. */
@@ -32,6 +32,9 @@ export class Resolving {
   readonly #plans = new Map<string, { readonly snapshot: Snapshot; readonly plan: StretchPlan }>()
   readonly #tables = new WeakMap<Snapshot, number>()
   #tableCount = 0
+  readonly #answers = new AddressAnswers()
+  /** Addresses of the largest piece so far. */
+  #room = new BigUint64Array(0)
 
   /** @throws BadFormatError, UnsupportedError, UsageError, LimitError if the piece cannot be looked up, now or ever */
   resolve(job: Job, piece: Piece, snapshot: Snapshot): Resolved {
@@ -46,16 +49,11 @@ export class Resolving {
   }
 
   #addresses(job: Job, { bytes }: Piece, { symbols }: Snapshot): Resolved {
-    if (bytes.length % ADDRESS_BYTES !== 0) {
-      throw new BadFormatError(`${bytes.length} bytes are no packed addresses, which take ${ADDRESS_BYTES} each`)
-    }
-    const count = bytes.length / ADDRESS_BYTES
-    // What a message holds lies anywhere in memory.
-    const aligned = bytes.byteOffset % ADDRESS_BYTES === 0 ? bytes : new Uint8Array(bytes)
-    const addresses = new BigUint64Array(aligned.buffer, aligned.byteOffset, count)
-    const answer = encodeAddresses(addresses, symbols, job.product === 'names')
-    const [, unresolved = 0] = new Uint32Array(answer.buffer, 0, 2)
-    return { bytes: answer, counts: { addresses: count, frames: count, unresolved } }
+    const addresses = unpackAddresses(bytes, this.#room)
+    if (addresses.length > this.#room.length) this.#room = addresses
+    const count = addresses.length
+    const { bytes: answer, missing } = this.#answers.encode(addresses, symbols, job.product === 'names')
+    return { bytes: answer, counts: { addresses: count, frames: count, unresolved: missing } }
   }
 
   #records(job: Job, { bytes }: Piece, snapshot: Snapshot): Resolved {

@@ -136,7 +136,9 @@ export class Tables {
   async #fetch(key: string, file: string): Promise<boolean> {
     const bytes = await this.#store.get(key)
     const hash = createHash('sha256')
-    const writer = await createFile(file, { secret: true, special: 'refuse' })
+    // One that goes with the worker outlives no loss of power.
+    const lasting = this.#given !== undefined
+    const writer = await createFile(file, { secret: true, special: 'refuse', lasting })
     try {
       for await (const piece of unlessStalled(bytes, this.#stallMs, this.#store.what)) {
         hash.update(piece)

@@ -81,6 +81,8 @@ const TURN_MS = 20_000
 const MOST_JOBS = 1024
 /** Partitions without a piece that waits, into which it looks at once. */
 const MOST_OVERDUE = 4
+/** Milliseconds that it waits for the next piece where two came one behind the other: asking which partitions wait costs more. */
+const LINGER_MS = 50
 /** How many times in the waiting time it is extended. */
 const EXTENSIONS = 3
 
@@ -212,7 +214,7 @@ export class Worker {
       if (taken === undefined) return done
       const isLast = signal?.aborted === true || performance.now() > end
       // One is on its way while one is worked on.
-      next = isLast ? Promise.resolve(undefined) : this.#take(partition)
+      next = isLast ? Promise.resolve(undefined) : this.#take(partition, done > 0 ? LINGER_MS : 0)
       if (signal?.aborted === true && done > 0) {
         this.#release(taken)
         taken.again(0)
@@ -223,9 +225,9 @@ export class Worker {
     }
   }
 
-  async #take(partition: number): Promise<Taken | undefined> {
+  async #take(partition: number, waitMs?: number): Promise<Taken | undefined> {
     try {
-      const taken = await this.#queue.take(partition)
+      const taken = await this.#queue.take(partition, waitMs)
       if (taken !== undefined) this.#held.add(taken)
       return taken
     } catch (error) {

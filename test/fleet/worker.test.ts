@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cleanFleet } from '../../src/fleet/clean.ts'
 import { type Job, partitionOf } from '../../src/fleet/job.ts'
+import { packAddresses } from '../../src/fleet/packed-addresses.ts'
 import { submitJob } from '../../src/fleet/producer.ts'
 import { MemoryQueue } from '../../src/fleet/queue.ts'
 import { addressLine, addressRows, answersOf, profileOf, progressOf } from '../../src/fleet/results.ts'
@@ -20,6 +21,7 @@ import { DEBIAN, output, run, sample, snapshotOf, snapshotOfText } from '../even
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-worker-'))
 const perf = sample(DEBIAN, 'perf-script.txt').subarray(0, 400_000)
 const text = perf.subarray(0, perf.lastIndexOf('\n\n') + 2)
+const ADDRESSES = packAddresses(new BigUint64Array(2))
 let snapshots = 0
 const bytesOf = async (snapshot: Awaited<ReturnType<typeof snapshotOf>>) => {
   const file = join(folder, `snapshot-${snapshots++}`)
@@ -170,7 +172,7 @@ describe('a worker', () => {
   it('gives up what is damaged, with its bytes and a reason, and does the good pieces around it', async () => {
     const { queue, work, tables } = await fleet()
     await queue.openJob(job('a'))
-    for (const [number, bytes] of [Buffer.alloc(16), Buffer.from('poison!'), Buffer.alloc(8)].entries())
+    for (const [number, bytes] of [ADDRESSES, Buffer.from('poison!'), ADDRESSES].entries())
       await queue.submit({ job: 'a', number, bytes }, key)
     expect(await work()).toMatchObject({ pieces: 2, buried: 1, delayed: 0 })
     const letter = await queue.letterOf('a', 1)
@@ -187,8 +189,8 @@ describe('a worker', () => {
     const { queue, work, tables, pass } = await fleet()
     const none = 'ef'.repeat(32)
     await queue.openJob(job('lost', { table: none }))
-    await queue.submit({ job: 'lost', number: 0, bytes: Buffer.alloc(8) }, none)
-    await queue.submit({ job: 'nobody', number: 0, bytes: Buffer.alloc(8) }, key)
+    await queue.submit({ job: 'lost', number: 0, bytes: ADDRESSES }, none)
+    await queue.submit({ job: 'nobody', number: 0, bytes: ADDRESSES }, key)
     for (let attempt = 1; attempt < 3; attempt++) {
       expect(await work({ tableAttempts: 3, delayMs: 100 })).toMatchObject({ delayed: 2, buried: 0 })
       // Too early, nothing comes.
@@ -226,7 +228,7 @@ describe('a worker', () => {
     const tables = new Tables(store, { directory, open: 2, bytes: 1_000_000 })
     for (const [i, of] of [key, ...others].entries()) {
       await queue.openJob(job(`j${i}`, { table: of }))
-      await queue.submit({ job: `j${i}`, number: 0, bytes: Buffer.alloc(8) }, of)
+      await queue.submit({ job: `j${i}`, number: 0, bytes: ADDRESSES }, of)
     }
     const counts = await work({}, tables)
     expect(counts).toMatchObject({ pieces: 4, buried: 0, tables: { damaged: 1, fetched: 5, opened: 4, closed: 2 } })
@@ -242,7 +244,7 @@ describe('a worker', () => {
     // Time is real here, and short.
     const queue = new MemoryQueue({ takenMs: 60 })
     await queue.openJob(job('a'))
-    await queue.submit({ job: 'a', number: 0, bytes: Buffer.alloc(8) }, key)
+    await queue.submit({ job: 'a', number: 0, bytes: ADDRESSES }, key)
     const get = store.get.bind(store)
     store.get = async (asked) => {
       const pieces = await get(asked)
@@ -277,7 +279,7 @@ describe('a worker', () => {
     )
     // As they come: a piece of each table, again and again.
     for (let number = 0; number < 10; number++)
-      for (const [i, of] of keys.entries()) await queue.submit({ job: `j${i}`, number, bytes: Buffer.alloc(8) }, of)
+      for (const [i, of] of keys.entries()) await queue.submit({ job: `j${i}`, number, bytes: ADDRESSES }, of)
     const tables = [new Tables(store, { open: 4 }), new Tables(store, { open: 4 })]
     const workers = tables.map((some) => new Worker(queue, some, { idleMs: 0 }))
     await Promise.all(workers.map((worker) => worker.run()))

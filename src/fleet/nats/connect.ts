@@ -125,6 +125,8 @@ export async function connectNats({ transport }: NatsClients, options: NatsOptio
     reconnectTimeWait: 250,
     // A server that comes back from a crash refuses what it does not know yet.
     ignoreAuthErrorAbort: true,
+    // A stack for every request that might fail takes longer than the request.
+    noAsyncTraces: true,
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
     ...(authenticators.length === 0 ? {} : { authenticator: authenticators }),
     ...(options.tokenFile === undefined ? {} : { token: text8(options.tokenFile) }),

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { BadFormatError, NotReadableError } from '../../core/errors.ts'
 import { decodeJob, encodeJob, type Job, type JobTotals, PARTITIONS, partitionOf } from '../job.ts'
 import type { Answer, DeadLetter, Kept, Piece, Queue, Taken, Waiting } from '../queue.ts'
@@ -26,6 +26,9 @@ const ANSWER_MS = 5_000
 /** Messages of a long answer that are sent or fetched at once. */
 const PARTS_AT_ONCE = 4
 
+/** The status of a message that nobody takes. */
+const NOBODY_THERE = 503
+
 const COUNTS = 'Kerndex-Counts'
 const PARTS = 'Kerndex-Parts'
 const DIGEST = 'Kerndex-Digest'
@@ -42,6 +45,8 @@ export class NatsQueue implements Queue {
   readonly connection: NatsConnection
   readonly client: JetStreamClient
   readonly manager: JetStreamManager
+  /** Those that nobody waits at. */
+  readonly #inboxes: Inbox[] = []
 
   /**
    * Connects, and makes the streams where they are missing.
@@ -127,13 +132,16 @@ export class NatsQueue implements Queue {
     return partitions
   }
 
-  async take(partition: number): Promise<Taken | undefined> {
+  async take(partition: number, waitMs = 0): Promise<Taken | undefined> {
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.names.pieces}.${this.names.consumer(partition)}`
-    // The piece comes under its own subject, by which the client would not find the request that it answers.
-    const message = await this.#request(subject, '{"batch":1,"no_wait":true}', { noMux: true })
+    const asked = waitMs === 0 ? { batch: 1, no_wait: true } : { batch: 1, expires: waitMs * 1e6 }
+    const inbox = this.#inboxes.pop() ?? new Inbox(this.connection, this.clients.transport.createInbox())
+    const message = await inbox.ask(subject, JSON.stringify(asked), waitMs + ANSWER_MS)
+    this.#inboxes.push(inbox)
+    const code = message.headers?.code ?? 0
+    if (code === NOBODY_THERE) throw new NotReadableError(`${this.what} has no JetStream, or no queue of this name`)
     // The server's own words: there is none.
-    if (message.headers !== undefined && message.headers.code >= 400) return undefined
-    return this.#taken(message)
+    return code >= 400 ? undefined : this.#taken(message)
   }
 
   async answer({ job, number, bytes, counts }: Answer): Promise<Kept> {
@@ -278,9 +286,9 @@ export class NatsQueue implements Queue {
     return message
   }
 
-  async #request(subject: string, payload?: string, options?: { readonly noMux: true }): Promise<Msg> {
+  async #request(subject: string): Promise<Msg> {
     try {
-      return await this.connection.request(subject, payload, { timeout: ANSWER_MS, ...options })
+      return await this.connection.request(subject, undefined, { timeout: ANSWER_MS })
     } catch (error) {
       throw requestFailure(subject, error)
     }
@@ -292,6 +300,47 @@ export class NatsQueue implements Queue {
       return Object.keys(state.subjects ?? {})
     } catch (error) {
       throw requestFailure(`the stream ${stream}`, error)
+    }
+  }
+}
+
+/**
+ * Where pieces arrive that were asked for. A piece comes under its own subject, which does not tell the request that it answers: so each
+ * request has an inbox to itself, which the next one uses again.
+ */
+class Inbox {
+  readonly #connection: NatsConnection
+  readonly #subscription: Subscription
+  #arrived: ((message: Msg) => void) | undefined
+
+  constructor(connection: NatsConnection, subject: string) {
+    this.#connection = connection
+    this.#subscription = connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) this.#arrived?.(message)
+      },
+    })
+  }
+
+  /** Asks, and waits for the one message that answers. An inbox that did not get it is of no use any more. @throws NotReadableError */
+  async ask(subject: string, payload: string, timeoutMs: number): Promise<Msg> {
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<Msg>((resolve, reject) => {
+        this.#arrived = resolve
+        timer = setTimeout(
+          () => reject(new NotReadableError(`${subject}: no answer in ${timeoutMs} ms, or no right to ask`)),
+          timeoutMs,
+        )
+        this.#connection.publish(subject, payload, { reply: this.#subscription.getSubject() })
+      })
+    } catch (error) {
+      // What comes late would be taken for the answer to another request: here it comes back to the queue.
+      if (!this.#connection.isClosed()) this.#subscription.unsubscribe()
+      throw requestFailure(subject, error)
+    } finally {
+      clearTimeout(timer)
+      this.#arrived = undefined
     }
   }
 }
