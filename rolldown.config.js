@@ -2,11 +2,21 @@
 // imports kerndex waits for every one of them, and for every kilobyte in them. The library is CommonJS behind the names of its
 // entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each. Packages
 // that are no dependencies of the package are in its files, and their licences in dist/THIRD-PARTY-NOTICES.txt.
+import { createHash } from 'node:crypto'
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { writeDeclarations } from './build/declarations.js'
 import { askedFor, Notices } from './build/packages.js'
-import { moduleOf, plainExports, plainLetters, readAtTop, requireWhenNeeded } from './build/rewrite.js'
+import {
+  importsLater,
+  moduleOf,
+  plainExports,
+  plainLetters,
+  readAtTop,
+  requireWhenNeeded,
+  takingParts,
+  whereCodeIsKept,
+} from './build/rewrite.js'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
@@ -40,6 +50,8 @@ const ENTRIES = {
  * what every kernel is opened with: read later, it would take as long, and be waited for.
  */
 const PARTS = {
+  'imports-nats': /^fleet\/nats\/packages\./,
+  imports: /^core\/packages\./,
   fleet: /^fleet\//,
   events: /^(events|processes|stacks)\//,
   serve: /^(serve\/|symbols\/find-text\.)/,
@@ -53,10 +65,11 @@ const PARTS = {
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-index)|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names)\./,
   core: /^(btf|core)\//,
-  main: /^(?!cli\/)/,
+  cli: /^cli\//,
+  main: /./,
 }
 
-/** The part that a module goes to. An entry point is a file of its own, and so is the command. */
+/** The part that a module goes to. An entry point is a file of its own. */
 function partOf(id, context) {
   const path = id.match(/\/dist\/src\/(.*)/)?.[1]
   if (path === undefined) return askedFor(id, context)
@@ -71,6 +84,10 @@ const rewriting = (rewrite) => ({ name: rewrite.name, renderChunk: (code) => rew
 const parts = {
   name: 'parts',
   generateBundle(_, bundle) {
+    for (const [file, { code }] of Object.entries(bundle)) {
+      if (file.startsWith('part-') && !file.startsWith('part-imports') && importsLater(code))
+        this.error(`${file} imports while it runs, which kept code cannot: do it in a file packages.ts`)
+    }
     const needed = (file) =>
       bundle[file]?.code === undefined ? [] : readAtTop(bundle[file].code).map((one) => basename(one))
     const needs = new Map(Object.keys(bundle).map((file) => [file, needed(file)]))
@@ -85,15 +102,28 @@ const parts = {
   },
 }
 
-/** Has Node keep the command's compiled code, where it can, before any of it is read (src/cli/code-cache.ts). */
-const compiledCode = {
-  name: 'compiled-code',
+/**
+ * The file that reads the parts by what was compiled of them (src/core/code-cache.ts). It is one of its own, because it comes before
+ * them; what they ask of it they ask that one.
+ */
+const CODE_CACHE = 'code-cache.cjs'
+
+const codeCacheOutside = {
+  name: 'code-cache-outside',
+  resolveId(source) {
+    return source.endsWith('core/code-cache.js') ? { id: `./${CODE_CACHE}`, external: true } : null
+  },
+}
+
+/** Has entry points read the parts by way of that file: the command all of them, the library those that it reads at once. */
+const partsCompiled = {
+  name: 'parts-compiled',
   renderChunk(code, { isEntry, name }) {
-    if (!isEntry || name !== 'cli') return
+    if (!isEntry) return
+    if (name !== 'cli') return takingParts(code, `./${CODE_CACHE}`)
     const [first, ...lines] = code.split('\n')
     if (!first.startsWith('#!')) this.error('the command does not begin with the line that says what runs it')
-    const keep = 'if (require("node:module").enableCompileCache) require("./code-cache.cjs").keepCompiledCode();'
-    return [first, keep, ...lines].join('\n')
+    return [first, whereCodeIsKept(`require = require("./${CODE_CACHE}").readPart;`), ...lines].join('\n')
   },
 }
 
@@ -132,9 +162,10 @@ const library = {
   treeshake: { moduleSideEffects: false },
   optimization: { inlineConst: { mode: 'all' } },
   plugins: [
+    codeCacheOutside,
     ...[requireWhenNeeded, plainExports, plainLetters].map(rewriting),
-    compiledCode,
     parts,
+    partsCompiled,
     entryPoints,
     pageFiles,
     notices.plugin,
@@ -200,8 +231,20 @@ const page = {
 
 const codeCache = {
   ...common,
-  input: { 'code-cache': 'dist/src/cli/code-cache.js' },
+  input: { 'code-cache': 'dist/src/core/code-cache.js' },
+  plugins: [
+    { name: 'digest-of-parts', renderChunk: (code) => code.replaceAll('KERNDEX_PARTS', `'${digestOfParts()}'`) },
+  ],
   output: { ...commonjs, entryFileNames: '[name].cjs', codeSplitting: false },
+}
+
+/** What tells this build's parts from every other's. */
+function digestOfParts() {
+  const digest = createHash('sha256')
+  for (const file of readdirSync('dist/lib').sort()) {
+    if (file.startsWith('part-')) digest.update(readFileSync(`dist/lib/${file}`))
+  }
+  return digest.digest('hex')
 }
 
 const threads = ['loader', 'query', 'events'].map(thread)

@@ -111,6 +111,15 @@ export function readAtTop(code) {
   return [...read].filter((file) => file !== undefined)
 }
 
+/** Whether code has an `import(…)`. */
+export function importsLater(code) {
+  let found = false
+  walk(parse(code), [], ({ type }) => {
+    found ||= type === 'ImportExpression'
+  })
+  return found
+}
+
 /** The file of the one `require` in an expression. */
 function requiredFile(expression) {
   let file
@@ -162,6 +171,21 @@ export function plainLetters(code) {
   return plain
 }
 
+/**
+ * Where compiled code may have been kept, what an entry point does first. Most users have none, and should not wait for what looks closer
+ * (src/core/code-cache.ts).
+ */
+export function whereCodeIsKept(statement) {
+  const places = '[process.env.XDG_CACHE_HOME, process.env.HOME + "/.cache"]'
+  return `if (${places}.some((place) => require("node:fs").existsSync(place + "/kerndex"))) ${statement}`
+}
+
+/** An entry point that has `reader` read the parts that it reads at its top. */
+export function takingParts(code, reader) {
+  const parts = JSON.stringify(readAtTop(code))
+  return `${whereCodeIsKept(`require(${JSON.stringify(reader)}).takeParts(${parts});`)}\n${code}`
+}
+
 /** How an entry point reads the parts. Where it was taken into a bundle, they are not beside it. */
 const READS_BESIDE = `const require = (file) => {
   try {
@@ -181,7 +205,7 @@ export function moduleOf(code) {
     const { left, right } = (statement.type === 'ExpressionStatement' && statement.expression) || {}
     if (left?.type === 'MemberExpression' && left.object.name === 'exports') {
       lines.push(`export const ${left.property.name} = ${code.slice(right.start, right.end)};`)
-    } else if (soleDeclarator(statement)) lines.push(text)
+    } else if (soleDeclarator(statement) || isTaking(statement)) lines.push(text)
     else if (!isExport(statement) && statement.directive !== 'use strict') {
       throw new Unrecognised(code, statement, 'an entry point does more than to hand names out')
     }
@@ -236,6 +260,11 @@ function soleDeclarator(statement) {
 function isExport(statement) {
   const { callee, arguments: given } = (statement.type === 'ExpressionStatement' && statement.expression) || {}
   return callee?.property?.name === 'defineProperty' && callee.object.name === 'Object' && given[0]?.name === 'exports'
+}
+
+/** What `takingParts` has put in front. */
+function isTaking({ type, consequent }) {
+  return type === 'IfStatement' && consequent.expression?.callee?.property?.name === 'takeParts'
 }
 
 /** What a function of one `return` gives. */

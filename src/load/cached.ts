@@ -9,6 +9,7 @@ import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'
 import { identitiesOf } from '../snapshot/format.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
+import { keepCode } from '../snapshot/keep-code.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TextDigests } from '../snapshot/meta.ts'
 import { allAbsences, type TypesLater, typesLaterInFile } from '../snapshot/pending-types.ts'
@@ -125,7 +126,10 @@ export class CachedKernel {
     await turn()
     this.#cache.touch(file.path)
     const timeline = new Timeline()
-    if (await this.#isCurrent(file, timeline, signal)) return { handle: file.handle, memory: undefined, timeline }
+    if (await this.#isCurrent(file, timeline, signal)) {
+      this.#keepCode()
+      return { handle: file.handle, memory: undefined, timeline }
+    }
     const loaded = await this.#load(generation, { knownTypes: file.types, signal })
     this.#fromFile = undefined
     this.#store(loaded)
@@ -135,7 +139,13 @@ export class CachedKernel {
   /** Ends a check that is under way, and waits for the file that is being written. */
   async close(): Promise<void> {
     this.#closing.abort()
+    this.#keepCode()
     await this.#writing
+  }
+
+  /** By now most of what is compiled in a process has been. */
+  #keepCode(): void {
+    this.#writing = this.#writing.then(keepCode)
   }
 
   /** What the file of a key gives, if there is one and it is of the kernel's present state. */
@@ -371,6 +381,7 @@ export class CachedKernel {
         this.#report({ did: 'ignored', path: cache.pathOf(key), error })
       }
     })
+    this.#keepCode()
   }
 }
 

@@ -32,7 +32,7 @@ export type Merged = Pick<CatalogAdded, 'added' | 'known'>
 
 /** The directory of a user's catalogue: beside the cache, which is secret. @throws NotReadableError if there is none */
 export async function catalogDirectory(user: CacheUser): Promise<string> {
-  return join(await cacheDirectory(user), '..', 'kerndex-catalog')
+  return join(cacheDirectory(user), '..', 'kerndex-catalog')
 }
 
 /** The most bytes that a catalogue may have, unless told. */

@@ -9,6 +9,7 @@ import {
   KerndexError,
   WorkerFailedError,
 } from '../core/errors.ts'
+import { readPiscina } from '../core/packages.ts'
 import { weigh } from '../core/shared-memory.ts'
 import type { WasmMemory } from '../core/wasm-memory.ts'
 
@@ -68,7 +69,7 @@ export class Threads<Task, Result> {
 
   #start(): Promise<void>[] {
     // Loaded only here: a load without threads must not pay for it.
-    const starting = import('piscina').then(({ Piscina }) => {
+    const starting = readPiscina().then((Piscina) => {
       const pool = new Piscina({
         filename: this.#worker.href,
         minThreads: this.count,

@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os'
 import { type BaseShape, indexTypesSteps, type NamedBlob, shapeOfSet } from '../btf/read/index-types.ts'
 import { Walk } from '../btf/read/walk.ts'
+import { readPLimit } from '../core/packages.ts'
 import { type IndexedSets, type LoadedTypes, NO_TYPES, type TypeFailure } from '../snapshot/loaded-types.ts'
 import { failureOf, inOrder, joined, NO_BASE, NOTHING, unchanged } from '../snapshot/types-now.ts'
 import { type Arena, arenaFor, type Blob, MANY_FILES, readBtf, readBtfAtOnce } from '../sources/blob.ts'
@@ -197,7 +198,7 @@ async function readHere(
     await Promise.all(slow.map(readSlowly))
   } else {
     // Loaded only here: for vmlinux alone, finding and compiling it would take half as long as the read.
-    const { default: pLimit } = await import('p-limit')
+    const pLimit = await readPLimit()
     const limit = pLimit(MOST_OPEN)
     await Promise.all(slow.map((i) => limit(readSlowly, i)))
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { bigint, choice, like, listOf, number, type Options, options as optionsOf, path } from '../core/arguments.ts'
 import { decodeName } from '../core/bytes.ts'
 import { NotReadableError } from '../core/errors.ts'
+import { readPLimit } from '../core/packages.ts'
 import { type ProcessCache, processCache } from './cache.ts'
 import type { Birth, Entry } from './entry.ts'
 import {
@@ -47,7 +48,7 @@ export async function scanProc(at: string | URL = '/proc'): Promise<RunningProce
   } catch (cause) {
     throw new NotReadableError(`${root} cannot be read: ${String(cause)}`, { path: root }, { cause })
   }
-  const { default: pLimit } = await import('p-limit')
+  const pLimit = await readPLimit()
   const limit = pLimit(OPEN_FILES)
   const pids = names.filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(pids.map((pid) => limit(() => readProcess(join(root, pid)))))

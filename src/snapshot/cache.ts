@@ -3,9 +3,10 @@
 // written or may read.
 
 import { constants, futimesSync, lstatSync, readFileSync, type Stats } from 'node:fs'
-import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { number, type Options, options as optionsOf, path, wrong } from '../core/arguments.ts'
+import { CODE_FILE, CODE_FOLDER, cacheFolder, distrust, type FolderUser } from '../core/cache-folder.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
 import { isTemporary, writeFailure } from '../sources/write-file.ts'
@@ -22,9 +23,7 @@ export interface SnapshotCacheOptions {
 }
 
 /** What the cache needs to know of the process that uses it. */
-export interface CacheUser {
-  readonly uid: number
-  readonly env: Readonly<Record<string, string | undefined>>
+export interface CacheUser extends FolderUser {
   /** Why this process must not write what it sees where all processes of its user can read it; undefined if it may. */
   readonly secret: () => string | undefined
 }
@@ -64,17 +63,6 @@ const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 const SUFFIX = '.kerndex'
 const NAME = /^([0-9a-f]{8,128})-([0-9a-f-]{32,36})\.kerndex$/
 
-/** Why a file or directory of another user, or one that others may use, is not trusted; undefined if it is. */
-export function distrust(stat: Pick<Stats, 'uid' | 'mode' | 'nlink'>, uid: number, kind: 'file' | 'directory') {
-  if (stat.uid !== uid) return `it belongs to user ${stat.uid}, not to user ${uid}`
-  if ((stat.mode & 0o077) !== 0) {
-    const wanted = kind === 'file' ? '600' : '700'
-    return `others may use it (mode ${(stat.mode & 0o777).toString(8)}): chmod ${wanted} it`
-  }
-  if (kind === 'file' && stat.nlink !== 1) return `it has ${stat.nlink} names`
-  return undefined
-}
-
 /** This process. */
 export function thisUser(): CacheUser {
   return { uid: process.geteuid?.() ?? -1, env: process.env, secret: seenByCapability }
@@ -101,20 +89,10 @@ function seenByCapability(): string | undefined {
  * The directory that a user's snapshots are kept in.
  * @throws NotReadableError if there is none: no HOME, or one that belongs to somebody else, as under `sudo -E`
  */
-export async function cacheDirectory({ env, uid }: CacheUser): Promise<string> {
-  const base = env.XDG_CACHE_HOME
-  // The specification has relative paths ignored.
-  if (base !== undefined && isAbsolute(base)) return join(base, 'kerndex')
-  const home = env.HOME
-  if (home === undefined || !isAbsolute(home)) {
-    throw new NotReadableError('no cache: neither XDG_CACHE_HOME nor HOME is set; name a directory')
-  }
-  const owner = (await stat(home).catch(() => undefined))?.uid
-  if (owner !== uid) {
-    const whose = owner === undefined ? 'does not exist' : `belongs to user ${owner}, not to user ${uid}`
-    throw new NotReadableError(`no cache: HOME (${home}) ${whose}; name a directory`)
-  }
-  return join(home, '.cache', 'kerndex')
+export function cacheDirectory(user: FolderUser): string {
+  const found = cacheFolder(user)
+  if ('directory' in found) return found.directory
+  throw new NotReadableError(`no cache: ${found.reason}; name a directory`)
 }
 
 /** The cache of a user, or the one in a directory. @throws NotReadableError as `cacheDirectory` */
@@ -124,7 +102,7 @@ export async function openCache(
 ): Promise<SnapshotCache> {
   const { directory, maxBytes } = optionsOf(options, 'openCache', SNAPSHOT_CACHE_OPTIONS)
   return new SnapshotCache(
-    directory === undefined ? await cacheDirectory(user) : path(directory, 'directory'),
+    directory === undefined ? cacheDirectory(user) : path(directory, 'directory'),
     { maxBytes },
     user,
   )
@@ -231,11 +209,11 @@ export class SnapshotCache {
     if (problem !== undefined) throw new NotReadableError(`${directory} is not used: ${problem}`, { path: directory })
   }
 
-  async #files() {
-    const names = await readdir(this.directory).catch(() => [])
+  async #files(directory = this.directory) {
+    const names = await readdir(directory).catch(() => [])
     const files = await Promise.all(
       names.map(async (name) => {
-        const path = join(this.directory, name)
+        const path = join(directory, name)
         const found = await lstat(path).catch(() => undefined)
         return found === undefined ? [] : [{ name, path, bytes: found.size, used: found.mtimeMs }]
       }),
@@ -275,13 +253,14 @@ export class SnapshotCache {
   }
 
   /**
-   * Removes every file of the cache, and what crashed processes left; other files stay. Returns those removed.
+   * Removes every file of the cache, compiled code, and what crashed processes left; other files stay. Returns those removed.
    * @throws NotReadableError, NoPermissionError if one cannot be removed
    */
   async clear(): Promise<string[]> {
     const removed: string[] = []
-    for (const { name, path } of await this.#files()) {
-      if (!NAME.test(name) && !isTemporary(name)) continue
+    const files = [...(await this.#files()), ...(await this.#files(join(this.directory, CODE_FOLDER)))]
+    for (const { name, path } of files) {
+      if (!NAME.test(name) && !CODE_FILE.test(name) && !isTemporary(name)) continue
       await unlink(path).catch((error: unknown) => {
         throw writeFailure(path, error)
       })

@@ -23,12 +23,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { distrust } from '../../src/core/cache-folder.ts'
 import { NoPermissionError, NotReadableError } from '../../src/core/errors.ts'
 import type { Kernel } from '../../src/kernel.ts'
 import type { CacheReport } from '../../src/load/cached.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { type Machine, type OpenOptions, openKernel, openKernelOn } from '../../src/open-kernel.ts'
-import { type CacheUser, cacheDirectory, distrust, openCache } from '../../src/snapshot/cache.ts'
+import { type CacheUser, cacheDirectory, openCache } from '../../src/snapshot/cache.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import { fixtureBytes } from '../fixtures.ts'
 
@@ -572,13 +573,13 @@ describe('the room that the cache takes', () => {
 describe('the directory', () => {
   it('is the one of XDG_CACHE_HOME, or in HOME', async () => {
     const of = (env: CacheUser['env']) => cacheDirectory({ ...user, env })
-    expect(await of({ XDG_CACHE_HOME: '/x/cache', HOME: folder })).toBe('/x/cache/kerndex')
-    expect(await of({ HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
-    expect(await of({ XDG_CACHE_HOME: '', HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
-    expect(await of({ XDG_CACHE_HOME: 'relative', HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
-    await expect(of({})).rejects.toBeInstanceOf(NotReadableError)
-    await expect(of({ HOME: join(folder, 'gone') })).rejects.toThrow(/does not exist/)
-    await expect(cacheDirectory({ ...user, uid: uid + 1, env: { HOME: folder } })).rejects.toThrow(/belongs to user/)
+    expect(of({ XDG_CACHE_HOME: '/x/cache', HOME: folder })).toBe('/x/cache/kerndex')
+    expect(of({ HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
+    expect(of({ XDG_CACHE_HOME: '', HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
+    expect(of({ XDG_CACHE_HOME: 'relative', HOME: folder })).toBe(join(folder, '.cache', 'kerndex'))
+    expect(() => of({})).toThrow(NotReadableError)
+    expect(() => of({ HOME: join(folder, 'gone') })).toThrow(/does not exist/)
+    expect(() => cacheDirectory({ ...user, uid: uid + 1, env: { HOME: folder } })).toThrow(/belongs to user/)
   })
 
   it('is made where it is not, and without one all works', async () => {

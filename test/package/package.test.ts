@@ -284,7 +284,10 @@ describe('the packed package, installed in an empty project', () => {
       kernel.probes.plan('kprobe:vfs_read')
       steps.plan = read()
       console.log(JSON.stringify(steps))`
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, CAPTURE], { cwd: project })
+    // Without a cache.
+    const env = { ...process.env, HOME: project, XDG_CACHE_HOME: '' }
+    const program = ['--input-type=module', '-e', script, CAPTURE]
+    const { stdout } = await run(process.execPath, program, { cwd: project, env })
     const steps = JSON.parse(stdout) as Record<'import' | 'builtins' | 'open' | 'plan', string[]>
     expect(steps.import).toEqual(['part-core', 'part-main'])
     expect(steps.open).toEqual(expect.arrayContaining(['part-sources']))

@@ -14,6 +14,7 @@ import {
 } from '../../core/arguments.ts'
 import { KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
 import { readFailure } from '../../sources/reader.ts'
+import { readNatsPackages } from './packages.ts'
 
 /** How to reach a server. Secrets are named by the file that they are in. */
 export interface NatsOptions {
@@ -84,11 +85,7 @@ export interface NatsClients {
 /** @throws UnsupportedError if they are not installed */
 export async function natsClients(): Promise<NatsClients> {
   try {
-    const [transport, jetstream, obj] = await Promise.all([
-      import('@nats-io/transport-node'),
-      import('@nats-io/jetstream'),
-      import('@nats-io/obj'),
-    ])
+    const [transport, jetstream, obj] = await readNatsPackages()
     // Digests in plain JavaScript take four times as long as all the rest of storing a table.
     obj.setSha256Backend('native')
     return { transport, jetstream, obj }
