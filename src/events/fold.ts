@@ -23,14 +23,22 @@ export interface Folding {
 /** Nodes kept; when there are more, the tree begins anew, which bounds memory without bookkeeping. */
 const MOST_NODES = 1 << 17
 
+/** What a profile keeps of a frame, wherever in the tree it stands. */
+interface KeptFrame {
+  readonly frame: ProfileFrame
+  /** The last part of a profile that has it, and its number there. */
+  part: number
+  number: number
+}
+
 /** A stack, as its innermost frame and the node of all others. */
 class Node {
   readonly parent: Node | undefined
-  readonly frame: ProfileFrame | undefined
+  readonly kept: KeptFrame | undefined
   weight = 0n
   count = 0
-  /** The last stretch that met it, and its number in that stretch. */
-  stretch = -1
+  /** The last part of a profile that has it, and its number there. */
+  part = -1
   number = 0
   readonly #children = new Map<Frame, Node>()
   /** The child that was met last: idle machines do one thing over and over. */
@@ -39,9 +47,9 @@ class Node {
   /** Of a root: where whole stacks end that were met before. Weak, as who remembers the stacks also forgets them. */
   readonly whole = new WeakMap<LineStack, Node>()
 
-  constructor(parent: Node | undefined, frame: ProfileFrame | undefined) {
+  constructor(parent: Node | undefined, kept: KeptFrame | undefined) {
     this.parent = parent
-    this.frame = frame
+    this.kept = kept
   }
 
   childOf(frame: Frame): Node | undefined {
@@ -76,8 +84,10 @@ export class StackFolder {
   readonly #folding: Folding
   readonly #byEvent: boolean
   readonly #trees = new Map<string | undefined, Tree>()
+  readonly #kept = new WeakMap<Frame, KeptFrame>()
   #nodes = 0
-  #stretch = 0
+  /** Parts handed out so far. */
+  #parts = 0
 
   /** `byEvent`: events of different names measure different things, and make a profile each. */
   constructor(folding: Folding, byEvent: boolean) {
@@ -92,12 +102,12 @@ export class StackFolder {
 
   /** Adds an event's stack, innermost frame first. `stack` stands for the same frames each time, if it is given. */
   add(event: TraceEvent, frames: readonly Frame[], stack?: LineStack): void {
-    // Addresses that were found on the stack called nobody.
-    if (!frames.some(({ reliable }) => reliable)) return
     const tree = this.#tree(event)
     const root = this.#root(tree, event)
     let node = stack && root.whole.get(stack)
     if (node === undefined) {
+      // Addresses that were found on the stack called nobody.
+      if (!frames.some(({ reliable }) => reliable)) return
       node = this.#leaf(root, frames)
       if (stack !== undefined) {
         root.whole.set(stack, node)
@@ -129,7 +139,7 @@ export class StackFolder {
       if (!frame.reliable) continue
       let child = node.childOf(frame)
       if (child === undefined) {
-        child = new Node(node, this.#profileFrame(frame))
+        child = new Node(node, this.#keep(frame))
         node.add(frame, child)
         this.#nodes++
       }
@@ -138,14 +148,19 @@ export class StackFolder {
     return node
   }
 
-  #profileFrame(frame: Frame): ProfileFrame {
-    const { kernelMark, addresses, userAddresses } = this.#folding
-    return {
-      name: foldedName(frame, kernelMark, userAddresses),
-      kind: codeKind(frame),
-      owner: frame.owner ?? undefined,
-      address: addresses ? calledAt(frame) : undefined,
+  #keep(frame: Frame): KeptFrame {
+    let kept = this.#kept.get(frame)
+    if (kept === undefined) {
+      const { kernelMark, addresses, userAddresses } = this.#folding
+      kept = keptFrame({
+        name: foldedName(frame, kernelMark, userAddresses),
+        kind: codeKind(frame),
+        owner: frame.owner ?? undefined,
+        address: addresses ? calledAt(frame) : undefined,
+      })
+      this.#kept.set(frame, kept)
     }
+    return kept
   }
 
   /** The stacks since the last call, a part for each event; the next stretch begins at nothing. */
@@ -157,7 +172,6 @@ export class StackFolder {
       tree.time = undefined
       tree.samples = undefined
     }
-    this.#stretch++
     if (this.#nodes > MOST_NODES) {
       this.#trees.clear()
       this.#nodes = 0
@@ -166,8 +180,8 @@ export class StackFolder {
   }
 
   #part({ event, unit, met, time, samples: kept }: Tree): ProfilePart {
+    this.#parts++
     const frames: ProfileFrame[] = []
-    const numbers = new Map<ProfileFrame, number>()
     const parents: number[] = []
     const nodes: number[] = []
     const weights: bigint[] = []
@@ -175,21 +189,20 @@ export class StackFolder {
     /** The nodes above a stack that the part does not have yet, innermost first. */
     const path: Node[] = []
     for (const leaf of met) {
-      for (let at: Node | undefined = leaf; at?.frame !== undefined && at.stretch !== this.#stretch; at = at.parent) {
+      for (let at: Node | undefined = leaf; at?.kept !== undefined && at.part !== this.#parts; at = at.parent) {
         path.push(at)
       }
       while (path.length > 0) {
         const node = path.pop()!
-        const frame = node.frame!
-        let number = numbers.get(frame)
-        if (number === undefined) {
-          number = frames.push(frame) - 1
-          numbers.set(frame, number)
+        const kept = node.kept!
+        if (kept.part !== this.#parts) {
+          kept.part = this.#parts
+          kept.number = frames.push(kept.frame) - 1
         }
         const { parent } = node
-        parents.push(parent?.frame === undefined ? 0 : parent.number + 1)
-        node.stretch = this.#stretch
-        node.number = nodes.push(number) - 1
+        parents.push(parent?.kept === undefined ? 0 : parent.number + 1)
+        node.part = this.#parts
+        node.number = nodes.push(kept.number) - 1
         weights.push(node.weight)
         counts.push(node.count)
       }
@@ -220,19 +233,25 @@ export class StackFolder {
 
   #root(tree: Tree, { comm, pid, tid }: TraceEvent): Node {
     const { prefix } = this.#folding
-    let name = prefix === 'none' ? '' : foldedWord(comm ?? '')
     const owner = prefix === 'thread' ? `${pid ?? tid ?? 0}/${tid ?? pid ?? 0}` : undefined
-    if (prefix === 'comm-pid' && (pid ?? tid) !== undefined) name = `${name === '' ? '[unknown]' : name}-${pid ?? tid}`
-    const key = owner === undefined ? name : `${name}\n${owner}`
+    const number = prefix === 'comm-pid' ? (pid ?? tid) : undefined
+    let key = prefix === 'none' ? '' : (comm ?? '')
+    if (owner !== undefined || number !== undefined) key += `\n${owner ?? number}`
     let root = tree.roots.get(key)
     if (root === undefined) {
-      const frame = { name, kind: 'process', owner, address: undefined } as const
-      root = new Node(undefined, key === '' ? undefined : frame)
+      let name = prefix === 'none' ? '' : foldedWord(comm ?? '')
+      if (number !== undefined) name = `${name === '' ? '[unknown]' : name}-${number}`
+      const kept = keptFrame({ name, kind: 'process', owner, address: undefined })
+      root = new Node(undefined, name === '' && owner === undefined ? undefined : kept)
       tree.roots.set(key, root)
       this.#nodes++
     }
     return root
   }
+}
+
+function keptFrame(frame: ProfileFrame): KeptFrame {
+  return { frame, part: -1, number: 0 }
 }
 
 /** An address within the instruction: a return address lies behind its call. */

@@ -131,7 +131,7 @@ export function asText(latin1: string): string {
 
 /** Nanoseconds of `SECONDS.FRACTION` as the tools print times: 6 or 9 digits after the point. */
 export function nanoseconds(seconds: string, fraction: string): bigint {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'))
+  return BigInt(seconds + fraction.slice(0, 9).padEnd(9, '0'))
 }
 
 /** The address in up to 16 hexadecimal digits that are known to be such. */

@@ -11,7 +11,7 @@ import { oops } from './input/kernel-log/oops.ts'
 import { merged } from './input/merged.ts'
 import { ndjson } from './input/ndjson.ts'
 import { perfJson } from './input/perf-json.ts'
-import { perfScript } from './input/perf-script.ts'
+import { perfScript } from './input/perf-script/perf-script.ts'
 import { pprof } from './input/pprof.ts'
 import { procStack } from './input/proc-stack.ts'
 import { symbolList } from './input/symbol-list.ts'
@@ -70,6 +70,7 @@ export function detectFormat(sample: string, complete: boolean): InputFormat | u
   flag(complete, 'complete')
   const lines = sample.split(/\r?\n/)
   if (!complete && lines.length > 1) lines.pop()
+  const all = lines.filter((line) => line !== '' && !line.startsWith('#')).length
   let best: InputFormat | undefined
   let most = 0
   for (const format of INPUT_FORMATS) {
@@ -77,6 +78,8 @@ export function detectFormat(sample: string, complete: boolean): InputFormat | u
     if (score > most) {
       best = format
       most = score
+      // Nobody knows more; and some take much time to find that they know none.
+      if (most >= all) break
     }
   }
   return best

@@ -79,7 +79,8 @@ export interface StretchAnswer {
 }
 
 /** What the present stream makes of a stack that was met before. */
-interface Made extends Readonly<FrameCounts> {
+interface Made {
+  readonly counts: Readonly<FrameCounts>
   readonly stack: LineStack
   /** Its frames, looked up; none where only text is wanted. */
   readonly resolved: readonly Frame[]
@@ -99,6 +100,7 @@ type FrameReader = NonNullable<InputFormat['frameLine']>
 /** Works on stretches of one stream. Keeps caches from one to the next, and nothing else. */
 export class StretchWorker {
   readonly #plan: StretchPlan
+  readonly #format: InputFormat
   readonly #lookups: { readonly resolver: StackResolver; readonly addresses: AddressWriter } | undefined
   readonly #take: TakeEvent | undefined
   readonly #memo = new FrameMemo()
@@ -118,7 +120,8 @@ export class StretchWorker {
       const resolver = new StackResolver(symbols, { mode, rebase, trust })
       this.#lookups = { resolver, addresses: new AddressWriter(symbols, generation) }
     }
-    const { stackMark, apart } = inputFormat(plan.input)
+    this.#format = inputFormat(plan.input)
+    const { stackMark, apart } = this.#format
     this.#folder = new StackFolder(plan.folding, apart ?? false)
     this.#wanted = wanted(plan.filter)
     if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
@@ -131,7 +134,7 @@ export class StretchWorker {
   /** @throws UsageError if the format cannot be made into the product */
   run(bytes: Uint8Array): StretchAnswer {
     const { product, strict } = this.#plan
-    const format = inputFormat(this.#plan.input)
+    const format = this.#format
     if (product === 'text' && format.kind !== 'text') {
       throw new UsageError(`${format.name} is no text to be resymbolized in place: use --output ndjson`)
     }
@@ -148,12 +151,13 @@ export class StretchWorker {
     this.#stretch++
     const whole = format.decodeWhole
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, whole === undefined ? bytes.byteLength : 0)
-    const counts = { ...noFrames(), lines: 0, events: 0, strange: 0, remembered: 0 }
+    const frames = noFrames()
+    const counts = { lines: 0, events: 0, strange: 0 }
     const bad: BadInputLine[] = []
     const starts: number[] = []
     const rewriter = product === 'text' ? new TextRewriter(bytes, starts, this.#out, format.inWords) : undefined
     const parts = product === 'parts' || product === 'compact-parts' ? noParts() : undefined
-    const write = rewriter === undefined ? this.#writer(counts, parts ?? noParts()) : undefined
+    const write = rewriter === undefined ? this.#writer(frames, parts ?? noParts()) : undefined
     /** The whole stack that the decoder was given last, and where it stands. */
     let at: { readonly stack: Known; readonly start: number; readonly end: number } | undefined
     const lineAt = (line: number) => {
@@ -177,12 +181,12 @@ export class StretchWorker {
           return
         }
         const made = stack !== undefined && stack === at?.stack ? this.#madeOf(at.stack, event.shape) : undefined
-        if (made !== undefined) addCounts(counts, made)
+        if (made !== undefined) addCounts(frames, made.counts)
         if (rewriter === undefined) write?.(event, made)
         else if (made !== undefined) rewriter.put(at?.start ?? 0, at?.end ?? 0, made.bytes)
         else
           this.#resolver.each(event.frames, event.shape, (frame, index) => {
-            count(counts, frame)
+            count(frames, frame)
             rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
           })
       },
@@ -224,17 +228,27 @@ export class StretchWorker {
       starts.push(start)
       const stop = end > start && text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
       const number = counts.lines++
-      const frame = frameLine && this.#frame(frameLine, text, start, stop)
-      if (frame === undefined || decoder.frame?.(frame, number) !== true)
-        decoder.line(text.toString('latin1', start, stop), number)
+      const known = frameLine && this.#lines.find(start, stop)
+      if (known === undefined || decoder.frame?.(known, number) !== true) {
+        const line = text.toString('latin1', start, stop)
+        const frame = known === undefined && frameLine ? this.#read(frameLine, line) : undefined
+        if (frame === undefined || decoder.frame?.(frame, number) !== true) decoder.line(line, number)
+      }
       start = end + 1
     }
     decoder.end()
-    counts.remembered = this.#memo.size + this.#lines.size
     const written = rewriter?.finish() ?? this.#out.take()
     if (parts !== undefined) parts.stacks = written
     const profile = product === 'profile' ? this.#folder.take() : undefined
-    return { bytes: parts === undefined && written.length > 0 ? written : undefined, profile, parts, bad, ...counts }
+    return {
+      bytes: parts === undefined && written.length > 0 ? written : undefined,
+      profile,
+      parts,
+      bad,
+      ...counts,
+      ...frames,
+      remembered: this.#memo.size + this.#lines.size,
+    }
   }
 
   /** Bytes that it remembers of lines and stacks, about: what they are made of is estimated by their number. */
@@ -243,11 +257,9 @@ export class StretchWorker {
     return this.#lines.bytes + (this.#stacks?.bytes ?? 0) + frames * FRAME_BYTES + this.#folder.nodes * NODE_BYTES
   }
 
-  /** The frame that a line is, if it is one. */
-  #frame(read: FrameReader, text: Buffer, start: number, end: number): RawFrame | undefined {
-    const known = this.#lines.find(start, end)
-    if (known !== undefined) return known
-    const decoded = read(text.toString('latin1', start, end))
+  /** The frame that a line is which was not found, if it is one. */
+  #read(read: FrameReader, line: string): RawFrame | undefined {
+    const decoded = read(line)
     if (decoded === undefined) return undefined
     const frame = rawFrame(decoded)
     this.#lines.add(frame)
@@ -256,13 +268,14 @@ export class StretchWorker {
 
   /** Remembers a stack; undefined if one of its lines is no frame. */
   #learn(run: Run, text: Buffer): Known | undefined {
-    const { frameLine } = inputFormat(this.#plan.input)
+    const { frameLine } = this.#format
     const frames: RawFrame[] = []
     const starts: number[] = []
     for (let start = run.start; start < run.end; ) {
       const end = text.indexOf(NEWLINE, start)
       const stop = text[end - 1] === CARRIAGE_RETURN ? end - 1 : end
-      const frame = frameLine && this.#frame(frameLine, text, start, stop)
+      const known = this.#lines.find(start, stop)
+      const frame = known ?? (frameLine && this.#read(frameLine, text.toString('latin1', start, stop)))
       if (frame === undefined) return undefined
       frames.push(frame)
       starts.push(start - run.start)
@@ -279,7 +292,7 @@ export class StretchWorker {
     let frames: readonly Frame[] = NO_FRAMES
     let bytes = NO_BYTES
     if (product === 'text') {
-      const { inWords } = inputFormat(this.#plan.input)
+      const { inWords } = this.#format
       const rewriter = new TextRewriter(stack.bytes, stack.starts, new ByteWriter(), inWords)
       this.#resolver.each(stack.frames, shape, (frame, index) => {
         count(counts, frame)
@@ -291,7 +304,7 @@ export class StretchWorker {
       for (const frame of frames) count(counts, frame)
       bytes = Buffer.from(this.#stackText(frames, shape), 'utf8')
     }
-    stack.made = { ...counts, stack, resolved: frames, bytes, stretch: 0, start: 0 }
+    stack.made = { counts, stack, resolved: frames, bytes, stretch: 0, start: 0 }
     return stack.made
   }
 

@@ -116,7 +116,11 @@ export const MOST_SAMPLES = 4_000_000
 const FRAMES = 2 ** 25
 const CLOCKS = /^(?:cpu|task)-clock(?::|$)/
 
-const list = listOf<unknown>((value) => value, 'columns')
+/** A column: whoever hands parts over made them, and looking at each element costs as much as merging it. */
+const list: Check<readonly unknown[]> = (value, name) => {
+  if (!Array.isArray(value)) throw wrong(name, 'a column', value)
+  return value
+}
 const PART = like<ProfilePart>(
   { frames: list, parents: list, nodes: list, weights: list, counts: list } as Partial<Options<ProfilePart>>,
   'a part of a profile, as a stretch of a stream gives it',
@@ -136,12 +140,17 @@ export class Profile {
   #unit: string | undefined
   readonly #frames: ProfileFrame[] = []
   readonly #frameNumbers = new Map<string, number>()
+  /** The same by object, as parts of one thread share theirs. */
+  readonly #known = new WeakMap<ProfileFrame, number>()
   /** Nodes are numbered from 1; 0 is the root. */
   readonly #parents = [0]
   readonly #frameOf = [0]
   readonly #weights = [0n]
   readonly #counts = [0]
   readonly #children = new Map<number, number>()
+  /** Of each node the frame and the number of the child that was met last: most have one. */
+  readonly #lastFrames = [-1]
+  readonly #lastChildren = [0]
   #totalWeight = 0n
   #totalCount = 0
   #time: [bigint, bigint] | undefined
@@ -291,6 +300,7 @@ export class Profile {
   }
 
   #child(parent: number, frame: number): number {
+    if (this.#lastFrames[parent] === frame) return this.#lastChildren[parent]!
     const key = parent * FRAMES + frame
     let node = this.#children.get(key)
     if (node === undefined) {
@@ -298,12 +308,25 @@ export class Profile {
       this.#frameOf.push(frame)
       this.#weights.push(0n)
       this.#counts.push(0)
+      this.#lastFrames.push(-1)
+      this.#lastChildren.push(0)
       this.#children.set(key, node)
     }
+    this.#lastFrames[parent] = frame
+    this.#lastChildren[parent] = node
     return node
   }
 
   #number(frame: ProfileFrame): number {
+    let number = this.#known.get(frame)
+    if (number === undefined) {
+      number = this.#newNumber(frame)
+      this.#known.set(frame, number)
+    }
+    return number
+  }
+
+  #newNumber(frame: ProfileFrame): number {
     const { name, kind, owner, address } = frame
     const key = `${kind}\n${owner ?? ''}\n${address ?? ''}\n${name}`
     let number = this.#frameNumbers.get(key)
