@@ -5,19 +5,15 @@ export type { TypeUsers } from './btf/ask/asked-types.ts'
 export { type FunctionParam, KernelFunction } from './btf/ask/functions.ts'
 export { type LaidOutMember, type Layout, layoutOf } from './btf/ask/layout.ts'
 export type { MemberPlace } from './btf/ask/member-path.ts'
+export type { FindOptions, FunctionQuestion, MemberQuestion } from './btf/ask/questions.ts'
 export type { TypeUse } from './btf/ask/type-uses.ts'
 export type { KindName } from './btf/kinds.ts'
 export { isModifier } from './btf/kinds.ts'
+export type { LazyModules } from './btf/read/set-list.ts'
 export { alignOf, pointerSize, sizeOf } from './btf/read/sizes.ts'
 export * from './btf/read/type.ts'
 export { TypeSet } from './btf/read/type-set.ts'
-export {
-  type FindOptions,
-  type FunctionQuestion,
-  type LazyModules,
-  type MemberQuestion,
-  Types,
-} from './btf/types.ts'
+export { Types } from './btf/types.ts'
 export { formatAddress, parseAddress } from './core/address.ts'
 export { decodeName, encodeName } from './core/bytes.ts'
 export * from './core/errors.ts'

@@ -1,37 +1,37 @@
 // All type sets of a kernel, vmlinux and its modules, as one collection: who defines a name, in the kernel's own order.
 
-import {
-  type Check,
-  instance,
-  like,
-  nameText,
-  number,
-  type Options,
-  options as optionsOf,
-  text,
-  whole,
-  wrong,
-} from '../core/arguments.ts'
-import { AmbiguousError, BadFormatError, KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
+import { type Check, instance, nameText, number, options as optionsOf, text, wrong } from '../core/arguments.ts'
+import { AmbiguousError, KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
 import { printable } from '../core/printable.ts'
 import { AskedTypes, type TypeUsers } from './ask/asked-types.ts'
 import { KernelFunction } from './ask/functions.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './ask/member-path.ts'
+import {
+  CANDIDATE,
+  type FindOptions,
+  type FindQuery,
+  FUNCTION_QUESTION,
+  type FunctionQuestion,
+  findQuery,
+  MEMBER_QUESTION,
+  type MemberQuestion,
+  MODULE_OPTIONS,
+  type ModuleOptions,
+} from './ask/questions.ts'
 import { parseTypeQuestion } from './ask/type-question.ts'
 import type { TypeUse } from './ask/type-uses.ts'
 import { buildUsers, UsersIndex } from './ask/users-index.ts'
 import { infoKind, KIND_FUNC } from './format.ts'
-import { KEYWORD_KINDS, type KindName, kindChoice, kindName, kindNumber, typeInWords } from './kinds.ts'
+import { KEYWORD_KINDS, type KindName, kindName, kindNumber, typeInWords } from './kinds.ts'
 import { flavoursOf } from './read/flavour.ts'
 import type { TypeSetRecord } from './read/index-types.ts'
-import { viewIndex } from './read/name-index.ts'
 import { byteString, hashByteString } from './read/names.ts'
-import { FOUND_NUMBERS, isKind, SetGroup } from './read/set-group.ts'
-import type { FoundType } from './read/stored-types.ts'
+import { FOUND_NUMBERS, isKind } from './read/set-group.ts'
+import { type LazyModules, SetList, type UnreadTypes } from './read/set-list.ts'
 import { decodeType, skipModifiers, type Type, type TypeCandidate } from './read/type.ts'
-import { TypeSet } from './read/type-set.ts'
+import type { TypeSet } from './read/type-set.ts'
 
 /** A candidate that says in a text what it is. */
 class Candidate implements TypeCandidate {
@@ -53,113 +53,14 @@ class Candidate implements TypeCandidate {
   }
 }
 
-/** Which types a lookup considers. */
-export interface FindOptions {
-  /** In any case: `STRUCT`, `struct`. */
-  readonly kind?: KindName | Lowercase<KindName> | undefined
-  /** The set's exact name; `vmlinux` for the kernel itself. */
-  readonly module?: string | undefined
-}
-
-/** Which module's types a lookup considers: the set's exact name, `vmlinux` for the kernel itself. */
-export interface ModuleOptions {
-  readonly module?: string | undefined
-}
-
-const FIND_OPTIONS: Options<FindOptions> = { kind: kindChoice, module: nameText }
-
-/** What lookups take that ask for nothing but the module. */
-export const MODULE_OPTIONS: Options<ModuleOptions> = { module: nameText }
-
-/** What functions are asked for by. Types are written as in C, such as `struct sk_buff *`; qualifiers do not count. */
-export interface FunctionQuestion extends ModuleOptions {
-  /** A type that one of the parameters has, through typedefs. */
-  readonly takes?: string | undefined
-  /** Which parameter has to be of that type, counted from 1; without it, any. */
-  readonly as?: number | undefined
-  /** The type that is returned, through typedefs; `void` for nothing. */
-  readonly returns?: string | undefined
-  /** A name, or a pattern (`*`, `?`, `[…]`). */
-  readonly name?: string | undefined
-}
-
-/** A function has no more parameters than this, whatever BTF says. */
-const MOST_PARAMS = 1 << 16
-
-/** The part of a question that is about the prototype. */
-export const TYPES_ASKED: Options<Pick<FunctionQuestion, 'takes' | 'as' | 'returns'>> = {
-  takes: nameText,
-  as: whole(1, MOST_PARAMS),
-  returns: nameText,
-}
-
-const FUNCTION_QUESTION: Options<FunctionQuestion> = {
-  ...TYPES_ASKED,
-  name: text,
-  module: nameText,
-}
-
-/** Which members are asked for by name. */
-export interface MemberQuestion extends ModuleOptions {
-  /** Only members of this type, or arrays of it, written as in C. */
-  readonly type?: string | undefined
-}
-
-const MEMBER_QUESTION: Options<MemberQuestion> = { type: nameText, module: nameText }
-
-/** A type by its identity. */
-const CANDIDATE = like<TypeCandidate>({ module: nameText, id: number }, "a type's name, or a type with module and id")
-
-/** The options of a lookup, with the kind as it is stored. */
-interface FindQuery extends ModuleOptions {
-  readonly kind?: KindName | undefined
-}
-
-/** @throws UsageError */
-function findQuery(options: FindOptions | undefined, of: string): FindQuery {
-  // The check of the kind gives it as it is stored.
-  return optionsOf(options, of, FIND_OPTIONS) as FindQuery
-}
-
-/** Modules whose types are not read before somebody asks for them. */
-export interface LazyModules {
-  /** Names of all modules that could be loaded, in the kernel's order. */
-  readonly available: readonly string[]
-  /** Reads and indexes some of them, on this thread; those that cannot be read are left out. */
-  load(names: readonly string[]): readonly TypeSetRecord[]
-}
-
-/** What can be said of types before all of them are read; undefined stands for what cannot. */
-export interface EarlyTypes {
-  /** Every type of a name, given as a byte string with its hash, in the order of `Types.find`. */
-  find(query: string, hash: number): readonly FoundType[] | undefined
-  get(module: string, id: number): Type | undefined
-}
-
-/** All types of a collection while they have not been read. */
-export interface UnreadTypes extends EarlyTypes {
-  /** Reads everything, on this thread. @throws what reading throws; then everything is still to be read */
-  read(): readonly TypeSetRecord[]
-}
-
 /**
  * The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load
  * order). Opening a collection of thousands of sets costs about a microsecond each: sets are attached when needed.
  */
 export class Types {
-  readonly #records: TypeSetRecord[] = []
-  readonly #names: string[] = []
-  readonly #sets: (TypeSet | undefined)[] = []
-  /** Why a set cannot be used, such as a wrong base; found when it is first attached. */
-  readonly #failures = new Map<string, KerndexError>()
-  readonly #byName = new Map<string, number>()
-  readonly #groups: SetGroup[] = []
-  readonly #groupOf = new Map<SharedArrayBuffer, SetGroup>()
+  readonly #sets: SetList
   /** What the lookup under way has found; kept, because a new one each time would cost as much as the lookup. */
   readonly #found: number[] = []
-  readonly #lazy: LazyModules | undefined
-  readonly #pending: Set<string>
-  #unread: UnreadTypes | undefined
   #users: SharedArrayBuffer | undefined
   /** What answers questions by type, of so many sets: further ones may be read later. */
   #asked: { readonly types: AskedTypes; readonly sets: number } | undefined
@@ -171,33 +72,23 @@ export class Types {
    * @throws BadFormatError if two sets have the same name or an index is damaged.
    */
   constructor(records: readonly TypeSetRecord[], lazy?: LazyModules, unread?: UnreadTypes) {
-    this.#lazy = lazy
-    this.#unread = unread
-    for (const record of records) this.#add(record)
-    this.#pending = new Set(lazy?.available.filter((name) => !this.#byName.has(name)))
+    this.#sets = new SetList(records, lazy, unread)
   }
 
   /** The records of the sets read so far. */
   get records(): readonly TypeSetRecord[] {
-    this.#read()
-    return this.#records
+    return this.#sets.records
   }
 
   /** All usable sets, vmlinux first; reads those that are still to be read. */
   get sets(): readonly TypeSet[] {
-    this.#loadPending()
-    const sets: TypeSet[] = []
-    for (let i = 0; i < this.#records.length; i++) {
-      const set = this.#attach(i)
-      if (set) sets.push(set)
-    }
-    return sets
+    return this.#sets.all()
   }
 
   /** Sets that turned out to be unusable so far, with the reason. */
   get failures(): ReadonlyMap<string, KerndexError> {
-    this.#read()
-    return this.#failures
+    this.#sets.read()
+    return this.#sets.failures
   }
 
   /** Number of types in all usable sets. */
@@ -207,14 +98,7 @@ export class Types {
 
   /** The set of that exact name. @throws BadFormatError if there is one but it cannot be used. */
   set(name: string): TypeSet | undefined {
-    text(name, 'name')
-    this.#read()
-    if (this.#pending.has(name)) this.#load([name])
-    const i = this.#byName.get(name)
-    if (i === undefined) return undefined
-    const set = this.#attach(i)
-    if (!set) throw this.#failures.get(name)!
-    return set
+    return this.#sets.named(text(name, 'name'))
   }
 
   /** The set of that exact name. @throws NotFoundError if there is none. */
@@ -232,23 +116,18 @@ export class Types {
     text(name, 'name')
     const asked = findQuery(options, 'find')
     const { kind, module } = asked
-    if (this.#unread !== undefined) {
-      const found = this.#findUnread(name, asked)
-      if (found !== undefined) return found
-      this.#read()
-    }
+    const early = this.#findUnread(name, asked)
+    if (early !== undefined) return early
     if (module !== undefined) {
       const set = this.set(module)
       return set ? set.idsNamed(name, kind).map((id) => candidate(set, id, name)) : []
     }
     const query = byteString(name)
     if (query === undefined || query === '') return []
-    if (this.#pending.size > 0) this.#loadPending()
     const wanted = kind === undefined ? undefined : kindNumber(kind)
     const hash = hashByteString(query)
     const numbers = this.#found
-    let end = 0
-    for (const group of this.#groups) end = group.find(query, hash, wanted, numbers, end)
+    const end = this.#sets.find(query, hash, wanted, numbers)
     // An array that grows would set memory aside for many: most names have one type.
     if (end === 0) return []
     if (end === FOUND_NUMBERS) return [this.#candidate(numbers, 0, name)]
@@ -257,18 +136,20 @@ export class Types {
 
   /** What `find` finds without reading everything; undefined if that has to be done. */
   #findUnread(name: string, { kind, module }: FindQuery): TypeCandidate[] | undefined {
+    const { unread } = this.#sets
+    if (unread === undefined) return undefined
     const query = byteString(name)
     if (query === undefined || query === '') return []
     const wanted = kind === undefined ? undefined : kindNumber(kind)
-    return this.#unread
-      ?.find(query, hashByteString(query))
+    return unread
+      .find(query, hashByteString(query))
       ?.filter((each) => (module === undefined || each.module === module) && isKind(each.kind, wanted))
       .map((each) => new Candidate(each.module, each.id, kindName(each.kind), name))
   }
 
   /** The answer that stands at a position of what was found. */
   #candidate(found: readonly number[], at: number, name: string): TypeCandidate {
-    return new Candidate(this.#names[found[at]!]!, found[at + 1]!, kindName(found[at + 2]!), name)
+    return new Candidate(this.#sets.names[found[at]!]!, found[at + 1]!, kindName(found[at + 2]!), name)
   }
 
   /**
@@ -283,7 +164,7 @@ export class Types {
       set ? (flavoursOf(set).get(name) ?? []).map((id) => candidate(set, id, set.nameOf(id))) : [],
     )
     if (flavoured.length === 0) return found
-    const rank = (each: TypeCandidate): number => this.#byName.get(each.module) ?? 0
+    const rank = ({ module }: TypeCandidate): number => this.#sets.rankOf(module)
     return [...found, ...flavoured].sort((a, b) => rank(a) - rank(b) || a.id - b.id)
   }
 
@@ -310,7 +191,7 @@ export class Types {
   get(id: number, options?: ModuleOptions): Type | undefined {
     number(id, 'id')
     const { module = 'vmlinux' } = optionsOf(options, 'get', MODULE_OPTIONS)
-    const early = this.#unread?.get(module, id)
+    const early = this.#sets.unread?.get(module, id)
     if (early !== undefined) return early
     const set = this.set(module)
     if (!set || id < 0 || id >= set.endId || !Number.isInteger(id)) return undefined
@@ -466,76 +347,16 @@ export class Types {
     return module ?? 'any loaded type set'
   }
 
-  #add(record: TypeSetRecord): void {
-    if (this.#byName.has(record.name)) throw new BadFormatError(`two type sets are named ${record.name}`)
-    const rank = this.#records.length
-    this.#records.push(record)
-    this.#names.push(record.name)
-    this.#byName.set(record.name, rank)
-    let group = this.#groupOf.get(record.index)
-    if (!group) {
-      group = new SetGroup(viewIndex(record.index), (each) => this.#attach(each))
-      this.#groupOf.set(record.index, group)
-      this.#groups.push(group)
-    }
-    group.add(record.indexOffset, rank)
-  }
-
-  /** Reads what has not been read. */
-  #read(): void {
-    const records = this.#unread?.read()
-    if (records === undefined) return
-    // What cannot be opened stays unread, with nothing of it added.
-    for (const { index } of records) viewIndex(index)
-    this.#unread = undefined
-    for (const record of records) this.#add(record)
-  }
-
-  #loadPending(): void {
-    this.#read()
-    if (this.#pending.size > 0) this.#load([...this.#pending])
-  }
-
-  #load(names: readonly string[]): void {
-    for (const name of names) this.#pending.delete(name)
-    for (const record of this.#lazy?.load(names) ?? []) this.#add(record)
-  }
-
-  /** The set of a rank; `undefined` if it is unusable. */
-  #attach(rank: number): TypeSet | undefined {
-    const known = this.#sets[rank]
-    if (known) return known
-    const record = this.#records[rank]!
-    if (this.#failures.has(record.name)) return undefined
-    try {
-      const set = new TypeSet(record, this.#baseOf(record, rank))
-      this.#sets[rank] = set
-      return set
-    } catch (error) {
-      if (!(error instanceof KerndexError)) throw error
-      this.#failures.set(record.name, error)
-      return undefined
-    }
-  }
-
-  #baseOf(record: TypeSetRecord, rank: number): TypeSet | undefined {
-    if (record.base === undefined && rank === 0) return undefined
-    const base = record.base === undefined ? 0 : this.#byName.get(record.base)
-    if (base === undefined || base >= rank) {
-      throw new BadFormatError(`${record.name}: its base ${record.base} is missing or stands behind it`)
-    }
-    return this.#attach(base)
-  }
-
   /** The sets that have been read, by name, and how many have not: telling reads nothing. */
   toJSON(): { sets: readonly string[]; unread: number } {
-    return { sets: this.#names, unread: this.#pending.size }
+    return { sets: this.#sets.names, unread: this.#sets.pending }
   }
 
   toString(): string {
-    if (this.#unread !== undefined) return 'types that have not been read yet'
-    const unread = this.#pending.size === 0 ? '' : `, ${this.#pending.size} more to be read`
-    return `types of ${counted(this.#names.length, 'set')}${unread}`
+    const { names, pending, unread } = this.#sets
+    if (unread !== undefined) return 'types that have not been read yet'
+    const more = pending === 0 ? '' : `, ${pending} more to be read`
+    return `types of ${counted(names.length, 'set')}${more}`
   }
 
   /** What `console.log` shows. */

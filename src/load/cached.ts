@@ -3,7 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { EarlyTypes } from '../btf/types.ts'
+import type { EarlyTypes } from '../btf/read/set-list.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'

@@ -1,6 +1,6 @@
 // Plans by type: of what specifications mean, only the functions that take and return what is asked for.
 
-import type { FunctionQuestion } from '../btf/types.ts'
+import type { FunctionQuestion } from '../btf/ask/questions.ts'
 import type { ProbeContext } from './context.ts'
 import { firstKind } from './kinds.ts'
 import { reason, verdictOf } from './reasons.ts'

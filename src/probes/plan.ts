@@ -1,6 +1,6 @@
 // A plan: what to attach for one or several specifications, in order, and what to say of the rest.
 
-import { TYPES_ASKED } from '../btf/types.ts'
+import { TYPES_ASKED } from '../btf/ask/questions.ts'
 import { callback, choice, flag, iterable, listOf, nameText, type Options } from '../core/arguments.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'

@@ -2,8 +2,10 @@
 // Whoever is done first decides; there is one outcome.
 
 import { resolve } from 'node:path'
-import type { StoredTypes } from '../btf/read/stored-types.ts'
-import type { EarlyTypes } from '../btf/types.ts'
+import type { TypeSetRecord } from '../btf/read/index-types.ts'
+import type { EarlyTypes, UnreadTypes } from '../btf/read/set-list.ts'
+import type { FoundType, StoredTypes } from '../btf/read/stored-types.ts'
+import type { Type } from '../btf/read/type.ts'
 import { AbortedError, BadFormatError } from '../core/errors.ts'
 import { identityOf } from '../sources/reader.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
@@ -31,8 +33,8 @@ export interface TypesLater {
   readonly loaded?: ((types: LoadedTypes) => void) | undefined
 }
 
-/** One snapshot's types while they may be missing. */
-export class PendingTypes {
+/** One snapshot's types while they may be missing: a collection asks it until they are there, and then takes what it gives. */
+export class PendingTypes implements UnreadTypes {
   readonly #later: TypesLater
   /** Stops what loads in slices. */
   #stop: AbortController | undefined
@@ -56,8 +58,25 @@ export class PendingTypes {
     return this.#loaded ?? this.#settle(this.#later.now())
   }
 
+  find(query: string, hash: number): readonly FoundType[] | undefined {
+    return this.#early?.find(query, hash)
+  }
+
+  get(module: string, id: number): Type | undefined {
+    return this.#early?.get(module, id)
+  }
+
+  read(): readonly TypeSetRecord[] {
+    return this.now().records
+  }
+
+  /** Whether it can answer before the types are there. */
+  get answers(): boolean {
+    return this.#early !== undefined
+  }
+
   /** What answers as long as the types are not there, if anything can. */
-  get early(): EarlyTypes | undefined {
+  get #early(): EarlyTypes | undefined {
     return this.#loaded === undefined ? this.#later.early : undefined
   }
 

@@ -2,7 +2,8 @@
 // its handle, which any thread can attach.
 
 import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/read/index-types.ts'
-import { type LazyModules, Types } from '../btf/types.ts'
+import type { LazyModules } from '../btf/read/set-list.ts'
+import { Types } from '../btf/types.ts'
 import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
@@ -106,15 +107,13 @@ export class Snapshot {
 
   #openTypes(): Types {
     const pending = this.#pending
-    if (pending?.early !== undefined && this.#later.types.length === 0) {
-      return new Types([], undefined, {
-        find: (query, hash) => pending.early?.find(query, hash),
-        get: (module, id) => pending.early?.get(module, id),
-        read: () => pending.now().records,
-      })
+    if (pending?.answers) {
+      const later = this.#lazyModules(() => pending.read())
+      return new Types([], later, pending)
     }
-    const records = pending?.now().records ?? this.#records
-    return new Types(records, this.#lazyModules(records))
+    const records = pending?.read() ?? this.#records
+    const later = this.#lazyModules(() => records)
+    return new Types(records, later)
   }
 
   /** What is known of the host; which types are missing, once the others are there. */
@@ -146,13 +145,16 @@ export class Snapshot {
       : readKernelMemory(path, address, length)
   }
 
-  #lazyModules([vmlinux]: readonly TypeSetRecord[]): LazyModules | undefined {
+  /** Those that were left for later; there are none without vmlinux, on which they are split. */
+  #lazyModules(read: () => readonly TypeSetRecord[]): LazyModules | undefined {
     const files = new Map(this.#later.types.map((file) => [file.module, file]))
-    if (files.size === 0 || vmlinux === undefined) return undefined
+    if (files.size === 0) return undefined
     let shape: BaseShape | undefined
     return {
       available: [...files.keys()],
       load(names) {
+        const [vmlinux] = read()
+        if (vmlinux === undefined) return []
         shape ??= shapeOfSet(vmlinux)
         const blobs = names.flatMap((name) => {
           const file = files.get(name)
