@@ -10,5 +10,7 @@ export default defineConfig({
     globalSetup: ['test/build.ts'],
     testTimeout: process.env.KERNDEX_LONG ? 3_600_000 : 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes when it comes, however busy the machine is.
+    expect: { poll: { timeout: 30_000 } },
   },
 })

@@ -26,8 +26,23 @@ interface Question {
   readonly shape: StackShape
   readonly boot: BootFacts | undefined
   readonly stacks: readonly (readonly unknown[])[]
+  /** Of all stacks. */
+  readonly addresses: number
   /** The stacks are single addresses. */
   readonly single: boolean
+}
+
+/** An address as it was asked for, and the frame that it was last, in words. */
+interface Asked {
+  readonly raw: RawFrame
+  frame: Frame | undefined
+  text: string
+}
+
+/** A resolver, and addresses by the text that they came as: most come again. */
+interface Remembered {
+  readonly resolver: StackResolver
+  readonly asked: Map<string, Asked>
 }
 
 /** Answers requests for frames, and remembers what it has looked up in each snapshot. */
@@ -36,10 +51,7 @@ export class Resolve {
   readonly #builds: Builds
   readonly #count: FrameCounter
   /** One resolver a mode: frames that come again are not looked up again. */
-  readonly #resolvers = new WeakMap<
-    Snapshot,
-    Map<LookupMode, { resolver: StackResolver; frames: Map<bigint, RawFrame> }>
-  >()
+  readonly #resolvers = new WeakMap<Snapshot, Map<LookupMode, Remembered>>()
 
   constructor(tables: Tables, builds: Builds, count: FrameCounter) {
     this.#tables = tables
@@ -58,12 +70,8 @@ export class Resolve {
     if (body.offsets !== undefined) return this.#offsets(call, body)
     const table = await this.#tableOf(call, body)
     const question = questionOf(body, call.limits.addresses)
-    const small = question.stacks.length <= 1024
     const pieces = this.#answer(table, question)
-    if (!small) return { type: 'application/json', body: pieces }
-    let whole = ''
-    for await (const piece of pieces) whole += piece
-    return { type: 'application/json', body: whole }
+    return { type: 'application/json', body: question.addresses <= TURN ? [...pieces].join('') : inTurns(pieces) }
   }
 
   /** Offsets from the beginning of a build, `_text` of a kernel or `.text` of a module, as they stand: no host has to be known. */
@@ -129,16 +137,18 @@ export class Resolve {
     return this.#tables.use(optionalText(body, 'table') ?? call.query.get('table'))
   }
 
-  async *#answer(table: OpenTable, question: Question): AsyncGenerator<string> {
+  /** The answer in pieces, each of which takes about as long as a turn may. */
+  *#answer(table: OpenTable, question: Question): Generator<string> {
     const { snapshot, key } = table
     const { host, generation } = snapshot
-    const { resolver, frames: known } = this.#resolverFor(snapshot, question)
+    const { resolver, asked } = this.#resolverFor(snapshot, question)
     const { release = null, buildId = null, bootId = null } = host
     const head = JSON.stringify({ table: key, generation, release, buildId, bootId })
     let text = `${head.slice(0, -1)},"${question.single ? 'frames' : 'stacks'}":[`
     let since = 0
     for (const [i, stack] of question.stacks.entries()) {
-      const raw = stack.map((value) => rawOf(value, known))
+      const known = stack.map((value) => askedOf(value, asked))
+      const raw = known.map((one) => one.raw)
       const frames: string[] = []
       // Every address of the question has its frame, also what is no address.
       let next = 0
@@ -149,30 +159,32 @@ export class Resolve {
         upTo(index)
         next = index + 1
         this.#count(frame.reason ?? (frame.symbol === null ? 'no_symbol' : 'found'), 1)
-        frames.push(frameText(frame))
+        const one = known[index]!
+        if (one.frame !== frame) {
+          one.frame = frame
+          one.text = frameText(frame)
+        }
+        frames.push(one.text)
       })
       upTo(raw.length)
       const answer = frames.join()
       text += `${i === 0 ? '' : ','}${question.single ? answer : `[${answer}]`}`
       since += raw.length
-      if (since >= TURN) {
-        since = 0
-        await turn()
-      }
-      if (text.length < CHUNK) continue
+      if (since < TURN && text.length < CHUNK) continue
       yield text
       text = ''
+      since = 0
     }
     yield `${text}]}\n`
   }
 
-  #resolverFor(snapshot: Snapshot, { mode, boot }: Question) {
+  #resolverFor(snapshot: Snapshot, { mode, boot }: Question): Remembered {
     if (boot !== undefined) {
       const { bootId, release } = snapshot.host
       const rebase = judged(() => judgeBoot(boot, { bootId, release }, snapshot.symbols))
       return {
         resolver: new StackResolver(snapshot.symbols, { mode, rebase, trust: 'table' }),
-        frames: new Map<bigint, RawFrame>(),
+        asked: new Map(),
       }
     }
     let modes = this.#resolvers.get(snapshot)
@@ -182,7 +194,7 @@ export class Resolve {
     }
     let kept = modes.get(mode)
     if (kept === undefined) {
-      kept = { resolver: new StackResolver(snapshot.symbols, { mode, trust: 'table' }), frames: new Map() }
+      kept = { resolver: new StackResolver(snapshot.symbols, { mode, trust: 'table' }), asked: new Map() }
       modes.set(mode, kept)
     }
     return kept
@@ -241,21 +253,28 @@ export class Resolve {
   }
 }
 
-/** Raw frames kept by address; all are forgotten when there are more. */
-const MOST_KNOWN = 1 << 16
+/** Gives others their turn between two pieces. */
+async function* inTurns(pieces: Iterable<string>): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece
+    await turn()
+  }
+}
+
+/** Addresses that are remembered; all are forgotten when there are more. */
+const MOST_ASKED = 1 << 16
 
 /** The frame of an address as it was sent: `"0x…"`. What is none is refused: a number would have lost its last digits. */
-function rawOf(value: unknown, known: Map<bigint, RawFrame>): RawFrame {
+function askedOf(value: unknown, known: Map<string, Asked>): Asked {
+  const before = typeof value === 'string' ? known.get(value) : undefined
+  if (before !== undefined) return before
   const address = typeof value === 'string' ? parseAddress(value) : undefined
-  if (address === undefined)
+  if (typeof value !== 'string' || address === undefined)
     throw badRequest(`${JSON.stringify(value)?.slice(0, 40)} is no address: "0x…" is needed, as a string`)
-  let frame = known.get(address)
-  if (frame === undefined) {
-    if (known.size >= MOST_KNOWN) known.clear()
-    frame = rawFrame({ address })
-    known.set(address, frame)
-  }
-  return frame
+  if (known.size >= MOST_ASKED) known.clear()
+  const one = { raw: rawFrame({ address }), frame: undefined, text: '' }
+  known.set(value, one)
+  return one
 }
 
 function questionOf(body: Readonly<Record<string, unknown>>, most: number): Question {
@@ -282,6 +301,7 @@ function questionOf(body: Readonly<Record<string, unknown>>, most: number): Ques
     shape,
     boot: boot === undefined ? undefined : bootOf(boot),
     stacks: rows,
+    addresses: single ? rows.length : count,
     single,
   }
 }
@@ -304,20 +324,10 @@ function judged<T>(judge: () => T): T {
   }
 }
 
-const written = new WeakMap<Frame, string>()
-
 /** A frame as JSON. */
-function frameText(frame: Frame): string {
-  let text = written.get(frame)
-  if (text === undefined) {
-    const { address, symbol, offset, size, owner, aliases, reason } = frame
-    text = JSON.stringify({
-      address: address === undefined ? null : formatAddress(address),
-      ...{ symbol, offset, size, owner, aliases, reason: reason ?? null },
-    })
-    written.set(frame, text)
-  }
-  return text
+function frameText({ address, symbol, offset, size, owner, aliases, reason }: Frame): string {
+  const at = address === undefined ? null : formatAddress(address)
+  return JSON.stringify({ address: at, symbol, offset, size, owner, aliases, reason: reason ?? null })
 }
 
 /** What stands for a marker of a call chain, which is no frame. */

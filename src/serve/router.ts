@@ -28,27 +28,40 @@ interface Row {
 
 /** Finds routes by method and path. */
 export class Router {
-  readonly #rows: Row[] = []
+  /** Those whose paths are words alone, by path; and those with names in them. */
+  readonly #plain = new Map<string, Row>()
+  readonly #named: Row[] = []
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
-      const row = this.#rows.find(({ segments }) => segments.join('/') === route.path.slice(1))
-      if (row !== undefined) row.byMethod.set(route.method, route)
-      else this.#rows.push({ segments: route.path.slice(1).split('/'), byMethod: new Map([[route.method, route]]) })
+      const segments = route.path.slice(1).split('/')
+      const named = route.path.includes(':')
+      const known = named
+        ? this.#named.find((row) => row.segments.join('/') === segments.join('/'))
+        : this.#plain.get(route.path)
+      const row = known ?? { segments, byMethod: new Map<string, Route>() }
+      row.byMethod.set(route.method, route)
+      if (!named) this.#plain.set(route.path, row)
+      else if (known === undefined) this.#named.push(row)
     }
   }
 
   /** The route; the methods that there are where it is another; undefined where no route has this path. */
   find(method: string, path: string): Match | { readonly allowed: readonly string[] } | undefined {
+    const plain = this.#plain.get(path)
+    if (plain !== undefined) return answerOf(plain, method, {})
     const given = path.slice(1).split('/')
-    for (const { segments, byMethod } of this.#rows) {
-      const params = matching(segments, given)
-      if (params === undefined) continue
-      const route = byMethod.get(method === 'HEAD' ? 'GET' : method)
-      return route === undefined ? { allowed: [...byMethod.keys()] } : { route, params }
+    for (const row of this.#named) {
+      const params = matching(row.segments, given)
+      if (params !== undefined) return answerOf(row, method, params)
     }
     return undefined
   }
+}
+
+function answerOf({ byMethod }: Row, method: string, params: Match['params']): Match | { readonly allowed: string[] } {
+  const route = byMethod.get(method === 'HEAD' ? 'GET' : method)
+  return route === undefined ? { allowed: [...byMethod.keys()] } : { route, params }
 }
 
 function matching(segments: readonly string[], given: readonly string[]): Record<string, string> | undefined {

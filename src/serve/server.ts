@@ -121,7 +121,10 @@ export class HttpServer {
     const begun = performance.now()
     const { metrics, listeners, limits, held } = this.#options
     const gone = new AbortController()
-    response.on('close', () => gone.abort())
+    response.on('close', () => {
+      // An answer that is whole has nobody to tell, and the error of an abort takes longer than most answers.
+      if (!response.writableFinished) gone.abort()
+    })
     let name = 'none'
     let counted: Route['load'] | 'plain' | undefined
     let call: Call | undefined
@@ -215,22 +218,23 @@ export class HttpServer {
 
   async #write(request: IncomingMessage, response: ServerResponse, reply: Reply, call: Call): Promise<void> {
     const { status = 200, type, headers = {}, body } = reply
-    const whole = typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined
     for (const [name, value] of Object.entries({ ...SAFE, ...headers })) {
       if (!response.hasHeader(name)) response.setHeader(name, value)
     }
     if (type !== undefined) response.setHeader('Content-Type', type)
-    if (whole !== undefined) {
-      call.hold(whole.length)
-      if (status !== 204) response.setHeader('Content-Length', whole.length)
+    if (typeof body === 'string' || body instanceof Uint8Array) {
+      const length = Buffer.byteLength(body)
+      call.hold(length)
+      if (status !== 204) response.setHeader('Content-Length', length)
       response.writeHead(status)
-      response.end(request.method === 'HEAD' || status === 204 ? undefined : whole)
+      // A text leaves together with its head.
+      response.end(request.method === 'HEAD' || status === 204 ? undefined : body)
       // It is held until the caller has it; one that does not read is let go after a while.
-      if (whole.length > 1 << 16) await Promise.race([once(response, 'finish'), once(response, 'close')])
+      if (length > 1 << 16) await Promise.race([once(response, 'finish'), once(response, 'close')])
       return
     }
     response.writeHead(status)
-    for await (const piece of body as AsyncIterable<string | Uint8Array>) {
+    for await (const piece of body) {
       if (response.destroyed) return
       if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')])
     }

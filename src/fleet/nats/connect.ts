@@ -1,6 +1,7 @@
 // The connection to a NATS server: the optional clients, read when they are needed; credentials; and what failures mean.
 
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import {
   type Check,
@@ -133,7 +134,7 @@ export async function connectNats({ transport }: NatsClients, options: NatsOptio
   try {
     return await transport.connect(given)
   } catch (error) {
-    throw connectFailure(servers, error, tlsCert !== undefined)
+    throw connectFailure(servers, error, tlsCert !== undefined, await wantsCertificate(servers))
   }
 }
 
@@ -149,13 +150,65 @@ function text8(file: string): string {
   return Buffer.from(secretOf(file)).toString().trim()
 }
 
+/** Milliseconds that a server's greeting may take. */
+const GREETING_MS = 1_000
+/** Bytes of a greeting. */
+const MOST_GREETING = 1 << 14
+
+/**
+ * Whether one of the servers says in its greeting that it wants client certificates. It hangs up on who has none without a word, which
+ * the clients tell as a time-out: so it is asked again, once nothing else explains the failure.
+ */
+async function wantsCertificate(servers: readonly string[]): Promise<boolean> {
+  const asked = await Promise.all(servers.map(greetingOf))
+  return asked.some((greeting) => /"tls_verify"\s*:\s*true/.test(greeting))
+}
+
+/** The first line that a server says; empty where it says none in time. */
+function greetingOf(server: string): Promise<string> {
+  const written = server.includes('://') ? server : `nats://${server}`
+  return new Promise((resolve) => {
+    if (!URL.canParse(written)) return resolve('')
+    const url = new URL(written)
+    let said = ''
+    const socket = connect(Number(url.port || 4222), url.hostname.replace(/^\[(.*)\]$/, '$1'))
+    const done = () => {
+      socket.destroy()
+      resolve(said)
+    }
+    socket.setTimeout(GREETING_MS, done)
+    socket.on('error', done).on('end', done)
+    socket.on('data', (piece) => {
+      said += piece.toString('latin1')
+      if (said.includes('\n') || said.length > MOST_GREETING) done()
+    })
+  })
+}
+
 /** Why there is no connection, and what to do. */
-export function connectFailure(servers: readonly string[], error: unknown, hasCertificate: boolean): KerndexError {
+export function connectFailure(
+  servers: readonly string[],
+  error: unknown,
+  hasCertificate: boolean,
+  wantsCertificate = false,
+): KerndexError {
   const why = error instanceof Error ? error.message : String(error)
   // What a URL holds beside its host may be a secret.
   const where = servers.map((server) => server.replace(/^(\w+:\/\/)?[^@]*@/, '$1')).join(', ')
   if (/authorization|authentication|permissions/i.test(why)) {
     return new NoPermissionError(`${where} does not let us in (${why}): give --nkey, --creds, --token-file or --user`)
+  }
+  if (/certificate|altnames/i.test(why))
+    return new NotReadableError(
+      `${where} is not trusted (${why}): name its authority with --tls-ca`,
+      {},
+      { cause: error },
+    )
+  if (wantsCertificate) {
+    const what = hasCertificate
+      ? 'lets in client certificates of its own authorities only, and ours seems to be of another one: give --tls-cert of one of them'
+      : 'wants a client certificate: give --tls-cert and --tls-key'
+    return new NoPermissionError(`${where} ${what} (${why})`)
   }
   const certificate = hasCertificate
     ? 'if it does not know the authority of our certificate, that too looks like a time-out'
