@@ -17,11 +17,15 @@ export function printable(text: string): string {
   return text
 }
 
+/** Nothing but what nearly all texts are of; a header has half a million line ends and tabs. */
+const PLAIN = /^[\n\t\x20-\x7e]*$/
+
 /** What picocolors puts around a word, behind the escape character. */
 const COLOUR = /\[\d{1,3}m/y
 
 /** The same for a text of several lines: line ends and tabs stay, and colours if it may have any. */
 export function printableLines(text: string, coloured = false): string {
+  if (PLAIN.test(text)) return text
   return text.replace(UNPRINTABLE, (unit, at: number) => {
     if (unit === '\n' || unit === '\t') return unit
     COLOUR.lastIndex = at + 1

@@ -284,11 +284,13 @@ export class CHeader {
   }
 
   /** The types of a struct's members or a prototype's parameters. */
-  *#elements(id: number, step: number): Generator<number> {
+  #elements(id: number, step: number): number[] {
     const own = this.#set.owner(id)!
     const at = own.position(id)
     const end = at + 3 + step * infoVlen(own.words[at + 1]!)
-    for (let i = at + 4; i < end; i += step) yield own.words[i]!
+    const ids: number[] = []
+    for (let i = at + 4; i < end; i += step) ids.push(own.words[i]!)
+    return ids
   }
 
   /** Writes a queued type, after forward declarations of what it refers to. `container` is the type it is part of. */

@@ -18,6 +18,7 @@ import {
   KIND_VOLATILE,
 } from '../format.ts'
 import { isComposite, isEnum } from '../kinds.ts'
+import { compareNames, nameEnd } from '../read/names.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { mostText } from './raw.ts'
 
@@ -32,26 +33,93 @@ const MAX_CHAIN = 256
  */
 export function sortForC(set: TypeSet): Uint32Array {
   const count = set.endId
-  const ranks = new Uint8Array(count)
-  const sortNames: string[] = new Array(count)
-  const ownNames: string[] = new Array(count)
-  let left = mostText(set)
+  const names = new NameOrder(set)
+  const ownNames = new Uint32Array(count)
+  const sortNames = new Uint32Array(count)
   for (let id = 0; id < count; id++) {
-    ranks[id] = rank(set, id)
-    ownNames[id] = set.nameOf(id)
-    sortNames[id] = sortName(set, id)
-    left -= ownNames[id]!.length + sortNames[id]!.length
-    if (left < 0) throw new LimitError('the names of the types grow out of all proportion to them')
+    ownNames[id] = names.add(set.word(id, 0))
+    sortNames[id] = names.add(sortName(set, id))
   }
+  const places = names.places()
+  // By rank of kind and then by name, as one number: there are fewer than 2^32 names, and ranks below 16.
+  const keys = Float64Array.from(sortNames, (name, id) => rank(set, id) * 2 ** 32 + places[name]!)
   const hashes = new ContentHashes(set)
   const ids = Uint32Array.from({ length: count }, (_, id) => id)
   ids.sort((a, b) => {
-    if (ranks[a] !== ranks[b]) return ranks[a]! - ranks[b]!
-    if (sortNames[a] !== sortNames[b]) return sortNames[a]! < sortNames[b]! ? -1 : 1
-    if (ownNames[a] !== ownNames[b]) return ownNames[a]! < ownNames[b]! ? -1 : 1
-    return hashes.compare(a, b) || a - b
+    return keys[a]! - keys[b]! || places[ownNames[a]!]! - places[ownNames[b]!]! || hashes.compare(a, b) || a - b
   })
   return ids.subarray(1)
+}
+
+/** Names by their places in the order of strcmp, so that each is compared with others once, and its number after that. */
+class NameOrder {
+  readonly #set: TypeSet
+  /** By offset: one more than the name's number. */
+  readonly #numbers: Uint32Array
+  /** By number, where the names are. */
+  readonly #bytes: Uint8Array[] = []
+  readonly #starts: number[] = []
+  readonly #lengths: number[] = []
+  #left: number
+
+  constructor(set: TypeSet) {
+    this.#set = set
+    this.#numbers = new Uint32Array(set.stringEnd)
+    this.#left = mostText(set)
+  }
+
+  /** The number of the name at an offset. @throws LimitError for names out of all proportion */
+  add(offset: number): number {
+    // What is past the end is the empty name.
+    const at = offset < this.#numbers.length ? offset : 0
+    if (this.#numbers[at] === 0) {
+      const { bytes, start } = at === 0 ? NO_NAME : this.#set.locateName(at)
+      this.#bytes.push(bytes)
+      this.#lengths.push(nameEnd(bytes, start) - start)
+      this.#numbers[at] = this.#starts.push(start)
+    }
+    const number = this.#numbers[at]! - 1
+    // However many types share a name, each would be printed.
+    this.#left -= this.#lengths[number]!
+    if (this.#left < 0) throw new LimitError('the names of the types grow out of all proportion to them')
+    return number
+  }
+
+  /** By number: the name's place among all that were added; equal names have one place. */
+  places(): Uint32Array {
+    const [bytes, starts] = [this.#bytes, this.#starts]
+    const heads = Float64Array.from(starts, (start, number) => headOf(bytes[number]!, start))
+    const compare = (a: number, b: number): number => {
+      const difference = heads[a]! - heads[b]!
+      if (difference !== 0 || heads[a]! % 0x100 === 0) return difference
+      return compareNames(bytes[a]!, starts[a]! + HEAD_BYTES, bytes[b]!, starts[b]! + HEAD_BYTES)
+    }
+    const order = Uint32Array.from(starts, (_, number) => number).sort(compare)
+    const places = new Uint32Array(order.length)
+    let place = 0
+    for (let i = 1; i < order.length; i++) {
+      if (compare(order[i - 1]!, order[i]!) !== 0) place++
+      places[order[i]!] = place
+    }
+    return places
+  }
+}
+
+const NO_NAME = { bytes: Buffer.from([0]), start: 0 }
+
+/** Bytes of a name that fit a number; where the last of them is zero, they are the whole name. */
+const HEAD_BYTES = 6
+
+/** The first bytes of a name as a number that has their order; zeros behind its end. */
+function headOf(bytes: Uint8Array, start: number): number {
+  let head = 0
+  let ended = false
+  for (let i = 0; i < HEAD_BYTES; i++) {
+    const byte: number = ended ? 0 : bytes[start + i]!
+    ended ||= byte === 0
+    head = head * 0x100 + byte
+  }
+  return head
 }
 
 /** Whether a kind takes its place in the order from the type it refers to. */
@@ -85,7 +153,8 @@ function rank(set: TypeSet, id: number): number {
   return LAST_RANK
 }
 
-function sortName(set: TypeSet, id: number): string {
+/** Where the name is that a type is sorted by. */
+function sortName(set: TypeSet, id: number): number {
   let at = id
   for (let depth = 0; depth < MAX_CHAIN; depth++) {
     const kind = set.kindNumberOf(at)
@@ -93,43 +162,49 @@ function sortName(set: TypeSet, id: number): string {
     else if (isReference(kind)) at = set.refOf(at)
     else if (isEnum(kind) && at === id && set.word(id, 0) === 0) {
       // An anonymous enum is known by its first enumerator.
-      return set.vlenOf(id) > 0 ? set.nameAt(set.word(id, 3)) : ''
-    } else return set.nameOf(at)
+      return set.vlenOf(id) > 0 ? set.word(id, 3) : 0
+    } else return set.word(at, 0)
   }
-  return ''
+  return 0
 }
 
 /** 64-bit hashes of what types contain, in two halves, worked out only for types that need telling apart. */
 class ContentHashes {
   readonly #set: TypeSet
   /** Kept hashes by 2 × id, + 1 where members count: high half × 2^32 would not fit a number. */
-  readonly #kept = new Map<number, { high: number; low: number }>()
+  readonly #highs: Uint32Array
+  readonly #lows: Uint32Array
+  readonly #isKept: Uint8Array
   #high = 0
   #low = 0
 
   constructor(set: TypeSet) {
     this.#set = set
+    this.#highs = new Uint32Array(2 * set.endId)
+    this.#lows = new Uint32Array(2 * set.endId)
+    this.#isKept = new Uint8Array(2 * set.endId)
   }
 
   compare(a: number, b: number): number {
-    const x = this.#hash(a, true, 0)
-    const y = this.#hash(b, true, 0)
-    return x.high - y.high || x.low - y.low
+    const x = this.#kept(a, true, 0)
+    const y = this.#kept(b, true, 0)
+    return this.#highs[x]! - this.#highs[y]! || this.#lows[x]! - this.#lows[y]!
   }
 
-  #hash(id: number, withMembers: boolean, depth: number): { high: number; low: number } {
+  /** Where the hash of a type is kept. */
+  #kept(id: number, withMembers: boolean, depth: number): number {
     const key = 2 * id + (withMembers ? 1 : 0)
-    const kept = this.#kept.get(key)
-    if (kept) return kept
+    if (this.#isKept[key] === 1) return key
     const [high, low] = [this.#high, this.#low]
     this.#high = 0
     this.#low = 0
     if (depth < MAX_CHAIN && id !== 0) this.#contents(id, withMembers, depth)
-    const hash = { high: this.#high, low: this.#low }
+    this.#highs[key] = this.#high
+    this.#lows[key] = this.#low
+    this.#isKept[key] = 1
     this.#high = high
     this.#low = low
-    this.#kept.set(key, hash)
-    return hash
+    return key
   }
 
   /** hash = hash × 31 + value, modulo 2^64. */
@@ -158,8 +233,8 @@ class ContentHashes {
   }
 
   #addType(id: number, withMembers: boolean, depth: number): void {
-    const { high, low } = this.#hash(id, withMembers, depth + 1)
-    this.#add(high, low)
+    const key = this.#kept(id, withMembers, depth + 1)
+    this.#add(this.#highs[key]!, this.#lows[key]!)
   }
 
   #contents(id: number, withMembers: boolean, depth: number): void {

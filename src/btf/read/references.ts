@@ -34,15 +34,17 @@ export function referenceName(kind: number, position: number): string {
 }
 
 /** The ids a type refers to, in the order they stand in its record. Unknown kinds refer to nothing. */
-export function* referencedTypes(words: Uint32Array, at: number): Generator<number> {
+export function referencedTypes(words: Uint32Array, at: number): number[] {
+  const ids: number[] = []
   const info = words[at + 1]!
   const kind = KINDS[infoKind(info)]
-  if (kind === undefined) return
-  if (kind.third === 'type') yield words[at + 2]!
+  if (kind === undefined) return ids
+  if (kind.third === 'type') ids.push(words[at + 2]!)
   const { fixed = 0, fixedTypes = 0, element } = kind
-  for (let i = 0; i < fixedTypes; i++) yield words[at + TYPE_WORDS + i]!
-  if (element?.type === undefined) return
+  for (let i = 0; i < fixedTypes; i++) ids.push(words[at + TYPE_WORDS + i]!)
+  if (element?.type === undefined) return ids
   const first = at + TYPE_WORDS + fixed + element.type
   const end = first + element.words * infoVlen(info)
-  for (let i = first; i < end; i += element.words) yield words[i]!
+  for (let i = first; i < end; i += element.words) ids.push(words[i]!)
+  return ids
 }
