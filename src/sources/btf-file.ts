@@ -13,6 +13,8 @@ import { PACKING_BYTES, packingOf, unpack } from './unpack.ts'
 const MOST_ELF_BYTES = 2 ** 31
 /** Most bytes of raw BTF; vmlinux has about 6 MB. */
 const MOST_BTF_BYTES = 2 ** 27
+/** Most bytes of raw BTF that are read without waiting: the kernel gives a page at a time, and each wait costs more than its page. */
+const MOST_AT_ONCE = 2 ** 24
 /** Bytes that tell raw BTF from ELF. */
 const MAGIC_BYTES = 4
 const READ_BYTES = 256 * 1024
@@ -32,9 +34,10 @@ export function readWhole(path: string): Promise<Uint8Array> {
 /** The types in a file. @throws as `readWhole` and `extractBtf`. */
 export function readBtfFile(path: string): Promise<FileBtf> {
   return withFile(path, async (handle) => {
-    if ((await handle.stat()).isFile()) {
+    const found = await handle.stat()
+    if (found.isFile()) {
       const { buffer } = await handle.read({ buffer: Buffer.alloc(MAGIC_BYTES), position: 0 })
-      if (isElf(buffer)) return readParts(path)
+      if (isElf(buffer) || (isBtf(buffer) && found.size <= MOST_AT_ONCE)) return readParts(path)
     }
     return extractBtf(await collect(path, handle))
   })
@@ -68,7 +71,7 @@ async function withFile<T>(path: string, run: (handle: FileHandle) => Promise<T>
   }
 }
 
-/** Reads of a vmlinux, most of which is code and what debuggers know, no more than the sections with types. */
+/** Reads of a vmlinux, most of which is code and what debuggers know, no more than the sections with types; raw BTF whole. */
 function readParts(path: string): FileBtf {
   const parts = new FileParts(path)
   try {
@@ -115,16 +118,14 @@ function mostBytes(path: string, start: Uint8Array): number {
 
 /** A file's bytes from where it stands, in pieces; the first is long enough to tell how it is packed. */
 async function* read(handle: FileHandle): AsyncGenerator<Buffer, undefined> {
-  let head = Buffer.alloc(0)
-  for (let started = false; ; ) {
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.allocUnsafe(READ_BYTES), position: null })
-    const piece = buffer.subarray(0, bytesRead)
-    if (started && bytesRead > 0) yield piece
-    else if (!started) {
-      head = Buffer.concat([head, piece])
-      started = bytesRead === 0 || head.length >= PACKING_BYTES
-      if (started) yield head
+  for (let least = PACKING_BYTES; ; least = READ_BYTES) {
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    let length = 0
+    let got = 1
+    for (; got > 0 && length < least; length += got) {
+      got = (await handle.read({ buffer, offset: length, position: null })).bytesRead
     }
-    if (bytesRead === 0) return undefined
+    yield buffer.subarray(0, length)
+    if (got === 0) return undefined
   }
 }

@@ -22,7 +22,10 @@ const EM_BPF = 247
  */
 export function extractBtf(bytes: Uint8Array, fetch: Fetch = () => {}): FileBtf {
   fetch(0, Math.min(4, bytes.length))
-  if (!isElf(bytes)) return { btf: toShared(bytes) }
+  if (!isElf(bytes)) {
+    fetch(0, bytes.length)
+    return { btf: toShared(bytes) }
+  }
   const elf = readElf(bytes, fetch)
   const take = (section: ElfSection): Uint8Array<SharedArrayBuffer> => {
     const range = sectionBytes(elf, section)
