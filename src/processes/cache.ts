@@ -19,7 +19,6 @@ import {
   text,
   wrong,
 } from '../core/arguments.ts'
-import { Oldest, setBounded } from '../core/bounded-map.ts'
 import { ProcessCounters } from './counters.ts'
 import {
   type Birth,
@@ -30,16 +29,12 @@ import {
   type Entry,
   type EntryView,
 } from './entry.ts'
-import { execId, type ProcessSnapshot } from './process.ts'
-import { References } from './refs.ts'
+import { Images } from './images.ts'
+import type { ProcessSnapshot } from './process.ts'
 import { ThreadTable, type ThreadView } from './threads.ts'
 
 /** Entries kept if nothing else is said, as in tetragon. */
 export const DEFAULT_CAPACITY = 65_536
-/** Numbers that are remembered to have been known. */
-const MOST_GONE = 1 << 16
-/** Images kept of one number. */
-const MOST_IMAGES = 256
 /** Nanoseconds of the steps in which /proc counts times. */
 const SCAN_STEP_NS = 10_000_000n
 /** Names that one image had before and that are kept. */
@@ -65,20 +60,10 @@ const CACHE_OPTIONS: Options<CacheOptions> = { capacity: count, node: text, inte
 
 export class ProcessCache {
   readonly counters = new ProcessCounters()
-  readonly #node: string
-  /** All entries, the one used longest ago first. */
-  readonly #entries = new Map<Entry, true>()
-  readonly #oldest = new Oldest(this.#entries)
-  /** Images by number, oldest first. */
-  readonly #byPid = new Map<number, Entry[]>()
-  /** Images by the names that a stream gave them. */
-  readonly #byId = new Map<string, Entry>()
+  readonly #images: Images
   /** Threads that are not leaders. */
   readonly #threads = new ThreadTable()
   readonly #intervalNs: bigint
-  readonly #references: References<Entry>
-  /** Numbers of which nothing is kept any more. */
-  readonly #gone = new Map<number, true>()
   #nextTick: bigint | undefined
   /** When events were lost last. */
   #lostAt: bigint | undefined
@@ -87,44 +72,28 @@ export class ProcessCache {
     const given = optionsOf(options, 'ProcessCache', CACHE_OPTIONS)
     const { node = '', capacity = DEFAULT_CAPACITY, intervalNs = DEFAULT_INTERVAL_NS } = given
     if (intervalNs <= 0n) throw wrong('intervalNs', 'a bigint above 0', intervalNs)
-    this.#node = node
     this.#intervalNs = intervalNs
     this.counters.capacity = capacity
-    this.#references = new References(this.counters, (entry) => this.#remove(entry))
+    this.#images = new Images(this.counters, node)
   }
 
   /** The image that a process was at a time: the last that had begun. Without a time the newest. */
   find(pid: number, ts: bigint | undefined): Entry | undefined {
     if (typeof pid !== 'number') number(pid, 'pid')
     if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
-    const images = this.#byPid.get(pid)
-    let found: Entry | undefined
-    if (images !== undefined) {
-      if (ts === undefined) found = images.at(-1)
-      else
-        for (let i = images.length - 1; i >= 0 && found === undefined; i--)
-          if (images[i]!.startTs <= ts) found = images[i]
-    }
-    if (found === undefined) {
-      this.counters.misses.get++
-      this.counters.missKinds[images !== undefined ? 'before_start' : this.#gone.has(pid) ? 'gone' : 'unseen']++
-    } else {
-      this.#entries.delete(found)
-      this.#entries.set(found, true)
-    }
-    return found
+    return this.#images.find(pid, ts)
   }
 
   /** Whether anything is known of a process; counts nothing. */
   knows(pid: number): boolean {
     if (typeof pid !== 'number') number(pid, 'pid')
-    return this.#byPid.has(pid)
+    return this.#images.newest(pid) !== undefined
   }
 
   /** Whether an image is kept that a stream named so; counts nothing. */
   knowsImage(id: string): boolean {
     if (typeof id !== 'string') text(id, 'id')
-    return this.#byId.has(id)
+    return this.#images.byId(id) !== undefined
   }
 
   /** The thread group of a thread, as far as known: a number that is no known thread's is its own group's. */
@@ -142,7 +111,7 @@ export class ProcessCache {
   /** Whether it was settled which group a thread is of, by events or by the best guess that they allow. */
   isSettled(tid: number): boolean {
     if (typeof tid !== 'number') number(tid, 'tid')
-    const entry = this.#byPid.get(tid)?.at(-1)
+    const entry = this.#images.newest(tid)
     return (
       this.#threads.groupOf(tid) !== undefined ||
       (entry?.alive === true && !entry.tentative && entry.snapshot.flags !== 'procFS')
@@ -153,7 +122,7 @@ export class ProcessCache {
   retract(entry: Entry): void {
     checkEntry(entry, 'entry')
     this.counters.retractedForks++
-    this.#discard(entry)
+    this.#images.discard(entry)
   }
 
   /** The recorder had no room for events up to this time: what is known of images from before may be out of date. */
@@ -177,13 +146,13 @@ export class ProcessCache {
     if (startTs !== undefined && typeof startTs !== 'bigint') bigint(startTs, 'startTs')
     if (comm !== undefined && typeof comm !== 'string') text(comm, 'comm')
     if (tid === pid || (startTs === undefined && this.#threads.groupOf(tid) === pid)) return
-    const entry = this.#byPid.get(tid)?.at(-1)
+    const entry = this.#images.newest(tid)
     if (entry?.alive && entry.tentative) {
       this.retract(entry)
     }
     const forgotten = this.#threads.learn(tid, pid, startTs, comm)
-    if (forgotten !== undefined) this.#byPid.get(forgotten[1])?.at(-1)?.threads.delete(forgotten[0])
-    this.#byPid.get(pid)?.at(-1)?.threads.add(tid)
+    if (forgotten !== undefined) this.#images.newest(forgotten[1])?.threads.delete(forgotten[0])
+    this.#images.newest(pid)?.threads.add(tid)
   }
 
   /** A thread ended, or became the leader by exec; its number means nothing any more. */
@@ -192,13 +161,13 @@ export class ProcessCache {
     if (typeof pid !== 'number') number(pid, 'pid')
     if (endTs !== undefined && typeof endTs !== 'bigint') bigint(endTs, 'endTs')
     this.#threads.end(tid, endTs)
-    this.#byPid.get(pid)?.at(-1)?.threads.delete(tid)
+    this.#images.newest(pid)?.threads.delete(tid)
   }
 
   /** A process that was there before the stream began, or is otherwise known. Parents come before their children. */
   add(birth: Birth, parent: Entry | undefined): Entry {
     checkBirth(birth, parent)
-    return this.#insert(birth, parent, undefined, false)
+    return this.#images.insert(birth, parent, undefined, false)
   }
 
   /**
@@ -208,7 +177,7 @@ export class ProcessCache {
   fork(birth: Birth, parent: Entry | undefined, tentative: boolean): { entry: Entry; known: boolean; reused: boolean } {
     checkBirth(birth, parent)
     if (typeof tentative !== 'boolean') flag(tentative, 'tentative')
-    const same = this.#imageStartedAt(birth.pid, birth.startTs) ?? this.#sameFork(birth, parent)
+    const same = this.#images.startedAt(birth.pid, birth.startTs) ?? this.#sameFork(birth, parent)
     if (same !== undefined) {
       this.counters.duplicates.clone++
       return { entry: same, known: true, reused: false }
@@ -228,13 +197,13 @@ export class ProcessCache {
       ppid: birth.ppid,
       ...(birth.guessed === undefined ? {} : { guessed: birth.guessed }),
     }
-    return { entry: this.#insert(inherited, parent, undefined, tentative), known: false, reused }
+    return { entry: this.#images.insert(inherited, parent, undefined, tentative), known: false, reused }
   }
 
   /** A process replaced its image: a new entry, whose parent is that of the old one. */
   exec(birth: Birth, givenParent: Entry | undefined): { entry: Entry; known: boolean } {
     checkBirth(birth, givenParent)
-    const same = this.#imageStartedAt(birth.pid, birth.startTs)
+    const same = this.#images.startedAt(birth.pid, birth.startTs)
     if (same?.snapshot.flags.includes('execve')) {
       this.counters.duplicates.exec++
       return { entry: same, known: true }
@@ -252,12 +221,12 @@ export class ProcessCache {
       })
       return { entry: told, known: true }
     }
-    const old = birth.startTs === undefined ? this.#byPid.get(birth.pid)?.at(-1) : this.find(birth.pid, birth.startTs)
+    const old = birth.startTs === undefined ? this.#images.newest(birth.pid) : this.find(birth.pid, birth.startTs)
     const previous = old?.alive ? old : undefined
     for (const tid of previous?.threads ?? []) if (tid !== birth.pid) this.#threads.end(tid, birth.startTs)
     const kept = { ...birth, uid: birth.uid ?? previous?.snapshot.uid }
-    const entry = this.#insert(kept, previous?.parent ?? givenParent, previous, false)
-    if (previous !== undefined) this.#end(previous, birth.startTs)
+    const entry = this.#images.insert(kept, previous?.parent ?? givenParent, previous, false)
+    if (previous !== undefined) this.#images.end(previous, birth.startTs)
     return { entry, known: false }
   }
 
@@ -270,35 +239,31 @@ export class ProcessCache {
     if (!Array.isArray(above)) throw wrong('above', 'a list of images', above)
     for (const one of above) checkDescribed(one, 'above')
     const entry = this.#described(image, above, 0)
-    if (entry.alive && entry.operations['process++'] === 0) this.#references.take(entry, 'process')
+    this.#images.hold(entry)
     return entry
   }
 
   /** The image with this id, the one at `next` of `above` as its parent. */
   #described(image: Described, above: readonly Described[], next: number): Entry {
-    const known = this.#byId.get(image.execId)
+    const known = this.#images.byId(image.execId)
     const told = above[next]
     if (known !== undefined && (known.parent !== undefined || told === undefined)) {
-      this.#entries.delete(known)
-      this.#entries.set(known, true)
+      this.#images.touch(known)
       return known
     }
     const parent =
-      told === undefined ? this.#byId.get(image.parentExecId ?? '') : this.#described(told, above, next + 1)
+      told === undefined ? this.#images.byId(image.parentExecId ?? '') : this.#described(told, above, next + 1)
     if (known !== undefined) {
-      if (parent !== undefined && !known.parentGiven) {
-        known.parent = parent
-        this.#references.take(parent, 'parent')
-      }
+      if (parent !== undefined && !known.parentGiven) this.#images.adopt(known, parent)
       return known
     }
     // A parent with the same number is the image before: exec told it so.
     const previous = parent?.snapshot.pid === image.pid ? parent : undefined
-    const old = this.#byPid.get(image.pid)?.at(-1)
-    const entry = this.#insert(image, parent, previous, false)
+    const old = this.#images.newest(image.pid)
+    const entry = this.#images.insert(image, parent, previous, false)
     if (old?.alive === true && old.startTs <= entry.startTs) {
       if (old !== previous) this.counters.pidReuses++
-      this.#end(old, entry.startTs)
+      this.#images.end(old, entry.startTs)
     }
     return entry
   }
@@ -313,7 +278,7 @@ export class ProcessCache {
     }
     for (const tid of entry.threads) if (tid !== entry.snapshot.pid) this.#threads.end(tid, endTs)
     entry.threads.clear()
-    this.#end(entry, endTs)
+    this.#images.end(entry, endTs)
     return true
   }
 
@@ -364,7 +329,7 @@ export class ProcessCache {
   at(pid: number, ts: bigint): ProcessSnapshot | undefined {
     number(pid, 'pid')
     bigint(ts, 'ts')
-    const entry = this.#byPid.get(pid)?.findLast(({ startTs }) => startTs <= ts)
+    const entry = this.#images.begunBefore(pid, ts)
     if (entry === undefined || (entry.endTs !== undefined && entry.endTs < ts)) return undefined
     return snapshotAt(entry, ts)
   }
@@ -377,8 +342,7 @@ export class ProcessCache {
     number(tid, 'tid')
     if (ts !== undefined) bigint(ts, 'ts')
     const thread = this.#threads.find(tid, ts)
-    const images = this.#byPid.get(tid)
-    const entry = ts === undefined ? images?.at(-1) : images?.findLast(({ startTs }) => startTs <= ts)
+    const entry = this.#images.begunBefore(tid, ts)
     if (entry === undefined || (thread?.startTs !== undefined && thread.startTs > entry.startTs)) return thread
     if (ts !== undefined && entry.endTs !== undefined && entry.endTs < ts) return thread
     return leaderOf(entry, ts)
@@ -409,7 +373,7 @@ export class ProcessCache {
    */
   restart(ts: bigint): void {
     if (typeof ts !== 'bigint') bigint(ts, 'ts')
-    for (const entry of [...this.#entries.keys()]) if (entry.startTs > ts) this.#discard(entry)
+    for (const entry of this.#images.all()) if (entry.startTs > ts) this.#images.discard(entry)
     this.#threads.clear()
     this.tick()
     this.tick()
@@ -418,14 +382,13 @@ export class ProcessCache {
 
   /** One round of collection. */
   tick(): void {
-    this.#references.tick()
-    this.counters.size = this.#entries.size
+    this.#images.tick()
   }
 
   /** All entries, by number and start. */
   entries(): EntryView[] {
     const threads = this.#threads.byGroup()
-    const views = Array.from(this.#entries.keys(), (entry) => ({
+    const views = this.#images.all().map((entry) => ({
       snapshot: entry.snapshot,
       refcount: entry.refcount,
       color: entry.color,
@@ -442,18 +405,9 @@ export class ProcessCache {
     return views.sort((a, b) => a.snapshot.pid - b.snapshot.pid || (a.startTs < b.startTs ? -1 : 1))
   }
 
-  #imageStartedAt(pid: number, startTs: bigint | undefined): Entry | undefined {
-    if (startTs === undefined) return undefined
-    const images = this.#byPid.get(pid) ?? []
-    for (let i = images.length - 1; i >= 0 && images[i]!.startTs >= startTs; i--) {
-      if (images[i]!.snapshot.startTs === startTs) return images[i]
-    }
-    return undefined
-  }
-
   /** The image that another recorder's event made of this fork a moment ago. */
   #sameFork({ pid, startTs, retold }: Birth, parent: Entry | undefined): Entry | undefined {
-    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    const newest = retold === true ? this.#images.newest(pid) : undefined
     if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'clone')
       return undefined
     return newest.parent === parent && distance(newest.startTs, startTs) <= SAME_FACT_NS ? newest : undefined
@@ -461,7 +415,7 @@ export class ProcessCache {
 
   /** The image that another recorder's event made of this exec: one of the two names the file, the other does not. */
   #sameExec({ pid, startTs, binary, retold }: Birth): Entry | undefined {
-    const newest = retold === true ? this.#byPid.get(pid)?.at(-1) : undefined
+    const newest = retold === true ? this.#images.newest(pid) : undefined
     if (newest === undefined || startTs === undefined || !newest.alive || newest.snapshot.flags !== 'execve')
       return undefined
     if ((newest.snapshot.binary === undefined) === (binary === undefined)) return undefined
@@ -470,131 +424,21 @@ export class ProcessCache {
 
   /** A fork that the stream tells of after /proc was asked for the same process: what the stream says is more. */
   #replaceScanned(pid: number, startTs: bigint | undefined): void {
-    const newest = this.#byPid.get(pid)?.at(-1)
+    const newest = this.#images.newest(pid)
     const { startTs: scanned, flags } = newest?.snapshot ?? {}
     if (newest === undefined || startTs === undefined || scanned === undefined || flags !== 'procFS') return
     // /proc counts in hundredths of a second, and its clock may be off by as much as its image is looked for earlier.
-    if (scanned + SCAN_STEP_NS + (scanned - newest.startTs) >= startTs) this.#discard(newest)
+    if (scanned + SCAN_STEP_NS + (scanned - newest.startTs) >= startTs) this.#images.discard(newest)
   }
 
   /** A number that is given out again: whoever has it must have ended unseen. */
   #replaceStale(pid: number, startTs: bigint | undefined): boolean {
-    const newest = this.#byPid.get(pid)?.at(-1)
+    const newest = this.#images.newest(pid)
     if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false
     this.counters.pidReuses++
     if (!newest.alive) return false
-    this.#end(newest, startTs)
+    this.#images.end(newest, startTs)
     return true
-  }
-
-  #insert(
-    birth: Birth & Partial<Described>,
-    parent: Entry | undefined,
-    previous: Entry | undefined,
-    tentative: boolean,
-  ): Entry {
-    const { pid, startTs } = birth
-    const start = startTs ?? 0n
-    const since = birth.sinceTs ?? start
-    const entry: Entry = {
-      snapshot: Object.freeze({
-        execId: birth.execId ?? execId(this.#node, start, pid),
-        pid,
-        tid: pid,
-        comm: birth.comm,
-        binary: birth.binary,
-        args: birth.args,
-        uid: birth.uid,
-        startTs,
-        parentExecId: parent?.snapshot.execId ?? birth.parentExecId,
-        previousExecId: previous?.snapshot.execId,
-        flags: birth.flags,
-      }),
-      startTs: since,
-      endTs: undefined,
-      former: undefined,
-      parent,
-      parentGiven: false,
-      ppid: birth.ppid ?? previous?.ppid,
-      alive: true,
-      threads: new Set([pid]),
-      tentative,
-      guessed: birth.guessed ?? tentative,
-      refcount: 0,
-      color: 'inUse',
-      operations: { 'process++': 0, 'process--': 0, 'parent++': 0, 'parent--': 0 },
-    }
-    if (birth.execId === undefined) this.#references.take(entry, 'process')
-    else this.#byId.set(birth.execId, entry)
-    if (parent !== undefined) this.#references.take(parent, 'parent')
-    const images = this.#byPid.get(pid)
-    if (images === undefined) this.#byPid.set(pid, [entry])
-    else {
-      // An image that is heard of late has its place among the others by its start.
-      let at = images.length
-      while (at > 0 && images[at - 1]!.startTs > since) at--
-      images.splice(at, 0, entry)
-      if (at < images.length - 1) this.#end(entry, images[at + 1]?.startTs)
-    }
-    this.#entries.set(entry, true)
-    const oldest = images?.[0]
-    if (images !== undefined && images.length > MOST_IMAGES && oldest !== undefined) {
-      this.counters.capacityEvictions++
-      this.#discard(oldest)
-    }
-    if (this.#entries.size > this.counters.capacity) this.#evict(entry)
-    this.counters.size = this.#entries.size
-    return entry
-  }
-
-  /** The process no longer holds this image, nor the image its parent. */
-  #end(entry: Entry, endTs: bigint | undefined): void {
-    entry.alive = false
-    entry.endTs = endTs
-    // Of what a stream described as somebody's parent it is not known whether it lives: only its children hold it.
-    if (entry.operations['process++'] > 0) this.#references.give(entry, 'process')
-    this.#giveParent(entry)
-  }
-
-  #giveParent(entry: Entry): void {
-    if (entry.parentGiven || entry.parent === undefined) return
-    entry.parentGiven = true
-    this.#references.give(entry.parent, 'parent')
-  }
-
-  /** Makes room: the dead go first, then what was used longest ago, which gives its parent back if it still held it. */
-  #evict(keep: Entry): void {
-    const dead = this.#references.nextToGo()
-    const oldest = dead !== undefined && dead !== keep ? dead : this.#oldest.find((entry) => entry !== keep)
-    if (oldest === undefined) return
-    this.counters.capacityEvictions++
-    this.#discard(oldest)
-  }
-
-  /** Takes an entry out before its time. */
-  #discard(entry: Entry): void {
-    this.#giveParent(entry)
-    this.#references.forget(entry)
-    this.#remove(entry)
-  }
-
-  #remove(entry: Entry): void {
-    if (!this.#entries.delete(entry)) {
-      this.counters.misses.remove++
-      return
-    }
-    // A chain of dead parents must not be kept alive by their last descendant.
-    if (entry.parentGiven) entry.parent = undefined
-    const { pid, execId: id } = entry.snapshot
-    if (this.#byId.get(id) === entry) this.#byId.delete(id)
-    const images = this.#byPid.get(pid)
-    const at = images?.indexOf(entry) ?? -1
-    if (images !== undefined && at >= 0) images.splice(at, 1)
-    if (images?.length === 0) {
-      this.#byPid.delete(pid)
-      setBounded(this.#gone, pid, true, MOST_GONE)
-    }
-    this.counters.size = this.#entries.size
   }
 }
 
