@@ -16,6 +16,7 @@ import { openKernel } from '../src/open-kernel.ts'
 import type { Snapshot } from '../src/snapshot/snapshot.ts'
 import { RECORDS } from './events/hostile-records.ts'
 import { run, snapshotOfText } from './events/samples.ts'
+import { random } from './random.ts'
 
 const long = process.env.KERNDEX_LONG !== undefined
 const ROUNDS = long ? 3000 : 25
@@ -25,15 +26,6 @@ const MOST_GROWTH = 400 * 2 ** 20
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-campaign-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-
-/** A seeded generator: a failure names its round, and can be seen again. */
-function random(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 /** Bytes changed in a few places: flipped, repeated, cut out, blown up, exchanged. */
 function mutate(bytes: Buffer, below: (n: number) => number): Buffer {

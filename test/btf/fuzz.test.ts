@@ -11,8 +11,9 @@ import { decodeType } from '../../src/btf/read/type.ts'
 import { TypeSet } from '../../src/btf/read/type-set.ts'
 import { checkBtf } from '../../src/btf/verify/check.ts'
 import { KerndexError } from '../../src/core/errors.ts'
+import { random } from '../random.ts'
 import { debian, fixture, plainFixture, shapeOf } from './fixtures.ts'
-import { mutate, random } from './mutate.ts'
+import { mutate } from './mutate.ts'
 
 const BLOBS = process.env.KERNDEX_LONG ? 100_000 : 600
 

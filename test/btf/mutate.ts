@@ -1,16 +1,5 @@
 // Damage to blobs, repeatable from a seed.
 
-/** A small generator of pseudo-random numbers (mulberry32), so that a failure can be repeated from its seed. */
-export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-}
-
 const INTERESTING = [0, 1, 2, 3, 4, 7, 31, 32, 64, 0xff, 0xffff, 0x10000, 0xffffff, 0x1000000, 0x7fffffff, 0xffffffff]
 
 /** Changes a few bytes or words, mostly in the header and the types; sometimes cuts or repeats a part. */

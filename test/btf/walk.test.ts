@@ -6,8 +6,9 @@ import { INDEX_LAYOUT } from '../../src/btf/read/index-layout.ts'
 import { type IndexedTypes, indexTypesSteps, readShape, shapeOfSet } from '../../src/btf/read/index-types.ts'
 import { Walk } from '../../src/btf/read/walk.ts'
 import { readSections } from '../../src/core/sections.ts'
+import { random } from '../random.ts'
 import { fixture, MODULES, oneRecord, plainFixture, shared, swapWords } from './fixtures.ts'
-import { mutate, random } from './mutate.ts'
+import { mutate } from './mutate.ts'
 import { NOTHING_BELOW, type PlainBase, type PlainWalk, plainIndex, plainWalk } from './plain-walk.ts'
 
 const MUTANTS = process.env.KERNDEX_LONG ? 50_000 : 1_500

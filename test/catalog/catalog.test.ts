@@ -1,4 +1,5 @@
 // The catalogue: entries of one boot, placed on others. What a placed table has to be is what those boots said themselves.
+
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { openKernel } from '../../src/open-kernel.ts'
 import type { Reader } from '../../src/reader.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
+import { random } from '../random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-catalog-'))
 const OTHER = join(folder, 'other')
@@ -60,15 +62,6 @@ function answer(table: SymbolTable, address: bigint): string {
   return `${match.symbol.name}+${match.offset}/${match.size} ${candidates} ${match.aliases.map(({ name }) => name)}`
 }
 
-/** Numbers from a seed, from 0 to 1. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 describe('a host from a catalogue and a layout', () => {
   const isPerCpu = (owner: string, address: bigint) => owner !== 'vmlinux' && address < 0x100000n
 
@@ -87,10 +80,10 @@ describe('a host from a catalogue and a layout', () => {
   })
 
   it('answers 20,000 addresses as that boot does', () => {
-    const next = random(7)
+    const below = random(7)
     for (let i = 0; i < 20_000; i++) {
-      const near = ownBack.addressOf(Math.floor(next() * ownBack.size))
-      const address = BigInt.asUintN(64, near + BigInt(Math.floor((next() - 0.3) * 0x2000)))
+      const near = ownBack.addressOf(below(ownBack.size))
+      const address = BigInt.asUintN(64, near + BigInt(below(0x2000) - 0x999))
       if (answer(back.symbols, address) !== answer(ownBack, address)) {
         expect(`${address.toString(16)} ${answer(back.symbols, address)}`).toBe(answer(ownBack, address))
       }
@@ -98,9 +91,9 @@ describe('a host from a catalogue and a layout', () => {
   })
 
   it('finds names as that boot does, in its order', () => {
-    const next = random(8)
+    const below = random(8)
     for (let i = 0; i < 2000; i++) {
-      const name = ownBack.nameOf(Math.floor(next() * ownBack.size))
+      const name = ownBack.nameOf(below(ownBack.size))
       const places = (table: SymbolTable) =>
         table.named(name).flatMap(({ address, owner }) => (isPerCpu(owner, address) ? [] : [`${address} ${owner}`]))
       expect(places(back.symbols)).toEqual(places(ownBack))

@@ -1,5 +1,6 @@
 // Entries, books and layouts that anybody may have written: at worst they give wrong answers. Nothing but typed errors is thrown, nothing
 // goes on without end, and memory stays bounded.
+
 import { describe, expect, it } from 'vitest'
 import { type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../../src/catalog/book.ts'
 import { type BuildEntry, decodeEntry, encodeEntry } from '../../src/catalog/entry.ts'
@@ -11,6 +12,7 @@ import { placeLayout } from '../../src/load/place-layout.ts'
 import { Reader } from '../../src/reader.ts'
 import { parseIdentities, parseModuleSections, parseModules } from '../../src/sources/facts.ts'
 import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
+import { random } from '../random.ts'
 
 const KERNEL = 'aabbccddeeff00112233'
 const TEXT = [
@@ -93,14 +95,6 @@ async function use(books: readonly Book[], given: HostLayout): Promise<string[]>
 }
 
 const ROUNDS = process.env.KERNDEX_LONG === '1' ? 5000 : 150
-
-function random(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 /** Bytes changed in a few places: flipped, repeated, cut out, exchanged; digits for digits, so that more of it is read. */
 function mutate(bytes: Buffer, below: (n: number) => number): Buffer {

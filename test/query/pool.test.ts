@@ -7,6 +7,7 @@ import { attachKernel, type Kernel, NO_SYMBOL, openKernel } from '../../src/inde
 import { BATCH, QueryPool, SMALL } from '../../src/query/pool.ts'
 import { runQueryTask } from '../../src/query/tasks.ts'
 import { CAPTURE, fixturePath } from '../fixtures.ts'
+import { random } from '../random.ts'
 
 let kernel: Kernel
 beforeAll(async () => {
@@ -16,11 +17,10 @@ afterAll(() => kernel.close())
 
 /** Addresses in kernel memory and outside of it, always the same. */
 function addresses(count: number, into: BigUint64Array = new BigUint64Array(count)): BigUint64Array {
-  let state = 12345
+  const below = random(12345)
   for (let i = 0; i < count; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    into[i] = 0xffffffff_00000000n | BigInt(state)
-    if (i % 5 === 0) into[i] = kernel.symbols.addressOf(state % kernel.symbols.size) + BigInt(state % 7)
+    into[i] = 0xffffffff_00000000n | BigInt(below(2 ** 32))
+    if (i % 5 === 0) into[i] = kernel.symbols.addressOf(below(kernel.symbols.size)) + BigInt(below(7))
   }
   return into
 }

@@ -8,18 +8,10 @@ import { openSymbolColumns } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { edge, fixtureBytes, modulesRanges } from '../fixtures.ts'
+import { random } from '../random.ts'
 import { build, tableOf } from './build-table.ts'
 import { Model, regionsIn } from './model.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
-
-/** A seeded generator, so that a failure can be seen again. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 const captures = [
   [
@@ -109,15 +101,15 @@ describe.each(captures)('the capture %s', (_, readText, readModules) => {
 
   it('answers like a linear search: starts, insides, last bytes, ends, gaps and anywhere', () => {
     const model = new Model(text, regionsIn(built.buffer, table.owners))
-    const next = random(7)
+    const below = random(7)
     const asked: bigint[] = []
     for (const { start, end } of model.regions) asked.push(start, start - 1n, end - 1n, end)
-    const anywhere = (from: bigint, to: bigint) => from + BigInt(Math.floor(next() * Number(to - from)))
+    const anywhere = (from: bigint, to: bigint) => from + BigInt(below(Number(to - from)))
     const lowest = model.regions[0]!.start
     const highest = model.regions.at(-1)!.end
     for (let i = 0; i < 60; i++) asked.push(anywhere(lowest, highest))
     for (let i = 0; i < 120; i++) {
-      const id = Math.floor(next() * (ordered.length - 1))
+      const id = below(ordered.length - 1)
       const start = ordered[id]!.address
       asked.push(start, start + 1n, ordered[id + 1]!.address - 1n, ordered[id + 1]!.address, start - 1n)
     }
@@ -139,13 +131,10 @@ describe.each(captures)('the capture %s', (_, readText, readModules) => {
   })
 
   it('answers in bulk what it answers one by one, at every symbol and between', () => {
-    const next = random(11)
+    const below = random(11)
     const asked = new BigUint64Array(ordered.length * 4)
     ordered.forEach(({ address }, i) => {
-      asked.set(
-        [address, address + 1n, BigInt.asUintN(64, address - 1n), address + BigInt(Math.floor(next() * 8192))],
-        4 * i,
-      )
+      asked.set([address, address + 1n, BigInt.asUintN(64, address - 1n), address + BigInt(below(8192))], 4 * i)
     })
     const { ids, offsets } = table.findMany(asked)
     let wrong = 0

@@ -29,15 +29,6 @@ export function addressOf(lines: readonly Line[], name: string): bigint {
   return lines.find((line) => line.name === name && line.module === '')?.address ?? 0n
 }
 
-/** Numbers from 0 to 1 that are the same in every run. */
-export function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 /** So many of a list, spread evenly over it. */
 export function spread<T>(list: readonly T[], count: number): T[] {
   if (list.length <= count) return [...list]

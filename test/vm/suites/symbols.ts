@@ -3,8 +3,9 @@
 // snapshot of what was loaded live, from the same boot's capture, and from its kallsyms alone.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { random } from '../../random.ts'
 import { Definitions, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
-import { addressOf, type Line, ofLoadedModule, random, readLines, spread } from '../kallsyms.ts'
+import { addressOf, type Line, ofLoadedModule, readLines, spread } from '../kallsyms.ts'
 import { openKept } from '../snapshots.ts'
 import type { Guest, Judging, Suite } from '../suite.ts'
 import { type AddressTruth, compareAddress, compareSites, formatTruth, parseTruth } from '../symbol-truth.ts'
@@ -52,7 +53,7 @@ async function judgeFrom(judging: Judging, from: string, how: string, truth: rea
 /** Starts, insides and ends of symbols of every kind, sections, edges and holes of modules, and what is no kernel address. */
 function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
   const from = random(12_345)
-  const below = (bound: bigint) => BigInt(Math.floor(from() * Number(bound)))
+  const below = (bound: bigint) => BigInt(from(Number(bound)))
   const asked: Asked[] = []
   const ask = (kind: string, address: bigint) => {
     if (address >= 0n && address < 1n << 64n) asked.push({ class: kind, address })
@@ -86,8 +87,8 @@ function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
       const page = (address | 0xfffn) + 1n
       ask('module: last symbol of a piece, inside', address + 1n)
       ask('module: last byte of its page', page - 1n)
-      if (from() < 0.5) ask('module: the page behind a piece', page + below(4096n))
-      if (next !== undefined && from() < 0.3) ask('module: between its pieces', address + below(next - address))
+      if (from(2) === 0) ask('module: the page behind a piece', page + below(4096n))
+      if (next !== undefined && from(10) < 3) ask('module: between its pieces', address + below(next - address))
     })
     const first = sorted[0]
     if (first !== undefined) ask('module: before its first symbol', first - 1n - below(64n))
