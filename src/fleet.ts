@@ -27,6 +27,7 @@ export type { NatsOptions } from './fleet/nats/connect.ts'
 export { NatsObjectStore } from './fleet/nats/object-store.ts'
 export { NatsQueue } from './fleet/nats/queue.ts'
 export type { Durability } from './fleet/nats/streams.ts'
+export { encodePlaced, type PlacedTable } from './fleet/placed-table.ts'
 export { type SubmitOptions, type Submitted, submitJob } from './fleet/producer.ts'
 export {
   type Answer,

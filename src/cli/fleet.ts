@@ -1,12 +1,13 @@
 // `kerndex fleet submit|worker|status|results|dead-letters|clean|demo`: durable jobs on NATS JetStream.
 
 import { type Command, Option } from 'commander'
-import { NotFoundError } from '../core/errors.ts'
+import { NotFoundError, UsageError } from '../core/errors.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
 import { cleanFleet } from '../fleet/clean.ts'
 import type { Job } from '../fleet/job.ts'
 import { submitJob } from '../fleet/producer.ts'
 import { progressOf } from '../fleet/results.ts'
+import type { Store } from '../fleet/store.ts'
 import { Tables } from '../fleet/tables.ts'
 import { type PieceFailure, Worker } from '../fleet/worker.ts'
 import { EXIT } from './exit.ts'
@@ -14,7 +15,7 @@ import { addDemoCommand } from './fleet-demo.ts'
 import { hostPort, type MetricsOptions, submitMetrics, withMetrics, workerMetrics } from './fleet-metrics.ts'
 import { duration, type FleetOptions, noteDurability, wholeNumber, withFleet, withFleetOptions } from './fleet-open.ts'
 import { addResultsCommand } from './fleet-results.ts'
-import { storedTable } from './fleet-table.ts'
+import { storedLayout, storedTable } from './fleet-table.ts'
 import { interrupted } from './interrupt.ts'
 import { note, write, writeJson } from './output.ts'
 import { inputStreams, withProduct } from './stream.ts'
@@ -39,7 +40,9 @@ export function addFleetCommand(program: Command): void {
 }
 
 interface SubmitOptions extends FleetOptions {
-  readonly table: string
+  readonly table?: string
+  readonly layout?: string
+  readonly catalog?: string
   readonly job?: string
   readonly output?: Job['product']
   readonly input?: string
@@ -60,9 +63,11 @@ function addSubmit(fleet: Command): void {
       .command('submit')
       .argument('[file...]', 'files, plain or packed by gzip, xz or zstd; without any, or for -, stdin')
       .description('send stacks or addresses as a job; equal stacks are merged first')
-      .requiredOption(
-        '--table <key|path>',
-        'key of a table that is in the store, or what --from takes: that goes there',
+      .option('--table <key|path>', 'key of a table that is in the store, or what --from takes: that goes there')
+      .option('--layout <file>', "instead: a host's layout, whose kernel's builds are in a catalogue")
+      .option(
+        '--catalog <dir|key>',
+        "with --layout: the catalogue, or the key of builds that are in the store; default the user's own",
       )
       .option('--job <name>', 'name of the job; give it again to go on with one that was interrupted')
       .addOption(
@@ -111,6 +116,7 @@ Exit codes: 0 all of it is in the queue, 1 a table that is not there, 2 wrong us
 Examples:
   $ perf script | kerndex fleet submit --table capture/
   $ kerndex fleet submit perf.txt --table host.kerndex --job monday-42
+  $ kerndex fleet submit perf.txt --layout host.layout --catalog /srv/kernels
   $ kerndex fleet submit addresses.bin --input packed --table 9f86d0…`,
     )
     .action(submit)
@@ -118,9 +124,9 @@ Examples:
 
 async function submit(files: string[], options: SubmitOptions): Promise<void> {
   const begun = performance.now()
-  const { output, traceBootId, traceRelease, traceStext, table, job, input, mode, prefix, pieceBytes } = options
+  const { output, traceBootId, traceRelease, traceStext, job, input, mode, prefix, pieceBytes } = options
   await withFleet(options, async (fleet) => {
-    const key = await storedTable(table, await fleet.store())
+    const key = await keyOfTable(options, await fleet.store())
     let said = ''
     const submitted = await submitJob(fleet.queue, bytesOf(files), {
       table: key,
@@ -151,6 +157,14 @@ async function submit(files: string[], options: SubmitOptions): Promise<void> {
       await withProduct(options.metrics, false, (file) => file.write(text))
     }
   })
+}
+
+/** The key of the table that the options name, which is in the store then. @throws UsageError */
+function keyOfTable({ table, layout, catalog }: SubmitOptions, store: Store): Promise<string> {
+  if (table !== undefined && layout === undefined && catalog === undefined) return storedTable(table, store)
+  if (table !== undefined || layout === undefined)
+    throw new UsageError('what the stacks are of is needed: --table KEY, or --layout FILE with --catalog')
+  return storedLayout(layout, catalog, store)
 }
 
 /** All files one behind the other, as one stream. */

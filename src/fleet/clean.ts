@@ -1,6 +1,7 @@
 // Cleaning up: finished jobs, their results, tables that no job needs any more, and what interrupted puts left.
 
 import { count, flag, type Options, options as optionsOf } from '../core/arguments.ts'
+import { buildsOf } from './placed-table.ts'
 import type { Queue } from './queue.ts'
 import { progressOf } from './results.ts'
 import type { Store } from './store.ts'
@@ -29,7 +30,7 @@ export interface Cleaned {
 /** Milliseconds after which nobody is putting what was put half. */
 const ORPHAN_MS = 3_600_000
 
-/** Removes what is older than it may be: jobs that are done, then tables that no job names. */
+/** Removes what is older than it may be: jobs that are done, then tables that no job names, and builds that none of those needs. */
 export async function cleanFleet(queue: Queue, store: Store, given: CleanOptions): Promise<Cleaned> {
   const { olderThanMs, unfinished = false } = optionsOf(given, 'cleanFleet', CLEAN_OPTIONS)
   const isOld = (when: Date) => Date.now() - when.getTime() >= olderThanMs
@@ -43,7 +44,14 @@ export async function cleanFleet(queue: Queue, store: Store, given: CleanOptions
     } else needed.add(job.table)
   }
   const tables: string[] = []
-  for (const { key, stored } of (await store.list()) ?? []) {
+  const all = (await store.list()) ?? []
+  if (all.length > 0) {
+    for (const table of [...needed]) {
+      const builds = await buildsOf(store, table)
+      if (builds !== undefined) needed.add(builds)
+    }
+  }
+  for (const { key, stored } of all) {
     if (needed.has(key) || !isOld(stored)) continue
     await store.remove(key)
     tables.push(key)

@@ -2,16 +2,20 @@
 // long as there is room. What goes first is what was not asked for longest.
 
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setBounded } from '../core/bounded-map.ts'
 import { BadFormatError, KerndexError, NotReadableError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
+import { parseLayout } from '../load/layout-file.ts'
+import { type Catalog, openCatalog } from '../open-catalog.ts'
 import { openKernel } from '../open-kernel.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { readFailure } from '../sources/reader.ts'
 import { createFile } from '../sources/write-file.ts'
-import { contentKey, isContentKey } from './job.ts'
+import { contentKey } from './job.ts'
+import { decodePlaced, isPlaced, type PlacedTable } from './placed-table.ts'
 import type { Store } from './store.ts'
 
 /** How many tables a worker keeps. */
@@ -49,6 +53,8 @@ export class Tables {
   readonly #given: string | undefined
   #directory: Promise<string> | undefined
   readonly #kernels = new Map<string, Kernel>()
+  /** By the key of their builds: hosts share what is read of them. */
+  readonly #catalogs = new Map<string, Catalog>()
   #forgotten: (snapshot: Snapshot) => void = () => {}
 
   constructor(store: Store, options: TableOptions = {}) {
@@ -96,33 +102,64 @@ export class Tables {
   async close(): Promise<void> {
     for (const kernel of this.#kernels.values()) await kernel.close()
     this.#kernels.clear()
+    this.#catalogs.clear()
     if (this.#given === undefined && this.#directory !== undefined)
       await rm(await this.#directory, { recursive: true, force: true })
   }
 
   async #opened(file: string): Promise<Kernel> {
     try {
-      return await openKernel({ from: file, threads: 0, types: false })
+      const placed = await placedIn(file)
+      if (placed === undefined) return await openKernel({ from: file, threads: 0, types: false })
+      const catalog = await this.#catalog(placed.builds)
+      return await openKernel({ layout: parseLayout(placed.layout), catalog, threads: 0, types: false })
     } catch (error) {
       // Its digest is right: it was never a table, or is of another version.
-      if (error instanceof KerndexError && error.code !== 'NOT_READABLE') throw new BadFormatError(error.message)
+      if (error instanceof KerndexError && error.code !== 'NOT_READABLE' && error.code !== 'NOT_FOUND')
+        throw new BadFormatError(error.message)
       throw error
     }
   }
 
+  /**
+   * The catalogue of an archive of builds. Each archive has one of its own, so that nobody's builds name anybody else's frames; hosts of one
+   * archive share it, and their names.
+   */
+  async #catalog(builds: string): Promise<Catalog> {
+    const folder = join(await this.#place(), `${BUILDS}${builds}`)
+    if (!(await isUsed(folder))) {
+      const archive = await this.#file(builds)
+      const fresh = await mkdtemp(`${folder}.`)
+      try {
+        const named = join(fresh, 'builds.tar.gz')
+        await rename(archive, named)
+        await (await openCatalog({ directory: fresh })).import(named)
+        await rm(named)
+        // Another worker of this folder may have been faster.
+        await rename(fresh, folder).catch(async (error: unknown) => {
+          if (!(await isUsed(folder))) throw readFailure(folder, error)
+        })
+      } finally {
+        await rm(fresh, { recursive: true, force: true })
+      }
+      this.#catalogs.delete(builds)
+      await this.#makeRoom(await this.#place(), `${BUILDS}${builds}`)
+    }
+    const catalog = this.#catalogs.get(builds) ?? (await openCatalog({ directory: folder }))
+    setBounded(this.#catalogs, builds, catalog, this.#open)
+    return catalog
+  }
+
+  #place(): Promise<string> {
+    this.#directory ??= this.#made()
+    return this.#directory
+  }
+
   /** The file of a table, fetched where it is not there. */
   async #file(key: string): Promise<string> {
-    this.#directory ??= this.#made()
-    const directory = await this.#directory
+    const directory = await this.#place()
     const file = join(directory, key)
-    const now = new Date()
-    try {
-      // When it was used last.
-      await utimes(file, now, now)
-      return file
-    } catch {
-      // It is not there yet.
-    }
+    if (await isUsed(file)) return file
     if (!(await this.#fetch(key, file))) {
       this.counts.damaged++
       if (!(await this.#fetch(key, file)))
@@ -158,20 +195,21 @@ export class Tables {
     return true
   }
 
-  /** Removes the files that were not used longest, as long as all are too large. */
+  /** Removes the files and catalogues that were not used longest, as long as all are too large. */
   async #makeRoom(directory: string, but: string): Promise<void> {
-    const names = (await readdir(directory)).filter((name) => isContentKey(name))
+    const names = (await readdir(directory)).filter((name) => OURS.test(name))
     const found = await Promise.all(
       names.map(async (name) => {
         const there = await stat(join(directory, name)).catch(() => undefined)
-        return { name, size: there?.size ?? 0, used: there?.mtimeMs ?? 0 }
+        const size = there?.isDirectory() === true ? await sizeOf(join(directory, name)) : there?.size
+        return { name, size: size ?? 0, used: there?.mtimeMs ?? 0 }
       }),
     )
     let total = found.reduce((sum, { size }) => sum + size, 0)
     for (const { name, size } of found.sort((a, b) => a.used - b.used)) {
       if (total <= this.#bytes) return
       if (name === but) continue
-      await rm(join(directory, name), { force: true })
+      await rm(join(directory, name), { recursive: true, force: true })
       total -= size
     }
   }
@@ -185,6 +223,46 @@ export class Tables {
     }
     return this.#given
   }
+}
+
+/** What is kept: tables by their key, and the catalogues of builds, also such as nobody finished. */
+const BUILDS = 'builds-'
+const OURS = /^(?:[0-9a-f]{64}|builds-[0-9a-f]{64}(?:\.\w+)?)$/
+/** Bytes that the record of a placed table may have: a layout's most, in base64. */
+const MOST_PLACED_BYTES = 1 << 25
+
+/** Whether there is such a file or folder, which then is the one that was used last. */
+async function isUsed(path: string): Promise<boolean> {
+  const now = new Date()
+  try {
+    await utimes(path, now, now)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a file says a host's table is made of; undefined where it is a table itself. @throws BadFormatError, NotReadableError */
+async function placedIn(path: string): Promise<PlacedTable | undefined> {
+  const file = await open(path).catch((error: unknown) => {
+    throw readFailure(path, error)
+  })
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0)
+    if (!isPlaced(buffer.subarray(0, bytesRead))) return undefined
+    if ((await file.stat()).size > MOST_PLACED_BYTES)
+      throw new BadFormatError('the record of a placed table is too large')
+  } finally {
+    await file.close()
+  }
+  return decodePlaced(await readFile(path))
+}
+
+/** Bytes of the files in a folder and its folders. */
+async function sizeOf(folder: string): Promise<number> {
+  const inside = await readdir(folder, { recursive: true }).catch(() => [])
+  const found = await Promise.all(inside.map((name) => stat(join(folder, name)).catch(() => undefined)))
+  return found.reduce((sum, one) => sum + (one?.isFile() === true ? one.size : 0), 0)
 }
 
 /** The same pieces, as long as they come: who lost a connection may wait for ever. @throws NotReadableError */
