@@ -165,7 +165,16 @@ export const BUILD_OLD_GROUP_COUNT = 204
 export const BUILD_OLD_RUN_START = 208
 export const BUILD_OLD_RUN_OWNER = 212
 export const BUILD_OLD_RUNS = 216
-export const BUILD_BYTES = 224
+/** Symbols of other tables that are given other places: rows of moves, how many there are. */
+export const BUILD_MOVES = 220
+export const BUILD_MOVE_COUNT = 224
+/** By type code what a symbol says of its page; by owner 1 where its pages are the kernel's own; words that a page's vote takes. */
+export const BUILD_SAY = 228
+export const BUILD_BUILTIN = 232
+export const BUILD_VOTES = 236
+/** For each group where its claims go. */
+export const BUILD_CLAIMS = 240
+export const BUILD_BYTES = 256
 
 export const HASHES_BYTES = 0x41000
 export const SPLITTER_BYTES = 8
@@ -184,6 +193,32 @@ export const PLACED_RUN_COUNT = 12
 export const PLACED_HEAD = 16
 export const PLACED_LIST = 0x20000
 export const PLACED_BYTES = 0x60010
+
+/** In place of a kind of memory: the symbol has no say. */
+export const SAY_NOTHING = 255
+/** A claim: pages [start, end), whose they are, how many of its symbols are in them, the kinds of memory of the first and the last. */
+export const CLAIM_START = 0
+/** 0 where they end with the group. */
+export const CLAIM_END = 4
+export const CLAIM_OWNER = 8
+export const CLAIM_SYMBOLS = 12
+export const CLAIM_FIRST = 16
+export const CLAIM_LAST = 20
+export const CLAIM_BYTES = 24
+/** Before a group's claims: how many there are. */
+export const CLAIMS_HEAD = 8
+export const PAGE = 4096
+
+/** A move: its first id, what is added to the lower halves of its addresses, and 1 where it begins a group. */
+export const MOVE_FIRST = 0
+export const MOVE_SHIFT = 4
+export const MOVE_GROUP = 8
+export const MOVE_BYTES = 12
+/** What the moves found: different addresses, chunks that hold symbols, 1 if addresses do not ascend; then those chunks as pairs. */
+export const MOVED_DISTINCT = 0
+export const MOVED_CHUNK_COUNT = 4
+export const MOVED_BAD = 8
+export const MOVED_HEAD = 16
 
 /** Chunks of the page index worked on at once. */
 export const CHUNK_SLICE = 32

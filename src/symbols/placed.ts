@@ -6,14 +6,29 @@ import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections } from '../core/sections.ts'
 import { MOST_OWNERS } from './build.ts'
 import type { MarkerAddress } from './claims.ts'
-import { CHUNK_BITS, LABEL, TYPE_MASK } from './constants.ts'
+import {
+  BUILD_COUNT,
+  BUILD_KIND,
+  BUILD_LOW,
+  BUILD_MOVE_COUNT,
+  BUILD_MOVES,
+  BUILD_PLACED,
+  CHUNK_BITS,
+  MOVE_BYTES,
+  MOVE_FIRST,
+  MOVE_GROUP,
+  MOVE_SHIFT,
+  MOVED_BAD,
+  MOVED_CHUNK_COUNT,
+  MOVED_DISTINCT,
+  MOVED_HEAD,
+} from './constants.ts'
 import {
   COUNTS,
   openSymbolColumns,
   RUN_WORDS,
   runOf,
   SYMBOL_LAYOUT,
-  type SymbolColumns,
   symbolColumns,
   symbolSectionBytes,
 } from './layout.ts'
@@ -45,6 +60,8 @@ export interface PlacedTable {
   readonly owners: readonly string[]
   /** Memory of modules, also of those that have no symbols here. */
   readonly ranges: readonly ModuleMemory[]
+  /** Where owners' memory begins and ends, as the rows of `regions`, where that is known; else it is found from symbols and ranges. */
+  readonly regions?: Uint32Array | undefined
   /** Owners, by number, whose symbols are not known, and why: see HOLE. */
   readonly holes?: ReadonlyMap<number, number>
 }
@@ -52,6 +69,8 @@ export interface PlacedTable {
 /** The core kernel's owner number. */
 const CORE = 0
 const HALF = 2 ** 32
+/** Chunks that the addresses of one upper half are cut into. */
+const CHUNKS_OF_GROUP = HALF / 2 ** CHUNK_BITS
 
 /** A stretch of a lender's ids whose addresses share an upper half here. */
 interface Stretch {
@@ -67,16 +86,15 @@ interface Stretch {
   readonly last: number
 }
 
-/** Makes the table's buffer. @throws LimitError */
+/** Makes the table's buffer. @throws LimitError; BadFormatError if a lender's symbols do not ascend */
 export function* placeTable(
   workspace: Workspace,
-  { lenders, pieces, owners, ranges, holes }: PlacedTable,
+  { lenders, pieces, owners, ranges, regions: known, holes }: PlacedTable,
 ): Plan<SharedArrayBuffer> {
   if (owners.length > MOST_OWNERS) throw new LimitError(`more than ${MOST_OWNERS} owners cannot be numbered in 16 bits`)
   const columns = lenders.map(({ buffer }) => openSymbolColumns(buffer))
   const lows = columns.map(({ low }) => low)
   const groupsOf = columns.map(groupViews)
-  const kinds = columns.map(plainKinds)
   const stretches = apart(
     pieces.flatMap((piece) => stretchesOf(piece, lows[piece.lender]!, groupsOf[piece.lender]!)),
     lows,
@@ -87,17 +105,19 @@ export function* placeTable(
   const own = new Uint32Array(workspace.memory.buffer, low, count)
   const ownKinds = workspace.bytes(kind, count)
   const groups: number[] = []
-  const chunks: number[][] = []
+  const moves = new Uint32Array((stretches.length * MOVE_BYTES) / 4)
   const runStart: number[] = []
   const runOwner: number[] = []
   const runs: number[] = []
   let id = 0
-  let distinct = 0
   let half = -1
-  for (const { lender, from, to, owner, half: ownHalf, shift } of stretches) {
+  stretches.forEach(({ lender, from, to, owner, half: ownHalf, shift }, i) => {
+    const move = (i * MOVE_BYTES) / 4
+    moves[move + MOVE_FIRST / 4] = id
+    moves[move + MOVE_SHIFT / 4] = shift
     if (ownHalf !== half) {
       groups.push(ownHalf, id)
-      chunks.push([])
+      moves[move + MOVE_GROUP / 4] = 1
       half = ownHalf
     }
     if (runOwner[runOwner.length - 1] !== owner) {
@@ -107,18 +127,17 @@ export function* placeTable(
     const row = runs.length - RUN_WORDS
     // What lies side by side there and here is one run.
     if (row < 0 || runs[row + 1] !== lender || runs[row + 2]! + id - runs[row]! !== from) runs.push(id, lender, from)
-    const found = chunks[chunks.length - 1]!
-    distinct += placeIds(lows[lender]!, from, to, shift, own, id, groups[groups.length - 1]!, found)
-    ownKinds.set(kinds[lender]!.subarray(from, to), id)
+    own.set(lows[lender]!.subarray(from, to), id)
+    ownKinds.set(columns[lender]!.kind.subarray(from, to), id)
     id += to - from
-  }
-  yield
+  })
+  const { chunks, distinct } = yield* move(workspace, { count, low, kind, groups, moves })
   const places: Places = {
     count,
     low,
     kind,
     groups: Uint32Array.from(groups),
-    chunks: chunks.map((pairs) => Uint32Array.from(pairs)),
+    chunks,
     runs: { start: Uint32Array.from(runStart), owner: Uint16Array.from(runOwner) },
   }
   const runWords = Uint32Array.from(runs)
@@ -127,7 +146,7 @@ export function* placeTable(
     return lenders[runWords[row + 1]!]!.nameOf(id - runWords[row]! + runWords[row + 2]!)
   }
   const markers = markersOf(lenders, pieces)
-  const regions = yield* regionsOfPlaces(workspace, places, { owners, markers, nameOf }, ranges)
+  const regions = known ?? (yield* regionsOfPlaces(workspace, places, { owners, markers, nameOf }, ranges))
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, true)
 
   const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')
@@ -240,51 +259,41 @@ function merged(stretches: readonly Stretch[], lows: readonly Uint32Array[]): St
   return result
 }
 
-/** The kinds of lenders' symbols, without the marks that hold at other places only: the same for all whom they lend to. */
-const plain = new WeakMap<SharedArrayBuffer, Uint8Array>()
-
-function plainKinds({ kind }: SymbolColumns): Uint8Array {
-  const buffer = kind.buffer as SharedArrayBuffer // Columns lie in a table's buffer.
-  let kinds = plain.get(buffer)
-  if (kinds === undefined) {
-    kinds = new Uint8Array(kind.length)
-    for (let i = 0; i < kind.length; i++) kinds[i] = kind[i]! & (TYPE_MASK | LABEL)
-    plain.set(buffer, kinds)
-  }
-  return kinds
+/** What is moved: two columns in a workspace, pairs (upper half, first id), and rows of moves. */
+interface Moved {
+  readonly count: number
+  readonly low: number
+  readonly kind: number
+  readonly groups: readonly number[]
+  readonly moves: Uint32Array
 }
 
-/**
- * Writes the lower halves of a lender's ids [from, to) to those from `id` on, and lists their chunks behind those of their group, which
- * begins with id `first`. Returns how many addresses are new.
- * @throws BadFormatError if they do not ascend
- */
-function placeIds(
-  lender: Uint32Array,
-  from: number,
-  to: number,
-  shift: number,
-  own: Uint32Array,
-  id: number,
-  first: number,
-  chunks: number[],
-): number {
-  let distinct = 0
-  let chunk = chunks.length === 0 ? -1 : chunks[chunks.length - 2]!
-  let before = id > first ? own[id - 1]! : -1
-  for (let there = from; there < to; there++, id++) {
-    const at = (lender[there]! + shift) >>> 0
-    own[id] = at
-    if (at === before) continue
-    if (at < before) throw new BadFormatError('the symbols of a book are not in order: it is damaged')
-    before = at
-    distinct++
-    if (at >>> CHUNK_BITS !== chunk) {
-      chunk = at >>> CHUNK_BITS
-      chunks.push(chunk, id)
-    }
+/** Makes the moves. Gives each group's chunks that hold symbols, as pairs (number, first id), and how many addresses are different. */
+function* move(
+  workspace: Workspace,
+  { count, low, kind, groups, moves }: Moved,
+): Plan<{ readonly chunks: readonly Uint32Array[]; readonly distinct: number }> {
+  const most = Math.min(count, (groups.length / 2) * CHUNKS_OF_GROUP)
+  const moved = workspace.room(MOVED_HEAD + 8 * most)
+  workspace.set(BUILD_COUNT, count)
+  workspace.set(BUILD_LOW, low)
+  workspace.set(BUILD_KIND, kind)
+  workspace.set(BUILD_MOVES, workspace.copy(moves))
+  workspace.set(BUILD_MOVE_COUNT, (moves.length * 4) / MOVE_BYTES)
+  workspace.set(BUILD_PLACED, moved)
+  yield { step: 'moveIds', from: 0, to: 1 }
+  const word = (offset: number) => workspace.words[(moved + offset) >>> 2]!
+  if (word(MOVED_BAD) !== 0) throw new BadFormatError('the symbols of a book are not in order: it is damaged')
+  const pairs = new Uint32Array(workspace.memory.buffer, moved + MOVED_HEAD, 2 * word(MOVED_CHUNK_COUNT))
+  const chunks: Uint32Array[] = []
+  for (let group = 0, from = 0; group < groups.length; group += 2) {
+    const end = groups[group + 3] ?? count
+    let to = from
+    while (to < pairs.length && pairs[to + 1]! < end) to += 2
+    chunks.push(pairs.subarray(from, to))
+    from = to
   }
-  return distinct
+  return { chunks, distinct: word(MOVED_DISTINCT) }
 }
 
 /** Where the core's section markers are now. */

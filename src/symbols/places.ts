@@ -1,6 +1,7 @@
 // What is made of symbols that have their places: regions of memory, marks, and the index over pages. The same for a table that is built
 // and for one whose symbols were only moved.
 
+import { claimsOf } from './claim-pages.ts'
 import type { RegionInput } from './claims.ts'
 import {
   BUILD_CELLS,
@@ -38,25 +39,8 @@ export interface Places {
   readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
 }
 
-/** The regions that the symbols tell of, and what is known of modules' memory. */
-export function regionsOfPlaces(
-  workspace: Workspace,
-  { count, low, kind, groups, runs }: Places,
-  told: Pick<RegionInput, 'owners' | 'markers' | 'nameOf'>,
-  ranges: readonly ModuleMemory[],
-): Generator<void, Uint32Array, void> {
-  const lows = new Uint32Array(workspace.memory.buffer, low, count)
-  const kinds = workspace.bytes(kind, count)
-  return regionsOf({ ...byId(groups, runs, count), low: lows, kind: kinds, runs, ...told }, groups, ranges)
-}
-
-/** Marks the symbols that need a second look, where they are to be marked, and makes the index over their pages. */
-export function* indexPlaces(
-  workspace: Workspace,
-  { count, low, kind, groups, chunks, runs }: Places,
-  regions: Uint32Array,
-  mark: boolean,
-): Plan<{ readonly pages: Omit<PageIndex, 'cells'>; readonly cells: Uint16Array }> {
+/** Tells the loops of the symbols. */
+function say(workspace: Workspace, { count, low, kind, groups, runs }: Places): void {
   workspace.set(BUILD_COUNT, count)
   workspace.set(BUILD_LOW, low)
   workspace.set(BUILD_KIND, kind)
@@ -65,6 +49,31 @@ export function* indexPlaces(
   workspace.set(BUILD_RUN_START, workspace.copy(runs.start))
   workspace.set(BUILD_RUN_OWNER, workspace.copy(runs.owner))
   workspace.set(BUILD_RUNS, runs.start.length)
+}
+
+/** The regions that the symbols tell of, and what is known of modules' memory. */
+export function* regionsOfPlaces(
+  workspace: Workspace,
+  places: Places,
+  told: Pick<RegionInput, 'owners' | 'markers' | 'nameOf'>,
+  ranges: readonly ModuleMemory[],
+): Plan<Uint32Array> {
+  const { count, low, kind, groups, runs } = places
+  say(workspace, places)
+  const claims = yield* claimsOf(workspace, groups, count, told.owners)
+  const lows = new Uint32Array(workspace.memory.buffer, low, count)
+  return yield* regionsOf({ low: lows, kind: workspace.bytes(kind, count), runs, ...told }, groups, claims, ranges)
+}
+
+/** Marks the symbols that need a second look, where they are to be marked, and makes the index over their pages. */
+export function* indexPlaces(
+  workspace: Workspace,
+  places: Places,
+  regions: Uint32Array,
+  mark: boolean,
+): Plan<{ readonly pages: Omit<PageIndex, 'cells'>; readonly cells: Uint16Array }> {
+  const { count, groups, chunks } = places
+  say(workspace, places)
   workspace.set(BUILD_REGIONS, workspace.copy(regions))
   workspace.set(BUILD_REGION_WORDS, regions.length)
   if (mark) yield { step: 'flagIds', from: 0, to: Math.ceil(count / 2 ** SLICE_BITS) }
@@ -77,17 +86,4 @@ export function* indexPlaces(
   workspace.set(BUILD_CELLS, cells)
   yield { step: 'countCells', from: 0, to: Math.ceil(chunkCount / CHUNK_SLICE) }
   return { pages, cells: new Uint16Array(workspace.memory.buffer, cells, chunkCount * CELL_STRIDE) }
-}
-
-/** The upper halves and owners of ids as columns, and the order of symbols that are in order. */
-function byId(groups: Uint32Array, runs: { start: Uint32Array; owner: Uint16Array }, count: number) {
-  const high = new Uint32Array(count)
-  for (let g = 0; g < groups.length; g += 2) high.fill(groups[g]!, groups[g + 1]!, groups[g + 3] ?? count)
-  const owner = new Uint16Array(count)
-  for (let run = 0; run < runs.start.length; run++) {
-    owner.fill(runs.owner[run]!, runs.start[run]!, runs.start[run + 1] ?? count)
-  }
-  const order = new Uint32Array(count)
-  for (let id = 0; id < count; id++) order[id] = id
-  return { high, owner, order }
 }

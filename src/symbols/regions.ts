@@ -3,7 +3,7 @@
 // region. The rules stand in docs/symbols.md; they follow the kernel's own lookup (kernel/kallsyms.c,
 // kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
-import { type Claim, claimPages, isBuiltin, mayShare, PAGE, pageEnd, pageStart, type RegionInput } from './claims.ts'
+import { type Claim, isBuiltin, mayShare, PAGE, pageEnd, pageStart, type RegionInput } from './claims.ts'
 import { PIECE } from './kinds.ts'
 import {
   layoutOfSections,
@@ -14,6 +14,7 @@ import {
   sectionedMemory,
   startsOf,
 } from './pieces.ts'
+import { upperBound } from './search.ts'
 
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
@@ -54,7 +55,7 @@ interface Group {
   readonly first: number
   readonly last: number
   readonly core: OwnedRange | undefined
-  readonly claims: Claim[]
+  readonly claims: readonly Claim[]
   readonly sectioned: readonly SectionedModule[]
 }
 
@@ -63,22 +64,23 @@ const GROUP_END = 2 ** 32
 
 /**
  * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of
- * the table's `groups` section. Yields between bounded pieces of work.
+ * the table's `groups` section, `claimed` has the claims of each. Yields between bounded pieces of work.
  */
 export function* regionsOf(
   input: RegionInput,
   groups: Uint32Array,
+  claimed: readonly (readonly Claim[])[],
   modules: readonly ModuleMemory[],
 ): Generator<void, Uint32Array, void> {
-  const { order, owners } = input
+  const { low, owners } = input
   const known = knownModules(modules, owners)
   const codes: SectionCodes = new Map()
   const found: Group[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
     const first = groups[g + 1]!
-    const last = g + 3 < groups.length ? groups[g + 3]! : order.length
-    const claims = yield* claimPages(input, first, last)
+    const last = g + 3 < groups.length ? groups[g + 3]! : low.length
+    const claims = claimed[g / 2]!
     const sectioned = known.flatMap(({ owner, half: own, start, end, sections, loading }): SectionedModule[] => {
       if (sections === undefined) return []
       const starts = startsOf(sections, half, codes)
@@ -299,7 +301,7 @@ function runsOf({ runs }: RegionInput, first: number, last: number, owner: numbe
 
 /** The core kernel's image within one group, or undefined where it has no symbol. */
 function coreStretch(input: RegionInput, half: number, first: number, last: number): OwnedRange | undefined {
-  const { low, order, markers } = input
+  const { low, markers } = input
   const runs = runsOf(input, first, last, CORE)
   const firstCore = runs[0]?.first
   const lastCore = (runs[runs.length - 1]?.end ?? 0) - 1
@@ -307,12 +309,12 @@ function coreStretch(input: RegionInput, half: number, first: number, last: numb
   const begins = MARKERS.begin.map((name) => markers.get(name)).filter((marker) => marker !== undefined)
   const here = begins.filter(({ high }) => high === half)
   if (begins.length > 0 && here.length === 0) return undefined
-  const start = here.length > 0 ? Math.min(...here.map((marker) => marker.low)) : low[order[firstCore]!]!
+  const start = here.length > 0 ? Math.min(...here.map((marker) => marker.low)) : low[firstCore]!
   const end = markers.get(MARKERS.end)
   if (end !== undefined && end.high === half && end.low > start) return { start, end: end.low, owner: CORE }
   // Without _end nothing says where the image ends: it reaches as far as an offset may, or to the next owner's page.
-  const next = lastCore + 1 < last ? pageStart(low[order[lastCore + 1]!]!) : GROUP_END
-  const lastLow = low[order[lastCore]!]!
+  const next = lastCore + 1 < last ? pageStart(low[lastCore + 1]!) : GROUP_END
+  const lastLow = low[lastCore]!
   return { start, end: Math.max(lastLow + 1, Math.min(lastLow + MOST_OFFSET, next)), owner: CORE }
 }
 
@@ -344,7 +346,8 @@ const ENDS = /(?:^_e|^__stop_|_end$|_end_|_stop$|_limit$|_etext$|_edata$)/
  * the next symbol, unless another section begins just where that one ends.
  */
 function splitCore(input: RegionInput, half: number, first: number, last: number, region: OwnedRange): OwnedRange[] {
-  const { low, order, owner, markers, nameOf } = input
+  const { low, runs, markers, nameOf } = input
+  const isCore = (id: number) => runs.owner[upperBound(runs.start, 0, runs.start.length, id) - 1] === CORE
   const ends: number[] = []
   for (const name of MARKERS.sectionEnd) {
     const marker = markers.get(name)
@@ -356,12 +359,11 @@ function splitCore(input: RegionInput, half: number, first: number, last: number
     if (end < start || end >= region.end) continue
     let next = firstAtOrAbove(input, first, last, end)
     let begins = false
-    for (; next < last && (low[order[next]!] === end || owner[order[next]!] !== CORE); next++) {
-      const position = order[next]!
-      if (low[position] === end && owner[position] === CORE && !ENDS.test(nameOf(position))) begins = true
+    for (; next < last && (low[next] === end || !isCore(next)); next++) {
+      if (low[next] === end && isCore(next) && !ENDS.test(nameOf(next))) begins = true
     }
     const hole = pageEnd(end)
-    const after = next < last ? low[order[next]!]! : region.end
+    const after = next < last ? low[next]! : region.end
     if (begins || hole >= after || hole >= region.end) continue
     if (hole > start) result.push({ start, end: hole, owner: CORE })
     start = Math.min(after, region.end)
@@ -371,12 +373,12 @@ function splitCore(input: RegionInput, half: number, first: number, last: number
 }
 
 /** The first id in [from, to) whose address is at or above `value`. */
-function firstAtOrAbove({ low, order }: RegionInput, from: number, to: number, value: number): number {
+function firstAtOrAbove({ low }: RegionInput, from: number, to: number, value: number): number {
   let at = from
   let count = to - from
   while (count > 0) {
     const half = count >>> 1
-    if (low[order[at + half]!]! < value) {
+    if (low[at + half]! < value) {
       at += half + 1
       count -= half + 1
     } else count = half

@@ -3,9 +3,11 @@
 // a part of the roots, a range of addresses, a slice of ids. `build` is the address of the words that say where everything is
 // (../constants.ts), `thread` the number of the thread that does it.
 
+export { claimPages } from './claims'
 export { digest } from './digest'
 export { flagIds } from './flags'
 export { enterNames } from './index'
+export { moveIds } from './move'
 export { countRanges, sortRange, spread, sumRanges } from './order'
 export { countCells } from './pages'
 export { listIds, placeIds } from './place'

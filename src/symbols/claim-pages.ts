@@ -1,0 +1,68 @@
+// The claims of symbols to pages of memory, found by a compiled loop.
+
+import { type Claim, isBuiltin } from './claims.ts'
+import {
+  BUILD_BUILTIN,
+  BUILD_CLAIMS,
+  BUILD_SAY,
+  BUILD_VOTES,
+  CLAIM_BYTES,
+  CLAIM_END,
+  CLAIM_FIRST,
+  CLAIM_LAST,
+  CLAIM_OWNER,
+  CLAIM_START,
+  CLAIM_SYMBOLS,
+  CLAIMS_HEAD,
+  SAY_NOTHING,
+  TYPE_MASK,
+} from './constants.ts'
+import { isAbsolute, pieceKind } from './kinds.ts'
+import type { Plan, Workspace } from './workspace.ts'
+
+const HALF = 2 ** 32
+
+/** What a symbol says of its page, by its type's code: labels, modules' values and per-cpu variables have no say. */
+const SAY = Uint8Array.from({ length: TYPE_MASK + 1 }, (_, code) => (isAbsolute(code) ? SAY_NOTHING : pieceKind(code)))
+
+/**
+ * The claims of each group, ascending. A page is that of the owner with the most symbols in it; labels, modules' values and per-cpu
+ * variables, and the core kernel's symbols have no say. What the loops look at is said: symbols, groups and runs.
+ */
+export function* claimsOf(
+  workspace: Workspace,
+  groups: Uint32Array,
+  count: number,
+  owners: readonly string[],
+): Plan<readonly (readonly Claim[])[]> {
+  workspace.set(BUILD_SAY, workspace.copy(SAY))
+  workspace.set(BUILD_BUILTIN, workspace.copy(Uint8Array.from(owners, (owner) => (isBuiltin(owner) ? 1 : 0))))
+  const votes = workspace.room(8 * owners.length)
+  workspace.bytes(votes, 8 * owners.length).fill(0)
+  workspace.set(BUILD_VOTES, votes)
+  const rooms = new Uint32Array(groups.length / 2)
+  for (let g = 0; g < rooms.length; g++) {
+    rooms[g] = workspace.room(CLAIMS_HEAD + CLAIM_BYTES * ((groups[2 * g + 3] ?? count) - groups[2 * g + 1]!))
+  }
+  workspace.set(BUILD_CLAIMS, workspace.copy(rooms))
+  yield { step: 'claimPages', from: 0, to: 1 }
+  return Array.from(rooms, (room) => {
+    const rows = new Uint32Array(
+      workspace.memory.buffer,
+      room + CLAIMS_HEAD,
+      (workspace.words[room >>> 2]! * CLAIM_BYTES) / 4,
+    )
+    const claims: Claim[] = []
+    for (let at = 0; at < rows.length; at += CLAIM_BYTES / 4) {
+      claims.push({
+        start: rows[at + CLAIM_START / 4]!,
+        end: rows[at + CLAIM_END / 4]! || HALF,
+        owner: rows[at + CLAIM_OWNER / 4]!,
+        symbols: rows[at + CLAIM_SYMBOLS / 4]!,
+        first: rows[at + CLAIM_FIRST / 4]!,
+        last: rows[at + CLAIM_LAST / 4]!,
+      })
+    }
+    return claims
+  })
+}
