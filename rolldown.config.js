@@ -60,8 +60,9 @@ const PARTS = {
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
+  placing: /^(catalog\/next-boot|load\/(carry-on|earlier-boot)|symbols\/placed)\./,
   catalog:
-    /^(catalog\/|open-catalog\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout)\.|symbols\/placed\.)/,
+    /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-index)|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names)\./,
   core: /^(btf|core)\//,

@@ -2,10 +2,10 @@
 
 export { type BuildMatch, type BuildSymbol, BuildSymbols } from './catalog/build-symbols.ts'
 export type { BuildIdentity } from './catalog/entry.ts'
+export type { Anchor } from './catalog/image.ts'
 export type { HostLayout, LayoutModule } from './catalog/layout.ts'
 export type { MissingModule, Placement, UnplacedSymbol } from './catalog/place.ts'
 export { type FoundSlide, findSlide } from './catalog/slide.ts'
-export type { Anchor } from './catalog/split.ts'
 export { HostHistory, type PastAnswer, type PastHost } from './host-history.ts'
 export type { CatalogAdded } from './load/catalog.ts'
 export type { CatalogEntry } from './load/catalog-travel.ts'

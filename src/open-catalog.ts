@@ -1,8 +1,8 @@
 // The catalogue as users hold it: tables of kernel and module builds in one directory, and hosts placed from their layouts.
 
 import type { BuildSymbols } from './catalog/build-symbols.ts'
+import type { Anchor } from './catalog/image.ts'
 import type { HostLayout, LayoutModule } from './catalog/layout.ts'
-import type { Anchor } from './catalog/split.ts'
 import {
   bigint,
   choice,
@@ -29,7 +29,7 @@ import { type CacheUser, thisUser } from './snapshot/cache.ts'
 export interface CatalogOptions {
   /** Default `$XDG_CACHE_HOME/kerndex-catalog`, or `~/.cache/kerndex-catalog`. */
   readonly directory?: string | URL | undefined
-  /** The most bytes that all files together may have: after an addition, kernels that were added longest ago go. Default 1 GiB. */
+  /** The most bytes that all files together may have: after an addition, kernels that were used longest ago go. Default 1 GiB. */
   readonly maxBytes?: number | undefined
 }
 
@@ -158,7 +158,7 @@ export class Catalog {
   }
 
   /**
-   * Removes the kernels that were added longest ago until all files together have so many bytes at most. Returns the build ids.
+   * Removes the kernels that were used longest ago until all files together have so many bytes at most. Returns the build ids.
    * @throws NotReadableError if one cannot be removed
    */
   async prune(maxBytes: number): Promise<string[]> {

@@ -56,7 +56,8 @@ export interface OpenOptions {
   readonly catalog?: string | URL | Catalog | undefined
   /**
    * Whether to open the running kernel from a file that an earlier process left, and to leave one for the next. What comes
-   * from a file is provisional until it has been checked: see `kernel.provisional` and `kernel.verified`. The cache is for
+   * from a file, of this boot or of another of the same build, is provisional until it has been checked: see `kernel.provisional` and
+   * `kernel.verified`. The cache is for
    * loads of all symbols; with the options `symbols` or `modules` it is not used. Default false.
    */
   readonly cache?: boolean | KernelCacheOptions | undefined

@@ -2,6 +2,7 @@
 // boot, and tells nothing about any of them.
 
 import { BadFormatError, LimitError } from '../core/errors.ts'
+import { MOST_ABSOLUTE } from './image.ts'
 import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_SYMBOLS_OF_ENTRY } from './limits.ts'
 import { pack, unpack } from './packed.ts'
@@ -60,8 +61,6 @@ export interface BuildEntry extends BuildIdentity {
 }
 
 const MOST_SECTIONS = 4096
-/** What stays where it is has small values, such as offsets of per-cpu variables. */
-export const MOST_ABSOLUTE = 2 ** 40
 /** No section lies further from another of its module than this, and nothing of an image further from its anchor. */
 const MOST_DISTANCE = 2 ** 30
 

@@ -6,10 +6,11 @@ import { BadFormatError, LimitError } from '../core/errors.ts'
 import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
 import { PAGE } from '../symbols/claims.ts'
 import { sectionPlace } from '../symbols/pieces.ts'
+import type { Anchor } from './image.ts'
 import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_LAYOUT_SECTIONS, MOST_LAYOUT_TEXT, MOST_MODULES } from './limits.ts'
 import { pack, unpack } from './packed.ts'
-import { type Anchor, isDynamic, parseLine } from './split.ts'
+import { isDynamic, parseLine } from './split.ts'
 
 /** A module as a layout has it. */
 export interface LayoutModule {
@@ -115,21 +116,30 @@ function placesOf(sections: ModuleSections | undefined): ModuleSections | undefi
   }
 }
 
-/** The bytes of a layout's file. */
+/**
+ * The bytes of a layout's file: a line of JSON, and the sections of all modules, one module behind the other, as three columns of
+ * little-endian numbers: the section's name (u16), the lower and the upper half (u32) of its distance from the one before it, or from
+ * the module's address.
+ */
 export function encodeLayout(layout: HostLayout): Buffer {
   const { modules, anchor, taken, ...head } = layout
   const numbers = new Map<string, number>()
-  const rows = modules.map(({ name, buildId, srcversion, state, taint, bytes, address, sections }) => [
-    name,
-    buildId ?? 0,
-    // A build id says all.
-    buildId === undefined ? (srcversion ?? 0) : 0,
-    state === 'Live' ? 0 : state,
-    taint ?? 0,
-    bytes,
-    address.toString(16),
-    ...(sections === undefined ? [] : [sectionWords(sections, address, numbers)]),
-  ])
+  const columns = new SectionColumns(modules.reduce((sum, { sections }) => sum + (sections?.name.length ?? 0), 0))
+  let at = 0
+  const rows = modules.map(({ name, buildId, srcversion, state, taint, bytes, address, sections }) => {
+    if (sections !== undefined) at = columns.write(sections, address, numbers, at)
+    return [
+      name,
+      buildId ?? 0,
+      // A build id says all.
+      buildId === undefined ? (srcversion ?? 0) : 0,
+      state === 'Live' ? 0 : state,
+      taint ?? 0,
+      bytes,
+      address.toString(16),
+      ...(sections === undefined ? [] : [sections.name.length]),
+    ]
+  })
   const text = JSON.stringify({
     ...head,
     anchor: anchor.name,
@@ -138,31 +148,10 @@ export function encodeLayout(layout: HostLayout): Buffer {
     sections: [...numbers.keys()],
     modules: rows,
   })
-  return pack('layout', Buffer.from(text, 'latin1'))
+  return pack('layout', Buffer.concat([Buffer.from(`${text}\n`, 'latin1'), columns.bytes]))
 }
 
-/** Sections by their numbers, each with its distance from the one before it, which is mostly small. */
-function sectionWords(
-  { names, name, high, low }: ModuleSections,
-  address: bigint,
-  numbers: Map<string, number>,
-): string {
-  let before = address
-  const words: string[] = []
-  const order = Array.from(name, (_, i) => i).sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]!)
-  for (const i of order) {
-    const own = names[name[i]!]!
-    let number = numbers.get(own)
-    if (number === undefined) {
-      number = numbers.size
-      numbers.set(own, number)
-    }
-    const at = joinAddress(high[i]!, low[i]!)
-    words.push(`${number}:${(at - before).toString(16)}`)
-    before = at
-  }
-  return words.join(' ')
-}
+const NEWLINE = 0x0a
 
 /**
  * Reads a layout's file.
@@ -170,46 +159,55 @@ function sectionWords(
  */
 export function decodeLayout(bytes: Uint8Array): HostLayout {
   const what = 'layout'
-  const head = Fields.parse(what, unpack('layout', bytes, MOST_LAYOUT_TEXT).toString('latin1'))
+  const text = unpack('layout', bytes, MOST_LAYOUT_TEXT)
+  const line = text.indexOf(NEWLINE)
+  const head = Fields.parse(what, text.toString('latin1', 0, Math.max(0, line)))
   const anchor = head.text('anchor')
   if (anchor !== '_text' && anchor !== '_stext') throw new BadFormatError(`${what}: it is placed by ${anchor}`)
   const names = head.texts('sections', WORD)
   const rows = head.list('modules')
   if (rows.length > MOST_MODULES) throw new LimitError(`${what}: more than ${MOST_MODULES} modules`)
-  let left = MOST_LAYOUT_SECTIONS
+  const columns = new SectionColumns((text.length - line - 1) / SECTION_BYTES, text.subarray(line + 1))
+  let at = 0
   const modules = rows.map((row): LayoutModule => {
-    const [name, buildId, srcversion, state, taint, size, address, words] = Array.isArray(row) ? row : []
-    const text = (value: unknown, pattern: RegExp): string | undefined => {
+    const [name, buildId, srcversion, state, taint, size, address, count] = Array.isArray(row) ? row : []
+    const word = (value: unknown, pattern: RegExp): string | undefined => {
       if (value === 0) return undefined
       if (typeof value !== 'string' || !pattern.test(value)) throw new BadFormatError(`${what}: a module is damaged`)
       return value
     }
-    const digits = text(address, /^[0-9a-f]{1,16}$/)
-    const own = text(name, MODULE_NAME)
+    const digits = word(address, /^[0-9a-f]{1,16}$/)
+    const own = word(name, MODULE_NAME)
     if (own === undefined || digits === undefined || !Number.isSafeInteger(size) || Number(size) < 0) {
       throw new BadFormatError(`${what}: a module is damaged`)
     }
     const begin = BigInt(`0x${digits}`)
-    const sections = words === undefined ? undefined : sectionsIn(words, begin, names)
-    left -= sections?.name.length ?? 0
-    if (left < 0) throw new LimitError(`${what}: more than ${MOST_LAYOUT_SECTIONS} sections`)
+    let sections: ModuleSections | undefined
+    if (count !== undefined) {
+      if (!(Number.isSafeInteger(count) && count >= 0 && count <= columns.count - at)) {
+        throw new BadFormatError(`${what}: a module has sections that are not there`)
+      }
+      sections = columns.read(begin, names, at, count)
+      at += count
+    }
     return {
       name: own,
-      buildId: text(buildId, BUILD_ID),
-      srcversion: text(srcversion, MODULE_NAME),
-      state: text(state, WORD) ?? 'Live',
-      taint: text(taint, WORD),
+      buildId: word(buildId, BUILD_ID),
+      srcversion: word(srcversion, MODULE_NAME),
+      state: word(state, WORD) ?? 'Live',
+      taint: word(taint, WORD),
       bytes: Number(size),
       address: begin,
       sections,
     }
   })
+  if (at !== columns.count) throw new BadFormatError(`${what}: it has sections of no module`)
   if (new Set(modules.map(({ name }) => name)).size !== modules.length) {
     throw new BadFormatError(`${what}: two modules have one name`)
   }
   const dynamic = head.texts('dynamic')
-  for (const line of dynamic) {
-    const { owner = '' } = parseLine(line) ?? {}
+  for (const each of dynamic) {
+    const { owner = '' } = parseLine(each) ?? {}
     // What belongs to a build is never taken from a layout.
     if (!isDynamic(owner)) throw new BadFormatError(`${what}: a dynamic line is none`)
   }
@@ -226,54 +224,75 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
   }
 }
 
-const BLANK = 0x20
-const COLON = 0x3a
-const MINUS = 0x2d
-
-/** Sections as columns, read letter by letter: they are most of a layout, and its opening is waited for. */
-function sectionsIn(words: unknown, address: bigint, names: readonly string[]): ModuleSections {
-  const bad = () => new BadFormatError('layout: a section of a module is damaged')
-  if (typeof words !== 'string') throw bad()
-  let count = words === '' ? 0 : 1
-  for (let i = 0; i < words.length; i++) if (words.charCodeAt(i) === BLANK) count++
-  const columns = { names, name: new Uint16Array(count), high: new Uint32Array(count), low: new Uint32Array(count) }
-  let high = Number(address >> 32n)
-  let low = Number(address & 0xffff_ffffn)
-  let at = 0
-  for (let i = 0; i < count; i++) {
-    let number = 0
-    const first = at
-    for (; at < words.length && words.charCodeAt(at) !== COLON; at++)
-      number = number * 10 + digit(words.charCodeAt(at), 10)
-    const minus = words.charCodeAt(++at) === MINUS
-    if (minus) at++
-    const begin = at
-    let upper = 0
-    let lower = 0
-    for (; at < words.length && words.charCodeAt(at) !== BLANK; at++) {
-      upper = upper * 16 + Math.floor(lower / 0x1000_0000)
-      lower = (lower % 0x1000_0000) * 16 + digit(words.charCodeAt(at), 16)
-    }
-    const digits = at++ - begin
-    // What is no digit makes all of it no number.
-    if (!(number < names.length) || first === begin || digits < 1 || digits > 16 || Number.isNaN(upper + lower))
-      throw bad()
-    const sum = minus ? low - lower : low + lower
-    const carry = sum < 0 ? -1 : sum >= HALF ? 1 : 0
-    high = (minus ? high - upper : high + upper) + carry
-    high = ((high % HALF) + HALF) % HALF
-    low = sum - carry * HALF
-    columns.name[i] = number
-    columns.high[i] = high
-    columns.low[i] = low
-  }
-  return columns
-}
-
+/** Bytes of a section in a layout, over all columns. */
+const SECTION_BYTES = 10
 const HALF = 2 ** 32
 
-/** The value of a digit, or NaN. */
-function digit(code: number, base: number): number {
-  const value = code >= 0x61 ? code - 0x57 : code - 0x30
-  return value >= 0 && value < base && (code < 0x3a || code >= 0x61) ? value : Number.NaN
+/** The columns of sections in a layout's file. They are most of it, and its opening is waited for: numbers, not text. */
+class SectionColumns {
+  readonly bytes: Buffer
+  readonly count: number
+  readonly #view: DataView
+  readonly #low: number
+  readonly #high: number
+
+  /** @throws BadFormatError, LimitError if it is no whole number of sections, or too many */
+  constructor(count: number, bytes?: Buffer) {
+    if (!Number.isInteger(count)) throw new BadFormatError('layout: its sections are cut')
+    if (count > MOST_LAYOUT_SECTIONS) throw new LimitError(`layout: more than ${MOST_LAYOUT_SECTIONS} sections`)
+    this.count = count
+    this.bytes = bytes ?? Buffer.alloc(count * SECTION_BYTES)
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+    this.#low = 2 * count
+    this.#high = 6 * count
+  }
+
+  /** Writes a module's sections by their addresses, numbering names as they come. Returns where the next module's go. */
+  write(
+    { names, name, high, low }: ModuleSections,
+    address: bigint,
+    numbers: Map<string, number>,
+    from: number,
+  ): number {
+    const order = Array.from(name, (_, i) => i).sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]!)
+    let before = address
+    order.forEach((i, place) => {
+      const own = names[name[i]!]!
+      let number = numbers.get(own)
+      if (number === undefined) {
+        number = numbers.size
+        numbers.set(own, number)
+      }
+      const section = joinAddress(high[i]!, low[i]!)
+      const distance = BigInt.asUintN(64, section - before)
+      before = section
+      const at = from + place
+      this.#view.setUint16(2 * at, number, true)
+      this.#view.setUint32(this.#low + 4 * at, Number(distance & 0xffff_ffffn), true)
+      this.#view.setUint32(this.#high + 4 * at, Number(distance >> 32n), true)
+    })
+    return from + order.length
+  }
+
+  /** @throws BadFormatError if a section has no name */
+  read(address: bigint, names: readonly string[], from: number, count: number): ModuleSections {
+    const view = this.#view
+    const name = new Uint16Array(count)
+    const high = new Uint32Array(count)
+    const low = new Uint32Array(count)
+    let upper = Number(address >> 32n)
+    let lower = Number(address & 0xffff_ffffn)
+    for (let i = 0; i < count; i++) {
+      const number = view.getUint16(2 * (from + i), true)
+      if (number >= names.length) throw new BadFormatError('layout: a section of a module has no name')
+      lower += view.getUint32(this.#low + 4 * (from + i), true)
+      upper += view.getUint32(this.#high + 4 * (from + i), true) + (lower >= HALF ? 1 : 0)
+      lower %= HALF
+      upper %= HALF
+      name[i] = number
+      high[i] = upper
+      low[i] = lower
+    }
+    return { names, name, high, low }
+  }
 }

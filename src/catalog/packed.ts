@@ -1,4 +1,4 @@
-// How the catalogue's entries and layouts are stored: a line of plain text that says what follows, then the text itself, compressed. Bytes
+// How the catalogue's entries and layouts are stored: a line of plain text that says what follows, then that, compressed. Bytes
 // in, bytes out; whoever wrote them, what is unpacked is bounded.
 
 import { brotliCompressSync, brotliDecompressSync, constants, crc32 } from 'node:zlib'
@@ -7,7 +7,7 @@ import { BadFormatError, LimitError, UnsupportedError } from '../core/errors.ts'
 /** What may be stored. */
 export type PackedKind = 'entry' | 'layout'
 
-const VERSION = 1
+const VERSION = { entry: 1, layout: 2 } as const
 const MAGIC = 'kerndex '
 /** Bytes in which the first line ends. */
 const HEAD_BYTES = 64
@@ -32,7 +32,7 @@ export function pack(kind: PackedKind, text: Buffer): Buffer {
       [constants.BROTLI_PARAM_LGWIN]: 22,
     },
   })
-  const head = `${MAGIC}${kind} ${VERSION} ${text.length} ${crc32(text).toString(16).padStart(8, '0')}\n`
+  const head = `${MAGIC}${kind} ${VERSION[kind]} ${text.length} ${crc32(text).toString(16).padStart(8, '0')}\n`
   return Buffer.concat([Buffer.from(head, 'latin1'), packed])
 }
 
@@ -48,8 +48,8 @@ export function unpack(kind: PackedKind, bytes: Uint8Array, most = MOST_TEXT): B
   const end = head.indexOf('\n')
   const [version = '', length = '', sum = ''] = head.slice(MAGIC.length + kind.length + 1, Math.max(0, end)).split(' ')
   if (end < 0 || !/^\d{1,10}$/.test(length)) throw new BadFormatError(`${what}: its first line is damaged`)
-  if (version !== String(VERSION)) {
-    throw new UnsupportedError(`${what}: version ${version}, this kerndex reads version ${VERSION}`)
+  if (version !== String(VERSION[kind])) {
+    throw new UnsupportedError(`${what}: version ${version}, this kerndex reads version ${VERSION[kind]}`)
   }
   if (Number(length) > most) throw new LimitError(`${what}: ${length} bytes of text; the limit is ${most}`)
   let text: Buffer

@@ -2,8 +2,9 @@
 
 import { joinAddress } from '../core/address.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
+import { PAGE } from '../symbols/claims.ts'
 import { HOLE } from '../symbols/layout.ts'
-import type { SectionStarts } from '../symbols/pieces.ts'
+import { type SectionStarts, sectionPlace } from '../symbols/pieces.ts'
 import type { PlacedPiece, PlacedTable } from '../symbols/placed.ts'
 import type { ModuleMemory } from '../symbols/regions.ts'
 import type { SymbolTable } from '../symbols/table.ts'
@@ -103,6 +104,8 @@ class Places {
   /** What each group of the module's entry has to be moved by. */
   readonly groupHigh = new Uint32Array(MOST_GROUP + 1)
   readonly groupLow = new Uint32Array(MOST_GROUP + 1)
+  /** By section what kind of memory it lies in. */
+  readonly kinds: readonly number[]
   readonly #book: Book
   readonly #given: Uint32Array
   readonly #shifted = new Uint32Array(MOST_GROUP + 1)
@@ -113,6 +116,10 @@ class Places {
 
   constructor(book: Book) {
     this.#book = book
+    this.kinds = book.names.map((name) => {
+      const { kind, initial, elsewhere } = sectionPlace(name)
+      return elsewhere ? -1 : 2 * kind + Number(initial)
+    })
     this.high = new Uint32Array(book.names.length)
     this.low = new Uint32Array(book.names.length)
     this.#given = new Uint32Array(book.names.length)
@@ -305,7 +312,10 @@ function placeModule(
   return any ? lacking : 'all'
 }
 
-/** Where a module's sections are: those of the layout, and those that its entry tells of. */
+/**
+ * Where those of a module's sections are that tell where its memory begins and ends: the layout's, and those that its entry tells of.
+ * They are what begins a page or memory of another kind, and what comes last before that.
+ */
 function sectionsOf(
   { rows, names }: Book,
   { first, end }: BookEntry,
@@ -313,13 +323,19 @@ function sectionsOf(
   given: SectionStarts | undefined,
 ): SectionStarts | undefined {
   const most = (end - first) / ROW.words
+  const begins = (at: number) =>
+    at === first ||
+    at === end ||
+    rows[at + ROW.low]! % PAGE === 0 ||
+    rows[at + ROW.group] !== rows[at - ROW.words + ROW.group] ||
+    places.kinds[rows[at + ROW.name]!] !== places.kinds[rows[at - ROW.words + ROW.name]!]
   const name = new Uint16Array(most)
   const high = new Uint32Array(most)
   const low = new Uint32Array(most)
   let count = 0
   for (let at = first; at < end; at += ROW.words) {
     const number = rows[at + ROW.name]!
-    if (!places.knows(at) || names[number] === BASE) continue
+    if (!places.knows(at) || names[number] === BASE || !(begins(at) || begins(at + ROW.words))) continue
     name[count] = number
     if (places.isGiven(number)) {
       high[count] = places.high[number]!

@@ -5,7 +5,8 @@ import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/fact
 import { PAGE } from '../symbols/claims.ts'
 import { PIECE, TYPE_CODE } from '../symbols/kinds.ts'
 import { layoutOfSections, sectionPlace, startsOf } from '../symbols/pieces.ts'
-import { ABSOLUTE, BASE, type BuildEntry, type EntrySection, IMAGE, MOST_ABSOLUTE, NOWHERE } from './entry.ts'
+import { ABSOLUTE, BASE, type BuildEntry, type EntrySection, IMAGE, NOWHERE } from './entry.ts'
+import { ANCHORS, type Anchor, MOST_ABSOLUTE, MOST_IMAGE } from './image.ts'
 import { MODULE_NAME } from './json.ts'
 import { MOST_SYMBOLS_OF_ENTRY } from './limits.ts'
 
@@ -26,12 +27,6 @@ interface Lines {
   readonly names: string[]
 }
 
-/** Where the kernel's image begins: the symbol, and its address. */
-export interface Anchor {
-  readonly name: '_text' | '_stext'
-  readonly address: bigint
-}
-
 /** A host, taken apart. */
 export interface SplitHost {
   readonly anchor: Anchor
@@ -41,8 +36,6 @@ export interface SplitHost {
   readonly skipped: readonly { readonly module: string; readonly reason: string }[]
 }
 
-/** Nothing of the image lies further behind its anchor. */
-const MOST_IMAGE = 1n << 30n
 /** A module's symbol that far behind every section is in none. */
 const MOST_SECTION = 1n << 28n
 
@@ -119,7 +112,7 @@ export function parseLine(line: string): { address: bigint; type: string; name: 
 }
 
 function anchorOf({ names, addresses }: Lines): Anchor {
-  for (const name of ['_text', '_stext'] as const) {
+  for (const name of ANCHORS) {
     const at = names.indexOf(name)
     if (at >= 0) return { name, address: addresses[at]! }
   }
@@ -130,8 +123,7 @@ function kernelEntry({ addresses, types, names }: Lines, anchor: Anchor, told: H
   const section = new Uint16Array(names.length)
   const offset = new BigUint64Array(names.length)
   addresses.forEach((address, i) => {
-    // By its place, not by its type: kernels differ in how they call what does not move.
-    const inImage = address >= anchor.address && address - anchor.address < MOST_IMAGE
+    const inImage = address >= anchor.address && address - anchor.address < BigInt(MOST_IMAGE)
     const stays = address < BigInt(MOST_ABSOLUTE)
     section[i] = inImage ? 0 : stays ? 1 : NOWHERE
     offset[i] = inImage ? address - anchor.address : stays ? address : 0n

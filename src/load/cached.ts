@@ -1,5 +1,5 @@
-// The running kernel by way of the cache: opened from a file where there is one of this boot, checked against the kernel
-// afterwards, and written for the next process.
+// The running kernel by way of the cache: opened from a file where there is one of this boot, or of another boot of the same build,
+// checked against the kernel afterwards, and written for the next process.
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import type { EarlyTypes } from '../btf/read/set-list.ts'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'
-import { identitiesOf } from '../snapshot/format.ts'
+import { factsOf, identitiesOf } from '../snapshot/format.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { keepCode } from '../snapshot/keep-code.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
@@ -17,10 +17,12 @@ import type { SnapshotReader } from '../snapshot/read.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
+import { identitiesFact, symbolsOfEarlier } from './earlier-boot.ts'
+import { showsAddresses } from './first-lines.ts'
 import { hostNow, sameModules } from './host.ts'
 import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, laterFacts, restOf, sameSets } from './load.ts'
 import { Pacer } from './pacer.ts'
-import { isSameText, showsAddresses } from './text-digests.ts'
+import { isSameText } from './text-digests.ts'
 import { Timeline } from './timeline.ts'
 
 /** What became of a use of the cache; every one is published here. */
@@ -53,7 +55,8 @@ interface FromFile {
   /** Those that have been loaded; undefined if the file's turned out to be damaged. */
   types: LoadedTypes | undefined
   readonly files: readonly BtfFile[]
-  readonly text: TextDigests
+  /** How the kernel's text is known again; undefined where the file is of another boot, whose text was another. */
+  readonly text: TextDigests | undefined
 }
 
 /** Loads one kernel again and again, the first time from the cache if it can. */
@@ -102,7 +105,7 @@ export class CachedKernel {
       this.#report({ did: 'ignored', path: cache.directory, error })
     } else {
       try {
-        const opened = await this.#open(key, host)
+        const opened = (await this.#open(key, host)) ?? (await this.#openEarlier(key, host))
         if (opened !== undefined) return opened
         knownTypes = await this.#knownTypes(key)
       } catch (error) {
@@ -202,6 +205,84 @@ export class CachedKernel {
     }
   }
 
+  /** What the file of another boot makes certain of this one: everything else comes with the check. */
+  async #openEarlier(key: CacheKey, host: HostFacts): Promise<KernelLoad | undefined> {
+    const timeline = new Timeline()
+    const cache = this.#cache
+    const options = this.#options
+    const reader = await cache.earlier(key)
+    if (reader === undefined) return undefined
+    const start = timeline.elapsed
+    const { meta } = reader.plan
+    const { buildId, bootId, release } = meta.host
+    const isNamed = buildId === key.buildId && reader.path === cache.pathOf({ buildId, bootId: bootId ?? '' })
+    if (!isNamed || bootId === key.bootId || release !== host.release) {
+      reader.close()
+      return undefined
+    }
+    const finish = reader.begin({ symbols: true, groups: () => false, facts: true })
+    let rest: TypesLater | undefined
+    try {
+      const { files, now, later, absences } = await this.#wantedTypes(host)
+      cache.check()
+      const facts = await laterFacts(this.#source, options.probes === true)
+      const moved = await symbolsOfEarlier(
+        {
+          host: meta.host,
+          async read() {
+            const { parts } = await finish()
+            const { module_identities: identities } = factsOf(reader.plan, parts.facts!) // Asked for, as symbols are.
+            return { symbols: parts.symbols!, identities }
+          },
+        },
+        this.#source,
+        { ...host, absences: allAbsences(host.absences, absences) },
+      )
+      if (moved === undefined) return undefined
+      const handle: Handle = {
+        kerndex: 1,
+        generation: 1,
+        ...moved,
+        types: [],
+        skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },
+        later: { facts, types: later },
+      }
+      const none: LoadedTypes = { ...NO_TYPES, identities: this.#identities(reader, files) }
+      const file: FromFile = { path: reader.path, handle, types: none, files, text: undefined }
+      this.#fromFile = file
+      timeline.record('read', 'snapshot', start)
+      this.#report({ did: 'opened', path: reader.path })
+      const inFile = meta.groups.some((sets) => sets.some(({ name }) => name === 'vmlinux'))
+      // Modules' types may be others at another boot.
+      if (now.size === 1 && now.has('vmlinux') && inFile) rest = this.#typesLater(reader, file, none, now, timeline)
+      const types = rest ?? (now.size === 0 ? undefined : this.#liveTypes(key, file, now, timeline))
+      return { handle, memory: undefined, timeline, provisional: true, rest: types }
+    } finally {
+      await finish().catch(() => {})
+      if (rest === undefined) reader.close()
+    }
+  }
+
+  /** The kernel's own types, to be loaded behind its symbols; those of vmlinux are taken from the file of another boot. */
+  #liveTypes(key: CacheKey, file: FromFile, names: ReadonlySet<string>, timeline: Timeline): TypesLater {
+    const files = file.files.filter(({ module }) => names.has(module))
+    file.types = undefined
+    return {
+      ...restOf(files, undefined, timeline),
+      promised: this.#options.symbolsFirst !== true,
+      load: async (signal) => {
+        const known = await this.#knownTypes(key).catch((error: unknown) => {
+          this.#report({ did: 'ignored', path: file.path, error })
+          return undefined
+        })
+        return restOf(files, undefined, timeline, known).load(signal)
+      },
+      loaded(types) {
+        file.types = types
+      },
+    }
+  }
+
   /** The types of a file that was opened for its symbols; those of the kernel itself if the file's are damaged. */
   #typesLater(
     reader: SnapshotReader,
@@ -281,6 +362,7 @@ export class CachedKernel {
       files,
       now: new Set(files.filter(isNow).map(({ module }) => module)),
       later: files.filter((file) => !isNow(file)),
+      absences: isAbsence(listed) ? [listed] : [],
     }
   }
 
@@ -349,7 +431,7 @@ export class CachedKernel {
     timeline: Timeline,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (types === undefined) return false
+    if (types === undefined || text === undefined) return false
     const host = hostNow(this.#source)
     if (!sameModules(host.modules, handle.host.modules)) return false
     const names = (listed: readonly BtfFile[]) => listed.map(({ module }) => module).join()
@@ -375,7 +457,9 @@ export class CachedKernel {
     this.#writing = this.#writing.then(async () => {
       try {
         const { records, identities } = await this.#withStoredTypes(key, memory.types)
-        await cache.store(key, cachedContent({ ...handle, types: records }, identities, digestsOf(memory)))
+        const modules = await identitiesFact(this.#source, handle.host)
+        const content = cachedContent({ ...handle, types: records }, identities, digestsOf(memory), modules)
+        await cache.store(key, content)
         this.#report({ did: 'stored', path: cache.pathOf(key) })
       } catch (error) {
         this.#report({ did: 'ignored', path: cache.pathOf(key), error })

@@ -13,7 +13,7 @@ import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, absenceOf, FACT_FILES, isAbsence, type Source } from '../sources/source.ts'
 import { createFile, writeFailure, writeFolder } from '../sources/write-file.ts'
-import { showsAddresses } from './text-digests.ts'
+import { showsAddresses } from './first-lines.ts'
 
 export interface CaptureOptions {
   /** undefined: the running kernel; else a capture to be written anew, such as a directory as an archive. */

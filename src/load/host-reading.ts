@@ -1,7 +1,8 @@
 // What a catalogue and a layout need of a host: its small files, and its kallsyms text, whole or only the beginning and the lines of what
 // the kernel made as it ran.
 
-import type { Anchor, HostTold } from '../catalog/split.ts'
+import type { Anchor } from '../catalog/image.ts'
+import type { HostTold } from '../catalog/split.ts'
 import { isDynamic, parseLine } from '../catalog/split.ts'
 import { BadFormatError, LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
@@ -43,6 +44,11 @@ export async function readHost(source: Source): Promise<ReadHost> {
   const facts = hostOf(source, Object.fromEntries(files))
   const { buildId, release, modules = [] } = facts
   if (buildId === undefined) {
+    if (source.kind === 'file') {
+      throw new NotReadableError(
+        `${source.description} is no capture, archive or snapshot file: nothing in it tells which kernel build it is of`,
+      )
+    }
     throw new NotReadableError(
       `${source.description} tells no build id of its kernel (/sys/kernel/notes): nothing is known by it`,
     )

@@ -50,21 +50,3 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
     reader.close()
   }
 }
-
-/** Bytes that show whether addresses are hidden: more than all the per-cpu symbols that are truly at zero take. */
-const SHOWN_BYTES = 4096
-
-/**
- * Whether the first lines of a text have an address that is not zero: a reader who may not see addresses sees none.
- * Closes the reader.
- * @throws NotReadableError
- */
-export async function showsAddresses(reader: ByteReader): Promise<boolean> {
-  try {
-    const text = Buffer.alloc(SHOWN_BYTES)
-    const count = await reader.read(text)
-    return /^0*[1-9a-f][0-9a-f]* /m.test(text.toString('latin1', 0, count))
-  } finally {
-    reader.close()
-  }
-}

@@ -9,7 +9,7 @@ import { NotReadableError } from '../core/errors.ts'
 import { KERNEL_MEMORY } from './kernel-memory.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
-import { gatherNow, SYS_MODULE } from './sys-modules.ts'
+import { gatherNow, keysOf, SYS_MODULE } from './sys-modules.ts'
 
 const BTF = '/sys/kernel/btf'
 
@@ -53,6 +53,7 @@ export function liveSource(): Source {
         return absenceOf('btf', error)
       }
     },
+    identitiesNow: keysOf,
     factPaths: (name) => PATHS[name],
     memoryPath: KERNEL_MEMORY,
     async fact(name) {

@@ -28,7 +28,8 @@ import { GROUP_WORDS, type PageIndex } from './pages.ts'
  * | regions | where owners' memory begins and ends: see regions.ts |
  * | size, outer, large | only in tables whose symbols have sizes of their own: see sized.ts |
  * | runs | only in tables that borrow their names from others, and have no `name`, `heap` and `entries`: see borrowed-names.ts |
- * | holes | u8 an owner: why nothing is known in its memory (see HOLE); empty where everything is |
+ * | holes | u8 an owner: why nothing is known in its memory (see HOLE), the core's in memory of which no owner is known; empty where
+ *   everything is known |
  */
 export const SYMBOL_LAYOUT = {
   what: 'symbol table',

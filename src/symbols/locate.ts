@@ -217,18 +217,21 @@ export function isHole(reason: string): boolean {
 export function reasonAt(table: SymbolColumns, highest: number, half: number, low: number): NothingReason {
   const { regions, holes } = table
   if (regions.length === 0) return 'not kernel'
-  if (holes.length > 0) {
-    const reason = HOLE_REASONS[holes[regionOwner(table, half, low)] ?? HOLE.none]
-    if (reason !== undefined) return reason
-  }
   const last = regions.length - REGION_WORDS
   const below = (h: number, l: number) => half < h || (half === h && low < l)
   const belowAll = below(regions[0]!, regions[1]!)
+  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
+  if (holes.length > 0) {
+    const owner = regionOwner(table, half, low)
+    // The core is always there: its word is about memory of which no owner is known.
+    const hole = owner < 0 ? holes[CORE] : owner === CORE ? HOLE.none : holes[owner]
+    const reason = HOLE_REASONS[hole ?? HOLE.none]
+    if (reason !== undefined && !userBelow) return reason
+  }
   const endHigh = regions[last + 2]!
   const endLow = regions[last + 3]!
   // An end of zero is that of all addresses.
   if (!belowAll && (below(endHigh, endLow) || (endHigh | endLow) === 0)) return 'gap'
-  const userBelow = highest >= 0x8000_0000 ? half < 0x8000_0000 : highest === 0 && half === 0 && belowAll
   return userBelow ? 'user' : 'not kernel'
 }
 

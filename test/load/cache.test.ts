@@ -275,10 +275,11 @@ describe('a file is not opened', () => {
     return kernel
   }
 
-  it('for another boot or build; the types of the same build are taken from it', async () => {
+  it('for another build; another boot of the same gets what is certain of it, and its types', async () => {
     await settled()
     await writeFile(join(host, 'boot_id'), `${BOOT.replace('ea7f', 'ea80')}\n`)
-    const kernel = await opensFresh()
+    const { kernel, did, provisional } = await settled()
+    expect({ did, provisional }).toEqual({ did: ['opened', 'stored'], provisional: true })
     expect(kernel.timing.spans.filter(({ work, what }) => work === 'index' && what === 'vmlinux')).toEqual([])
     expect(kernel.types.find('list_head')).toHaveLength(1)
     expect(await readdir(directory)).toHaveLength(2)

@@ -1,0 +1,361 @@
+// A new boot of a kernel that the cache has seen at another: ready at once with what is certain, and nothing else. What is certain is told
+// by the boots themselves.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Kernel } from '../../src/kernel.ts'
+import { firstAnchor } from '../../src/load/first-lines.ts'
+import { type OpenOptions, openKernelOn } from '../../src/open-kernel.ts'
+import { captureSource } from '../../src/sources/capture.ts'
+import { gatherIdentities, keysOf } from '../../src/sources/sys-modules.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
+import { fixtureBytes, fixturePath } from '../fixtures.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-boots-'))
+const user = { uid: process.geteuid?.() ?? 0, env: {}, secret: () => undefined }
+const BOOTS = ['11111111', '22222222', '33333333'].map((first) => `${first}-0e0e-4de4-af2f-823d6cd4400f`)
+
+/** Writes a host's files; what is undefined is not there. */
+function writeHost(name: string, files: Readonly<Record<string, string | Buffer | undefined>>): string {
+  const host = join(folder, name)
+  mkdirSync(host, { recursive: true })
+  for (const [file, content] of Object.entries(files)) {
+    if (content === undefined) rmSync(join(host, file), { force: true })
+    else writeFileSync(join(host, file), content)
+  }
+  return host
+}
+
+/** Opens a host as if it were the running kernel. */
+async function open(host: string, options: OpenOptions = {}): Promise<Kernel> {
+  const live = () => ({ ...captureSource(host), kind: 'live' as const })
+  return openKernelOn({ live, user }, { threads: 0, types: false, ...options })
+}
+
+/** A cache directory in which a host was left. */
+async function cacheOf(host: string, name: string): Promise<string> {
+  const directory = join(folder, name)
+  const kernel = await open(host, { cache: { directory, wait: true } })
+  await kernel.close()
+  expect(kernel.cacheReports.map(({ did }) => did)).toContain('stored')
+  return directory
+}
+
+/** A copy of a cache, and the kernel opened by it before it is checked. */
+async function openBy(cache: string, host: string, options: OpenOptions = {}): Promise<Kernel> {
+  const directory = mkdtempSync(join(folder, 'cache-'))
+  cpSync(cache, directory, { recursive: true })
+  return open(host, { cache: { directory }, ...options })
+}
+
+/** What an address is answered with, in words. */
+function answer(table: SymbolTable, address: bigint): string {
+  const match = table.at(address)
+  if (match === undefined) return `none ${table.reasonFor(address)}`
+  const candidates = match.candidates.map(({ symbol, offset }) => `${symbol.name}+${offset} ${symbol.owner}`)
+  return `${match.symbol.name}+${match.offset}/${match.size} ${candidates} ${match.aliases.map(({ name }) => name)}`
+}
+
+const lines = (table: SymbolTable) =>
+  Array.from(table, ({ address, type, name, owner }) => `${address.toString(16)} ${type} ${name} ${owner}`)
+
+/** Numbers from a seed, from 0 to 1. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** Asks for the addresses of all symbols and for random ones near them. Gives how many had an answer that is not "not loaded yet". */
+function expectNothingWrong(early: SymbolTable, own: SymbolTable): number {
+  const known = new Set(lines(own))
+  expect(lines(early).filter((line) => !known.has(line))).toEqual([])
+  const next = random(11)
+  let answered = 0
+  const ask = (address: bigint) => {
+    const given = answer(early, address)
+    if (given === 'none not_loaded_yet') return
+    answered++
+    if (given !== answer(own, address)) expect(`${address.toString(16)} ${given}`).toBe(answer(own, address))
+  }
+  for (let id = 0; id < own.size; id += 3) ask(own.addressOf(id))
+  for (let i = 0; i < 30_000; i++) {
+    const near = own.addressOf(Math.floor(next() * own.size))
+    ask(BigInt.asUintN(64, near + BigInt(Math.floor((next() - 0.3) * 0x3000))))
+  }
+  return answered
+}
+
+const oracle = (file: string) => fixtureBytes(`oracle/${file}`)
+const capture = (file: string) => {
+  const path = fixturePath(`debian-6.1-amd64/${file}`)
+  return existsSync(path) ? readFileSync(path) : fixtureBytes(`debian-6.1-amd64/${file}.gz`)
+}
+const small = (read: (file: string) => Buffer) => ({ notes: read('notes'), version: read('version') })
+
+describe('two boots of 6.1', () => {
+  let many: string
+  let few: string
+  let manyCache: string
+  let fewCache: string
+  const ofMany = () => ({ kallsyms: oracle('kallsyms.br'), modules: oracle('modules.br') })
+  const ofFew = () => ({ kallsyms: capture('kallsyms'), modules: capture('modules') })
+  beforeAll(async () => {
+    many = writeHost('many', { ...small(oracle), ...ofMany(), boot_id: BOOTS[0] })
+    few = writeHost('few', { ...small(capture), ...ofFew(), boot_id: BOOTS[1] })
+    manyCache = await cacheOf(many, 'cache-many')
+    fewCache = await cacheOf(few, 'cache-few')
+  }, 120_000)
+
+  it.each([
+    ['of which all modules were seen', () => few, () => manyCache, 12],
+    ['of which twelve modules were seen', () => many, () => fewCache, 12],
+  ])('%s: ready before anything is parsed, and nothing is wrong', async (_, host, cache, modules) => {
+    const own = await open(host())
+    const kernel = await openBy(cache(), host())
+    expect(kernel.provisional).toBe(true)
+    expect(kernel.timing.spans.map(({ work }) => work)).toEqual(['read'])
+    const early = kernel.symbols
+    expect(early.owners.length).toBe(1 + modules)
+    // All of the core and of these modules but their per-cpu variables.
+    const certain = new Set(early.owners)
+    const wanted = [...own.symbols].filter(
+      ({ owner, address }) => certain.has(owner) && (owner === 'vmlinux' || address >= 0x100000n),
+    )
+    expect(early.size).toBe(wanted.length)
+    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(20_000)
+    expect(early.named('vfs_read')).toHaveLength(1)
+    // Neither side tells what modules are known by.
+    expect(kernel.host.placement?.byName).toHaveLength(modules)
+
+    expect(await kernel.verified()).toMatchObject({ changed: true, generation: 2 })
+    expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
+    expect(kernel.host).toEqual(own.host)
+    await kernel.close()
+    expect(kernel.cacheReports.map(({ did }) => did)).toEqual(['opened', 'stored'])
+    await own.close()
+  })
+
+  it('says of what it does not know yet that it is not loaded', async () => {
+    const kernel = await openBy(fewCache, many)
+    const early = kernel.snapshot()
+    const own = await open(many)
+    const bpf = [...own.symbols].find(({ owner }) => owner === 'bpf')!
+    const other = [...own.symbols].find(({ owner, type }) => owner === 'ext4' && type === 't')!
+    for (const { address } of [bpf, other]) expect(early.symbols.reasonFor(address)).toBe('not_loaded_yet')
+    expect(early.symbols.reasonFor(0x1000n)).toBe('user')
+    await kernel.close()
+    await own.close()
+  })
+
+  /** Opens `few` by what `many` left, with identities of both. */
+  async function withIdentities(
+    before: string | undefined,
+    now: string | undefined,
+    more = {},
+  ): Promise<readonly string[]> {
+    const earlier = writeHost('earlier', {
+      ...small(oracle),
+      ...ofMany(),
+      boot_id: BOOTS[0],
+      module_identities: before,
+    })
+    const host = writeHost('now', { ...small(capture), ...ofFew(), boot_id: BOOTS[1], module_identities: now, ...more })
+    const directory = mkdtempSync(join(folder, 'identities-'))
+    await (await open(earlier, { cache: { directory, wait: true } })).close()
+    const kernel = await open(host, { cache: { directory } })
+    expect(kernel.provisional).toBe(true)
+    const { owners } = kernel.symbols
+    await kernel.close()
+    return owners.slice(1)
+  }
+
+  it('takes modules whose builds are the same, and none of which that is not known', async () => {
+    const names = capture('modules')
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0]!)
+    const identities = (id: (name: string, i: number) => string) =>
+      names.map((name, i) => `${name} ${id(name, i)} Live -\n`).join('')
+    const id = (i: number) => String(i).padStart(40, '0')
+    const [first, second, third] = names
+    const before = identities((_, i) => (i < 2 ? `${id(i)} -` : `- ABC${i}`))
+    const now = identities((_, i) =>
+      i === 0 ? `${id(0)} -` : i === 1 ? `${id(7)} -` : i === 2 ? '- XYZ' : `- ABC${i}`,
+    )
+    const taken = await withIdentities(before, now)
+    expect(taken).toEqual(names.filter((name) => name !== second && name !== third))
+    expect(taken).toContain(first)
+    expect(await withIdentities(before, undefined)).toEqual([])
+    expect(await withIdentities(undefined, now)).toEqual([])
+    expect(
+      await withIdentities(
+        identities(() => '- -'),
+        identities(() => '- -'),
+      ),
+    ).toEqual([])
+    const resized = capture('modules')
+      .toString()
+      .replace(/^(\S+) (\d+)/, (_line, name, size) => `${name} ${Number(size) + 4096}`)
+    expect(await withIdentities(before, before, { modules: resized })).toEqual(names.slice(1))
+    const unsettled = capture('modules').toString().replace(' Live ', ' Unloading ')
+    expect(await withIdentities(before, before, { modules: unsettled })).toEqual(names.slice(1))
+  }, 60_000)
+
+  it('is loaded where addresses are hidden, or where the text does not begin with the image', async () => {
+    const hidden = capture('kallsyms')
+      .toString('latin1')
+      .replace(/^[0-9a-f]{16}/gm, '0'.repeat(16))
+    const host = writeHost('hidden', { ...small(capture), ...ofFew(), boot_id: BOOTS[2], kallsyms: hidden })
+    await expect(openBy(manyCache, host)).rejects.toMatchObject({ code: 'NO_PERMISSION' })
+    const headless = capture('kallsyms')
+      .toString('latin1')
+      .replace(/^.* (_text|_stext)\n/gm, '')
+    writeHost('hidden', { kallsyms: headless })
+    const kernel = await openBy(manyCache, host)
+    expect(kernel.provisional).toBe(false)
+    await kernel.close()
+  })
+
+  it('has the types of vmlinux from the file, and those of modules from the kernel', async () => {
+    for (const host of [many, few]) {
+      mkdirSync(join(host, 'btf'))
+      for (const name of ['vmlinux', '9p']) {
+        writeFileSync(join(host, 'btf', name), fixtureBytes(`debian-6.1-amd64/btf/${name}.gz`))
+      }
+    }
+    const directory = join(folder, 'cache-types')
+    await (await open(many, { types: true, cache: { directory, wait: true } })).close()
+    const own = await open(few, { types: true })
+    for (const types of [true, 'lazy'] as const) {
+      const kernel = await openBy(directory, few, { types })
+      expect(kernel.provisional).toBe(true)
+      expect(kernel.types.find('task_struct')).toEqual(own.types.find('task_struct'))
+      expect(kernel.types.sets.map(({ name }) => name)).toEqual(['vmlinux', '9p'])
+      expect(await kernel.verified()).toMatchObject({ changed: true })
+      expect(kernel.types.sets.map(({ name, size }) => [name, size])).toEqual(
+        own.types.sets.map(({ name, size }) => [name, size]),
+      )
+      await kernel.close()
+      for (const host of [few]) rmSync(join(host, 'btf', '9p'), { force: types === true })
+      if (types === true) writeFileSync(join(few, 'btf', '9p'), fixtureBytes('debian-6.1-amd64/btf/9p.gz'))
+    }
+    await own.close()
+    for (const host of [many, few]) rmSync(join(host, 'btf'), { recursive: true })
+  }, 60_000)
+})
+
+describe('two boots of a kernel that allocates text and data of modules by themselves', () => {
+  const text = fixtureBytes('debian-7.3-amd64/kallsyms.br').toString('latin1')
+  const modules = fixtureBytes('debian-7.3-amd64/modules.br').toString('latin1')
+  const notes = readFileSync(fixturePath('debian-6.1-amd64/notes'))
+  const names = modules
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ')[0]!)
+  const SLIDE = 0x1260_0000n
+  const baseOf = (name: string) => BigInt(new RegExp(`^${name} .* (0x[0-9a-f]+)`, 'm').exec(modules)![1]!)
+  const byAddress = [...names].sort((a, b) => (baseOf(a) < baseOf(b) ? -1 : 1))
+  /** The text of modules moves apart, and their data to somewhere else. */
+  const moved = (owner: string, type: string): bigint => {
+    if (owner === '') return SLIDE
+    return 'tT'.includes(type) ? BigInt(byAddress.indexOf(owner)) * 0x2000n - 0x100_0000n : 0x1000_0000n
+  }
+  const elsewhere = text.replace(
+    /^([0-9a-f]{16}) (.) (\S+)(?:\t\[(\S+)\])?$/gm,
+    (line, digits, type, name, owner = '') => {
+      const address = BigInt(`0x${digits}`)
+      if (address < 0x1_0000_0000n || owner === 'bpf' || owner.startsWith('__builtin__')) return line
+      const now = BigInt.asUintN(64, address + moved(owner, type))
+      return `${now.toString(16).padStart(16, '0')} ${type} ${name}${owner === '' ? '' : `\t[${owner}]`}`
+    },
+  )
+  const listed = modules.replace(/^(\S+)(.*) 0x([0-9a-f]+)/gm, (_, name, rest, digits) => {
+    return `${name}${rest} 0x${(BigInt(`0x${digits}`) + moved(name, 't')).toString(16)}`
+  })
+
+  it('has the core and functions of modules, but for the last of each', async () => {
+    const before = writeHost('seven', {
+      kallsyms: text,
+      modules,
+      notes,
+      boot_id: BOOTS[0],
+      version: 'Linux version 7.3',
+    })
+    const after = writeHost('eight', {
+      kallsyms: elsewhere,
+      modules: listed,
+      notes,
+      boot_id: BOOTS[1],
+      version: 'Linux version 7.3',
+    })
+    const own = await open(after)
+    const kernel = await openBy(await cacheOf(before, 'cache-seven'), after)
+    expect(kernel.provisional).toBe(true)
+    const early = kernel.symbols
+    expect(early.owners.length).toBeGreaterThan(5)
+    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(1000)
+    for (const { owner, type } of early) if (owner !== 'vmlinux') expect('tTwWaA?'.includes(type)).toBe(true)
+    await kernel.verified()
+    expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
+    await kernel.close()
+    await own.close()
+  })
+})
+
+describe('what the first lines tell', () => {
+  const anchorOf = (text: string, pieceBytes = 4096) => {
+    let rest = Buffer.from(text)
+    return firstAnchor({
+      sizeHint: 0,
+      identity: '',
+      read(target) {
+        const count = Math.min(rest.length, target.length, pieceBytes)
+        target.set(rest.subarray(0, count))
+        rest = rest.subarray(count)
+        return count
+      },
+      close() {},
+    })
+  }
+  const perCpu = Array.from({ length: 400 }, (_, i) => `${i.toString(16).padStart(16, '0')} A variable_${i}\n`).join('')
+
+  it.each([1, 7, 100, 4096])('is where the image begins, in reads of %i bytes', async (bytes) => {
+    const text = `${perCpu}ffffffff9a000000 T startup_64\nffffffff9a000000 T _stext\nffffffff9a000000 T _text\n`
+    expect(await anchorOf(text, bytes)).toEqual({ name: '_stext', address: 0xffffffff9a000000n })
+  })
+
+  it('is nothing where it does not begin early, or at zero', async () => {
+    expect(await anchorOf('ffffffff9a000000 T _stext_more\nffffffff9a000000 T _text\t[mod]\n')).toBeUndefined()
+    expect(await anchorOf('0000000000000000 T _text\n')).toBeUndefined()
+    expect(await anchorOf('')).toBeUndefined()
+    expect(await anchorOf(`${perCpu.repeat(10)}ffffffff9a000000 T _text\n`)).toBeUndefined()
+  })
+})
+
+describe('what modules are known by', () => {
+  it('is their build id, else the version of their sources', () => {
+    const root = join(folder, 'sys')
+    const note = Buffer.concat([Buffer.from('040000001400000003000000474e5500', 'hex'), Buffer.alloc(20, 0xab)])
+    mkdirSync(join(root, 'one', 'notes'), { recursive: true })
+    mkdirSync(join(root, 'two'))
+    mkdirSync(join(root, 'three'))
+    writeFileSync(join(root, 'one', 'notes', '.note.gnu.build-id'), note)
+    writeFileSync(join(root, 'one', 'srcversion'), '1A2B\n')
+    writeFileSync(join(root, 'two', 'srcversion'), '3C4D\n')
+    expect([...keysOf(['one', 'two', 'three', 'four'], root)]).toEqual([
+      ['one', { buildId: 'ab'.repeat(20), srcversion: undefined }],
+      ['two', { buildId: undefined, srcversion: '3C4D' }],
+      ['three', { buildId: undefined, srcversion: undefined }],
+      ['four', { buildId: undefined, srcversion: undefined }],
+    ])
+    const info = { name: 'one', size: 1, state: 'Live', address: 1n }
+    expect(gatherIdentities([info], root).toString()).toContain('ab'.repeat(20))
+  })
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
