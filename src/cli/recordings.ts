@@ -1,13 +1,12 @@
 // perf.data beside its text: which kernel and modules the recording is of, held against those of the symbols.
 
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { UnsupportedError, UsageError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import { adviceFor } from '../events/formats.ts'
 import { fileOf } from '../events/input/dso.ts'
 import type { Kernel } from '../kernel.ts'
 import { parseBuildIds } from '../sources/facts.ts'
-import { isPerfData, type PerfHeader, readPerfHeader } from '../sources/perf-data.ts'
+import { isRecording, type PerfHeader, readPerfHeader } from '../sources/perf-data.ts'
 import { note } from './output.ts'
 
 /** Modules that are named; the others are counted. */
@@ -18,7 +17,7 @@ const MOST_NAMED = 8
  * @throws UsageError if they are not; UnsupportedError, with what to do, if there is no other file
  */
 export async function withoutRecordings(files: readonly string[], kernel: Kernel): Promise<string[]> {
-  const rest = files.filter((file) => file === '-' || !beginsAsPerfData(file))
+  const rest = files.filter((file) => file === '-' || !isRecording(file))
   for (const file of files) {
     if (rest.includes(file)) continue
     const verdict = verdictOn(await readPerfHeader(file), kernel)
@@ -28,23 +27,6 @@ export async function withoutRecordings(files: readonly string[], kernel: Kernel
     note(`${file}: ${verdict.text}`)
   }
   return rest
-}
-
-function beginsAsPerfData(file: string): boolean {
-  try {
-    // Devices and pipes give each byte once.
-    if (!statSync(file).isFile()) return false
-    const start = Buffer.alloc(8)
-    const descriptor = openSync(file, 'r')
-    try {
-      return readSync(descriptor, start, 0, start.length, 0) === start.length && isPerfData(start)
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    // Whoever reads it says why it cannot be read.
-    return false
-  }
 }
 
 function verdictOn({ release, buildId, files }: PerfHeader, kernel: Kernel): { text: string; other: boolean } {

@@ -15,13 +15,15 @@ import {
 } from '../core/arguments.ts'
 import { LimitError, NotReadableError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
+import { isRecording } from '../sources/perf-data.ts'
 import { readFailure } from '../sources/reader.ts'
 import type { Absence } from '../sources/source.ts'
 import { writeFileSafely } from '../sources/write-file.ts'
 import { anySource, readHost, readPlaces } from './host-reading.ts'
+import { recordedLayout } from './recorded-layout.ts'
 
 export interface LayoutOptions {
-  /** undefined: the running kernel; else a capture, or a snapshot file. */
+  /** undefined: the running kernel; else a capture, a snapshot file, or a perf.data file. */
   readonly from?: string | URL | undefined
   /** Counts the layouts of one boot, for whoever keeps several. Default 1. */
   readonly generation?: number | undefined
@@ -46,8 +48,16 @@ const MOST_LAYOUT_BYTES = 1 << 24
 
 /** Where a host has its kernel and modules. @throws as `writeLayout` */
 async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout; absences: readonly Absence[] }> {
-  const { from, generation = 1, signal: end } = options
-  const source = await anySource(from === undefined ? undefined : pathOf(from, 'from'))
+  const { generation = 1, signal: end } = options
+  const from = options.from === undefined ? undefined : pathOf(options.from, 'from')
+  if (from !== undefined && isRecording(from)) {
+    const absences = [
+      { what: 'module_sections', reason: 'a recording has none' },
+      { what: 'kallsyms', reason: 'a recording has no symbols of bpf programs, trampolines and kprobe slots' },
+    ]
+    return { layout: await recordedLayout(from, generation), absences }
+  }
+  const source = await anySource(from)
   const taken = new Date()
   const { told, facts, absences } = await readHost(source)
   const { anchor, dynamic } = await readPlaces(source, end)

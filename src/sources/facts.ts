@@ -23,6 +23,12 @@ export function parseModules(text: Buffer): ModuleInfo[] {
   return modules
 }
 
+/** The module that a file holds, by its name: `nf-tables.ko.xz` is `nf_tables`; undefined for any other file. */
+export function moduleOfFile(path: string): string | undefined {
+  const module = /^([\w-]+)\.ko(?:\.\w+)?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[1]
+  return module?.replaceAll('-', '_')
+}
+
 /** The build ids in lines `MODULE BUILD-ID SRCVERSION STATE TAINT`, as captures hold them; a module without one has none here. */
 export function parseBuildIds(text: Buffer): ReadonlyMap<string, string> {
   const ids = new Map<string, string>()

@@ -1,6 +1,7 @@
 // The header of perf.data: which kernel and which modules a recording is of (tools/perf/Documentation/perf.data-file-format.txt). The
 // recording itself is for `perf script` to read.
 
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { readFailure } from './reader.ts'
 
@@ -32,6 +33,23 @@ export function isPerfData(beginning: Uint8Array): boolean {
   return Buffer.from(beginning.buffer, beginning.byteOffset, MAGIC.length).toString('latin1') === MAGIC
 }
 
+/** Whether a path is a file that begins as perf.data does. Waits for the system. */
+export function isRecording(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+  try {
+    const descriptor = openSync(path, 'r')
+    try {
+      const start = Buffer.alloc(8)
+      return readSync(descriptor, start, 0, start.length, 0) === start.length && isPerfData(start)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    // Whoever reads it says why it cannot be read.
+    return false
+  }
+}
+
 /**
  * Reads the header of a file. What is damaged in it is undefined, as is everything of what perf wrote into a pipe.
  * @throws NotReadableError
@@ -58,6 +76,81 @@ export async function readPerfHeader(path: string): Promise<PerfHeader> {
   } catch (error) {
     throw readFailure(path, error)
   }
+}
+
+/** A stretch of kernel memory that a recording names. */
+export interface PerfMapping {
+  /** `[kernel.kallsyms]` and a symbol that places the image, or a module's file or `[name]`. */
+  readonly file: string
+  readonly start: bigint
+  readonly bytes: number
+  /** Of the image the symbol's address. */
+  readonly offset: bigint
+  readonly buildId: string | undefined
+}
+
+/** PERF_RECORD_MMAP, PERF_RECORD_MMAP2 and PERF_RECORD_MISC_MMAP_BUILD_ID of include/uapi/linux/perf_event.h. */
+const [MMAP, MMAP2, HAS_BUILD_ID] = [1, 10, 1 << 14]
+/** In both a start, a length and an offset; then the file's name, in MMAP2 behind what tells the file: a build id's length and the id. */
+const [START_AT, LENGTH_AT, OFFSET_AT, MMAP_NAME_AT] = [16, 24, 32, 40]
+const [MMAP2_ID_AT, MMAP2_NAME_AT] = [40, 72]
+/** Bytes of events that are read at once; none of them is longer. */
+const PIECE_BYTES = 1 << 20
+const MOST_MAPPINGS = 65_536
+
+/** The kernel's image and modules, as perf found them when it began to record. What is damaged ends the list. @throws NotReadableError */
+export async function readPerfMappings(path: string): Promise<PerfMapping[]> {
+  const mappings: PerfMapping[] = []
+  try {
+    const file = await open(path, 'r')
+    try {
+      const head = Buffer.alloc(HEADER_BYTES)
+      if ((await file.read(head, 0, HEADER_BYTES, 0)).bytesRead < HEADER_BYTES) return []
+      const end = offset(head, DATA) + offset(head, DATA + 8)
+      const piece = Buffer.alloc(PIECE_BYTES)
+      let at = offset(head, DATA)
+      while (at + EVENT_HEAD <= end && Number.isSafeInteger(end)) {
+        const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, end - at), at)
+        const used = mappingsIn(piece.subarray(0, bytesRead), mappings)
+        if (used === 0 || mappings.length >= MOST_MAPPINGS) break
+        at += used
+      }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw readFailure(path, error)
+  }
+  return mappings
+}
+
+/** An event's type, flags and length. */
+const EVENT_HEAD = 8
+
+/** Lists the kernel's mappings among whole events. Returns how many bytes those have. */
+function mappingsIn(bytes: Buffer, mappings: PerfMapping[]): number {
+  let at = 0
+  while (at + EVENT_HEAD <= bytes.length) {
+    const type = bytes.readUInt32LE(at)
+    const misc = bytes.readUInt16LE(at + 4)
+    const length = bytes.readUInt16LE(at + 6)
+    if (length < EVENT_HEAD || at + length > bytes.length) break
+    const nameAt = type === MMAP ? MMAP_NAME_AT : MMAP2_NAME_AT
+    if ((type === MMAP || type === MMAP2) && (misc & MODE) === KERNEL_MODE && length > nameAt) {
+      const [file = ''] = bytes.toString('latin1', at + nameAt, at + length).split('\0', 1)
+      const size = Math.min(bytes[at + MMAP2_ID_AT]!, ID_BYTES)
+      const id = at + MMAP2_ID_AT + 4
+      mappings.push({
+        file,
+        start: bytes.readBigUInt64LE(at + START_AT),
+        bytes: offset(bytes, at + LENGTH_AT),
+        offset: bytes.readBigUInt64LE(at + OFFSET_AT),
+        buildId: type === MMAP2 && (misc & HAS_BUILD_ID) !== 0 ? bytes.toString('hex', id, id + size) : undefined,
+      })
+    }
+    at += length
+  }
+  return at
 }
 
 /** Where a feature's bytes lie. */

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { readPerfHeader } from '../../src/sources/perf-data.ts'
+import { recordedLayout } from '../../src/load/recorded-layout.ts'
+import { readPerfHeader, readPerfMappings } from '../../src/sources/perf-data.ts'
 import { kerndexes } from '../cli/run.ts'
 import { edge, fixturePath } from '../fixtures.ts'
 
@@ -34,10 +35,87 @@ function capture(name: string, facts: { buildId?: string; release?: string; iden
   return path
 }
 
+/** PERF_RECORD_MMAP or MMAP2, as perf writes it of the kernel. */
+function mapping(
+  type: 1 | 10,
+  name: string,
+  { start, offset = 0n, id = '', mode = 1 }: { start: bigint; offset?: bigint; id?: string; mode?: number },
+): Buffer {
+  const head = Buffer.alloc(type === 1 ? 40 : 72)
+  head.writeUInt32LE(type, 0)
+  head.writeUInt16LE(mode | (id === '' ? 0 : 1 << 14), 4)
+  head.writeBigUInt64LE(start, 16)
+  head.writeBigUInt64LE(4096n, 24)
+  head.writeBigUInt64LE(offset, 32)
+  if (type === 10) {
+    head[40] = id.length / 2
+    head.write(id, 44, 'hex')
+  }
+  const text = Buffer.alloc(Math.ceil((name.length + 1) / 8) * 8)
+  text.write(name, 'latin1')
+  head.writeUInt16LE(head.length + text.length, 6)
+  return Buffer.concat([head, text])
+}
+
+/** The recording with other events. */
+function withEvents(events: Buffer): Buffer {
+  const [at, length] = [40, 48].map((place) => Number(recording.readBigUInt64LE(place))) as [number, number]
+  const head = Buffer.from(recording.subarray(0, at))
+  head.writeBigUInt64LE(BigInt(events.length), 48)
+  const features = Buffer.from(recording.subarray(at + length))
+  // Where each feature lies is counted from the file's beginning.
+  for (let row = 0; row + 16 <= features.length; row += 16) {
+    const place = Number(features.readBigUInt64LE(row))
+    if (place < at + length || place > recording.length) break
+    features.writeBigUInt64LE(BigInt(place - length + events.length), row)
+  }
+  return Buffer.concat([head, events, features])
+}
+
 describe('the header of perf.data', () => {
   it('is read as perf reads it', async () => {
     const header = await readPerfHeader(file('whole.data', recording))
     expect(header).toEqual({ release: RELEASE, buildId: BUILD_ID, files: new Map() })
+  })
+
+  it('tells where the image was, as perf script prints it', async () => {
+    const [image, ...modules] = await readPerfMappings(file('mapped.data', recording))
+    expect(modules).toEqual([])
+    expect(image).toMatchObject({
+      file: '[kernel.kallsyms]_text',
+      start: 0xffffffff81000000n,
+      offset: 0xffffffff81000000n,
+    })
+    const layout = await recordedLayout(file('mapped.data', recording), 3)
+    expect(layout).toMatchObject({
+      buildId: BUILD_ID,
+      release: RELEASE,
+      anchor: { name: '_text', address: 0xffffffff81000000n },
+      modules: [],
+      generation: 3,
+    })
+  })
+
+  it('tells where modules were, by their files or in brackets, and what is damaged is left out', async () => {
+    const events = [
+      mapping(1, '[kernel.kallsyms]_stext', { start: 0xffffffff9a000000n, offset: 0xffffffff9a000000n }),
+      mapping(1, '/lib/modules/6.18/kernel/net/nf-tables.ko.xz', { start: 0xffffffffc0100000n }),
+      mapping(10, '[nfsd]', { start: 0xffffffffc0200000n, id: 'ab'.repeat(20) }),
+      mapping(1, '/usr/bin/bash', { start: 0x400000n, mode: 2 }),
+      mapping(1, '[nfsd]', { start: 0xffffffffc0300000n }),
+    ]
+    const whole = file('modules.data', withEvents(Buffer.concat(events)))
+    const { anchor, modules } = await recordedLayout(whole, 1)
+    expect(anchor).toEqual({ name: '_stext', address: 0xffffffff9a000000n })
+    expect(modules.map(({ name, address, bytes, buildId }) => [name, address, bytes, buildId])).toEqual([
+      ['nf_tables', 0xffffffffc0100000n, 4096, undefined],
+      ['nfsd', 0xffffffffc0200000n, 4096, 'ab'.repeat(20)],
+    ])
+    const cut = Buffer.concat([events[0]!, Buffer.alloc(8)])
+    expect((await recordedLayout(file('cut-events.data', withEvents(cut)), 1)).modules).toEqual([])
+    const hidden = mapping(1, '[kernel.kallsyms]_text', { start: 0n, offset: 0n })
+    await expect(recordedLayout(file('hidden.data', withEvents(hidden)), 1)).rejects.toThrow(/where the kernel lay/)
+    await expect(recordedLayout(file('short.data', recording.subarray(0, 200)), 1)).rejects.toThrow(/build id/)
   })
 
   it('may be cut anywhere, and hold any numbers', async () => {
@@ -55,6 +133,7 @@ describe('the header of perf.data', () => {
       changed.fill(0xff, at, at + 4)
       writeFileSync(path, changed)
       expect(typeof (await readPerfHeader(path))).toBe('object')
+      expect(Array.isArray(await readPerfMappings(path))).toBe(true)
     }
   })
 })

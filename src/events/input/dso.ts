@@ -1,4 +1,6 @@
 // The file that perf and its like print beside a symbol (a "dso"): the kernel, a module, or a file of user space.
+
+import { moduleOfFile } from '../../sources/facts.ts'
 import { detached } from '../format.ts'
 
 /** What a file says of its frame. */
@@ -46,7 +48,7 @@ function readFile(dso: string, high: boolean): FrameFile {
   }
   const base = file.slice(file.lastIndexOf('/') + 1)
   if (/^(?:vmlinux|kcore$|kallsyms$|vmlinuz)/.test(base)) return { owner: 'vmlinux', user: false }
-  const module = /^([\w-]+)\.ko(?:\.\w+)?$/.exec(base)?.[1]
-  if (module !== undefined) return { owner: module.replaceAll('-', '_'), user: false }
+  const module = moduleOfFile(base)
+  if (module !== undefined) return { owner: module, user: false }
   return { owner: file, user: !high }
 }
