@@ -265,7 +265,7 @@ Examples:
     catalog
       .command('prune')
       .requiredOption('--max-bytes <n>', 'the most bytes that all files may have', bytes)
-      .description('remove the kernels that were added longest ago, until the rest fits'),
+      .description('remove the kernels that were used longest ago, until the rest fits'),
   )
     .addHelpText(
       'after',

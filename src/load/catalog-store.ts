@@ -12,7 +12,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs'
-import { mkdir, rm, unlink } from 'node:fs/promises'
+import { mkdir, rm, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BOOK_PREAMBLE_BYTES, type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../catalog/book.ts'
 import { type BuildEntry, decodeEntry, encodeEntry, entryKey } from '../catalog/entry.ts'
@@ -72,17 +72,19 @@ export class CatalogStore {
     return names.map((name) => name.slice(0, -ENTRY_SUFFIX.length)).sort()
   }
 
-  /** How many bytes a kernel's files have, and when the last of them was written, in milliseconds. */
-  size(kernel: string): { readonly bytes: number; readonly written: number } {
-    let bytes = 0
-    let written = 0
+  /** How many bytes a kernel's files have, and when it was last added to or used, in milliseconds. */
+  size(kernel: string): { readonly bytes: number; readonly used: number } {
     const folder = join(this.directory, kernel)
-    for (const name of this.#names(folder)) {
-      const found = lstatSync(join(folder, name), { throwIfNoEntry: false })
-      bytes += found?.size ?? 0
-      written = Math.max(written, found?.mtimeMs ?? 0)
-    }
-    return { bytes, written }
+    let bytes = 0
+    for (const name of this.#names(folder)) bytes += lstatSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0
+    return { bytes, used: lstatSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+  }
+
+  /** Remembers that a kernel was used now: its folder's time is that of the last use, as it is of the last file that was written. */
+  async touch(kernel: string): Promise<void> {
+    const now = new Date()
+    // Only the order of removal hangs on it, and whoever may only read leaves it.
+    await utimes(join(this.directory, kernel), now, now).catch(() => {})
   }
 
   #names(folder: string): string[] {

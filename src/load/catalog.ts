@@ -142,10 +142,10 @@ export class CatalogFiles {
     return found
   }
 
-  /** Removes the kernels that were added longest ago until the rest fits into so many bytes; `kept` stays. Returns those removed. */
+  /** Removes the kernels that were used longest ago until the rest fits into so many bytes; `kept` stays. Returns those removed. */
   async prune(maxBytes: number, kept?: string): Promise<string[]> {
     const kernels = this.store.kernels().map((kernel) => ({ kernel, ...this.store.size(kernel) }))
-    kernels.sort((a, b) => b.written - a.written)
+    kernels.sort((a, b) => b.used - a.used)
     const removed: string[] = []
     let left = maxBytes
     for (const { kernel, bytes } of kernels) {
@@ -194,6 +194,7 @@ export class CatalogFiles {
         `the catalogue ${this.store.directory} has no kernel with the build id ${kernel}: add a capture of it (kerndex catalog add)`,
       )
     }
+    await this.store.touch(kernel)
     let book: Book | undefined
     try {
       book = this.store.readBook(kernel)

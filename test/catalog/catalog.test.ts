@@ -1,6 +1,17 @@
 // The catalogue: entries of one boot, placed on others. What a placed table has to be is what those boots said themselves.
 
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -125,6 +136,35 @@ describe('a host from a catalogue and a layout', () => {
     expect(resolved).toBeDefined()
   })
 
+  it('says which modules only their names speak for, as neither side knows more', () => {
+    const known = ownBack.owners.slice(1).sort()
+    expect([...(predicted.host.placement?.byName ?? [])].sort()).toEqual(known)
+    expect([...(back.host.placement?.byName ?? [])].sort()).toEqual(known)
+  })
+
+  it('gives no names of another build to a module of the same name', async () => {
+    const now = readLayout(join(folder, 'capture.layout'))
+    const identified = await openCatalog({ directory: join(folder, 'identified') })
+    const ids = now.modules.map(({ name }, i) => `${name} ${String(i).padStart(40, 'a')} - Live -\n`)
+    const from = join(folder, 'with-identities')
+    cpSync(CAPTURE, from, { recursive: true })
+    writeFileSync(join(from, 'module_identities'), ids.join(''))
+    await identified.add(from)
+    const own = now.modules.map((module, i) => ({ ...module, buildId: String(i).padStart(40, 'a') }))
+    const foreign = own.map((module, i) => (i === 0 ? { ...module, buildId: 'bb'.repeat(20) } : module))
+    const { name } = now.modules[0]!
+    const { address } = [...ownBack].find(({ owner, type }) => owner === name && type === 't')!
+    expect((await identified.place({ ...now, modules: own })).host.placement).toMatchObject({ missing: [], byName: [] })
+    // One catalogue knows the build of its module, the other only its name.
+    for (const one of [identified, whole]) {
+      const { symbols, host } = await one.place({ ...now, modules: foreign })
+      expect(host.placement?.missing).toContainEqual(expect.objectContaining({ name, why: 'other build' }))
+      expect(symbols.at(address)).toBeUndefined()
+      expect([symbols.reasonFor(address), symbols.ownerAt(address)]).toEqual(['unknown_module', name])
+      expect([...symbols].filter(({ owner }) => owner === name)).toEqual([])
+    }
+  })
+
   it('lists per-cpu symbols of modules by name, without an address', async () => {
     const reader = await whole.place(readLayout(join(folder, 'other.layout')))
     const names = [...own]
@@ -246,6 +286,23 @@ describe('a catalogue', () => {
   })
 })
 
+describe('a catalogue that is too large', () => {
+  it('loses the kernels that were used longest ago', async () => {
+    const directory = join(folder, 'small')
+    const small = await openCatalog({ directory })
+    await small.add(CAPTURE)
+    const other = KERNEL.replace('eb', 'ec')
+    cpSync(join(directory, KERNEL), join(directory, other), { recursive: true })
+    utimesSync(join(directory, KERNEL), 1e9, 1e9)
+    utimesSync(join(directory, other), 2e9, 2e9)
+    await small.place(readLayout(join(folder, 'capture.layout')))
+    utimesSync(join(directory, other), 1e9, 1e9)
+    const { size } = statSync(join(directory, KERNEL, 'book'))
+    expect(await small.prune(2 * size)).toEqual([other])
+    expect((await small.list()).length).toBe(13)
+  })
+})
+
 describe('a host over time', () => {
   it('answers by the layout of the time, and names nothing of another', async () => {
     const now = readLayout(join(folder, 'capture.layout'))
@@ -275,6 +332,17 @@ describe('a host over time', () => {
     expect(history.find(symbol.address + 0x2000000n, at(25)).match?.symbol.name).toBe(symbol.name)
     expect(history.find(symbol.address + 0x2000000n, at(5)).reason).toBe('stale_layout')
     await expect(whole.placeAll([now, { ...now, bootId: 'another' }])).rejects.toMatchObject({ code: 'USAGE' })
+  })
+})
+
+describe('what is no kernel source', () => {
+  it('is told so', async () => {
+    const file = join(folder, 'text')
+    writeFileSync(file, 'root:x:0:0:root:/root:/bin/sh\n')
+    await expect(writeLayout(join(folder, 'no.layout'), { from: file })).rejects.toThrow(
+      /no capture, archive or snapshot/,
+    )
+    await expect(catalog.add(file)).rejects.toMatchObject({ code: 'NOT_READABLE' })
   })
 })
 
