@@ -60,6 +60,11 @@ interface Movable {
 }
 
 const CORE = 0
+/**
+ * Bytes behind the core's per-cpu variables in which those of modules are listed, where they are no offsets: several times what the kernel
+ * reserves for them (PERCPU_MODULE_RESERVE).
+ */
+const MODULES_PER_CPU = 0x1_0000n
 
 /** Moves a table; undefined where it does not tell where the kernel's image begins, or two things would lie at one place. */
 export function moveBoot({ table, modules, identities }: EarlierBoot, now: NextBoot): MovedBoot | undefined {
@@ -80,7 +85,11 @@ export function moveBoot({ table, modules, identities }: EarlierBoot, now: NextB
   add({ ids: earlier.between(CORE, 0n, BigInt(MOST_ABSOLUTE)), memory: [] }, 0n, CORE)
   const slide = now.anchor.address - begin
   const end = begin + BigInt(MOST_IMAGE)
-  const image = earlier.memoryOf(CORE).filter((own) => own.start >= begin && own.end <= end)
+  const [perCpu] = table.named('__per_cpu_end', { owner: CORE_OWNER })
+  const image = earlier
+    .memoryOf(CORE)
+    .filter((own) => own.start >= begin && own.end <= end)
+    .flatMap((own) => (perCpu === undefined ? [own] : without(own, perCpu.address, perCpu.address + MODULES_PER_CPU)))
   add({ ids: earlier.between(CORE, begin, end), memory: image }, slide, CORE)
 
   const before = new Map(modules.map((info) => [info.name, info]))
@@ -112,6 +121,16 @@ function isSame(name: string, before: Identities, now: Identities): boolean | un
   const [a, b] = [before?.get(name), now?.get(name)]
   if (a?.buildId !== undefined || b?.buildId !== undefined) return a?.buildId === b?.buildId
   return a?.srcversion !== undefined && a.srcversion === b?.srcversion
+}
+
+/** What is left of memory without [start, end). */
+function without(memory: Memory, start: bigint, end: bigint): Memory[] {
+  if (end <= memory.start || start >= memory.end) return [memory]
+  const parts = [
+    { start: memory.start, end: start },
+    { start: end, end: memory.end },
+  ]
+  return parts.filter((part) => part.start < part.end)
 }
 
 /** The rows of `regions`, ascending; undefined where any two overlap. */

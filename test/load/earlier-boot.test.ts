@@ -250,7 +250,8 @@ describe('two boots of 6.1', () => {
 })
 
 describe('two boots of a kernel that allocates text and data of modules by themselves', () => {
-  const text = fixtureBytes('debian-7.3-amd64/kallsyms.br').toString('latin1')
+  // Per-cpu variables of modules are listed behind the core's, wherever there was room.
+  const text = `${fixtureBytes('debian-7.3-amd64/kallsyms.br').toString('latin1')}ffffffff8b600000 D __per_cpu_end\n`
   const modules = fixtureBytes('debian-7.3-amd64/modules.br').toString('latin1')
   const notes = readFileSync(fixturePath('debian-6.1-amd64/notes'))
   const names = modules
@@ -274,6 +275,7 @@ describe('two boots of a kernel that allocates text and data of modules by thems
       return `${now.toString(16).padStart(16, '0')} ${type} ${name}${owner === '' ? '' : `\t[${owner}]`}`
     },
   )
+  const variable = `${(0xffffffff8b600008n + SLIDE).toString(16)} a jfs_counter\t[jfs]\n`
   const listed = modules.replace(/^(\S+)(.*) 0x([0-9a-f]+)/gm, (_, name, rest, digits) => {
     return `${name}${rest} 0x${(BigInt(`0x${digits}`) + moved(name, 't')).toString(16)}`
   })
@@ -287,7 +289,7 @@ describe('two boots of a kernel that allocates text and data of modules by thems
       version: 'Linux version 7.3',
     })
     const after = writeHost('eight', {
-      kallsyms: elsewhere,
+      kallsyms: elsewhere + variable,
       modules: listed,
       notes,
       boot_id: BOOTS[1],
