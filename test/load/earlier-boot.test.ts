@@ -1,5 +1,6 @@
 // A new boot of a kernel that the cache has seen at another: ready at once with what is certain, and nothing else. What is certain is told
 // by the boots themselves.
+
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
