@@ -53,7 +53,7 @@ const PARTS = {
   'imports-nats': /^fleet\/nats\/packages\./,
   imports: /^core\/packages\./,
   fleet: /^fleet\//,
-  events: /^(events|processes|stacks)\//,
+  events: /^(events\/|processes\/|stacks\/(?!pasted\.))/,
   serve: /^(serve\/|symbols\/find-text\.)/,
   printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|layout)|ask\/diff)/,
   probes: /^probes\/(?!plan|spec|kinds)/,
@@ -91,6 +91,10 @@ const parts = {
     }
     const needed = (file) =>
       bundle[file]?.code === undefined ? [] : readAtTop(bundle[file].code).map((one) => basename(one))
+    // Every command reads this one.
+    const early = needed('part-cli.cjs').filter((file) => file.startsWith('part-'))
+    if (early.length > 0)
+      this.error(`part-cli.cjs needs ${early.join()} at its top, for whatever command: make it a function`)
     const needs = new Map(Object.keys(bundle).map((file) => [file, needed(file)]))
     const follow = (file, path) => {
       if (path.includes(file)) {

@@ -101,7 +101,7 @@ function inWords({ name, owner }: KernelSymbol, { hex }: Offset, size?: number):
   return `${printable(name)}+0x${hex}${stretch}${owner === 'vmlinux' ? '' : ` [${printable(owner)}]`}`
 }
 
-const SLOTS = { offset: { decimal: SLOT.decimal, hex: SLOT.hex }, address: `0x${SLOT.address}` } as const
+const slots = () => ({ offset: { decimal: SLOT.decimal, hex: SLOT.hex }, address: `0x${SLOT.address}` })
 
 /** Bytes of answers that are handed out at once. */
 const PIECE = 1 << 18
@@ -165,10 +165,11 @@ export class AnswerWriter {
 
   /** `exact`: with its offsets, not with slots for them. */
   #answerOf(match: SymbolMatch | undefined, exact = false): Answer {
-    const offsetOf = (offset: number) => (exact ? { decimal: String(offset), hex: offset.toString(16) } : SLOTS.offset)
+    const offsetOf = (offset: number) =>
+      exact ? { decimal: String(offset), hex: offset.toString(16) } : slots().offset
     return {
       query: undefined,
-      address: SLOTS.address,
+      address: slots().address,
       found: match?.candidates.map(({ symbol, offset }) => ({ symbol, offset: offsetOf(offset) })) ?? [],
       size: match?.size,
       aliases: match?.aliases ?? [],

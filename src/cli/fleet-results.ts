@@ -30,9 +30,10 @@ interface ResultOptions extends FleetOptions {
 }
 
 /** Outputs that are made of stacks and their weights alone. */
-const PROFILES = OUTPUTS.filter(
-  ({ writer }) => writer?.inputs === undefined && writer?.folding?.samples !== true,
-).filter(({ writer }) => writer !== undefined)
+const profiles = () =>
+  OUTPUTS.filter(
+    ({ writer }) => writer !== undefined && writer.inputs === undefined && writer.folding?.samples !== true,
+  )
 const FIRST_LOOK_MS = 50
 const LONGEST_LOOK_MS = 1_000
 
@@ -43,7 +44,7 @@ export function addResultsCommand(fleet: Command): void {
       .argument('<job>', 'name of the job')
       .description('what came of a job: in the order of its input, or as one profile')
       .addOption(
-        new Option('--output <format>', 'of a profile; default folded').choices(PROFILES.map(({ name }) => name)),
+        new Option('--output <format>', 'of a profile; default folded').choices(profiles().map(({ name }) => name)),
       )
       .option('--to <file>', 'write to a file, which appears when it is whole, instead of stdout')
       .option('--wait', 'wait until every piece has an answer')

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { KerndexError } from '../core/errors.ts'
 import { packageUrl } from '../core/place.ts'
+import { keepCode } from '../snapshot/keep-code.ts'
 import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { note, OutputClosed, write } from './output.ts'
@@ -30,6 +31,8 @@ async function run(given: readonly string[]): Promise<void> {
     })
   }
   await program.parseAsync(args, { from: 'user' })
+  // Who clears the cache wants nothing in it.
+  if (word !== 'cache') await keepCode()
 }
 
 let isDone = false

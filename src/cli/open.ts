@@ -8,7 +8,6 @@ import { NoPermissionError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
 import { MOST_THREADS } from '../load/threads.ts'
 import { openKernel } from '../open-kernel.ts'
-import { keepCode } from '../snapshot/keep-code.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 
@@ -97,7 +96,6 @@ export async function withKernel<T>(
     return await use(kernel)
   } finally {
     await kernel.close()
-    await keepCode()
   }
 }
 

@@ -34,7 +34,8 @@ const MOST_IN_FULL = 8
 /** Modules that a summary names. */
 const MOST_NAMED = 12
 
-const ALLOW_HELP = `cautions that are left to the kernel, by code, separated by commas, or all: ${CAUTIONS.join(', ')}`
+const allowHelp = () =>
+  `cautions that are left to the kernel, by code, separated by commas, or all: ${CAUTIONS.join(', ')}`
 
 const SPEC_HELP = `
 A specification is [KIND:][MODULE:]FUNCTION[+OFFSET], or an address. KIND is kprobe, kretprobe, fentry (kfunc), fexit
@@ -62,7 +63,7 @@ function addList(probe: Command): void {
         .description('the functions that can be attached to, as kind:module:function')
         .option('-v, --verbose', 'each parameter on a line of its own, indented by four spaces')
         .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
-        .option('--allow <codes>', ALLOW_HELP),
+        .option('--allow <codes>', allowHelp()),
     ),
   )
     .addHelpText(
@@ -112,7 +113,7 @@ function addPlan(probe: Command): void {
             .default('error'),
         )
         .option('--loose-suffix', 'accept foo.isra.0 and the like where there is no foo')
-        .option('--allow <codes>', ALLOW_HELP)
+        .option('--allow <codes>', allowHelp())
         .option('--args <names>', 'arguments that the probe uses, separated by commas: functions must agree about them')
         .option('--kprobe-multi', 'attach kprobes by one multi-link; prints its symbols and addresses')
         .option('--rejected', 'also what globs matched and cannot be attached to')
