@@ -221,8 +221,9 @@ export class StackFolder {
     return { event, unit, frames, parents, nodes, weights, counts, time, samples }
   }
 
-  #tree({ name, unit }: TraceEvent): Tree {
-    const event = this.#byEvent ? name : undefined
+  #tree({ type, name, unit }: TraceEvent): Tree {
+    // The names of stacks that were printed for their own sake say of which kind they are, and not what they measure.
+    const event = this.#byEvent && type !== 'stack' ? name : undefined
     let tree = this.#trees.get(event)
     if (tree === undefined) {
       tree = { event, unit, roots: new Map(), met: [], time: undefined, samples: undefined }

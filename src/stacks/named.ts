@@ -19,7 +19,7 @@ export interface NameAnswer {
 export function symbolOfFrame(symbols: SymbolTable, frame: RawFrame): NameAnswer {
   const { name, size, offset } = frame
   const owner = frame.owner === KERNEL_CODE ? undefined : frame.owner
-  if (name === undefined) return { symbol: undefined, reason: 'no_symbol' }
+  if (name === undefined) return { symbol: undefined, reason: 'unknown_name' }
   let found = owner === undefined ? symbols.named(name) : symbols.named(name, { owner })
   if (found.length === 0) return { symbol: undefined, reason: 'unknown_name' }
   if (size !== undefined) {

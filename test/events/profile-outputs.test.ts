@@ -18,7 +18,7 @@ import { pprofBytes } from '../../src/events/output/pprof.ts'
 import { flameSvg } from '../../src/events/output/svg.ts'
 import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profile, Profiles } from '../../src/stacks/profile.ts'
-import { HOST, run, sample, snapshotOf } from './samples.ts'
+import { HOST, output, run, sample, snapshotOf } from './samples.ts'
 
 let host: Snapshot
 beforeAll(async () => {
@@ -65,6 +65,12 @@ describe('events', () => {
       ],
       ['page-faults', [['main;vfs_read', 3n]]],
     ])
+  })
+
+  it('of different names stay apart as NDJSON', async () => {
+    const once = await output(Buffer.from(TWO_EVENTS), host, 'ndjson')
+    expect(once.toString()).toContain('"page-faults"')
+    expect(foldedOf(await profiles(once))).toEqual(foldedOf(await profiles(TWO_EVENTS)))
   })
 
   it.each<[string, EventFilter, (string | undefined)[]]>([

@@ -83,7 +83,54 @@ const asLog = (text: Buffer) =>
       .join('\n'),
   )
 
+/** perf's stacks as stackcollapse folds them, kernel frames marked, each with a count. */
+const asFolded = (text: Buffer) =>
+  Buffer.from(
+    text
+      .toString('latin1')
+      .split('\n\n')
+      .flatMap((sample, i) => {
+        const frames = [...sample.matchAll(/^\t *([0-9a-f]+) (\S+?)(?:\+0x[0-9a-f]+)? \(/gm)]
+        const names = frames.map(([, address = '', name = '']) => (address.length === 16 ? `${name}_[k]` : name))
+        return names.length === 0 ? [] : [`${names.reverse().join(';')} ${i + 1}\n`]
+      })
+      .join(''),
+  )
+
+/** Reports with stacks of their own, registers within a trace, frames that lay on the stack, and hidden addresses. */
+const REPORTS = `[    5.000001] BUG: KASAN: slab-use-after-free in vfs_read+0x10/0x330
+[    5.000002] Read of size 8 at addr ffff888012345678 by task cat/4711
+[    5.000003] CPU: 1 PID: 4711 Comm: cat Not tainted 6.1.0 #1
+[    5.000004] Call Trace:
+[    5.000005]  <TASK>
+[    5.000006]  dump_stack_lvl+0x45/0x5c
+[    5.000007]  ? __pfx_vfs_read+0x10/0x10
+[    5.000008]  vfs_read+0x0/0x330
+[    5.000009] RIP: 0010:do_idle+0x206/0x2a0
+[    5.000010] RSP: 0018:ffffb1e2c00afed8 EFLAGS: 00000202
+[    5.000011]  ksys_read+0x6b/0xf0
+[    5.000012]  gone_fn+0x10/0x20 [gone]
+[    5.000013]  </TASK>
+[    5.000014] 
+[    5.000015] Allocated by task 4710:
+[    5.000016]  kmem_cache_alloc+0x1b5/0x3d0
+[    5.000017]  do_sys_openat2+0x97/0x160
+[    5.000018] 
+[    5.000019] Freed by task 0:
+[    5.000020]  kmem_cache_free+0x9a/0x3d0
+[    5.000021] pc : [<00000000d4b3b027>]    lr : [<ffffffff81001010>]
+[    5.000022] PC is at vfs_read+0x10/0x330
+[    5.000023] Backtrace:
+[    5.000024] [<00000000d4b3b027>] (vfs_read) from [<00000000d4b3b028>] (ksys_read+0x6b/0xf0)
+[    5.000025]  r5:00000001
+`
+const asReports = () => Buffer.from(REPORTS)
+
 recordings.push(
+  ['folded', HOST, 'perf-script-pidtid.txt', asFolded],
+  ['folded', DEBIAN, 'perf-script.txt', asFolded],
+  ['log', HOST, 'perf-script-pidtid.txt', asReports],
+  ['log', DEBIAN, 'perf-script.txt', asReports],
   ['addresses', HOST, 'perf-script-default.txt', asAddresses],
   ['addresses', DEBIAN, 'perf-script.txt', asAddresses],
   ['symbols', HOST, 'perf-script-default.txt', asList],
@@ -136,7 +183,7 @@ describe('NDJSON', () => {
         .trim()
         .split('\n')
         .map((line): unknown => JSON.parse(line))
-    expect(lines(once).length).toBeGreaterThan(kind === 'oops' ? 20 : 1)
+    expect(lines(once).length).toBeGreaterThan(kind === 'oops' ? 20 : kind === 'log' ? 3 : 1)
     expect(lines(await output(once, snapshot, 'ndjson'))).toEqual(lines(once))
   })
 

@@ -29,6 +29,7 @@ export const ndjson: InputFormat = {
   name: 'ndjson',
   what: 'JSON objects, one a line: type, pid, tid, ts in ns, stack, … (see docs/events.md)',
   kind: 'json',
+  apart: true,
   recognise: (lines) => countLines(lines, /^\s*\{.*"(?:type"\s*:\s*"(?:\w+)"|stack"\s*:\s*\[|kernel_stack"\s*:\s*\[)/),
   startsRecord: 'every line',
   decoder: (sink, memo) => objectLines(sink, memo, readEvent),
@@ -109,7 +110,8 @@ export function frameOf(entry: Json, memo: FrameMemo, given?: Pick<RawFrame, 'us
     if (address === undefined) return undefined
   }
   const name = stringOf(entry.symbol)
-  if (name === undefined && address === undefined) return undefined
+  // A frame of which nothing is known, as kerndex writes it: it keeps its place in the stack.
+  if (name === undefined && address === undefined && entry.symbol !== null) return undefined
   const offset = name === undefined ? undefined : smallInteger(entry.offset)
   const size = name === undefined ? undefined : smallInteger(entry.size)
   const owner = stringOf(entry.module)

@@ -221,13 +221,16 @@ function isUserSegment(words: string, at: number): boolean {
   return ['0033:', '0023:', 'e033:', '002b:', '0073:'].some((segment) => words.startsWith(segment, at))
 }
 
-function registerFrame(words: string, from: number): Partial<RawFrame> | undefined {
-  const at = segmentEnd(words, from)
+function registerFrame(words: string, begin: number): Partial<RawFrame> | undefined {
+  const at = segmentEnd(words, begin)
   const place = addressIn(words, at)
-  const symbol = findSymbol(words, place?.end ?? at)
-  if (symbol !== undefined) return { ...symbol.frame, address: place?.address, column: place?.column ?? 0, length: 0 }
+  const from = place?.end ?? at
+  const symbol = findSymbol(words, from)
+  // What stands behind another label is another register's.
+  if (symbol !== undefined && !words.slice(from, symbol.frame.column).includes(': '))
+    return { ...symbol.frame, address: place?.address, column: place?.column ?? 0, length: 0 }
   // decode_stacktrace.sh's words, or an address that had no name.
-  const read = readFrame(words, place?.end ?? at)
+  const read = readFrame(words, from)
   if (read !== undefined && (read.frame.name !== undefined || read.frame.address !== undefined)) return read.frame
   return place?.certain === true ? { address: place.address, column: place.column, length: place.length } : undefined
 }
