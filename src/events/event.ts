@@ -24,34 +24,34 @@ export interface Lifecycle {
   /** The event speaks of threads, as the kernel's sched tracepoints and perf do: `pid` may be any thread's number. */
   readonly byThread: boolean
   /** Who tells it, where a recording may hold it twice: the recorder's own events, or the kernel's tracepoints. */
-  readonly told?: 'recorder' | 'tracepoint'
+  readonly told?: 'recorder' | 'tracepoint' | undefined
   /** A task that was made, and the flags of its clone call; its fork is told by another event. */
-  readonly newTask?: { readonly tid: number; readonly flags: number }
+  readonly newTask?: { readonly tid: number; readonly flags: number } | undefined
   /** The number of a thread that the kernel has no memory of any more. */
-  readonly freed?: number
+  readonly freed?: number | undefined
   /** Events that the recorder had no room for, before this. */
-  readonly lost?: number
+  readonly lost?: number | undefined
   /** The image that the event belongs to, as a stream that keeps processes itself describes it, and those above it, its parent first. */
-  readonly image?: Described
-  readonly above?: readonly Described[]
-  readonly ppid?: number
+  readonly image?: Described | undefined
+  readonly above?: readonly Described[] | undefined
+  readonly ppid?: number | undefined
   /** The forked process or thread. */
-  readonly childPid?: number
-  readonly childTid?: number
+  readonly childPid?: number | undefined
+  readonly childTid?: number | undefined
   /** true or false where the format tells whether a fork made a thread. */
-  readonly childIsThread?: boolean
-  readonly childComm?: string
-  readonly comm?: string
-  readonly filename?: string
-  readonly args?: string
-  readonly uid?: number
-  readonly exitCode?: number
+  readonly childIsThread?: boolean | undefined
+  readonly childComm?: string | undefined
+  readonly comm?: string | undefined
+  readonly filename?: string | undefined
+  readonly args?: string | undefined
+  readonly uid?: number | undefined
+  readonly exitCode?: number | undefined
   /** Nanoseconds. */
-  readonly startTs?: bigint
+  readonly startTs?: bigint | undefined
   /** The thread that called exec, where it was not the leader. */
-  readonly oldPid?: number
+  readonly oldPid?: number | undefined
   /** Whether this exit was the last of its thread group; undefined on kernels that do not say. */
-  readonly groupDead?: boolean
+  readonly groupDead?: boolean | undefined
 }
 
 /** What of an event matters to processes. */

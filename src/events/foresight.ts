@@ -339,7 +339,7 @@ export class Foresight<Item> {
       ...event,
       pid: event.pid ?? pid,
       comm: event.comm ?? held.event.comm,
-      life: { ...event.life, ...life, ...definite(event.life), ...definite(life) } as Lifecycle,
+      life: together(event.life ?? life, life),
     }
     if (held.question !== undefined && other.question !== undefined) {
       if (held.question.answer !== undefined) this.#settle(other.question, held.question.answer)
@@ -457,9 +457,28 @@ function thread(group: number | undefined): Child {
   return { isThread: true, group, parentsChild: false, guessed: false, open: false }
 }
 
-/** What of a life is said for certain by whoever says it at all. */
-function definite(life: Lifecycle | undefined): Partial<Lifecycle> {
-  return life?.childIsThread === undefined ? {} : { childIsThread: life.childIsThread }
+/**
+ * What two tellings of one fork, exec or exit say together: the later one, where both say it. Written out, as V8 makes a new class
+ * for each object that others are spread into, and every later look into such an object is a search.
+ */
+function together(first: Lifecycle, later: Lifecycle): Lifecycle {
+  return {
+    byThread: later.byThread,
+    told: later.told,
+    ppid: later.ppid ?? first.ppid,
+    childPid: later.childPid ?? first.childPid,
+    childTid: later.childTid ?? first.childTid,
+    childIsThread: later.childIsThread ?? first.childIsThread,
+    childComm: later.childComm ?? first.childComm,
+    comm: later.comm ?? first.comm,
+    filename: later.filename ?? first.filename,
+    args: later.args ?? first.args,
+    uid: later.uid ?? first.uid,
+    exitCode: later.exitCode ?? first.exitCode,
+    startTs: later.startTs ?? first.startTs,
+    oldPid: later.oldPid ?? first.oldPid,
+    groupDead: later.groupDead ?? first.groupDead,
+  }
 }
 
 function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {

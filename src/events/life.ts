@@ -209,17 +209,21 @@ function fork(event: ProcessEvent, cache: ProcessCache, told: Child | undefined)
   }
   const parent = told?.parentsChild === true ? forker?.parent : forker
   const ppid = told?.parentsChild === true ? forker?.ppid : forkerPid
+  const guessed = told?.guessed ?? (life?.byThread === true && life.childIsThread === undefined)
+  if (guessed) cache.counters.guessedForks++
   const birth: Birth = {
     pid: childPid,
     startTs: life?.startTs ?? ts,
     comm: life?.childComm,
     flags: 'clone',
     ppid,
-    ...whoOf(life),
+    retold: life?.byThread,
+    binary: life?.filename,
+    args: life?.args,
+    uid: life?.uid,
+    guessed,
   }
-  const guessed = told?.guessed ?? (life?.byThread === true && life.childIsThread === undefined)
-  if (guessed) cache.counters.guessedForks++
-  const { entry, known, reused } = cache.fork({ ...birth, guessed }, parent, told?.open ?? guessed)
+  const { entry, known, reused } = cache.fork(birth, parent, told?.open ?? guessed)
   const all: Warning[] = [
     ...warnings,
     ...(known ? ['duplicate' as const] : []),
@@ -238,16 +242,6 @@ function childMismatch(life: Lifecycle | undefined, cache: ProcessCache): Warnin
   return ['tid_mismatch']
 }
 
-function whoOf(life: Lifecycle | undefined): Partial<Birth> {
-  if (life === undefined) return {}
-  return {
-    retold: life.byThread,
-    ...(life.filename === undefined ? {} : { binary: life.filename }),
-    ...(life.args === undefined ? {} : { args: life.args }),
-    ...(life.uid === undefined ? {} : { uid: life.uid }),
-  }
-}
-
 function exec(event: ProcessEvent, cache: ProcessCache): Placed {
   const { life, ts } = event
   const pid = own(event, cache)
@@ -260,7 +254,17 @@ function exec(event: ProcessEvent, cache: ProcessCache): Placed {
     cache.dropThread(life.oldPid, pid, ts)
   }
   const comm = life?.comm ?? (life?.filename === undefined ? event.comm : commOf(life.filename))
-  const birth: Birth = { pid, startTs: life?.startTs ?? ts, comm, flags: 'execve', ppid: life?.ppid, ...whoOf(life) }
+  const birth: Birth = {
+    pid,
+    startTs: life?.startTs ?? ts,
+    comm,
+    flags: 'execve',
+    ppid: life?.ppid,
+    retold: life?.byThread,
+    binary: life?.filename,
+    args: life?.args,
+    uid: life?.uid,
+  }
   const { entry, known } = cache.exec(birth, parent)
   return answer(event, cache, entry, { warnings: known ? [...warnings, 'duplicate'] : warnings })
 }

@@ -195,7 +195,7 @@ export class ProcessCache {
       uid: birth.uid ?? from?.uid,
       flags: birth.flags,
       ppid: birth.ppid,
-      ...(birth.guessed === undefined ? {} : { guessed: birth.guessed }),
+      guessed: birth.guessed,
     }
     return { entry: this.#images.insert(inherited, parent, undefined, tentative), known: false, reused }
   }

@@ -19,9 +19,9 @@ export interface Birth {
   /** From when on events are taken for its, where its start is not known that exactly. */
   readonly sinceTs?: bigint | undefined
   /** Nothing said for certain that this is a process, and no thread. */
-  readonly guessed?: boolean
+  readonly guessed?: boolean | undefined
   /** The recording may hold the same fact a second time, from another recorder and with another time. */
-  readonly retold?: boolean
+  readonly retold?: boolean | undefined
 }
 
 /** An image as a stream that keeps processes itself describes it, with that stream's own names. */

@@ -28,47 +28,61 @@ export interface SchedEvent {
   readonly life: Lifecycle
 }
 
-/** Reads a payload by the name of its tracepoint, with or without its system; undefined if it is none of these. */
-export function schedEvent(name: string, payload: string): SchedEvent | undefined {
+/**
+ * Reads a payload by the name of its tracepoint, with or without its system; undefined if it is none of these. `told` is who tells
+ * it. Written out member by member: V8 makes a new class for each object that others are spread into, and finds nothing in it.
+ */
+export function schedEvent(name: string, payload: string, told?: Lifecycle['told']): SchedEvent | undefined {
   const event = name.startsWith('sched:') ? name.slice(6) : name
   if (event === 'task_newtask' || event === 'task:task_newtask') {
     const [, pid, flags] = NEW_TASK.exec(payload) ?? []
     if (flags === undefined) return undefined
     // Only the lower 32 bits are flags of clone that matter here.
     const newTask = { tid: Number(pid), flags: Number.parseInt(flags.slice(-8), 16) }
-    return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life: { byThread: true, newTask } }
+    return {
+      type: 'tracepoint',
+      tid: undefined,
+      pid: undefined,
+      comm: undefined,
+      life: { byThread: true, told, newTask },
+    }
   }
   if (event === 'task_rename' || event === 'task:task_rename') {
     const [, pid, name] = RENAME.exec(payload) ?? []
     if (name === undefined) return undefined
-    const life = { byThread: true, comm: asText(name) }
+    const life = { byThread: true, told, comm: asText(name) }
     return { type: 'rename', tid: Number(pid), pid: undefined, comm: undefined, life }
   }
   if (event === 'sched_process_free') {
     const [, pid] = FREE.exec(payload) ?? []
     if (pid === undefined) return undefined
-    const life = { byThread: true, freed: Number(pid) }
+    const life = { byThread: true, told, freed: Number(pid) }
     return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life }
   }
   if (event === 'sched_process_fork') {
     const found = FORK.exec(payload)
     if (found === null) return undefined
     const [, comm = '', tid, childComm = '', child] = found
-    const life = { byThread: true, comm: asText(comm), childComm: asText(childComm), childTid: Number(child) }
+    const life = { byThread: true, told, comm: asText(comm), childComm: asText(childComm), childTid: Number(child) }
     return { type: 'fork', tid: Number(tid), pid: undefined, comm: asText(comm), life }
   }
   if (event === 'sched_process_exec') {
     const found = EXEC.exec(payload)
     if (found === null) return undefined
     const [, filename = '', pid, old] = found
-    const life = { byThread: true, filename: asText(filename), oldPid: Number(old) }
+    const life = { byThread: true, told, filename: asText(filename), oldPid: Number(old) }
     return { type: 'exec', tid: Number(pid), pid: Number(pid), comm: undefined, life }
   }
   if (event === 'sched_process_exit') {
     const found = EXIT.exec(payload)
     if (found === null) return undefined
     const [, comm = '', tid, dead] = found
-    const life = { byThread: true, comm: asText(comm), ...(dead === undefined ? {} : { groupDead: dead === 'true' }) }
+    const life = {
+      byThread: true,
+      told,
+      comm: asText(comm),
+      groupDead: dead === undefined ? undefined : dead === 'true',
+    }
     return { type: 'exit', tid: Number(tid), pid: undefined, comm: asText(comm), life }
   }
   return undefined

@@ -89,17 +89,22 @@ function sample({ type, name, weight }: Kind, { who, ts }: Head, line: number): 
 
 function eventWithPayload({ type, name, weight, payload }: Kind, head: Head, length: number, line: number): TraceEvent {
   const { who, ts } = head
-  const given = { ...who, line, type, name, weight, ts }
-  const sched = name === undefined ? undefined : schedEvent(name, payload)
+  const { comm, pid, tid, cpu } = who
+  const sched = name === undefined ? undefined : schedEvent(name, payload, 'tracepoint')
   if (sched !== undefined) {
+    const fields = sched.type === 'tracepoint' ? payloadField(payload) : []
+    const own = { pid: sched.pid ?? pid, tid: sched.tid ?? tid }
     return traceEvent({
-      ...given,
       type: sched.type,
-      weight: 1n,
-      pid: sched.pid ?? who.pid,
-      tid: sched.tid ?? who.tid,
-      ...(sched.type === 'tracepoint' && { fields: [['payload', asText(payload)] as const] }),
-      life: { ...sched.life, told: 'tracepoint' as const },
+      line,
+      name,
+      comm,
+      pid: own.pid,
+      tid: own.tid,
+      cpu,
+      ts,
+      fields,
+      life: sched.life,
     })
   }
   // Without call chains the sampled PC stands behind the event's name.
@@ -107,9 +112,13 @@ function eventWithPayload({ type, name, weight, payload }: Kind, head: Head, len
   const pc = type === 'sample' ? decodeFrame(payload.slice(from), 3) : undefined
   if (pc !== undefined) {
     const frame = rawFrame({ ...pc, column: (pc.column ?? 0) + from + length - payload.length })
-    return traceEvent({ ...given, frames: [frame], frameLines: [line] })
+    return traceEvent({ type, line, name, weight, comm, pid, tid, cpu, ts, frames: [frame], frameLines: [line] })
   }
-  return traceEvent({ ...given, fields: [['payload', asText(payload)]] })
+  return traceEvent({ type, line, name, weight, comm, pid, tid, cpu, ts, fields: payloadField(payload) })
+}
+
+function payloadField(payload: string): TraceEvent['fields'] {
+  return [['payload', asText(payload)]]
 }
 
 /** What `perf mem` prints of an access: an address, its source as a number, and in words from here on. */
@@ -134,7 +143,7 @@ function behindAccess(payload: string): number {
 
 /** The event of a task; undefined for records of other kinds. */
 export function taskEvent({ who, ts, rest }: Head, line: number): TraceEvent | 'damaged' | undefined {
-  const given = { line, comm: who.comm, cpu: who.cpu, ts }
+  const { comm, cpu } = who
   const task = TASK.exec(rest)
   if (task !== null) {
     const [pid = 0, tid = 0, parentPid = 0, parentTid = 0] = task.slice(2).map(Number)
@@ -148,27 +157,16 @@ export function taskEvent({ who, ts, rest }: Head, line: number): TraceEvent | '
         childIsThread: pid !== tid,
         ppid: parentPid,
       }
-      return traceEvent({ ...given, type: 'fork', name, pid: parentPid, tid: parentTid, life })
+      return traceEvent({ type: 'fork', line, name, comm, pid: parentPid, tid: parentTid, cpu, ts, life })
     }
-    return traceEvent({
-      ...given,
-      type: 'exit',
-      name,
-      pid,
-      tid,
-      life: { byThread: true, told: 'recorder', ppid: parentPid },
-    })
+    const life: Lifecycle = { byThread: true, told: 'recorder', ppid: parentPid }
+    return traceEvent({ type: 'exit', line, name, comm, pid, tid, cpu, ts, life })
   }
   const renamed = COMM.exec(rest)
   if (renamed === null) return /^PERF_RECORD_(?:FORK|EXIT|COMM)\b/.test(rest) ? 'damaged' : undefined
-  const [, exec, newComm = '', pid, tid] = renamed
+  const [, exec, newComm = '', group, thread] = renamed
   const life: Lifecycle = { byThread: true, told: 'recorder', comm: asText(newComm) }
-  return traceEvent({
-    ...given,
-    type: exec === undefined ? 'rename' : 'exec',
-    name: 'PERF_RECORD_COMM',
-    pid: Number(pid),
-    tid: Number(tid),
-    life,
-  })
+  const type = exec === undefined ? 'rename' : 'exec'
+  const own = { pid: Number(group), tid: Number(thread) }
+  return traceEvent({ type, line, name: 'PERF_RECORD_COMM', comm, pid: own.pid, tid: own.tid, cpu, ts, life })
 }
