@@ -1,6 +1,9 @@
 // A process of its own, warm after its first rounds, that refreshes an opened kernel and loads it anew, inline and with pools
 // that have been started before.
 
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { workerUrl } from '../../src/core/place.ts'
 import { openKernel } from '../../src/index.ts'
 import { loadKernel } from '../../src/load/load.ts'
@@ -63,6 +66,39 @@ async function loadsAnew(what: string, withTypes: boolean, files: readonly strin
   return turns
 }
 
+/** A capture's symbols with one letter of a name in the middle of the text changed, in a folder of its own. */
+function withOneChange(capture: string, folder: string): string {
+  const text = readFileSync(join(capture, 'kallsyms'))
+  // A name stands behind sixteen digits, its type and two blanks.
+  text[text.indexOf('\n', text.length / 2) + 1 + 19] = 'z'.charCodeAt(0)
+  writeFileSync(join(folder, 'kallsyms'), text)
+  for (const fact of ['modules', 'notes', 'version']) {
+    if (existsSync(join(capture, fact))) copyFileSync(join(capture, fact), join(folder, fact))
+  }
+  return folder
+}
+
+/** Loads of symbols that know the one before them, in which one name was another, against whole loads. */
+async function oneChange(capture: string): Promise<Turns[]> {
+  const what = 'refresh of symbols, one name changed'
+  const folder = mkdtempSync(join(tmpdir(), 'kerndex-bench-'))
+  try {
+    const source = await openSource(capture)
+    const { memory } = await loadKernel(await openSource(withOneChange(capture, folder)), 1, { types: false })
+    const load = () => loadKernel(source, 1, { types: false })
+    const refresh = () => loadKernel(source, 2, { types: false, earlier: memory })
+    return await contest(
+      [
+        { what, by: 'a whole load', count: 1, run: load },
+        { what, by: kerndexWith(0), count: 1, run: refresh, yardstick: 'a whole load' },
+      ],
+      task.rounds,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 const again = 'refresh, nothing changed'
 const turns = [
   ...(await contest(
@@ -73,6 +109,7 @@ const turns = [
     ],
     task.rounds,
   )),
+  ...(from === undefined ? [] : await oneChange(from)),
   ...(await loadsAnew('load symbols, warm', false, task.files)),
   ...(task.allFiles === undefined ? [] : await loadsAnew('load symbols and types, warm', true, task.allFiles)),
 ]

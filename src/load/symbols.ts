@@ -7,7 +7,7 @@ import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
 import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
 import { MOST_SYMBOLS } from '../symbols/constants.ts'
-import type { SectionStarts } from '../symbols/pieces.ts'
+import { sameModules } from '../symbols/regions.ts'
 import type { RememberedText } from '../symbols/remembered.ts'
 import { Workspace } from '../symbols/workspace.ts'
 import { Crew } from './crew.ts'
@@ -96,10 +96,10 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
     }
     const facts = await load.facts
     const { earlier } = load
-    if (earlier !== undefined && text.unchanged && sameRanges(facts, earlier.facts)) {
+    if (earlier !== undefined && text.unchanged && sameModules(facts.ranges ?? [], earlier.facts.ranges ?? [])) {
       return { table: undefined, memory: earlier }
     }
-    await text.recall()
+    if (text.earlier !== undefined) await crew.carryOut(text.builder.takeOver(text.earlier.remembered))
     const table = await crew.carryOut(text.builder.finish(facts))
     const { chunkBytes, digests } = text
     return { table, memory: { chunkBytes, digests, remembered: table.remembered, facts } }
@@ -116,34 +116,15 @@ function giveBackTo(threads: LoaderThreads | undefined, workspace: Workspace): v
   if (threads?.keepMemory(memory) !== true) workspace.release()
 }
 
-function sameRanges({ ranges: a = [] }: BuildFacts, { ranges: b = [] }: BuildFacts): boolean {
-  return (
-    a.length === b.length &&
-    a.every(({ owner, start, end, loading, sections }, i) => {
-      const other = b[i]!
-      const isSame = owner === other.owner && start === other.start && end === other.end && loading === other.loading
-      return isSame && sameSections(sections, other.sections)
-    })
-  )
-}
-
-function sameSections(a: SectionStarts | undefined, b: SectionStarts | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return (
-    a.low.length === b.low.length &&
-    a.low.every((low, i) => low === b.low[i] && a.high[i] === b.high[i] && a.names[a.name[i]!] === b.names[b.name[i]!])
-  )
-}
-
 /** A text on its way: it is cut into stretches of whole lines, which are scanned while more is read. */
 class TextLoad {
   readonly builder: TableBuilder
   /** Whether a read is under way, which may write into the memory even when nobody waits for it any more. */
   isReading = false
   readonly chunkBytes: number
+  readonly earlier: TextMemory | undefined
   readonly #reader: ByteReader
   readonly #load: SymbolLoad
-  readonly #earlier: TextMemory | undefined
   readonly #workspace: Workspace
   readonly #crew: Crew
   /** Buffers that hold a stretch, with its number, until it is scanned. */
@@ -163,34 +144,23 @@ class TextLoad {
     this.#crew = crew
     this.chunkBytes = Math.min(load.chunkBytes ?? CHUNK_BYTES, MOST_CHUNK_BYTES)
     // Stretches can only be recognised where they are cut as before.
-    this.#earlier = load.earlier?.chunkBytes === this.chunkBytes ? load.earlier : undefined
+    this.earlier = load.earlier?.chunkBytes === this.chunkBytes ? load.earlier : undefined
     this.builder = new TableBuilder(workspace, load.keep)
+    if (this.earlier !== undefined) this.builder.know(this.earlier.digests)
   }
 
   /** Whether every stretch is as it was in the earlier load, and none is missing. */
   get unchanged(): boolean {
     const { stretches } = this.builder
-    if (stretches !== this.#earlier?.digests.length) return false
-    for (let number = 0; number < stretches; number++) if (!this.builder.isSame(number)) return false
+    if (stretches !== this.earlier?.digests.length) return false
+    for (let number = 0; number < stretches; number++) {
+      if (this.builder.digestOf(number) !== this.earlier.digests[number]) return false
+    }
     return true
   }
 
   get digests(): string[] {
     return Array.from({ length: this.builder.stretches }, (_, number) => this.builder.digestOf(number))
-  }
-
-  /** Recalls the stretches that are as the earlier load left them. */
-  async recall(): Promise<void> {
-    const earlier = this.#earlier
-    if (earlier === undefined) return
-    for (let number = 0; number < this.builder.stretches; number++) {
-      if (!this.builder.isSame(number)) continue
-      this.builder.recall(number, earlier.remembered, earlier.remembered.segments[number]!)
-      this.#crew.add({ step: 'recall', from: number, to: number + 1 })
-      // Pieces that are added together have to follow each other.
-      if (!this.builder.isSame(number + 1)) await this.#crew.settle()
-    }
-    await this.#crew.settle()
   }
 
   /** Reads the text to its end, cutting it into stretches behind newlines. */
@@ -205,7 +175,9 @@ class TextLoad {
         timeline.record('read', 'kallsyms', start)
         // A line longer than a buffer is a stretch by itself: nothing else bounds how many symbols one may have.
         const cut =
-          text.length > this.chunkBytes ? text.indexOf(NEWLINE, this.chunkBytes) + 1 : text.lastIndexOf(NEWLINE) + 1
+          text.length > this.chunkBytes
+            ? text.indexOf(NEWLINE, this.chunkBytes) + 1
+            : this.#workspace.loops.cutOf(text.byteOffset, text.length)
         if (cut === 0 && text.length > LONGEST_LINE) {
           throw new LimitError(`a line of more than ${LONGEST_LINE} bytes: this is no kallsyms text`)
         }
@@ -242,14 +214,14 @@ class TextLoad {
   /** Has a stretch scanned: at once where there is nobody else. */
   async #queue(text: Uint8Array<SharedArrayBuffer>, end: number): Promise<void> {
     const { builder } = this
-    const number = builder.addText(text.subarray(0, end), this.#earlier?.digests[builder.stretches])
-    const step = this.#earlier === undefined ? 'scan' : 'rescan'
+    const number = builder.addText(text.subarray(0, end))
+    const step = this.earlier === undefined ? 'scan' : 'rescan'
     this.#crew.add({ step, from: number, to: number + 1 })
     this.#busy.push({ number, text })
     if (!this.#crew.alone) return
     await this.#crew.settle()
     builder.trim(number)
-    if (!builder.isSame(number) && ++this.#fresh === MANY_FRESH) this.#crew.summon()
+    if (builder.knownAs(number) < 0 && ++this.#fresh === MANY_FRESH) this.#crew.summon()
   }
 
   /** Looks at the stretches that were scanned. @throws BadFormatError, LimitError for what no kernel writes, before it fills the memory */
@@ -257,7 +229,7 @@ class TextLoad {
     const { builder } = this
     for (; this.#checked < builder.stretches && builder.isScanned(this.#checked); this.#checked++) {
       // What an earlier load has taken needs no second look.
-      if (builder.isSame(this.#checked)) this.#any = true
+      if (builder.knownAs(this.#checked) >= 0) this.#any = true
       const { lines, any } = builder.linesOf(this.#checked)
       this.#lines += lines
       this.#any ||= any

@@ -6,11 +6,9 @@ import { DIGEST_BYTES } from '../symbols/constants.ts'
 import { Workspace } from '../symbols/workspace.ts'
 import type { Pacer } from './pacer.ts'
 
-const NEWLINE = 0x0a
-
 /**
  * Reads a text to its end, or to the first chunk that differs, and tells whether it is the same. Chunks are cut as the
- * load cuts them: full buffers, behind their last newline. Closes the reader.
+ * load cuts them. Closes the reader.
  * @throws NotReadableError if a read fails; AbortedError
  */
 export async function isSameText(reader: ByteReader, known: TextDigests, pacer: Pacer): Promise<boolean> {
@@ -29,7 +27,7 @@ export async function isSameText(reader: ByteReader, known: TextDigests, pacer: 
     let chunk = 0
     for (;;) {
       if (filled === text.length) {
-        const cut = text.lastIndexOf(NEWLINE) + 1
+        const cut = workspace.loops.cutOf(text.byteOffset, text.length)
         // A line longer than a chunk: no kernel has one, and a load cuts it elsewhere.
         if (cut === 0 || digestOf(text.subarray(0, cut)) !== digests[chunk++]) return false
         text.copyWithin(0, cut)

@@ -41,6 +41,8 @@ import {
   PART_FIRST,
   PART_HEAP,
   PART_NAMES,
+  PART_ROOTS,
+  PART_SORTED,
   PART_USED,
   PARTS,
   PLACED_BYTES,
@@ -58,18 +60,29 @@ import {
   SPLITTER_BYTES,
   STRETCH_COUNT,
   STRETCH_END,
-  STRETCH_RECALLED,
+  STRETCH_FILLED,
   STRETCH_RECORDS,
   STRETCH_REST,
   STRETCH_SORTED,
   STRETCH_STREAMS,
 } from './constants.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
-import { COUNTS, ROOT_BITS, rootLength, rootStart, SYMBOL_LAYOUT, symbolColumns, symbolSectionBytes } from './layout.ts'
+import { type Kept, keepSymbols, mergeOrder } from './keep.ts'
+import {
+  COUNTS,
+  indexBits,
+  ROOT_BITS,
+  rootLength,
+  rootStart,
+  SYMBOL_LAYOUT,
+  symbolColumns,
+  symbolSectionBytes,
+} from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
 import { PREFIXES } from './names.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
-import type { ModuleMemory } from './regions.ts'
+import type { FoundRegions, ModuleMemory } from './regions.ts'
+import type { RootPlaces } from './remembered.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
@@ -99,33 +112,38 @@ export interface Gathered {
   /** Whether there are symbols, also among those left out, and the address of each is zero. */
   readonly allZero: boolean
   readonly facts: BuildFacts
+  /** What is taken over of an earlier text. */
+  readonly kept?: Kept | undefined
 }
 
-/** The table's buffer, and by position in the text the id of each symbol. */
+/** The table's buffer, by position in the text the id of each symbol, where roots are, and by what regions were found. */
 export interface Assembled {
   readonly buffer: SharedArrayBuffer
   readonly ids: Uint32Array
+  readonly roots: RootPlaces
+  readonly regions: FoundRegions | undefined
 }
 
-/** Entries a bucket of the name index holds on average. */
-const BUCKET_LOAD = 8
 /** Addresses of a sample, by which the others are shared out into ranges; and how many make ranges pay. */
 const SAMPLE = 1023
 const MANY = 4096
 
 /** Makes the table's buffer. */
 export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assembled> {
-  const { count, stretches, owners: ownerNames, facts } = gathered
+  const { count, stretches, owners: ownerNames, facts, kept } = gathered
   const { extents, ranges = [] } = facts
-  const { words } = workspace
   if (extents === undefined && gathered.allZero) {
     throw new NoPermissionError(
       `every address is zero: the kernel hides them from this reader. Needed: kptr_restrict below 2 with CAP_SYSLOG, ` +
         'or kptr_restrict 0 with perf_event_paranoid at most 1 (both under /proc/sys/kernel)',
     )
   }
-  const heapBytes = yield* enterRoots(workspace, gathered)
-  yield* sort(workspace, gathered)
+  const keptNames = kept === undefined ? new Uint32Array(PARTS) : yield* keepSymbols(workspace, gathered, kept)
+  const roots = yield* enterRoots(workspace, gathered, keptNames)
+  const heapBytes = roots.bases[PARTS]!
+  const fresh = count - keptNames.reduce((sum, names) => sum + names, 0)
+  yield* sort(workspace, gathered, fresh)
+  if (kept !== undefined) yield* mergeOrder(workspace, gathered, fresh)
 
   const slices = Math.ceil(count / 2 ** SLICE_BITS)
   const low = workspace.room(4 * count)
@@ -136,7 +154,10 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   workspace.set(BUILD_KIND, kind)
   workspace.set(BUILD_NAME, name)
   workspace.set(BUILD_PLACED, workspace.room(PLACED_BYTES * slices))
+  const ids = workspace.room(4 * count)
+  workspace.set(BUILD_IDS, ids)
   yield { step: 'placeIds', from: 0, to: slices }
+  yield { step: 'listIds', from: 0, to: stretches }
   const { groups, chunks, runs, distinct } = placed(workspace, slices)
   if (groups.length / 2 > MOST_GROUPS) {
     throw new LimitError(`addresses in more than ${MOST_GROUPS} ranges of 4 GiB: no kernel is as scattered`)
@@ -148,15 +169,20 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
   )
   const nameOf = (id: number) => nameIn(workspace, workspace.words[(name >>> 2) + id]!)
-  const regions =
-    extents !== undefined
-      ? rangeWords(extents.ranges, (owner) => gathered.ownerNumbers.get(owner)!)
-      : yield* regionsOfPlaces(workspace, places, { owners: ownerNames, markers, nameOf }, ranges)
+  const found =
+    extents === undefined
+      ? yield* regionsOfPlaces(
+          workspace,
+          places,
+          { owners: ownerNames, markers, nameOf },
+          ranges,
+          kept?.earlier.regions,
+        )
+      : undefined
+  const regions = found?.words ?? rangeWords(extents?.ranges ?? [], (owner) => gathered.ownerNumbers.get(owner)!)
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, extents === undefined)
 
-  // A part of the name index has at least one bucket.
-  const bucketBits = Math.max(Math.log2(PARTS), Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD))))
-  const idBits = Math.ceil(Math.log2(Math.max(2, count)))
+  const { bucketBits, idBits } = indexBits(count)
   const buckets = workspace.room(4 * (2 ** bucketBits + 1))
   const entries = workspace.room(4 * count)
   workspace.set(BUILD_BUCKET_BITS, bucketBits)
@@ -165,14 +191,6 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   workspace.set(BUILD_ENTRIES, entries)
   yield { step: 'enterNames', from: 0, to: PARTS }
   workspace.words[(buckets >>> 2) + 2 ** bucketBits] = count
-
-  const ids = workspace.room(4 * count)
-  workspace.set(BUILD_IDS, ids)
-  for (let number = 0, position = 0; number < stretches; number++) {
-    words[(gathered.row(number) + STRETCH_RECALLED) >>> 2] = position
-    position += words[(gathered.row(number) + STRETCH_COUNT) >>> 2]!
-  }
-  yield { step: 'listIds', from: 0, to: stretches }
 
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const { buffer, sections } = allocateSections(
@@ -229,26 +247,32 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   if (extents === undefined) counts.set(textStretches(markers, groups, table.low), COUNTS.text)
   const remembered = new Uint32Array(count)
   remembered.set(new Uint32Array(workspace.memory.buffer, ids, count))
-  return { buffer, ids: remembered }
+  return { buffer, ids: remembered, roots, regions: found }
 }
 
-/** Gives each part of the roots its heap; returns how large the heap of all is. @throws LimitError */
-function* enterRoots(workspace: Workspace, { stretches, row }: Gathered): Plan<number> {
+/** Gives each part of the roots its heap. `keptNames`: how many names of each part are kept of an earlier table. @throws LimitError */
+function* enterRoots(
+  workspace: Workspace,
+  { stretches, row, kept }: Gathered,
+  keptNames: Uint32Array,
+): Plan<RootPlaces> {
   const { words } = workspace
-  const counts = new Uint32Array(PARTS)
+  const earlier = kept?.earlier.roots
+  const names = new Uint32Array(PARTS)
   const bytes = new Float64Array(PARTS)
   for (let number = 0; number < stretches; number++) {
     const at = row(number)
     const streams = words[(at + STRETCH_STREAMS) >>> 2]! >>> 2
     for (let part = 0; part < PARTS; part++) {
       const end = part + 1 < PARTS ? words[streams + part + 1]! : words[(at + STRETCH_END) >>> 2]!
-      counts[part]! += words[streams + PARTS + part]!
+      names[part]! += words[streams + PARTS + part]!
       bytes[part]! += end - words[streams + part]!
     }
     if (number % 64 === 63) yield
   }
+  const most = names.map((count, part) => count + (earlier?.counts[part] ?? 0))
   const parts = workspace.room(PARTS * PART_BYTES)
-  const slots = Math.max(...Array.from(counts, (count) => workspace.loops.slotsFor(count)))
+  const slots = Math.max(...Array.from(most, (count) => workspace.loops.slotsFor(count)))
   workspace.set(BUILD_PARTS, parts)
   workspace.set(BUILD_TOO_LARGE, 0)
   // Two tables of slots: see assembly/roots.ts.
@@ -259,25 +283,36 @@ function* enterRoots(workspace: Workspace, { stretches, row }: Gathered): Plan<n
   const part = (i: number, field: number) => (parts + i * PART_BYTES + field) >>> 2
   let first = 0
   for (let i = 0; i < PARTS; i++) {
-    const names = workspace.room(8 * counts[i]!)
-    const heap = workspace.room(bytes[i]! + 16)
+    const keptBytes = earlier === undefined ? 0 : earlier.bases[i + 1]! - earlier.bases[i]!
+    const list = workspace.room(8 * names[i]!)
+    const sorted = earlier === undefined ? 0 : workspace.room(8 * names[i]!)
+    const heap = workspace.room(bytes[i]! + keptBytes + 16)
     const now = workspace.words
-    now[part(i, PART_COUNT)] = counts[i]!
-    now[part(i, PART_NAMES)] = names
+    now[part(i, PART_COUNT)] = names[i]!
+    now[part(i, PART_ROOTS)] = most[i]!
+    now[part(i, PART_NAMES)] = list
+    now[part(i, PART_SORTED)] = sorted
     now[part(i, PART_HEAP)] = heap
     now[part(i, PART_FIRST)] = first
-    first += counts[i]!
+    first += names[i]! + keptNames[i]!
   }
   yield { step: 'enterRoots', from: 0, to: PARTS }
-  let base = 0
+  const now = workspace.words
+  const bases = new Uint32Array(PARTS + 1)
   for (let i = 0; i < PARTS; i++) {
-    workspace.words[part(i, PART_BASE)] = base
-    base += workspace.words[part(i, PART_USED)]!
+    now[part(i, PART_BASE)] = bases[i]!
+    bases[i + 1] = bases[i]! + now[part(i, PART_USED)]!
   }
-  if (workspace.get(BUILD_TOO_LARGE) === 1 || base > ROOT_MASK + 1) {
+  if (workspace.get(BUILD_TOO_LARGE) === 1 || bases[PARTS]! > ROOT_MASK + 1) {
     throw new LimitError(`the names need more than ${ROOT_MASK + 1} bytes; load fewer symbols`)
   }
-  return base
+  const counts = Uint32Array.from({ length: PARTS }, (_, i) => now[part(i, PART_ROOTS)]!)
+  const filled = new Uint32Array(PARTS * stretches)
+  for (let number = 0; number < stretches; number++) {
+    const at = now[(row(number) + STRETCH_FILLED) >>> 2]! >>> 2
+    filled.set(now.subarray(at, at + PARTS), number * PARTS)
+  }
+  return { bases, counts, filled }
 }
 
 /** Nobody outside of this process knows them, so nobody can make up names that are slow to tell apart. */
@@ -294,8 +329,8 @@ function takeHeap(workspace: Workspace, heap: Uint8Array): void {
   }
 }
 
-/** Writes the addresses of records in the order of the table. */
-function* sort(workspace: Workspace, { count, stretches, row }: Gathered): Plan<void> {
+/** Writes the addresses of the `count` records in the order of the table. */
+function* sort(workspace: Workspace, { stretches, row }: Gathered, count: number): Plan<void> {
   const { words } = workspace
   const get = (number: number, field: number) => words[(row(number) + field) >>> 2]!
   const key = (number: number, record: number) => {

@@ -9,13 +9,7 @@ import {
   BUILD_HASHES,
   BUILD_KEEP_DATA,
   BUILD_KEEP_OWNERS,
-  BUILD_OLD_GROUP_COUNT,
-  BUILD_OLD_GROUPS,
-  BUILD_OLD_HEAP,
-  BUILD_OLD_IDS,
-  BUILD_OLD_KIND,
-  BUILD_OLD_LOW,
-  BUILD_OLD_NAME,
+  BUILD_KNOWN,
   BUILD_STRETCH_COUNT,
   BUILD_STRETCHES,
   DIGEST_BYTES,
@@ -35,13 +29,15 @@ import {
   STRETCH_COUNT,
   STRETCH_DIGEST,
   STRETCH_END,
-  STRETCH_KNOWN,
-  STRETCH_KNOWN_DIGEST,
+  STRETCH_FILLED,
+  STRETCH_FROM,
+  STRETCH_KEPT,
   STRETCH_LEFT_DATA,
   STRETCH_LEFT_OWNERS,
   STRETCH_LENGTH,
   STRETCH_LINES,
   STRETCH_MARKERS,
+  STRETCH_OWN,
   STRETCH_RECALLED,
   STRETCH_RECORDS,
   STRETCH_RUN_COUNT,
@@ -53,9 +49,8 @@ import {
   STRETCH_TEXT,
   STRETCH_WORK,
 } from './constants.ts'
-import { openSymbolColumns } from './layout.ts'
+import { keptStretches, openEarlier, ownRoots } from './keep.ts'
 import { nameSet } from './loop-tables.ts'
-import { GROUP, GROUP_WORDS } from './pages.ts'
 import { BAD_LINE_REASONS, type BadLine } from './parse.ts'
 import type { LeftOut, RememberedText, Segment } from './remembered.ts'
 import type { Plan, Workspace } from './workspace.ts'
@@ -108,7 +103,7 @@ export interface SymbolChunk {
 const WORK_BYTES = 4
 /** Room behind them. */
 const SLACK = 1024
-const ROW_BYTES = STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES + PARTS * 8
+const ROW_BYTES = STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES + PARTS * 12
 
 /**
  * Takes stretches of the text in their order: `addText`, then the step `scan` for its number, and so on; `finish` makes the table.
@@ -121,8 +116,9 @@ export class TableBuilder {
   readonly #segments: Segment[] = []
   #room = 1024
   #count = 0
-  /** The earlier text whose symbols are recalled. */
+  /** The earlier text, and by the numbers of stretches those of its segments that are kept. */
   #earlier: RememberedText | undefined
+  readonly #kept = new Map<number, number>()
 
   /** `coreOwner`: the owner of symbols whose chunk names none. */
   constructor(workspace: Workspace, keep: Keep = {}, coreOwner = CORE_OWNER) {
@@ -143,11 +139,23 @@ export class TableBuilder {
     return this.#count
   }
 
+  /** Has stretches recognised whose digests, in hexadecimal, are among these: they are not scanned. */
+  know(digests: readonly string[]): void {
+    const { workspace } = this
+    workspace.set(
+      BUILD_KNOWN,
+      nameSet(
+        workspace,
+        digests.map((digest) => Buffer.from(digest, 'hex')),
+      ),
+    )
+  }
+
   /**
    * Makes room for what the step `scan` finds in whole lines, which lie in the workspace with room for a newline behind them, and
-   * returns the stretch's number. `known` is the digest of an earlier text in this place: the same text is not read again.
+   * returns the stretch's number.
    */
-  addText(text: Uint8Array, known?: string): number {
+  addText(text: Uint8Array): number {
     const { workspace } = this
     const { length } = text
     // The loops rely on a newline behind every line.
@@ -156,16 +164,12 @@ export class TableBuilder {
     const number = this.#add(lines, length * WORK_BYTES)
     this.#set(number, STRETCH_TEXT, text.byteOffset)
     this.#set(number, STRETCH_LENGTH, length)
-    if (known !== undefined) {
-      this.#set(number, STRETCH_KNOWN, 1)
-      workspace.bytes(this.#row(number) + STRETCH_KNOWN_DIGEST, DIGEST_BYTES).set(Buffer.from(known, 'hex'))
-    }
     return number
   }
 
-  /** Whether a stretch that was scanned is what was known of it. */
-  isSame(number: number): boolean {
-    return number < this.#count && this.#get(number, STRETCH_SAME) === 1
+  /** The place among the known digests of a stretch's that was scanned; -1 if it is new. */
+  knownAs(number: number): number {
+    return this.#get(number, STRETCH_SAME) - 1
   }
 
   /** Whether a stretch's text is not needed any more. */
@@ -187,13 +191,46 @@ export class TableBuilder {
     if (number === this.#count - 1) this.workspace.memory.trim(this.#get(number, STRETCH_END))
   }
 
-  /** Makes a stretch, already added or new, one of an earlier text, for the step `recall`. */
-  recall(number: number, earlier: RememberedText, segment: Segment): void {
+  /**
+   * The plan by which stretches that are known, by the digests of an earlier text's segments, are taken over: as its table has them
+   * where they are in the order that they had, else with new records.
+   */
+  *takeOver(earlier: RememberedText): Plan<void> {
+    this.#earlier = earlier
+    const { segments } = earlier
+    const known = Array.from({ length: this.#count }, (_, number) => this.knownAs(number))
+    if (known.every((segment) => segment < 0)) return
+    openEarlier(this.workspace, earlier)
+    const count = known.reduce((sum, segment, number) => {
+      return sum + (segment < 0 ? this.#get(number, STRETCH_COUNT) : segments[segment]!.to - segments[segment]!.from)
+    }, 0)
+    const kept = keptStretches(known, count, earlier)
+    for (let number = 0; number < this.#count; number++) {
+      const segment = known[number]!
+      if (segment < 0) continue
+      if (kept.has(number)) this.#keep(number, earlier, segment)
+      else {
+        this.#recall(number, earlier, segments[segment]!)
+        yield { step: 'recall', from: number, to: number + 1 }
+      }
+    }
+  }
+
+  /** Leaves a stretch as the earlier table has it. */
+  #keep(number: number, earlier: RememberedText, segment: number): void {
+    const { from, to } = earlier.segments[segment]!
+    this.#kept.set(number, segment)
+    this.#set(number, STRETCH_KEPT, to - from)
+    this.#set(number, STRETCH_RECALLED, from)
+    this.#set(number, STRETCH_OWN, this.workspace.copy(ownRoots(earlier.roots, segment)))
+    this.#set(number, STRETCH_END, 0)
+  }
+
+  /** Makes a stretch one of an earlier text, for the step `recall`. */
+  #recall(number: number, earlier: RememberedText, segment: Segment): void {
     const { workspace } = this
-    this.#open(earlier)
     const count = segment.to - segment.from
     this.#make(number, count, segment.bytes * WORK_BYTES)
-    this.#set(number, STRETCH_SAME, 0)
     this.#set(number, STRETCH_LENGTH, segment.bytes)
     this.#set(number, STRETCH_COUNT, count)
     this.#set(number, STRETCH_RECALLED, segment.from)
@@ -263,9 +300,14 @@ export class TableBuilder {
     const { workspace } = this
     workspace.set(BUILD_STRETCH_COUNT, this.#count)
     let position = 0
+    const ownerNumbers = new Uint16Array(this.#earlier?.owners.length ?? 0)
     for (let number = 0; number < this.#count; number++) {
-      this.#segments.push(this.#segmentOf(number, position))
-      position += this.#get(number, STRETCH_COUNT)
+      const kept = this.#kept.get(number)
+      const segment =
+        kept === undefined ? this.#segmentOf(number, position) : this.#segmentKept(kept, position, ownerNumbers)
+      this.#segments.push(segment)
+      this.#set(number, STRETCH_FROM, position)
+      position = segment.to
       if (number % 16 === 15) yield
     }
     // Owners of memory are owners also where no symbol of theirs is in the table.
@@ -296,16 +338,32 @@ export class TableBuilder {
       badCount: total.badCount,
       allZero: this.#segments.some(({ any }) => any) && this.#segments.every(({ seen }) => seen === 0),
       facts,
+      kept:
+        this.#kept.size === 0 || this.#earlier === undefined
+          ? undefined
+          : { earlier: this.#earlier, segments: new Set(this.#kept.values()), ownerNumbers },
     })
-    const { buffer, ids } = assembled
+    const { buffer, ids, roots, regions } = assembled
     return {
       buffer,
       lines: total.lines,
       badCount: total.badCount,
       bad,
       leftOut: { data: total.data, owners: total.owners },
-      remembered: { table: buffer, ids, owners: this.#owners, segments: this.#segments },
+      remembered: { table: buffer, ids, owners: this.#owners, roots, regions, segments: this.#segments },
     }
+  }
+
+  /** The earlier text's segment at its new place; gives its owners their numbers, and notes them by those that they had. */
+  #segmentKept(number: number, from: number, ownerNumbers: Uint16Array): Segment {
+    const { owners, segments } = this.#earlier!
+    const segment = segments[number]!
+    const runs = segment.runs.slice()
+    for (let i = 1; i < runs.length; i += 2) {
+      const owner = runs[i]!
+      if (owner !== 0) runs[i] = ownerNumbers[owner] = this.#ownerNumber(owners[owner]!)
+    }
+    return { ...segment, from, to: from + segment.to - segment.from, runs }
   }
 
   /** What was found in a stretch; gives its owners their numbers. */
@@ -384,6 +442,7 @@ export class TableBuilder {
     workspace.words[(workspace.get(BUILD_STRETCHES) >>> 2) + number] = row
     this.#set(number, STRETCH_MARKERS, row + STRETCH_BYTES)
     this.#set(number, STRETCH_STREAMS, row + STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES)
+    this.#set(number, STRETCH_FILLED, row + ROW_BYTES - PARTS * 4)
     this.#set(number, STRETCH_END, row + ROW_BYTES)
     this.#make(number, records, work)
     return number
@@ -408,26 +467,6 @@ export class TableBuilder {
       workspace.bytes(at + RUN_NAME, name.length).set(Buffer.from(name, 'latin1'))
       at += RUN_NAME + ((name.length + 3) & ~3)
     }
-  }
-
-  /** Has an earlier text's table in the workspace. */
-  #open(earlier: RememberedText): void {
-    if (this.#earlier === earlier) return
-    this.#earlier = earlier
-    const { workspace } = this
-    const { groups, low, kind, name, heap } = openSymbolColumns(earlier.table)
-    const pairs = new Uint32Array((2 * groups.length) / GROUP_WORDS)
-    for (let g = 0; 2 * g < pairs.length; g++) {
-      pairs[2 * g] = groups[g * GROUP_WORDS + GROUP.high]!
-      pairs[2 * g + 1] = groups[g * GROUP_WORDS + GROUP.firstId]!
-    }
-    workspace.set(BUILD_OLD_IDS, workspace.copy(earlier.ids))
-    workspace.set(BUILD_OLD_LOW, workspace.copy(low))
-    workspace.set(BUILD_OLD_KIND, workspace.copy(kind))
-    workspace.set(BUILD_OLD_NAME, workspace.copy(name))
-    workspace.set(BUILD_OLD_HEAP, workspace.copy(heap))
-    workspace.set(BUILD_OLD_GROUPS, workspace.copy(pairs))
-    workspace.set(BUILD_OLD_GROUP_COUNT, pairs.length / 2)
   }
 
   #row(number: number): number {

@@ -60,16 +60,25 @@ export const STRETCH_MARKERS = 64
 /** Where the memory ends that was written to. */
 export const STRETCH_END = 68
 export const STRETCH_DIGEST = 72
-/** 1 where the digest behind it is that of an earlier text in this place, and 1 if this text is the same. */
-export const STRETCH_KNOWN = 104
-export const STRETCH_SAME = 108
-export const STRETCH_KNOWN_DIGEST = 112
-/** The stretch's first position in the text whose symbols are recalled, and its first place among those to be sorted. */
-export const STRETCH_RECALLED = 144
-export const STRETCH_REST = 148
+/** The number from 1 on of the known digest that is this stretch's; 0: there is none. */
+export const STRETCH_SAME = 104
+/** The first position of a stretch that is recalled or kept among those of the earlier text. */
+export const STRETCH_RECALLED = 108
+/** Its first position in the text, and its first place among those to be sorted. */
+export const STRETCH_FROM = 112
+export const STRETCH_REST = 116
 /** 1 once it was scanned. */
-export const STRETCH_SCANNED = 152
-export const STRETCH_BYTES = 160
+export const STRETCH_SCANNED = 120
+/** How far each part's heap was filled behind it. */
+export const STRETCH_FILLED = 124
+/** How many symbols are kept as an earlier table has them: see assembly/keep.ts. Such a stretch has no records. */
+export const STRETCH_KEPT = 128
+/** Where in the earlier heap its own roots begin by part, and behind that where they end. */
+export const STRETCH_OWN = 132
+/** Roots of stretches that are gone which are first used in this one: rows, and how many. */
+export const STRETCH_ORPHANS = 136
+export const STRETCH_ORPHAN_COUNT = 140
+export const STRETCH_BYTES = 144
 export const DIGEST_BYTES = 32
 
 /** A run of records with one owner: its first, the owner's name's length (0: the core), its number (-1: left out), its name. */
@@ -90,10 +99,20 @@ export const PART_COUNT = 0
 export const PART_HEAP = 4
 export const PART_USED = 8
 export const PART_BASE = 12
-/** Pairs (hash of the name, address of the record) in the order of the text; the first entry in the name index. */
+/** Pairs (hash of the name, position in the text) in the order of the text; the first entry in the name index. */
 export const PART_NAMES = 16
 export const PART_FIRST = 20
+/** Roots that can come to it at most; then how many there are. */
+export const PART_ROOTS = 24
+/** Room for its names once more, for those that are entered among others. */
+export const PART_SORTED = 28
 export const PART_BYTES = 32
+
+/** An orphan: a root in the earlier heap, before which of the stretch's own it comes, and its part. */
+export const ORPHAN_ROOT = 0
+export const ORPHAN_PLACE = 4
+export const ORPHAN_PART = 8
+export const ORPHAN_BYTES = 12
 
 /** A build: the words by which every loop finds what it works on. */
 export const BUILD_TABLES = 0
@@ -129,7 +148,7 @@ export const BUILD_KEYS_2 = 84
 export const BUILD_RANGE_OF = 88
 /** For each thread the counts of a digit. */
 export const BUILD_DIGITS = 92
-/** The table: addresses of records by id, and its columns. */
+/** The table: by id the address of the record, or of an earlier symbol twice its id and one more; its columns. */
 export const BUILD_COUNT = 96
 export const BUILD_ORDER = 100
 export const BUILD_LOW = 104
@@ -163,6 +182,7 @@ export const BUILD_OLD_HEAP = 196
 export const BUILD_OLD_GROUPS = 200
 export const BUILD_OLD_GROUP_COUNT = 204
 export const BUILD_OLD_RUN_START = 208
+/** By the numbers that owners have now. */
 export const BUILD_OLD_RUN_OWNER = 212
 export const BUILD_OLD_RUNS = 216
 /** Symbols of other tables that are given other places: rows of moves, how many there are. */
@@ -174,7 +194,38 @@ export const BUILD_BUILTIN = 232
 export const BUILD_VOTES = 236
 /** For each group where its claims go. */
 export const BUILD_CLAIMS = 240
-export const BUILD_BYTES = 256
+/** Digests of an earlier text, as a set of names; 0: none. */
+export const BUILD_KNOWN = 256
+/** Only where stretches are kept, else 0: the position in the text that each earlier symbol has now, or GONE, and its id. */
+export const BUILD_POSITIONS = 260
+export const BUILD_NEW_IDS = 264
+/** By the places of earlier roots in the heap, halved: where each is now, its part in the upper bits. A bit each for orphans. */
+export const BUILD_NEW_ROOTS = 268
+export const BUILD_ORPHANED = 272
+/** By blocks of the earlier heap: a state, and how far its roots went where all went as far: see keepRoot in assembly/roots.ts. */
+export const BUILD_SHIFTS = 276
+/** Triples (part, from, to) of earlier roots whose stretches are gone; where they are listed; where parts began, and the end. */
+export const BUILD_GONE_ROOTS = 280
+export const BUILD_GONE_ROOT_COUNT = 284
+export const BUILD_ORPHANS = 288
+export const BUILD_OLD_BASES = 292
+export const BUILD_OLD_COUNT = 296
+export const BUILD_OLD_BUCKETS = 300
+export const BUILD_OLD_ENTRIES = 304
+/** Addresses of the new records in their order, how many, and pairs (records of a stretch, its first position) by address. */
+export const BUILD_FRESH = 308
+export const BUILD_FRESH_COUNT = 312
+export const BUILD_FRESH_ROWS = 316
+export const BUILD_FRESH_ROW_COUNT = 320
+export const BUILD_BYTES = 336
+
+export const SHIFT_BLOCK_BITS = 8
+export const SHIFT_BYTES = 8
+export const SHIFT_NONE = 0
+export const SHIFT_ONE = 1
+export const SHIFT_MANY = 2
+/** Of an earlier symbol: it is not in this text. */
+export const GONE = 0xffffffff
 
 export const HASHES_BYTES = 0x41000
 export const SPLITTER_BYTES = 8

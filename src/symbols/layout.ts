@@ -4,7 +4,7 @@
 import { BadFormatError } from '../core/errors.ts'
 import { type Layout, readSections, type Section } from '../core/sections.ts'
 import { weigh } from '../core/shared-memory.ts'
-import { LONG_ROOT } from './constants.ts'
+import { LONG_ROOT, PARTS } from './constants.ts'
 import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
 /**
@@ -101,6 +101,18 @@ export function runOf(runs: Uint32Array, id: number): number {
 }
 
 export { LONG_ROOT, ROOT_BITS, ROOT_MASK } from './constants.ts'
+
+/** Entries a bucket of the name index holds on average. */
+const BUCKET_LOAD = 8
+
+/** The size of the name index of so many symbols: its buckets, and the bits of an entry that are an id. */
+export function indexBits(count: number): { readonly bucketBits: number; readonly idBits: number } {
+  return {
+    // Each part has at least one bucket.
+    bucketBits: Math.max(Math.log2(PARTS), Math.ceil(Math.log2(Math.max(1, count / BUCKET_LOAD)))),
+    idBits: Math.ceil(Math.log2(Math.max(2, count))),
+  }
+}
 
 /** Where the bytes of the root at `offset` in a heap begin. Two functions, not one object: this is asked for every name. */
 export function rootStart(heap: Uint8Array, offset: number): number {

@@ -22,7 +22,7 @@ import {
   SLICE_BITS,
 } from './constants.ts'
 import { chunksOfPages, type PageIndex } from './pages.ts'
-import { type ModuleMemory, regionsOf } from './regions.ts'
+import { type FoundRegions, type ModuleMemory, regionsOf } from './regions.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 /** Symbols in table order: two columns in a workspace, and what is found along them. */
@@ -57,12 +57,19 @@ export function* regionsOfPlaces(
   places: Places,
   told: Pick<RegionInput, 'owners' | 'markers' | 'nameOf'>,
   ranges: readonly ModuleMemory[],
-): Plan<Uint32Array> {
+  earlier?: FoundRegions,
+): Plan<FoundRegions> {
   const { count, low, kind, groups, runs } = places
   say(workspace, places)
   const claims = yield* claimsOf(workspace, groups, count, told.owners)
   const lows = new Uint32Array(workspace.memory.buffer, low, count)
-  return yield* regionsOf({ low: lows, kind: workspace.bytes(kind, count), runs, ...told }, groups, claims, ranges)
+  return yield* regionsOf(
+    { low: lows, kind: workspace.bytes(kind, count), runs, ...told },
+    groups,
+    claims,
+    ranges,
+    earlier,
+  )
 }
 
 /** Marks the symbols that need a second look, where they are to be marked, and makes the index over their pages. */

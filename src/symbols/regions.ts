@@ -49,45 +49,70 @@ export const MARKERS = {
   end: '_end',
 } as const
 
-/** The ids whose addresses share an upper half, and what their symbols tell of memory. */
-interface Group {
+/** What symbols whose addresses share an upper half tell of memory: all that the regions there depend on. */
+interface GroupFacts {
   readonly half: number
-  readonly first: number
-  readonly last: number
   readonly core: OwnedRange | undefined
+  /** The core kernel's image without its holes. */
+  readonly coreParts: readonly OwnedRange[]
   readonly claims: readonly Claim[]
+}
+
+interface Group extends GroupFacts {
   readonly sectioned: readonly SectionedModule[]
 }
 
 const CORE = 0
 const GROUP_END = 2 ** 32
 
+/** Regions that were found, and all that they depend on: where that is the same again they need not be looked for. */
+export interface FoundRegions {
+  /** As in the table's `regions` section, ascending and without overlap. */
+  readonly words: Uint32Array
+  readonly owners: readonly string[]
+  readonly modules: readonly ModuleMemory[]
+  readonly groups: readonly GroupFacts[]
+}
+
 /**
- * The regions of a table as the words of its `regions` section, ascending and without overlap. `groups` are the pairs of
- * the table's `groups` section, `claimed` has the claims of each. Yields between bounded pieces of work.
+ * The regions of a table. `groups` are the pairs of the table's `groups` section, `claimed` has the claims of each. Yields between
+ * bounded pieces of work.
  */
 export function* regionsOf(
   input: RegionInput,
   groups: Uint32Array,
   claimed: readonly (readonly Claim[])[],
   modules: readonly ModuleMemory[],
-): Generator<void, Uint32Array, void> {
-  const { low, owners } = input
-  const known = knownModules(modules, owners)
-  const codes: SectionCodes = new Map()
-  const found: Group[] = []
+  earlier?: FoundRegions,
+): Generator<void, FoundRegions, void> {
+  const facts: GroupFacts[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
     const first = groups[g + 1]!
-    const last = g + 3 < groups.length ? groups[g + 3]! : low.length
-    const claims = claimed[g / 2]!
+    const last = groups[g + 3] ?? input.low.length
+    const core = coreStretch(input, half, first, last)
+    const coreParts = core === undefined ? [] : splitCore(input, half, first, last, core)
+    facts.push({ half, core, coreParts, claims: claimed[g / 2]! })
+    yield
+  }
+  const told = { owners: input.owners, modules, groups: facts }
+  if (earlier !== undefined && sameFacts(told, earlier)) return earlier
+  return { ...told, words: yield* wordsOf(told) }
+}
+
+function* wordsOf({ owners, modules, groups }: Omit<FoundRegions, 'words'>): Generator<void, Uint32Array, void> {
+  const known = knownModules(modules, owners)
+  const codes: SectionCodes = new Map()
+  const found: Group[] = []
+  for (const facts of groups) {
+    const { half } = facts
     const sectioned = known.flatMap(({ owner, half: own, start, end, sections, loading }): SectionedModule[] => {
       if (sections === undefined) return []
       const starts = startsOf(sections, half, codes)
       const bytes = own === half && end > start ? end - start : undefined
       return starts.length === 0 ? [] : [{ owner, starts, bytes, loading }]
     })
-    found.push({ half, first, last, core: coreStretch(input, half, first, last), claims, sectioned })
+    found.push({ ...facts, sectioned })
     yield
   }
   // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
@@ -96,12 +121,55 @@ export function* regionsOf(
   const layout = layoutOf(upper)
   const words: number[] = []
   for (const group of upper) {
-    for (const { start, end, owner } of regionsOfGroup(input, group, known, layout)) {
+    for (const { start, end, owner } of regionsOfGroup(owners, group, known, layout)) {
       words.push(group.half, start, end === GROUP_END ? group.half + 1 : group.half, end === GROUP_END ? 0 : end, owner)
     }
     yield
   }
   return Uint32Array.from(words)
+}
+
+function sameFacts(a: Omit<FoundRegions, 'words'>, b: FoundRegions): boolean {
+  return (
+    sameLists(a.owners, b.owners, (x, y) => x === y) &&
+    sameLists(a.groups, b.groups, sameGroup) &&
+    sameModules(a.modules, b.modules)
+  )
+}
+
+function sameGroup(a: GroupFacts, b: GroupFacts): boolean {
+  return (
+    a.half === b.half &&
+    a.core?.start === b.core?.start &&
+    a.core?.end === b.core?.end &&
+    sameLists(a.coreParts, b.coreParts, (x, y) => x.start === y.start && x.end === y.end) &&
+    sameLists(a.claims, b.claims, sameClaim)
+  )
+}
+
+function sameClaim(a: Claim, b: Claim): boolean {
+  const sameMemory = a.start === b.start && a.end === b.end && a.owner === b.owner
+  return sameMemory && a.symbols === b.symbols && a.first === b.first && a.last === b.last
+}
+
+/** Whether the same is known of modules' memory. */
+export function sameModules(a: readonly ModuleMemory[], b: readonly ModuleMemory[]): boolean {
+  return sameLists(a, b, (x, y) => {
+    const sameMemory = x.owner === y.owner && x.start === y.start && x.end === y.end
+    return sameMemory && x.loading === y.loading && x.bare === y.bare && sameSections(x.sections, y.sections)
+  })
+}
+
+function sameSections(a: SectionStarts | undefined, b: SectionStarts | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.low.length === b.low.length &&
+    a.low.every((low, i) => low === b.low[i] && a.high[i] === b.high[i] && a.names[a.name[i]!] === b.names[b.name[i]!])
+  )
+}
+
+function sameLists<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => same(one, b[i]!))
 }
 
 /** How the kernel lays its modules out. */
@@ -164,20 +232,17 @@ function layoutOf(groups: readonly Group[]): ModuleLayout {
 
 /** The regions of one group, ascending. */
 function regionsOfGroup(
-  input: RegionInput,
-  { half, first, last, core, claims, sectioned }: Group,
+  owners: readonly string[],
+  { half, core, coreParts, claims, sectioned }: Group,
   modules: readonly KnownModule[],
   layout: ModuleLayout,
 ): OwnedRange[] {
   const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start)
   const rest = pieces.claims.filter(({ owner }) => !pieces.owners.has(owner))
   const ranges = layout.apart ? [] : believedRanges(modules, half, rest, layout.known)
-  const joined = joinClaims(pieces.claims, core, layout.apart, input.owners)
-  const isOwn = ({ owner }: OwnedRange) => isBuiltin(input.owners[owner]!)
-  const fixed = overlay(
-    core === undefined ? [] : splitCore(input, half, first, last, core),
-    overlay(ranges, pieces.stretches),
-  )
+  const joined = joinClaims(pieces.claims, core, layout.apart, owners)
+  const isOwn = ({ owner }: OwnedRange) => isBuiltin(owners[owner]!)
+  const fixed = overlay(coreParts, overlay(ranges, pieces.stretches))
   const told = overlay(
     overlay(
       joined.filter((stretch) => !isOwn(stretch)),

@@ -1,8 +1,9 @@
 // What is kept of a text beside its table, so that a later load can take over what has not changed without reading it: where each
-// symbol of the text went, four bytes a symbol. All else is in the table.
+// symbol of the text went, four bytes a symbol, where each stretch's roots went, and what regions depend on. All else is in the table.
 
 import type { MarkerAddress } from './claims.ts'
 import type { BadLine } from './parse.ts'
+import type { FoundRegions } from './regions.ts'
 
 /** How many symbols were left out, by reason. */
 export interface LeftOut {
@@ -30,11 +31,23 @@ export interface Segment {
   readonly seen: number
 }
 
+/** Where roots are in the heap. Each part is in the order of the text. */
+export interface RootPlaces {
+  /** Where each part begins, and the last one's end. */
+  readonly bases: Uint32Array
+  /** How many roots each part has. */
+  readonly counts: Uint32Array
+  /** By stretch and part: how far the part was filled behind the stretch. */
+  readonly filled: Uint32Array
+}
+
 /** A text and its table. */
 export interface RememberedText {
   readonly table: SharedArrayBuffer
   /** By position in the text: the id of each symbol. */
   readonly ids: Uint32Array
   readonly owners: readonly string[]
+  readonly roots: RootPlaces
+  readonly regions: FoundRegions | undefined
   readonly segments: readonly Segment[]
 }

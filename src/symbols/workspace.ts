@@ -11,12 +11,15 @@ export type StepName =
   | 'scan'
   | 'rescan'
   | 'recall'
+  | 'keepPositions'
+  | 'findOrphans'
   | 'shareOut'
   | 'enterRoots'
   | 'countRanges'
   | 'sumRanges'
   | 'spread'
   | 'sortRange'
+  | 'mergeOrder'
   | 'placeIds'
   | 'moveIds'
   | 'listIds'
@@ -41,6 +44,7 @@ type Step = (build: number, piece: number, thread: number) => void
 /** The functions of the module; a test holds their number of parameters to this. */
 export type Loops = Readonly<Record<StepName, Step>> & {
   countLines(text: number, length: number): number
+  cutOf(text: number, length: number): number
   slotsFor(count: number): number
   digest(text: number, length: number, out: number): void
 }

@@ -36,7 +36,7 @@ test('every step takes the same three numbers, the other loops what their declar
   const parameters = Object.entries(exports).flatMap(([name, value]) =>
     typeof value === 'function' ? [[name, value.length] as const] : [],
   )
-  const others: Record<string, number> = { countLines: 2, slotsFor: 1, digest: 3 }
+  const others: Record<string, number> = { countLines: 2, cutOf: 2, slotsFor: 1, digest: 3 }
   for (const [name, count] of parameters) expect(count, name).toBe(others[name] ?? 3)
   const names = new Set(parameters.map(([name]) => name))
   for (const step of STEP_NAMES) expect(names).toContain(step)

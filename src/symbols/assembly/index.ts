@@ -5,12 +5,18 @@ import {
   BUILD_BUCKETS,
   BUILD_ENTRIES,
   BUILD_ID_BITS,
+  BUILD_IDS,
+  BUILD_NEW_IDS,
+  BUILD_OLD_BUCKETS,
+  BUILD_OLD_ENTRIES,
   BUILD_PARTS,
+  BUILD_POSITIONS,
+  GONE,
   PART_BYTES,
   PART_COUNT,
   PART_FIRST,
   PART_NAMES,
-  RECORD_NAME,
+  PART_SORTED,
 } from '../constants'
 import { address } from './build'
 import { GOLDEN } from './names'
@@ -20,11 +26,13 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
   const part = address(build, BUILD_PARTS) + piece * PART_BYTES
   const names = address(part, PART_NAMES)
   const count = load<u32>(part + PART_COUNT)
+  const isMerge = load<u32>(build + BUILD_OLD_ENTRIES) !== 0
+  const sorted = address(part, PART_SORTED)
   const entries = address(build, BUILD_ENTRIES)
+  const ids = address(build, BUILD_IDS)
   const bits = load<u32>(build + BUILD_BUCKET_BITS)
   const shift = 32 - bits
-  const idBits = load<u32>(build + BUILD_ID_BITS)
-  const fingerprint: u32 = idBits === 32 ? 0 : (<u32>0xffffffff) << idBits
+  const fingerprint = fingerprintBits(build)
   const firstBucket = piece << (bits - 6)
   const buckets = address(build, BUILD_BUCKETS) + (firstBucket << 2)
   const bucketCount: u32 = (<u32>1) << (bits - 6)
@@ -35,7 +43,7 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
     store<u32>(at, load<u32>(at) + 1)
   }
   // Each bucket's end, from which its entries are written downwards until its start is left.
-  let sum = load<u32>(part + PART_FIRST)
+  let sum = isMerge ? 0 : load<u32>(part + PART_FIRST)
   for (let b: u32 = 0; b < bucketCount; b++) {
     sum += load<u32>(buckets + (b << 2))
     store<u32>(buckets + (b << 2), sum)
@@ -43,10 +51,56 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
   for (let i = count; i > 0; ) {
     i--
     const hash = load<u32>(names + (i << 3))
+    const position = load<u32>(names + (i << 3), 4)
     const at = buckets + (((hash >> shift) - firstBucket) << 2)
     const place = load<u32>(at) - 1
     store<u32>(at, place)
-    const id = load<u32>(<usize>load<u32>(names + (i << 3), 4) + RECORD_NAME)
-    store<u32>(entries + (place << 2), ((hash * GOLDEN) & fingerprint) | id)
+    const entry = ((hash * GOLDEN) & fingerprint) | load<u32>(ids + (position << 2))
+    if (!isMerge) store<u32>(entries + (place << 2), entry)
+    else {
+      store<u32>(sorted + (place << 3), entry)
+      store<u32>(sorted + (place << 3), position, 4)
+    }
+  }
+  if (isMerge) mergeNames(build, part, buckets, firstBucket, bucketCount)
+}
+
+/** The bits of an entry that ids do not need. */
+function fingerprintBits(build: usize): u32 {
+  const idBits = load<u32>(build + BUILD_ID_BITS)
+  return idBits === 32 ? 0 : (<u32>0xffffffff) << idBits
+}
+
+/** Enters the sorted names of a part among those that are kept of an earlier index. */
+function mergeNames(build: usize, part: usize, buckets: usize, firstBucket: u32, bucketCount: u32): void {
+  const sorted = address(part, PART_SORTED)
+  const count = load<u32>(part + PART_COUNT)
+  const oldBuckets = address(build, BUILD_OLD_BUCKETS) + (firstBucket << 2)
+  const oldEntries = address(build, BUILD_OLD_ENTRIES)
+  const newIds = address(build, BUILD_NEW_IDS)
+  const positions = address(build, BUILD_POSITIONS)
+  const fingerprint = fingerprintBits(build)
+  let out = address(build, BUILD_ENTRIES) + (load<u32>(part + PART_FIRST) << 2)
+  let i: u32 = 0
+  for (let b: u32 = 0; b < bucketCount; b++) {
+    const end = b + 1 < bucketCount ? load<u32>(buckets + (b << 2), 4) : count
+    store<u32>(buckets + (b << 2), <u32>(out - address(build, BUILD_ENTRIES)) >> 2)
+    const last = oldEntries + (load<u32>(oldBuckets + (b << 2), 4) << 2)
+    for (let at = oldEntries + (load<u32>(oldBuckets + (b << 2)) << 2); at < last; at += 4) {
+      const entry = load<u32>(at)
+      const old = entry & ~fingerprint
+      const id = load<u32>(newIds + (old << 2))
+      if (id === GONE) continue
+      for (; i < end && load<u32>(sorted + (i << 3), 4) < load<u32>(positions + (old << 2)); i++) {
+        store<u32>(out, load<u32>(sorted + (i << 3)))
+        out += 4
+      }
+      store<u32>(out, (entry & fingerprint) | id)
+      out += 4
+    }
+    for (; i < end; i++) {
+      store<u32>(out, load<u32>(sorted + (i << 3)))
+      out += 4
+    }
   }
 }

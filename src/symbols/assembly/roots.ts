@@ -1,41 +1,68 @@
 // Roots of one part into its heap: each is kept once, found again by its hash. Elements of all stretches are taken in the order of
-// the text, so the heap does not depend on how the text was cut.
+// the text, so the heap does not depend on how the text was cut, nor on what of it is kept from an earlier table.
 
 import {
+  BUILD_GONE_ROOT_COUNT,
+  BUILD_GONE_ROOTS,
+  BUILD_NEW_ROOTS,
+  BUILD_OLD_HEAP,
   BUILD_PARTS,
   BUILD_SEED,
   BUILD_SEED_2,
+  BUILD_SHIFTS,
   BUILD_SLOTS,
   BUILD_SLOTS_BYTES,
   BUILD_STRETCH_COUNT,
   BUILD_TOO_LARGE,
   LONG_ROOT,
+  ORPHAN_BYTES,
+  ORPHAN_PART,
+  ORPHAN_PLACE,
+  ORPHAN_ROOT,
   PART_BYTES,
-  PART_COUNT,
   PART_HEAP,
   PART_NAMES,
+  PART_ROOTS,
   PART_SHIFT,
   PART_USED,
   PARTS,
   RECORD_NAME,
   RECORD_SHIFT,
   ROOT_MASK,
+  SHIFT_BLOCK_BITS,
+  SHIFT_BYTES,
+  SHIFT_MANY,
+  SHIFT_NONE,
+  SHIFT_ONE,
+  STRETCH_FILLED,
+  STRETCH_FROM,
+  STRETCH_KEPT,
+  STRETCH_ORPHAN_COUNT,
+  STRETCH_ORPHANS,
+  STRETCH_OWN,
   STRETCH_RECORDS,
   STRETCH_STREAMS,
 } from '../constants'
 import { address, stretchOf } from './build'
-import { nameHash, sameBytes } from './names'
+import { hashBytes, nameHash, sameBytes } from './names'
 
 /** Slots that are looked at before a root is looked for by a hash that nobody can foresee: crafted names share the other. */
 const MOST_PROBES: u32 = 16
+/** What `rootAt` gives where there is no such root. */
+const NONE: u32 = 0xffffffff
 
-function rootBytes(heap: usize, offset: u32): usize {
+export function rootBytes(heap: usize, offset: u32): usize {
   return heap + offset + (<u32>load<u8>(heap + offset) === LONG_ROOT ? 3 : 1)
 }
 
-function rootLength(heap: usize, offset: u32): u32 {
+export function rootLength(heap: usize, offset: u32): u32 {
   const length = <u32>load<u8>(heap + offset)
   return length === LONG_ROOT ? <u32>load<u16>(heap + offset + 1) : length
+}
+
+/** Where the root behind the one at `offset` is. */
+export function nextRoot(heap: usize, offset: u32): u32 {
+  return <u32>(rootBytes(heap, offset) - heap) + rootLength(heap, offset)
 }
 
 function isRoot(heap: usize, offset: u32, bytes: usize, length: u32): bool {
@@ -47,7 +74,9 @@ function keyedHash(build: usize, bytes: usize, length: u32): u32 {
   const step = ((<u64>load<u32>(build + BUILD_SEED)) << 32) | <u64>load<u32>(build + BUILD_SEED_2)
   let hash = step ^ <u64>length
   for (let i: u32 = 0; i < length; i += 4) {
-    hash = (hash ^ <u64>load<u32>(bytes + i)) * step
+    let word = load<u32>(bytes + i)
+    if (length - i < 4) word &= ((<u32>1) << ((length - i) << 3)) - 1
+    hash = (hash ^ <u64>word) * step
     hash ^= hash >> 29
   }
   return <u32>(hash >> 32)
@@ -60,22 +89,112 @@ export function slotsFor(count: u32): u32 {
   return slots
 }
 
+// The part that a thread works at: its heap and how much of it is used, how many roots it has, and its slots.
+let heap: usize = 0
+let used: u32 = 0
+let roots: u32 = 0
+let slots: usize = 0
+let mask: u32 = 0
+let more: usize = 0
+let moreUsed = false
+
+/** Where in the heap a root is, which is added if it `isNew`. */
+function rootAt(build: usize, bytes: usize, length: u32, hash: u32, isNew: bool): u32 {
+  let table = slots
+  let slot = (hash & mask) << 3
+  for (let probe: u32 = 0; ; probe++) {
+    if (probe === MOST_PROBES && table === slots) {
+      if (!moreUsed) memory.fill(more, 0, (mask + 1) << 3)
+      moreUsed = true
+      table = more
+      slot = (keyedHash(build, bytes, length) & mask) << 3
+    }
+    const known = load<u32>(table + slot)
+    if (known === 0) break
+    if (load<u32>(table + slot, 4) === hash && isRoot(heap, known - 1, bytes, length)) return known - 1
+    slot = (slot + 8) & ((mask << 3) | 7)
+  }
+  if (!isNew) return NONE
+  const root = used
+  store<u32>(table + slot, root + 1)
+  store<u32>(table + slot, hash, 4)
+  let to = heap + used
+  if (length < <u32>LONG_ROOT) store<u8>(to++, length)
+  else {
+    store<u8>(to, LONG_ROOT)
+    store<u16>(to + 1, length)
+    to += 3
+  }
+  // Whole words: what is written too much lies behind the heap's end, where there is room.
+  for (let k: u32 = 0; k < length; k += 4) store<u32>(to + k, load<u32>(bytes + k))
+  used = <u32>(to - heap) + length
+  roots++
+  return root
+}
+
+/** Enters a root of the earlier heap, and notes where it is now. */
+function keepRoot(build: usize, piece: u32, offset: u32, isNew: bool): void {
+  const old = address(build, BUILD_OLD_HEAP)
+  const bytes = rootBytes(old, offset)
+  const length = rootLength(old, offset)
+  const root = rootAt(build, bytes, length, hashBytes(bytes, length), isNew)
+  if (root === NONE) return
+  const now = root | (piece << PART_SHIFT)
+  store<u32>(address(build, BUILD_NEW_ROOTS) + ((offset >> 1) << 2), now)
+  // Nearly all roots of a block go as far: who looks for them has one word in its cache for all.
+  const block = address(build, BUILD_SHIFTS) + (offset >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
+  const state = load<u32>(block)
+  if (state === SHIFT_NONE) {
+    store<u32>(block, SHIFT_ONE)
+    store<u32>(block, now - offset, 4)
+  } else if (state === SHIFT_ONE && load<u32>(block, 4) !== now - offset) store<u32>(block, SHIFT_MANY)
+}
+
+/** Where a root of the earlier heap is now, its part in the upper bits. */
+export function newRoot(build: usize, offset: u32): u32 {
+  const block = address(build, BUILD_SHIFTS) + (offset >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
+  if (load<u32>(block) === SHIFT_ONE) return offset + load<u32>(block, 4)
+  return load<u32>(address(build, BUILD_NEW_ROOTS) + ((offset >> 1) << 2))
+}
+
+/** Enters the roots of a kept stretch: its own, and those of stretches that are gone where it is the first to use them now. */
+function keepRoots(build: usize, row: usize, piece: u32): void {
+  const own = address(row, STRETCH_OWN) + (piece << 2)
+  const to = load<u32>(own + PARTS * 4)
+  let orphan = address(row, STRETCH_ORPHANS)
+  const end = orphan + load<u32>(row + STRETCH_ORPHAN_COUNT) * ORPHAN_BYTES
+  let at = load<u32>(own)
+  for (;;) {
+    while (orphan < end && load<u32>(orphan + ORPHAN_PART) !== piece) orphan += ORPHAN_BYTES
+    if (orphan < end && load<u32>(orphan + ORPHAN_PLACE) <= at) {
+      keepRoot(build, piece, load<u32>(orphan + ORPHAN_ROOT), true)
+      orphan += ORPHAN_BYTES
+    } else if (at < to) {
+      keepRoot(build, piece, at, true)
+      at = nextRoot(address(build, BUILD_OLD_HEAP), at)
+    } else break
+  }
+}
+
 /** Enters the roots of part `piece`, and gives every record its name. */
 export function enterRoots(build: usize, piece: u32, thread: u32): void {
   const part = address(build, BUILD_PARTS) + piece * PART_BYTES
-  const heap = address(part, PART_HEAP)
-  const slotCount = slotsFor(load<u32>(part + PART_COUNT))
-  const mask = slotCount - 1
-  const slots = address(build, BUILD_SLOTS) + thread * load<u32>(build + BUILD_SLOTS_BYTES)
-  const more = slots + (slotCount << 3)
-  let moreUsed = false
+  const slotCount = slotsFor(load<u32>(part + PART_ROOTS))
+  heap = address(part, PART_HEAP)
+  used = 0
+  roots = 0
+  mask = slotCount - 1
+  slots = address(build, BUILD_SLOTS) + thread * load<u32>(build + BUILD_SLOTS_BYTES)
+  more = slots + (slotCount << 3)
+  moreUsed = false
   memory.fill(slots, 0, slotCount << 3)
   let names = address(part, PART_NAMES)
-  let used: u32 = 0
   const stretches = load<u32>(build + BUILD_STRETCH_COUNT)
   for (let s: u32 = 0; s < stretches; s++) {
     const row = stretchOf(build, s)
+    if (load<u32>(row + STRETCH_KEPT) !== 0) keepRoots(build, row, piece)
     const records = address(row, STRETCH_RECORDS)
+    const position = load<u32>(row + STRETCH_FROM)
     const streams = address(row, STRETCH_STREAMS) + (piece << 2)
     const count = load<u32>(streams + PARTS * 4)
     let at = <usize>load<u32>(streams)
@@ -86,54 +205,32 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
       const hash = (first & 0x03ffffff) | (piece << PART_SHIFT)
       const prefix = first >> PART_SHIFT
       const length = second >> 16
+      const number = second & 0xffff
       at += 8
       if (length !== 0) {
-        let table = slots
-        let slot = (hash & mask) << 3
-        let found = false
-        for (let probe: u32 = 0; ; probe++) {
-          if (probe === MOST_PROBES && table === slots) {
-            if (!moreUsed) memory.fill(more, 0, slotCount << 3)
-            moreUsed = true
-            table = more
-            slot = (keyedHash(build, at, length) & mask) << 3
-          }
-          const known = load<u32>(table + slot)
-          if (known === 0) break
-          if (load<u32>(table + slot, 4) === hash && isRoot(heap, known - 1, at, length)) {
-            root = known - 1
-            found = true
-            break
-          }
-          slot = (slot + 8) & ((mask << 3) | 7)
-        }
-        if (!found) {
-          root = used
-          store<u32>(table + slot, root + 1)
-          store<u32>(table + slot, hash, 4)
-          let to = heap + used
-          if (length < <u32>LONG_ROOT) store<u8>(to++, length)
-          else {
-            store<u8>(to, LONG_ROOT)
-            store<u16>(to + 1, length)
-            to += 3
-          }
-          // Whole words: what is written too much lies behind the heap's end, where there is room.
-          for (let k: u32 = 0; k < length; k += 4) store<u32>(to + k, load<u32>(at + k))
-          used = <u32>(to - heap) + length
-          if (used > <u32>ROOT_MASK) {
-            store<u32>(build + BUILD_TOO_LARGE, 1)
-            return
-          }
-        }
+        root = rootAt(build, at, length, hash, true)
         at += (length + 3) & ~3
       }
-      const record = records + ((second & 0xffff) << RECORD_SHIFT)
-      store<u32>(record + RECORD_NAME, (prefix << 26) | root)
+      store<u32>(records + (number << RECORD_SHIFT) + RECORD_NAME, (prefix << 26) | root)
       store<u32>(names, nameHash(hash, prefix))
-      store<u32>(names, <u32>record, 4)
+      store<u32>(names, position + number, 4)
       names += 8
+    }
+    store<u32>(address(row, STRETCH_FILLED) + (piece << 2), used)
+    if (used > <u32>ROOT_MASK) {
+      store<u32>(build + BUILD_TOO_LARGE, 1)
+      return
+    }
+  }
+  const gone = address(build, BUILD_GONE_ROOTS)
+  for (let i: u32 = 0; i < load<u32>(build + BUILD_GONE_ROOT_COUNT); i++) {
+    const row = gone + i * 12
+    if (load<u32>(row) !== piece) continue
+    const to = load<u32>(row, 8)
+    for (let at = load<u32>(row, 4); at < to; at = nextRoot(address(build, BUILD_OLD_HEAP), at)) {
+      keepRoot(build, piece, at, false)
     }
   }
   store<u32>(part + PART_USED, used)
+  store<u32>(part + PART_ROOTS, roots)
 }

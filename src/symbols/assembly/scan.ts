@@ -7,7 +7,9 @@ import {
   BUILD_HASHES,
   BUILD_KEEP_DATA,
   BUILD_KEEP_OWNERS,
+  BUILD_KNOWN,
   BUILD_TABLES,
+  DIGEST_BYTES,
   HASHES_BYTES,
   LABEL,
   LISTED_BAD_LINES,
@@ -30,8 +32,6 @@ import {
   STRETCH_BAD_COUNT,
   STRETCH_COUNT,
   STRETCH_DIGEST,
-  STRETCH_KNOWN,
-  STRETCH_KNOWN_DIGEST,
   STRETCH_LEFT_DATA,
   STRETCH_LEFT_OWNERS,
   STRETCH_LENGTH,
@@ -58,7 +58,7 @@ import {
 } from '../constants'
 import { address, stretchOf } from './build'
 import { digest } from './digest'
-import { hashBytes, numberIn, prefixOf, sameBytes } from './names'
+import { GOLDEN, hashBytes, numberIn, prefixOf, sameBytes } from './names'
 import { share } from './streams'
 
 const TAB: u32 = 0x09
@@ -97,6 +97,33 @@ export function countLines(text: usize, length: u32): u32 {
   return lines
 }
 
+const HASH_STEP: u32 = 0x85ebca6b
+/** What an address and a type take of a line, by which a cut before it is chosen. */
+const LEAST: u32 = 18
+
+/**
+ * How many bytes a stretch takes of a text: up to the line, in the last quarter, whose address has the greatest hash. That depends on
+ * lines alone, so the stretches behind an insertion are soon cut as they were before it.
+ */
+export function cutOf(text: usize, length: u32): u32 {
+  let cut: u32 = 0
+  let greatest: u32 = 0
+  for (let at = length - (length >> 2); at + LEAST < length; at += 16) {
+    let ends = i8x16.bitmask(i8x16.eq(v128.load(text + at), i8x16.splat(0x0a)))
+    for (; ends !== 0; ends &= ends - 1) {
+      const line = at + ctz(ends) + 1
+      if (line + LEAST > length) break
+      const hash = (load<u32>(text + line + 8) * HASH_STEP) ^ (load<u32>(text + line + 12) * GOLDEN)
+      if (hash <= greatest) continue
+      greatest = hash
+      cut = line
+    }
+  }
+  if (cut !== 0) return cut
+  for (cut = length; cut > 0 && <u32>load<u8>(text + cut - 1) !== NEWLINE; cut--) {}
+  return cut
+}
+
 /**
  * Reads a stretch, whose last byte is followed by a newline if it is none, and shares its roots out to streams. A stretch that is as
  * an earlier text had it is not read.
@@ -106,8 +133,10 @@ export function scan(build: usize, piece: u32, thread: u32): void {
   const text = address(row, STRETCH_TEXT)
   const end = text + load<u32>(row + STRETCH_LENGTH)
   digest(text, load<u32>(row + STRETCH_LENGTH), row + STRETCH_DIGEST)
-  if (load<u32>(row + STRETCH_KNOWN) === 1 && sameBytes(row + STRETCH_DIGEST, row + STRETCH_KNOWN_DIGEST, 32)) {
-    store<u32>(row + STRETCH_SAME, 1)
+  const digests = address(build, BUILD_KNOWN)
+  const same = digests === 0 ? 0 : numberIn(digests, row + STRETCH_DIGEST, DIGEST_BYTES)
+  if (same !== 0) {
+    store<u32>(row + STRETCH_SAME, same)
     atomic.store<u32>(row + STRETCH_SCANNED, 1)
     return
   }

@@ -1,0 +1,139 @@
+// A refresh keeps what has not changed of a text as the earlier table has it: whatever is changed, the result is that of a fresh load.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Loaded, loadKernel } from '../../src/load/load.ts'
+import { fakeSource } from './sources.ts'
+
+/** A module: its name, where it is, and its symbols as types and names. */
+interface Module {
+  readonly name: string
+  readonly address: bigint
+  readonly symbols: readonly (readonly [type: string, name: string])[]
+}
+
+const CORE = Array.from({ length: 500 }, (_, i) => `core_${i % 7 === 0 ? '__pfx_' : ''}function_${i}`)
+/** Names that many modules have, some of them only behind a prefix elsewhere: their roots move as modules come and go. */
+const SHARED = [
+  'init_module',
+  '__this_module',
+  '__func__.0',
+  '__pfx_probe',
+  'probe',
+  '__ksymtab_probe',
+  'a',
+  'x'.repeat(300),
+]
+
+function textOf(core: readonly string[], modules: readonly Module[]): string {
+  const lines = core.map((name, i) => `${(0xffffffff81000000n + BigInt(i) * 32n).toString(16)} T ${name}`)
+  for (const { name, address, symbols } of modules) {
+    symbols.forEach(([type, symbol], i) => {
+      // Neither in order inside a module nor apart: some addresses are those of others.
+      const at = address + BigInt((i * 7) % symbols.length) * 16n
+      lines.push(`${at.toString(16)} ${type} ${symbol}${name === '' ? '' : `\t[${name}]`}`)
+    })
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const symbol = fc.tuple(
+  fc.constantFrom('t', 'T', 'd', 'r', 'b'),
+  fc.oneof(fc.constantFrom(...SHARED), fc.stringMatching(/^[a-z_]{1,6}$/)),
+)
+const module = fc.record({
+  name: fc.constantFrom('nf', 'ext4', 'bpf', '__builtin__ftrace', 'xfs', 'snd', 'usb', 'drm'),
+  address: fc.integer({ min: 0, max: 24 }).map((page) => 0xffffffffc0000000n + BigInt(page) * 0x400n),
+  symbols: fc.array(symbol, { minLength: 1, maxLength: 40 }),
+})
+
+type Edit = (core: string[], modules: Module[]) => void
+const place = fc.nat(1_000_000)
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  fc.record({ at: place, module }).map(
+    ({ at, module }): Edit =>
+      (_, modules) =>
+        modules.splice(at % (modules.length + 1), 0, module),
+  ),
+  // As the kernel does: the newest module comes first.
+  module.map(
+    (module): Edit =>
+      (_, modules) =>
+        modules.unshift(module),
+  ),
+  place.map(
+    (at): Edit =>
+      (_, modules) =>
+        modules.splice(at % Math.max(1, modules.length), 1),
+  ),
+  fc.tuple(place, place).map(
+    ([from, to]): Edit =>
+      (_, modules) => {
+        const moved = modules.splice(from % Math.max(1, modules.length), 1)
+        modules.splice(to % (modules.length + 1), 0, ...moved)
+      },
+  ),
+  fc.tuple(place, place).map(
+    ([at, address]): Edit =>
+      (_, modules) => {
+        const i = at % Math.max(1, modules.length)
+        if (modules[i] !== undefined)
+          modules[i] = { ...modules[i], address: 0xffffffffc0000000n + BigInt(address % 4096) * 8n }
+      },
+  ),
+  fc.tuple(place, symbol).map(
+    ([at, [, name]]): Edit =>
+      (core) => {
+        core[at % core.length] = name
+      },
+  ),
+  place.map(
+    (at): Edit =>
+      (core) =>
+        core.splice(at % core.length, 1),
+  ),
+  // A bpf program's symbol stands behind all modules.
+  fc.tuple(place, symbol).map(
+    ([at, [, name]]): Edit =>
+      (_, modules) => {
+        modules.push({
+          name: 'bpf',
+          address: 0xffffffffc0008000n + BigInt(at % 64) * 16n,
+          symbols: [['t', `bpf_prog_${name}`]],
+        })
+      },
+  ),
+)
+
+const load = (text: string, earlier?: Loaded, chunkBytes = 512) =>
+  loadKernel(fakeSource(Buffer.from(text)), 1 + (earlier?.handle.generation ?? 0), {
+    chunkBytes,
+    types: false,
+    earlier: earlier?.memory,
+  })
+
+const bytesOf = ({ handle }: Loaded) => Buffer.from(handle.symbols)
+
+describe('what a refresh gives', () => {
+  it('is what a fresh load gives, whatever has changed, and so after every further change', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(module, { minLength: 8, maxLength: 14 }),
+        fc.array(fc.array(edit, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom(128, 512, 2048),
+        async (modules, rounds, chunkBytes) => {
+          const core = [...CORE]
+          let last = await load(textOf(core, modules), undefined, chunkBytes)
+          for (const edits of rounds) {
+            for (const change of edits) change(core, modules)
+            const text = textOf(core, modules)
+            last = await load(text, last, chunkBytes)
+            const fresh = await load(text, undefined, chunkBytes)
+            expect(bytesOf(last).equals(bytesOf(fresh))).toBe(true)
+            expect(last.memory.text).toEqual(fresh.memory.text)
+          }
+        },
+      ),
+      { numRuns: process.env.KERNDEX_LONG === undefined ? 150 : 3000 },
+    )
+  })
+})
