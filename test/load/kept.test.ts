@@ -133,7 +133,7 @@ describe('what a refresh gives', () => {
           }
         },
       ),
-      { numRuns: process.env.KERNDEX_LONG === undefined ? 150 : 3000 },
+      { numRuns: process.env.KERNDEX_LONG === undefined ? 40 : 3000 },
     )
   })
 })
