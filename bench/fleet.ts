@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     workers: { type: 'string', default: '2' },
     'open-tables': { type: 'string', default: '16' },
+    'queue-bytes': { type: 'string', default: String(2 ** 30) },
     seed: { type: 'string', default: '1' },
   },
 })
@@ -47,7 +48,8 @@ if (options.help) {
   --tables N        tables (5)        --symbols N   symbols of a table (241116)
   --stacks N        stacks; 0 leaves them out (500000)
   --workers N       (2)               --open-tables N   tables that a worker keeps open (16)
-  --rounds N        (3)               --seed N
+  --rounds N        (3)               --queue-bytes N   bytes of pieces that may wait: few have the producer wait (1073741824)
+  --seed N
 `)
   process.exit(0)
 }
@@ -174,7 +176,9 @@ interface Fleet {
   readonly start: number
   readonly closings: number
   readonly openings: number
-  readonly peakMb: number
+  /** Most resident memory of the producer, and of a worker. */
+  readonly producerMb: number
+  readonly workerMb: number
   readonly pieces: number
 }
 
@@ -182,12 +186,16 @@ async function fleet(works: readonly Work[]): Promise<Fleet> {
   const port = await freePort()
   const store = mkdtempSync(join(folder, 'broker-'))
   const config = join(store, 'nats.conf')
-  writeFileSync(config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${store}/js" }\n`)
+  writeFileSync(config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${store}/js", max_file: 20G }\n`)
   const broker = await started('nats-server', ['-c', config], /Server is ready/)
   const url = `nats://127.0.0.1:${port}`
   const workers: ChildProcess[] = []
   try {
-    const queue = await NatsQueue.open({ servers: [url] })
+    const queue = await NatsQueue.open({
+      servers: [url],
+      queueBytes: number(options['queue-bytes']),
+      resultBytes: 2 ** 33,
+    })
     for (let i = 0; i < number(options.workers); i++) {
       const metrics = join(folder, `metrics-${i}`)
       const args = ['fleet', 'worker', '--server', url, '--metrics', metrics, '--open-tables', options['open-tables']]
@@ -230,7 +238,8 @@ async function fleet(works: readonly Work[]): Promise<Fleet> {
       start: before.reduce((sum, ms) => sum + ms, brokerBefore),
       closings: counted('table_closings_total'),
       openings: counted('table_openings_total'),
-      peakMb: Math.max(peakMb, ...used.map(({ mb }) => mb)),
+      producerMb: peakMb,
+      workerMb: Math.max(...used.map(({ mb }) => mb)),
       pieces,
     }
   } finally {
@@ -244,12 +253,12 @@ async function compare(what: string, works: readonly Work[]): Promise<void> {
   const ratios: number[] = []
   for (let round = 0; round < rounds; round++) {
     const alone = await local(works)
-    const { producer, workers, broker, start, closings, openings, peakMb, pieces } = await fleet(works)
+    const { producer, workers, broker, start, closings, openings, producerMb, workerMb, pieces } = await fleet(works)
     const all = producer + workers + broker
     ratios.push(all / alone)
     process.stdout.write(
       `${what}: one process ${alone.toFixed(0)} ms, fleet ${all.toFixed(0)} ms (producer ${producer.toFixed(0)}, workers ${workers}, broker ${broker}), ` +
-        `${(all / alone).toFixed(2)} x, beside ${start} to start; ${pieces} pieces, ${openings} openings, ${closings} closings, peak ${peakMb.toFixed(0)} MB\n`,
+        `${(all / alone).toFixed(2)} x, beside ${start} to start; ${pieces} pieces, ${openings} openings, ${closings} closings, at most ${producerMb.toFixed(0)} MB in the producer and ${workerMb.toFixed(0)} in a worker\n`,
     )
   }
   process.stdout.write(`${what}: median ${median(ratios).toFixed(2)} x\n`)

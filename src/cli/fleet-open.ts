@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { UsageError } from '../core/errors.ts'
+import { KerndexError, UsageError } from '../core/errors.ts'
 import { DirectoryStore } from '../fleet/directory-store.ts'
 import { HttpStore } from '../fleet/http-store.ts'
 import { NatsObjectStore } from '../fleet/nats/object-store.ts'
@@ -132,8 +132,13 @@ async function openStore(queue: NatsQueue, { store, storeTokenFile, replicas }: 
   return new HttpStore(store, token)
 }
 
-/** Says what the broker's acknowledgements are worth where that is less than it could be. */
+/** Says what the broker's acknowledgements are worth where that is less than it could be; nothing depends on it. */
 export async function noteDurability({ queue }: Fleet): Promise<void> {
-  const { warning } = await queue.durability()
-  if (warning !== undefined) note(warning)
+  try {
+    const { warning } = await queue.durability()
+    if (warning !== undefined) note(warning)
+  } catch (error) {
+    if (!(error instanceof KerndexError)) throw error
+    note(`it is not known how safe what the broker acknowledges is: ${error.message}`)
+  }
 }
