@@ -104,8 +104,10 @@ class Places {
   /** What each group of the module's entry has to be moved by. */
   readonly groupHigh = new Uint32Array(MOST_GROUP + 1)
   readonly groupLow = new Uint32Array(MOST_GROUP + 1)
-  /** By section what kind of memory it lies in. */
-  readonly kinds: readonly number[]
+  /** Whether the sections of the module keep the distances that they have in its entry. */
+  agree = true
+  /** By row: 1 if it begins a page or memory of another kind, or another entry. */
+  readonly #begins: Uint8Array
   readonly #book: Book
   readonly #given: Uint32Array
   readonly #shifted = new Uint32Array(MOST_GROUP + 1)
@@ -116,10 +118,7 @@ class Places {
 
   constructor(book: Book) {
     this.#book = book
-    this.kinds = book.names.map((name) => {
-      const { kind, initial, elsewhere } = sectionPlace(name)
-      return elsewhere ? -1 : 2 * kind + Number(initial)
-    })
+    this.#begins = beginningsOf(book)
     this.high = new Uint32Array(book.names.length)
     this.low = new Uint32Array(book.names.length)
     this.#given = new Uint32Array(book.names.length)
@@ -128,33 +127,49 @@ class Places {
   /** Takes a module's sections, and of its entry what they tell of groups. Returns whether any two contradict each other. */
   take({ sections, address }: LayoutModule, { first, end, base }: BookEntry): boolean {
     const turn = ++this.#turn
+    // Thousands of sections are looked at in code that is not compiled yet, in which a variable is found soonest.
+    const { high: highs, low: lows, groupHigh, groupLow } = this
+    const given = this.#given
+    const shifted = this.#shifted
     if (sections !== undefined) {
       const numbers = this.#numbersOf(sections.names)
-      for (let i = 0; i < sections.name.length; i++) {
-        const number = numbers[sections.name[i]!]!
+      const { name, high, low } = sections
+      for (let i = 0; i < name.length; i++) {
+        const number = numbers[name[i]!]!
         if (number < 0) continue
-        this.#given[number] = turn
-        this.high[number] = sections.high[i]!
-        this.low[number] = sections.low[i]!
+        given[number] = turn
+        highs[number] = high[i]!
+        lows[number] = low[i]!
       }
     }
     let contradicted = false
     const { rows } = this.#book
     for (let at = first; at < end; at += ROW.words) {
       const number = rows[at + ROW.name]!
-      if (this.#given[number] !== turn) continue
+      if (given[number] !== turn) continue
       const group = rows[at + ROW.group]!
-      const low = this.low[number]! - rows[at + ROW.low]!
-      const high = (this.high[number]! - rows[at + ROW.high]! - (low < 0 ? 1 : 0)) >>> 0
-      if (this.#shifted[group] !== turn) this.#shift(group, high, low >>> 0)
-      else if (this.groupHigh[group] !== high || this.groupLow[group] !== low >>> 0) contradicted = true
+      const low = lows[number]! - rows[at + ROW.low]!
+      const high = (highs[number]! - rows[at + ROW.high]! - (low < 0 ? 1 : 0)) >>> 0
+      if (shifted[group] !== turn) this.#shift(group, high, low >>> 0)
+      else if (groupHigh[group] !== high || groupLow[group] !== low >>> 0) contradicted = true
     }
     // The base is the last that is asked: since 6.4 it tells where the text is, and nothing of the others.
     if (address !== 0n && base !== undefined && this.#shifted[base.group] !== turn) {
       const shift = BigInt.asUintN(64, address - base.address)
       this.#shift(base.group, Number(shift >> 32n), Number(shift & 0xffff_ffffn))
     }
+    this.agree = !contradicted
     return contradicted
+  }
+
+  /** Whether a row tells where memory begins or ends: it begins it, or comes last before what does. */
+  tells(at: number): boolean {
+    const row = at / ROW.words
+    return this.#begins[row] === 1 || this.#begins[row + 1] !== 0
+  }
+
+  isShifted(group: number): boolean {
+    return this.#shifted[group] === this.#turn
   }
 
   #shift(group: number, high: number, low: number): void {
@@ -182,6 +197,24 @@ class Places {
     }
     return this.#numbers
   }
+}
+
+/** What each row of a book begins: see `Places`. An entry's first section begins a page. */
+function beginningsOf({ names, rows }: Book): Uint8Array {
+  const kinds = Int8Array.from(names, (name) => {
+    const { kind, initial, elsewhere } = sectionPlace(name)
+    return elsewhere ? -1 : 2 * kind + Number(initial)
+  })
+  const begins = new Uint8Array(rows.length / ROW.words)
+  let group = -1
+  let kind = -1
+  for (let at = 0, row = 0; at < rows.length; at += ROW.words, row++) {
+    const own = kinds[rows[at + ROW.name]!]!
+    if (rows[at + ROW.low]! % PAGE === 0 || rows[at + ROW.group] !== group || own !== kind) begins[row] = 1
+    group = rows[at + ROW.group]!
+    kind = own
+  }
+  return begins
 }
 
 /** The pieces of a table that are vmlinux, wherever it lies; undefined where the books have none. */
@@ -284,20 +317,24 @@ function placeModule(
   const lacking: number[] = []
   let any = first === end
   let last: { lender: number; from: number; to: number; high: number; low: number; owner: number } | undefined
-  for (let at = first; at < end; at += ROW.words) {
+  for (let at = first, next = first; at < end; at = next) {
+    next = at + ROW.words
+    const group = rows[at + ROW.group]!
+    // What keeps its distances is one piece.
+    const isOne = places.agree && places.isShifted(group)
+    while (isOne && next < end && rows[next + ROW.group] === group) next += ROW.words
     const from = rows[at + ROW.from]!
-    const to = rows[at + ROW.to]!
-    if (!places.knows(at)) {
+    const to = rows[next - ROW.words + ROW.to]!
+    if (!isOne && !places.knows(at)) {
       for (let id = from; id < to; id++) lacking.push(id)
       continue
     }
     any = true
-    if (from === to) continue
+    if (from >= to) continue
     const number = rows[at + ROW.name]!
-    const group = rows[at + ROW.group]!
     let high = places.groupHigh[group]!
     let low = places.groupLow[group]!
-    if (places.isGiven(number)) {
+    if (!isOne && places.isGiven(number)) {
       const distance = places.low[number]! - rows[at + ROW.low]!
       low = distance >>> 0
       high = (places.high[number]! - rows[at + ROW.high]! - (distance < 0 ? 1 : 0)) >>> 0
@@ -314,7 +351,6 @@ function placeModule(
 
 /**
  * Where those of a module's sections are that tell where its memory begins and ends: the layout's, and those that its entry tells of.
- * They are what begins a page or memory of another kind, and what comes last before that.
  */
 function sectionsOf(
   { rows, names }: Book,
@@ -322,34 +358,27 @@ function sectionsOf(
   places: Places,
   given: SectionStarts | undefined,
 ): SectionStarts | undefined {
-  const most = (end - first) / ROW.words
-  const begins = (at: number) =>
-    at === first ||
-    at === end ||
-    rows[at + ROW.low]! % PAGE === 0 ||
-    rows[at + ROW.group] !== rows[at - ROW.words + ROW.group] ||
-    places.kinds[rows[at + ROW.name]!] !== places.kinds[rows[at - ROW.words + ROW.name]!]
-  const name = new Uint16Array(most)
-  const high = new Uint32Array(most)
-  const low = new Uint32Array(most)
-  let count = 0
+  const name: number[] = []
+  const high: number[] = []
+  const low: number[] = []
   for (let at = first; at < end; at += ROW.words) {
+    if (!places.tells(at)) continue
     const number = rows[at + ROW.name]!
-    if (!places.knows(at) || names[number] === BASE || !(begins(at) || begins(at + ROW.words))) continue
-    name[count] = number
+    if (!places.knows(at) || names[number] === BASE) continue
+    name.push(number)
     if (places.isGiven(number)) {
-      high[count] = places.high[number]!
-      low[count++] = places.low[number]!
+      high.push(places.high[number]!)
+      low.push(places.low[number]!)
     } else {
       const group = rows[at + ROW.group]!
       const sum = rows[at + ROW.low]! + places.groupLow[group]!
-      high[count] = rows[at + ROW.high]! + places.groupHigh[group]! + (sum >= HALF ? 1 : 0)
-      low[count++] = sum
+      high.push(rows[at + ROW.high]! + places.groupHigh[group]! + (sum >= HALF ? 1 : 0))
+      low.push(sum)
     }
   }
   // An entry that knows of no sections has less to say than the layout.
-  if (count === 0) return given
-  return { names, name: name.subarray(0, count), high: high.subarray(0, count), low: low.subarray(0, count) }
+  if (name.length === 0) return given
+  return { names, name: Uint16Array.from(name), high: Uint32Array.from(high), low: Uint32Array.from(low) }
 }
 
 /** The runs of one owner in a table of dynamic lines; their owners come behind those that there are. */

@@ -96,7 +96,9 @@ const [START_AT, LENGTH_AT, OFFSET_AT, MMAP_NAME_AT] = [16, 24, 32, 40]
 const [MMAP2_ID_AT, MMAP2_NAME_AT] = [40, 72]
 /** Bytes of events that are read at once; none of them is longer. */
 const PIECE_BYTES = 1 << 20
-const MOST_MAPPINGS = 65_536
+/** More than modules of any kernel, and the longest path (PATH_MAX). */
+const MOST_MAPPINGS = 20_000
+const LONGEST_NAME = 4096
 
 /** The kernel's image and modules, as perf found them when it began to record. What is damaged ends the list. @throws NotReadableError */
 export async function readPerfMappings(path: string): Promise<PerfMapping[]> {
@@ -136,7 +138,8 @@ function mappingsIn(bytes: Buffer, mappings: PerfMapping[]): number {
     const length = bytes.readUInt16LE(at + 6)
     if (length < EVENT_HEAD || at + length > bytes.length) break
     const nameAt = type === MMAP ? MMAP_NAME_AT : MMAP2_NAME_AT
-    if ((type === MMAP || type === MMAP2) && (misc & MODE) === KERNEL_MODE && length > nameAt) {
+    const isNamed = length > nameAt && length <= nameAt + LONGEST_NAME && mappings.length < MOST_MAPPINGS
+    if ((type === MMAP || type === MMAP2) && (misc & MODE) === KERNEL_MODE && isNamed) {
       const [file = ''] = bytes.toString('latin1', at + nameAt, at + length).split('\0', 1)
       const size = Math.min(bytes[at + MMAP2_ID_AT]!, ID_BYTES)
       const id = at + MMAP2_ID_AT + 4
