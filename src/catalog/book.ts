@@ -266,6 +266,16 @@ export function bookHeaderLength(preamble: Uint8Array): number {
   return words[0] === BOOK_LAYOUT.magic && length % 8 === 0 && length <= MOST_HEADER_BYTES ? Math.max(length, 64) : 64
 }
 
+/** Whether rows name sections, groups and ids that there are. */
+function areSound(rows: Uint32Array, names: number, size: number): boolean {
+  for (let at = 0; at < rows.length; at += ROW.words) {
+    const from = rows[at + ROW.from]!
+    const to = rows[at + ROW.to]!
+    if (rows[at + ROW.name]! >= names || rows[at + ROW.group]! > MOST_GROUP || from > to || to > size) return false
+  }
+  return true
+}
+
 /**
  * Reads a book's header and its table. What is not trusted is checked.
  * @throws BadFormatError, UnsupportedError, LimitError
@@ -294,11 +304,7 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   const rows = new Uint32Array(block, places.sections.offset, places.sections.length >>> 2)
   if (rows.length % ROW.words !== 0) throw bad('a section is cut')
   if (rows.length / ROW.words > MOST_LAYOUT_SECTIONS) throw new LimitError(`${what}: too many sections`)
-  for (let at = 0; at < rows.length; at += ROW.words) {
-    const [from, to] = [rows[at + ROW.from]!, rows[at + ROW.to]!]
-    const isSound = rows[at + ROW.name]! < names.length && rows[at + ROW.group]! <= MOST_GROUP && from <= to
-    if (!isSound || to > table.size) throw bad('a section lies outside of it')
-  }
+  if (!trusted && !areSound(rows, names.length, table.size)) throw bad('a section lies outside of it')
   const entries = listed.map((fields): BookEntry => {
     const kind = fields.text('kind') === 'vmlinux' ? 'vmlinux' : 'module'
     const first = fields.whole('first', rows.length)
