@@ -165,7 +165,7 @@ describe('kerndex cache', () => {
     const listed = objects((await kerndex(['cache', 'list', '--json'])).stdout)
     // A user who sees addresses by a capability only leaves no file, and is told so.
     if (listed.length === 0) expect(second.stderr).toMatch(/nothing is cached|no cache/)
-    else expect((await kerndex(['cache', 'clear'])).stdout).toMatch(/^1 file removed/)
+    else expect((await kerndex(['cache', 'clear'])).stdout).toMatch(/^[1-9]\d* files? removed/)
     expect(objects((await kerndex(['cache', 'list', '--json'])).stdout)).toEqual([])
   })
 
