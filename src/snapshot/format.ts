@@ -1,13 +1,13 @@
 // The snapshot file's layout: a snapshot to bytes and back. Knows nothing of files: what reads and writes them is in
 // read.ts and write.ts.
 //
-// | piece | holds |
+// | part of the file | holds |
 // |---|---|
 // | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `parts`, the length of each part;
 //   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
 // | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/read/index-layout.ts), and its blobs |
-// | last part | the small files of the host |
+// | those behind | what else PARTS lists: the small files of the host |
 //
 // Parts follow each other without gaps and have lengths that are multiples of eight, so their places follow from their
 // lengths. Numbers are in the byte order of the machine that wrote them, as in the columns themselves.
@@ -39,10 +39,20 @@ export const MOST_FILE_BYTES = 2 ** 30
 export const PREAMBLE_BYTES = 20
 
 /**
- * Bytes of a part that have a checksum (CRC-32) of their own; the last ones of a part may be fewer. So few, because a lookup of
- * one name reads one stretch of each column it looks at.
+ * Bytes of a part that have a checksum (CRC-32) of their own, a block; the last ones of a part may be fewer. So few, because a lookup of
+ * one name reads one block of each column it looks at.
  */
-export const SUMMED_BYTES = 1 << 16
+export const BLOCK_BYTES = 1 << 16
+
+/**
+ * What each part beside the groups of types gives, in the order in which they lie in the file: the first before the groups, the others
+ * behind them. A new part is a line here, its bytes in `encodeSnapshot`, and what makes and uses it (content.ts, load/snapshot-load.ts);
+ * raise the version.
+ */
+export function byPart<T>(give: (part: PartName) => T): Readonly<Record<PartName, T>> {
+  return { symbols: give('symbols'), facts: give('facts') }
+}
+type PartName = 'symbols' | 'facts'
 
 /** What a snapshot file holds. */
 export interface SnapshotContent {
@@ -56,7 +66,7 @@ export interface SnapshotContent {
   readonly facts: Readonly<Partial<Record<FactFile, Uint8Array<SharedArrayBuffer> | Absence>>>
 }
 
-/** A part's place in the file, and the checksums of its stretches. */
+/** A part's place in the file, and the checksums of its blocks. */
 export interface Part {
   readonly offset: number
   readonly length: number
@@ -64,20 +74,18 @@ export interface Part {
 }
 
 /** What the header says. */
-export interface SnapshotPlan {
+export interface SnapshotPlan extends Readonly<Record<PartName, Part>> {
   readonly meta: SnapshotMeta
-  readonly symbols: Part
   readonly groups: readonly { readonly index: Part; readonly blobs: Part }[]
-  readonly facts: Part
   /** The length of the whole file. */
   readonly bytes: number
 }
 
 const padded = (length: number): number => Math.ceil(length / 8) * 8
 
-/** The pieces of a snapshot's file, in order; those after the first are the snapshot's own memory, not copies. */
+/** The bytes of a snapshot's file, in order; those after the first are the snapshot's own memory, not copies. */
 export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8Array[], void> {
-  const parts: Uint8Array[][] = [[new Uint8Array(content.symbols)]]
+  const inGroups: Uint8Array[][] = []
   const groups: SetPlace[][] = []
   const ranks = new Map(content.types.map(({ name }, rank) => [name, rank]))
   const sound = new Set(new Types(content.types).sets.map(({ name }) => name))
@@ -102,7 +110,7 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
         return place
       }),
     )
-    parts.push([new Uint8Array(records[0]!.index)], blobs)
+    inGroups.push([new Uint8Array(records[0]!.index)], blobs)
   }
   const facts: FactPlace[] = []
   const factBytes: Uint8Array[] = []
@@ -116,7 +124,9 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
       factsAt += padded(fact.length)
     }
   }
-  parts.push(factBytes)
+  const own: Readonly<Record<PartName, Uint8Array[]>> = { symbols: [new Uint8Array(content.symbols)], facts: factBytes }
+  const [first, ...behind] = Object.values(byPart((part) => own[part]))
+  const parts = [first!, ...inGroups, ...behind]
   const { host, skipped, text } = content
   const meta = encodeMeta({ host, skipped, text, groups, facts })
   const lengths = parts.map((pieces) => pieces.reduce((sum, { length }) => sum + length, 0))
@@ -145,10 +155,10 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
   return [header, ...parts.flat()]
 }
 
-/** The checksum of every SUMMED_BYTES of the pieces of a part. */
+/** The checksums of the blocks of a part. */
 function* checksums(pieces: readonly Uint8Array[]): Generator<number, void, void> {
   let crc = 0
-  let left = SUMMED_BYTES
+  let left = BLOCK_BYTES
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; ) {
       const bytes = piece.subarray(at, at + left)
@@ -158,10 +168,10 @@ function* checksums(pieces: readonly Uint8Array[]): Generator<number, void, void
       if (left > 0) continue
       yield crc
       crc = 0
-      left = SUMMED_BYTES
+      left = BLOCK_BYTES
     }
   }
-  if (left < SUMMED_BYTES) yield crc
+  if (left < BLOCK_BYTES) yield crc
 }
 
 /** Bytes, and the zeroes that fill them up to a multiple of eight. */
@@ -213,27 +223,35 @@ export function decodeHeader(block: SharedArrayBuffer): SnapshotPlan {
   let summed = 0
   for (const length of lengths) {
     if (length % 8 !== 0) throw bad('a part has an odd length')
-    const own = Math.ceil(length / SUMMED_BYTES)
+    const own = Math.ceil(length / BLOCK_BYTES)
     parts.push({ offset, length, sums: sums.subarray(summed, summed + own) })
     offset += length
     summed += own
   }
   if (summed !== sums.length) throw bad(`it has ${sums.length} checksums, its parts ${summed}`)
   const meta = decodeMeta(header.subarray(sections.meta.offset, sections.meta.offset + sections.meta.length))
-  const [symbols, ...rest] = parts
-  const facts = rest.pop()
-  if (symbols === undefined || facts === undefined || rest.length !== 2 * meta.groups.length) {
-    throw bad(`it has ${parts.length} parts, its description ${2 + 2 * meta.groups.length}`)
-  }
-  const groups = meta.groups.map((_, i) => ({ index: rest[2 * i]!, blobs: rest[2 * i + 1]! }))
-  return { meta, symbols, groups, facts, bytes: offset }
+  const inGroups = 2 * meta.groups.length
+  // Each part that the table asks for is the next one; behind the first lie the groups.
+  let next = 0
+  const own = byPart(() => {
+    const part = parts[next]
+    next += next === 0 ? 1 + inGroups : 1
+    return part
+  })
+  if (next !== parts.length) throw bad(`it has ${parts.length} parts, its description ${next}`)
+  const groups = meta.groups.map((_, i) => ({ index: parts[1 + 2 * i]!, blobs: parts[2 + 2 * i]! }))
+  return { meta, ...byPart((part) => own[part]!), groups, bytes: offset }
 }
 
 /** The bytes of those parts of a file that were read; a group that was not is left out. */
-export interface SnapshotParts {
-  readonly symbols: SharedArrayBuffer | undefined
+export interface SnapshotParts extends Readonly<Record<PartName, SharedArrayBuffer | undefined>> {
   readonly groups: readonly ({ readonly index: SharedArrayBuffer; readonly blobs: SharedArrayBuffer } | undefined)[]
-  readonly facts: SharedArrayBuffer | undefined
+}
+
+/** Which parts of a file are wanted. */
+export interface Wanted extends Partial<Readonly<Record<PartName, boolean>>> {
+  /** Whether to read a group of type sets. */
+  readonly groups: (number: number) => boolean
 }
 
 /**

@@ -1,4 +1,4 @@
-// A part of a snapshot file in shared memory, of which every piece is read once, when it is needed or with all others, and
+// A part of a snapshot file in shared memory, of which every block is read once, when it is needed or with all others, and
 // counts only when its checksum is right. Memory that nobody has read into costs address space alone.
 
 import { readSync } from 'node:fs'
@@ -6,12 +6,12 @@ import { crc32 } from 'node:zlib'
 import type { StoredBytes } from '../btf/read/stored-types.ts'
 import { BadFormatError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { type Part, SUMMED_BYTES } from './format.ts'
+import { BLOCK_BYTES, type Part } from './format.ts'
 
-/** Pieces that are read at once at most: about a millisecond. */
-const MOST_PIECES = 24
+/** Blocks that are read at once at most: about a millisecond. */
+const MOST_BLOCKS = 24
 
-/** Neighbouring pieces on their way into memory. */
+/** Neighbouring blocks on their way into memory. */
 export interface MissingRange {
   readonly bytes: Uint8Array
   readonly position: number
@@ -23,7 +23,7 @@ export class PartMemory implements StoredBytes {
   readonly buffer: SharedArrayBuffer
   readonly #descriptor: number
   readonly #part: Part
-  /** By piece: whether it is there. */
+  /** By block: whether it is there. */
   readonly #there: Uint8Array
   readonly #placed: (error: unknown) => unknown
 
@@ -36,32 +36,32 @@ export class PartMemory implements StoredBytes {
     this.#placed = placed
   }
 
-  /** The pieces that are not there, in stretches of about the same length. */
+  /** The blocks that are not there, in ranges of about the same length. */
   *missing(): Generator<MissingRange, void, void> {
     const there = this.#there
     for (let first = 0, end = 0; first < there.length; first = end) {
       end = first + 1
       if (there[first] === 1) continue
       while (end < there.length && there[end] === 0) end++
-      for (let left = Math.ceil((end - first) / MOST_PIECES); left > 0; left--) {
+      for (let left = Math.ceil((end - first) / MOST_BLOCKS); left > 0; left--) {
         const until = first + Math.ceil((end - first) / left)
-        yield this.#stretch(first, until)
+        yield this.#range(first, until)
         first = until
       }
     }
   }
 
-  #stretch(first: number, end: number): MissingRange {
+  #range(first: number, end: number): MissingRange {
     const { offset, length, sums } = this.#part
-    const from = first * SUMMED_BYTES
-    const bytes = new Uint8Array(this.buffer, from, Math.min(end * SUMMED_BYTES, length) - from)
+    const from = first * BLOCK_BYTES
+    const bytes = new Uint8Array(this.buffer, from, Math.min(end * BLOCK_BYTES, length) - from)
     const check = () => {
-      for (let piece = first; piece < end; piece++) {
-        const at = piece * SUMMED_BYTES - from
-        if (crc32(bytes.subarray(at, at + SUMMED_BYTES)) !== sums[piece]) {
+      for (let block = first; block < end; block++) {
+        const at = block * BLOCK_BYTES - from
+        if (crc32(bytes.subarray(at, at + BLOCK_BYTES)) !== sums[block]) {
           throw new BadFormatError('its content is damaged (wrong checksum)')
         }
-        this.#there[piece] = 1
+        this.#there[block] = 1
       }
     }
     return { bytes, position: offset + from, check }
@@ -69,13 +69,13 @@ export class PartMemory implements StoredBytes {
 
   /** @throws BadFormatError, NotReadableError */
   need(from: number, to: number): void {
-    const end = Math.min(Math.ceil(to / SUMMED_BYTES), this.#there.length)
-    for (let piece = Math.floor(from / SUMMED_BYTES); piece < end; piece++) {
-      if (this.#there[piece] === 1) continue
+    const end = Math.min(Math.ceil(to / BLOCK_BYTES), this.#there.length)
+    for (let block = Math.floor(from / BLOCK_BYTES); block < end; block++) {
+      if (this.#there[block] === 1) continue
       try {
-        const stretch = this.#stretch(piece, piece + 1)
-        fill(this.#descriptor, stretch.bytes, stretch.position)
-        stretch.check()
+        const range = this.#range(block, block + 1)
+        fill(this.#descriptor, range.bytes, range.position)
+        range.check()
       } catch (error) {
         throw this.#placed(error)
       }

@@ -9,6 +9,7 @@ import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf, readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
 import {
+  byPart,
   decodeHeader,
   headerLength,
   MOST_FILE_BYTES,
@@ -19,9 +20,10 @@ import {
   type SnapshotPlan,
   storedIndexes,
   typeRecords,
+  type Wanted,
 } from './format.ts'
 import { fill, type MissingRange, PartMemory } from './part-memory.ts'
-import { PieceReading, readNow } from './piece-reading.ts'
+import { RangeReading, readNow } from './range-reading.ts'
 
 const closeAsync = promisify(close)
 
@@ -121,9 +123,9 @@ export class SnapshotReader {
 
   /** `read` for who cannot wait: everything on this thread. @throws as `read` */
   readNow(wanted: Wanted): ReadParts {
-    const { parts, stretches } = this.#room(wanted)
+    const { parts, ranges } = this.#room(wanted)
     try {
-      readNow(this.#descriptor, stretches)
+      readNow(this.#descriptor, ranges)
       return this.#checked(parts)
     } catch (error) {
       throw placed(this.path, error)
@@ -136,10 +138,10 @@ export class SnapshotReader {
    * @throws as `read`, when the function is called
    */
   begin(wanted: Wanted): () => Promise<ReadParts> {
-    const { parts, stretches } = this.#room(wanted)
+    const { parts, ranges } = this.#room(wanted)
     // What another thread writes into is nobody else's until it is checked: who comes in between reads anew.
     this.#memory.clear()
-    const reading = new PieceReading(this.#descriptor, stretches)
+    const reading = new RangeReading(this.#descriptor, ranges)
     const finish = async () => {
       try {
         await reading.finish()
@@ -176,19 +178,19 @@ export class SnapshotReader {
   }
 
   /** Memory for the parts that are wanted, and what is missing of them, in the order in which it lies in the file. */
-  #room(wanted: Wanted): { parts: SnapshotParts; stretches: readonly MissingRange[] } {
-    const { symbols, groups, facts } = this.plan
-    const stretches: MissingRange[] = []
+  #room(wanted: Wanted): { parts: SnapshotParts; ranges: readonly MissingRange[] } {
+    const { plan } = this
+    const ranges: MissingRange[] = []
     const add = (part: Part): SharedArrayBuffer => {
       const memory = this.#of(part)
-      stretches.push(...memory.missing())
+      ranges.push(...memory.missing())
       return memory.buffer
     }
-    const table = wanted.symbols ? add(symbols) : undefined
-    const sets = groups.map(({ index, blobs }, i) =>
+    const own = byPart((name) => (wanted[name] === true ? add(plan[name]) : undefined))
+    const groups = plan.groups.map(({ index, blobs }, i) =>
       wanted.groups(i) ? { index: add(index), blobs: add(blobs) } : undefined,
     )
-    return { parts: { symbols: table, groups: sets, facts: wanted.facts ? add(facts) : undefined }, stretches }
+    return { parts: { ...own, groups }, ranges: ranges.sort((a, b) => a.position - b.position) }
   }
 
   /** What was read, once it is known to be sound. */
@@ -214,14 +216,6 @@ export class SnapshotReader {
     this.#closed = true
     closeAsync(this.#descriptor).catch(() => {})
   }
-}
-
-/** Which parts of a file are wanted. */
-export interface Wanted {
-  readonly symbols: boolean
-  /** Whether to read a group of type sets. */
-  readonly groups: (number: number) => boolean
-  readonly facts: boolean
 }
 
 /** A failure with the file's name in front, whatever found it. */

@@ -9,8 +9,8 @@ export interface WriteOptions {
   /** Whether a file that is there may be replaced. Default true. */
   readonly replace?: boolean | undefined
   readonly signal?: AbortSignal | undefined
-  /** Called before each piece is written, before all are flushed and before the file gets its name: a test ends the process there. */
-  readonly onPiece?: ((number: number) => void) | undefined
+  /** Called before each buffer is written, before all are flushed and before the file gets its name: a test ends the process there. */
+  readonly onWrite?: ((number: number) => void) | undefined
 }
 
 /**
@@ -20,7 +20,7 @@ export interface WriteOptions {
 export async function writeSnapshot(
   path: string,
   content: SnapshotContent,
-  { replace, signal, onPiece }: WriteOptions = {},
+  { replace, signal, onWrite }: WriteOptions = {},
 ): Promise<number> {
   const encoding = encodeSnapshot(content)
   let step = encoding.next()
@@ -28,20 +28,20 @@ export async function writeSnapshot(
     await turn()
     step = encoding.next()
   }
-  const pieces = step.value
+  const buffers = step.value
   const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
   try {
-    for (const [number, piece] of pieces.entries()) {
-      onPiece?.(number)
-      await file.write(piece)
+    for (const [number, buffer] of buffers.entries()) {
+      onWrite?.(number)
+      await file.write(buffer)
     }
-    onPiece?.(pieces.length)
+    onWrite?.(buffers.length)
     await file.flush()
-    onPiece?.(pieces.length + 1)
+    onWrite?.(buffers.length + 1)
     await file.finish()
   } catch (error) {
     await file.abandon()
     throw error
   }
-  return pieces.reduce((sum, { length }) => sum + length, 0)
+  return buffers.reduce((sum, { length }) => sum + length, 0)
 }

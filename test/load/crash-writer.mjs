@@ -10,7 +10,7 @@ reader.close()
 const { host, skipped } = reader.plan.meta
 const content = { symbols: parts.symbols, types, identities: new Map(), host, skipped, text: undefined, facts: {} }
 await writeSnapshot(to, content, {
-  onPiece(number) {
+  onWrite(number) {
     if (number === Number(dies)) process.kill(process.pid, 'SIGKILL')
   },
 })

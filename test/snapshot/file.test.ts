@@ -10,7 +10,7 @@ import type { Kernel } from '../../src/kernel.ts'
 import { openTypes } from '../../src/load/open-types.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { openKernel } from '../../src/open-kernel.ts'
-import { SUMMED_BYTES } from '../../src/snapshot/format.ts'
+import { BLOCK_BYTES } from '../../src/snapshot/format.ts'
 import { decodeMeta, encodeMeta } from '../../src/snapshot/meta.ts'
 import { SnapshotReader } from '../../src/snapshot/read.ts'
 import { writeSnapshot } from '../../src/snapshot/write.ts'
@@ -82,8 +82,8 @@ function resealed(content: Buffer, change: (copy: Buffer) => void): Buffer {
   let offset = header
   for (let part = 0; part < partsBytes! / 4; part++) {
     const length = words[partsAt! / 4 + part]!
-    for (let from = 0; from < length; from += SUMMED_BYTES) {
-      words[sum++] = crc32(copy.subarray(offset + from, Math.min(offset + from + SUMMED_BYTES, offset + length)))
+    for (let from = 0; from < length; from += BLOCK_BYTES) {
+      words[sum++] = crc32(copy.subarray(offset + from, Math.min(offset + from + BLOCK_BYTES, offset + length)))
     }
     offset += length
   }

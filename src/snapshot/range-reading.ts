@@ -1,4 +1,4 @@
-// Stretches of a file into memory. Who can wait has two threads read: most of a read is the first touch of its memory, which
+// Ranges of a file into memory. A caller that can wait has two threads read: most of a read is the first touch of its memory, which
 // two cores do in half the time.
 
 import { read } from 'node:fs'
@@ -8,21 +8,21 @@ import { fill, type MissingRange } from './part-memory.ts'
 /** So few bytes are read by the calling thread alone: the other one takes as long to start, in a process that has none yet. */
 const FEW_BYTES = 1 << 22
 
-/** Reads stretches on the calling thread, from the first one on, and on a thread of the system's, from the last one on. */
-export class PieceReading {
+/** Reads ranges on the calling thread, from the first one on, and on a thread of the system's, from the last one on. */
+export class RangeReading {
   readonly #descriptor: number
-  readonly #stretches: readonly MissingRange[]
+  readonly #ranges: readonly MissingRange[]
   /** Those that nobody has begun. */
   #next = 0
   #end: number
   readonly #alone: boolean
   readonly #other: Promise<unknown>
 
-  constructor(descriptor: number, stretches: readonly MissingRange[]) {
+  constructor(descriptor: number, ranges: readonly MissingRange[]) {
     this.#descriptor = descriptor
-    this.#stretches = stretches
-    this.#end = stretches.length
-    const bytes = stretches.reduce((sum, stretch) => sum + stretch.bytes.length, 0)
+    this.#ranges = ranges
+    this.#end = ranges.length
+    const bytes = ranges.reduce((sum, range) => sum + range.bytes.length, 0)
     this.#alone = bytes <= FEW_BYTES
     // Two at a time: one is on its way while this thread has not yet noticed that the other is done.
     const others = this.#alone ? [] : [this.#readOnOtherThread(), this.#readOnOtherThread()]
@@ -34,19 +34,19 @@ export class PieceReading {
   async #readOnOtherThread(): Promise<void> {
     const begin = () => {
       if (this.#next >= this.#end - 1) return undefined
-      const stretch = this.#stretches[--this.#end]!
-      const count = readElsewhere(this.#descriptor, stretch)
+      const range = this.#ranges[--this.#end]!
+      const count = readElsewhere(this.#descriptor, range)
       // Whoever awaits it comes too late for a failure of the check before.
       count.catch(() => {})
-      return { stretch, count }
+      return { range, count }
     }
     for (let under = begin(); under !== undefined; ) {
-      const { stretch, count } = under
-      const { bytes, position } = stretch
+      const { range, count } = under
+      const { bytes, position } = range
       const got = await count
       if (got < bytes.length) fill(this.#descriptor, bytes.subarray(got), position + got)
       under = begin()
-      stretch.check()
+      range.check()
     }
   }
 
@@ -54,7 +54,7 @@ export class PieceReading {
   async finish(): Promise<void> {
     try {
       while (this.#next < this.#end) {
-        const { bytes, position, check } = this.#stretches[this.#next++]!
+        const { bytes, position, check } = this.#ranges[this.#next++]!
         fill(this.#descriptor, bytes, position)
         check()
         // The other thread's next read is begun from here.
@@ -67,16 +67,16 @@ export class PieceReading {
   }
 }
 
-/** Begins to read a stretch on a thread of the system's; how many bytes it gave. */
+/** Begins to read a range on a thread of the system's; how many bytes it gave. */
 function readElsewhere(descriptor: number, { bytes, position }: MissingRange): Promise<number> {
   return new Promise((resolve, reject) => {
     read(descriptor, bytes, 0, bytes.length, position, (error, count) => (error ? reject(error) : resolve(count)))
   })
 }
 
-/** Reads stretches on the calling thread alone. @throws BadFormatError, NotReadableError */
-export function readNow(descriptor: number, stretches: readonly MissingRange[]): void {
-  for (const { bytes, position, check } of stretches) {
+/** Reads ranges on the calling thread alone. @throws BadFormatError, NotReadableError */
+export function readNow(descriptor: number, ranges: readonly MissingRange[]): void {
+  for (const { bytes, position, check } of ranges) {
     fill(descriptor, bytes, position)
     check()
   }
