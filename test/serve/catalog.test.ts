@@ -1,8 +1,10 @@
 // A catalogue behind the server: builds that no table is of, asked by build id and debug id, with offsets and no host.
 
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openCatalog, writeLayout } from '../../src/catalog.ts'
 import { type Kernel, openElf, openKernel } from '../../src/index.ts'
@@ -90,6 +92,25 @@ it("gives debuginfod's clients the symbols of a build as ELF, and others 404", a
   for (const other of ['00'.repeat(20), 'x', '..'])
     expect((await ask(`${serving.url}buildid/${other}/debuginfo`)).status).toBe(404)
   expect((await ask(`${serving.url}buildid/${kernel.host.buildId}/source`)).status).toBe(404)
+})
+
+const finder = (() => {
+  try {
+    execFileSync('debuginfod-find', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})()
+if (!finder) console.warn('debuginfod-find is not tested: it is not there (apt-get install debuginfod)')
+
+it.skipIf(!finder)('is a server that debuginfod-find asks, with the token in the path', async () => {
+  const env = { ...process.env, DEBUGINFOD_URLS: serving.url, DEBUGINFOD_CACHE_PATH: join(folder, 'debuginfod') }
+  const find = (...args: string[]) => promisify(execFile)('debuginfod-find', args, { env })
+  const { stdout } = await find('debuginfo', kernel.host.buildId!)
+  const { body } = await ask(`${serving.url}buildid/${kernel.host.buildId}/debuginfo`)
+  expect(readFileSync(stdout.trim()).equals(body)).toBe(true)
+  await expect(find('debuginfo', '00'.repeat(20))).rejects.toMatchObject({ code: 1 })
 })
 
 it('names nothing of a build that nobody has', async () => {
