@@ -3,7 +3,7 @@
 import { BadFormatError, LimitError, NoPermissionError } from '../core/errors.ts'
 import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
 import { PAGE } from '../symbols/claims.ts'
-import { PIECE, TYPE_CODE } from '../symbols/kinds.ts'
+import { TYPE_CODE } from '../symbols/kinds.ts'
 import { layoutOfSections, sectionPlace, startsOf } from '../symbols/pieces.ts'
 import { ABSOLUTE, BASE, type BuildEntry, type EntrySection, IMAGE, NOWHERE } from './entry.ts'
 import { ANCHORS, type Anchor, MOST_ABSOLUTE, MOST_IMAGE } from './image.ts'
@@ -278,9 +278,4 @@ function areApart({ sections }: HostTold, owners: ReadonlyMap<string, Lines>): b
     }
   }
   return apart > together
-}
-
-/** Whether the text of a build lies in a section. */
-export function isTextSection(name: string): boolean {
-  return sectionPlace(name).kind === PIECE.text
 }

@@ -9,7 +9,7 @@ import { PhraseHeap, PhraseWriter, SLOT } from '../symbols/phrases.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { KernelSymbol, SymbolMatch } from '../symbols/symbol.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import type { Field, RowFormat } from './rows.ts'
+import type { Field } from './rows.ts'
 import type { Unanswered } from './unanswered.ts'
 
 /** An offset, as a number in decimal and in hexadecimal digits, or slots for them. */
@@ -92,9 +92,6 @@ export const asText: AnswerForm = ({ query, address, found, size, aliases, reaso
     others.map(({ symbol, offset }) => `${indent}  or ${inWords(symbol, offset)}\n`).join('')
   )
 }
-
-/** Rows of a format as answers are written. */
-export const asRow = ({ line }: RowFormat<Answer>): AnswerForm => line
 
 function inWords({ name, owner }: KernelSymbol, { hex }: Offset, size?: number): string {
   const stretch = size === undefined ? '' : `/0x${size.toString(16)}`

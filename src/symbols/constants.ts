@@ -129,7 +129,6 @@ export const BUILD_SEED = 28
 export const BUILD_SEED_2 = 32
 /** 1 once a heap has become too large. */
 export const BUILD_TOO_LARGE = 36
-export const BUILD_MARKERS = 40
 /** Sets of names to keep; 0: all. */
 export const BUILD_KEEP_OWNERS = 44
 export const BUILD_KEEP_DATA = 48

@@ -100,7 +100,7 @@ export function runOf(runs: Uint32Array, id: number): number {
   return (from - 1) * RUN_WORDS
 }
 
-export { LONG_ROOT, ROOT_BITS, ROOT_MASK } from './constants.ts'
+export { ROOT_BITS, ROOT_MASK } from './constants.ts'
 
 /** Entries a bucket of the name index holds on average. */
 const BUCKET_LOAD = 8

@@ -71,8 +71,6 @@ export const PREFIXES: readonly string[] = [
   'CSWTCH.',
 ]
 
-/** Bits of a name reference that number the prefix; the others are the root's offset in the heap. */
-export const PREFIX_BITS = 6
 /** The longest prefix in bytes: beyond it no prefix needs to be looked for. */
 export const LONGEST_PREFIX = Math.max(...PREFIXES.map((prefix) => prefix.length))
 

@@ -44,10 +44,7 @@ const PLACE_NAME_BITS = 24
 /** A place whose name offset has more bits than the kernel allows: kind and name have to be read from the type's record. */
 export const PLACE_FAR = -1
 
-/** Kind and name offset of a type in one word: what an entry tells of a type without a look at its record. */
-export function placeOf(kind: number, nameOffset: number): number {
-  return nameOffset >>> PLACE_NAME_BITS === 0 ? (kind << PLACE_NAME_BITS) | nameOffset : PLACE_FAR
-}
+/** Kind and name offset of a type are one word: what an entry tells of a type without a look at its record. */
 export const placeKind = (place: number): number => place >>> PLACE_NAME_BITS
 export const placeName = (place: number): number => place & ((1 << PLACE_NAME_BITS) - 1)
 

@@ -73,7 +73,7 @@ export interface WalkOutput {
   readonly offsets: Uint32Array
   /** Hash of each type's name; 0 for an anonymous type. */
   readonly hashes: Int32Array
-  /** See `placeOf`; nothing that means anything for an anonymous type. */
+  /** Kind and name offset (`placeKind`, `placeName`); nothing that means anything for an anonymous type. */
   readonly places: Int32Array
 }
 
