@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as btf from '../src/btf.ts'
 import * as catalogs from '../src/catalog.ts'
 import * as events from '../src/events.ts'
+import * as fleet from '../src/fleet.ts'
 import * as main from '../src/index.ts'
 import { CAPTURE, fixtureBytes, fixturePath } from './fixtures.ts'
 
@@ -159,6 +160,65 @@ const typeText: Kind = kind('int', (value) => typeof value === 'string' && value
 const parameter: Kind = kind(1, (value) => count.takes(value) && (value as number) > 0)
 const byType = bag({ takes: typeText, as: parameter, returns: typeText, name: text, module: name }, { takes: 'int' })
 
+const contentKey = kind('ab'.repeat(32))
+/** Which `x` is as well. */
+const jobName = kind('job', (value) => value === 'x')
+const someBytes = bytes(() => Buffer.from('x'))
+const job: fleet.Job = {
+  name: 'job',
+  table: 'ab'.repeat(32),
+  pieces: 'addresses',
+  product: 'ids',
+  input: 'addresses',
+  mode: 'return',
+  boot: {},
+  prefix: 'comm',
+  kernelMark: false,
+  userAddresses: false,
+  sample: '',
+  opened: new Date(0).toISOString(),
+}
+const sent = kind({ pieces: 1, events: 1, bad: 0, digest: 'x' })
+const piece = kind({ job: 'job', number: 0, bytes: new Uint8Array(4) })
+const answer = kind({ job: 'job', number: 0, bytes: new Uint8Array(4), counts: {} })
+const letter = kind({ job: 'job', number: 0, bytes: new Uint8Array(4), reason: 'x', attempts: 1 })
+const queue = kind(new fleet.MemoryQueue())
+const store = kind(new fleet.MemoryStore())
+const progress = kind({ job, answered: new Set() })
+const partition: Kind = kind(1, (value) => count.takes(value) && (value as number) < fleet.PARTITIONS)
+const positive: Kind = kind(1, (value) => count.takes(value) && (value as number) > 0)
+/** What a queue takes and what a store does, whichever it is. */
+const queueMethods = (name: string) => ({
+  [`${name}#openJob`]: [kind(job)],
+  [`${name}#closeJob`]: [kind(job), sent],
+  [`${name}#job`]: [jobName],
+  [`${name}#jobs`]: [],
+  [`${name}#submit`]: [piece, contentKey],
+  [`${name}#waiting`]: [],
+  [`${name}#take`]: [partition],
+  [`${name}#answer`]: [answer],
+  [`${name}#bury`]: [letter],
+  [`${name}#answered`]: [jobName],
+  [`${name}#buried`]: [jobName],
+  [`${name}#answerOf`]: [jobName, count],
+  [`${name}#letterOf`]: [jobName, count],
+  [`${name}#forget`]: [jobName],
+  [`${name}#close`]: [],
+})
+const storeMethods = (name: string) => ({
+  [`${name}#has`]: [contentKey],
+  [`${name}#get`]: [contentKey],
+  [`${name}#put`]: [contentKey, someBytes],
+  [`${name}#list`]: [],
+  [`${name}#remove`]: [contentKey],
+  [`${name}#sweep`]: [count],
+  [`${name}#close`]: [],
+})
+/** One that was never connected: arguments are checked before anything is asked of the broker. */
+const unconnected = (made: { readonly prototype: object }) => () => Object.create(made.prototype)
+const quietly = (calls: Readonly<Record<string, readonly Kind[]>>) =>
+  Object.fromEntries(Object.entries(calls).map(([name, args]) => [name, args.map((arg) => ({ ...arg, quiet: true }))]))
+
 const FUNCTIONS: Readonly<Record<string, Call>> = {
   alignOf: call(set, number),
   attachAll: call(
@@ -214,6 +274,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   formatAddress: call(bigint),
   frameInWords: call(made(() => new events.StackResolver(kernel.symbols).resolve([frame], 'pc-first')[0])),
   inputFormat: call(choice('addresses')),
+  isEnumType: call(made(() => ({ kind: 'ENUM64' }))),
   isModifier: call(anyNumber),
   judgeBoot: call(bootFacts, bootFacts, table),
   judgeByWitnesses: call(
@@ -364,6 +425,111 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     optional(list(() => [])),
   ),
 
+  addressLine: call(kind({ address: 1n, words: undefined, offset: 0 })),
+  addressRows: call(someBytes, optional(table)),
+  answersOf: call(queue, progress),
+  cleanFleet: call(queue, store, bag({ olderThanMs: count, unfinished: flag }, { olderThanMs: 1 }, true)),
+  decodeAddresses: call(someBytes),
+  decodeJob: call(someBytes),
+  decodeProfile: call(someBytes),
+  encodeJob: call(kind(job)),
+  encodePlaced: call(kind({ builds: 'ab'.repeat(32), layout: new Uint8Array(1) })),
+  encodeProfile: call(list(() => [])),
+  keyOf: call(bytes(() => new Uint8Array(1))),
+  partitionOf: call(contentKey),
+  profileOf: call(queue, progress),
+  progressOf: call(queue, jobName),
+  submitJob: call(
+    queue,
+    stream,
+    bag(
+      {
+        table: contentKey,
+        job: jobName,
+        product: choice('ids'),
+        input: text,
+        mode: choice('RAW'),
+        boot: bag({ bootId: text, release: text, stext: text }),
+        prefix: choice('comm'),
+        kernelMark: flag,
+        userAddresses: flag,
+        pieceBytes: kind(1024),
+        atOnce: positive,
+        signal,
+        onJob: fn,
+        onWait: fn,
+      },
+      { table: 'ab'.repeat(32) },
+      true,
+    ),
+  ),
+  'new DirectoryStore': call(path(folder)),
+  'new HttpStore': call(kind('http://127.0.0.1:1/'), optional(text)),
+  'new MemoryQueue': call(
+    bag({
+      mostBytes: count,
+      room: kind(1, (value) => value === Number.POSITIVE_INFINITY || count.takes(value)),
+      takenMs: count,
+      now: fn,
+    }),
+  ),
+  'new MemoryStore': call(),
+  'new Resolving': call(),
+  'new Tables': call(
+    store,
+    bag({ directory: path(folder), open: positive, bytes: count, stallMs: positive }, { directory: folder }),
+  ),
+  'new Worker': call(
+    queue,
+    made(() => new fleet.Tables(new fleet.MemoryStore())),
+    bag({ signal, idleMs: count, tableAttempts: count, attempts: count, delayMs: count, onFailure: fn }),
+  ),
+  'NatsQueue.open': call(
+    bag({
+      servers: names,
+      user: text,
+      passwordFile: path(folder),
+      tokenFile: path(folder),
+      nkeyFile: path(folder),
+      credsFile: path(folder),
+      tlsCa: path(folder),
+      tlsCert: path(folder),
+      tlsKey: path(folder),
+      prefix: jobName,
+      replicas: kind(1, (value) => value === 5),
+      queueBytes: kind(1 << 16),
+      resultBytes: kind(1 << 16),
+      keepMs: kind(60_000),
+      takenMs: kind(60_000),
+    }),
+  ),
+  'NatsObjectStore.open': call(made(unconnected(fleet.NatsQueue)), {
+    ...optional(kind(1, (value) => value === 5)),
+    quiet: true,
+  }),
+  ...methods(() => queue.good(), queueMethods('MemoryQueue')),
+  ...methods(unconnected(fleet.NatsQueue), quietly({ ...queueMethods('NatsQueue'), 'NatsQueue#durability': [] })),
+  ...methods(() => store.good(), { ...storeMethods('MemoryStore'), 'MemoryStore#sweep': [] }),
+  ...methods(() => new fleet.DirectoryStore(folder), storeMethods('DirectoryStore')),
+  ...methods(() => new fleet.HttpStore('http://127.0.0.1:1/'), {
+    ...storeMethods('HttpStore'),
+    'HttpStore#sweep': [],
+  }),
+  ...methods(unconnected(fleet.NatsObjectStore), quietly(storeMethods('NatsObjectStore'))),
+  ...methods(() => new fleet.Tables(new fleet.MemoryStore()), {
+    'Tables#onClose': [fn],
+    'Tables#isOpen': [contentKey],
+    'Tables#table': [contentKey],
+    'Tables#close': [],
+  }),
+  ...methods(() => new fleet.Worker(new fleet.MemoryQueue(), new fleet.Tables(new fleet.MemoryStore())), {
+    'Worker#run': [],
+  }),
+  ...methods(() => new fleet.Resolving(), {
+    'Resolving#resolve': [kind(job), piece, snapshot],
+    'Resolving#forget': [snapshot],
+  }),
+
   ...methods(() => kernel, {
     'Kernel#ready': [optional(choice('SYMBOLS')), bulk],
     'Kernel#verified': [],
@@ -392,6 +558,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   }),
   ...methods(() => kernel.snapshot(), {
     'Snapshot#fact': [text],
+    'Snapshot#memory': [address, count],
     'Snapshot#handle': [],
     'Snapshot#toJSON': [],
     'Snapshot#toString': [],
@@ -596,6 +763,8 @@ const MADE = new Set([
   'Kernel',
   'KernelFunction',
   'KernelSymbol',
+  'NatsObjectStore',
+  'NatsQueue',
   'Reader',
   'Snapshot',
   'SymbolMatch',
@@ -618,7 +787,7 @@ function publicFunctions(): Map<string, (...args: readonly unknown[]) => unknown
       found.set(key, (...args) => Reflect.apply(value, FUNCTIONS[key]?.on?.(), args))
     }
   }
-  for (const [name, value] of [main, btf, events, catalogs].flatMap((entry): [string, unknown][] =>
+  for (const [name, value] of [main, btf, events, catalogs, fleet].flatMap((entry): [string, unknown][] =>
     Object.entries(entry),
   )) {
     if (typeof value !== 'function') continue
@@ -628,6 +797,11 @@ function publicFunctions(): Map<string, (...args: readonly unknown[]) => unknown
     }
     if (value.prototype instanceof Error) continue
     if (!MADE.has(name)) found.set(`new ${name}`, (...args) => Reflect.construct(value, args))
+    for (const fixed of Object.getOwnPropertyNames(value)) {
+      const method: unknown = Reflect.get(value, fixed)
+      if (typeof method !== 'function') continue
+      found.set(`${name}.${fixed}`, (...args) => Reflect.apply(method, value, args))
+    }
     methodsOf(name, value.prototype)
   }
   methodsOf('Probes', Object.getPrototypeOf(kernel.probes))

@@ -1,7 +1,8 @@
 // What comes of a piece, as bytes: ids and offsets of addresses, with names where they are asked for, or a part of a profile.
 
+import { bytes as someBytes } from '../core/arguments.ts'
 import { BadFormatError } from '../core/errors.ts'
-import type { CodeKind, ProfileFrame, ProfilePart } from '../stacks/profile.ts'
+import { type CodeKind, type ProfileFrame, type ProfilePart, profileParts } from '../stacks/profile.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 
@@ -105,6 +106,7 @@ export function wordsOf(symbols: SymbolTable, id: number): SymbolWords {
 
 /** @throws BadFormatError if the bytes are no answer to addresses */
 export function decodeAddresses(bytes: Uint8Array): AddressAnswer {
+  someBytes(bytes, 'bytes')
   if (bytes.length < HEAD_WORDS * WORD_BYTES) throw new BadFormatError('an answer to addresses is cut short')
   // What a message holds lies anywhere in memory, and a Buffer is no copy where it is sliced.
   const own = new Uint8Array(bytes)
@@ -148,6 +150,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Arra
 
 /** The parts of a profile as JSON: numbers of 64 bits as text. */
 export function encodeProfile(parts: readonly ProfilePart[]): Uint8Array {
+  profileParts(parts, 'parts')
   const written = parts.map(({ event, unit, frames, parents, nodes, weights, counts, time }) => ({
     event,
     unit,
@@ -172,7 +175,7 @@ const KINDS: readonly CodeKind[] = ['kernel', 'module', 'user', 'unknown', 'proc
 
 /** @throws BadFormatError if the bytes are no parts of a profile */
 export function decodeProfile(bytes: Uint8Array): ProfilePart[] {
-  const parts = jsonOf(bytes)
+  const parts = jsonOf(someBytes(bytes, 'bytes'))
   if (!Array.isArray(parts)) throw damaged()
   return parts.map(partOf)
 }

@@ -2,9 +2,9 @@
 
 import { count, flag, type Options, options as optionsOf } from '../core/arguments.ts'
 import { buildsOf } from './placed-table.ts'
-import type { Queue } from './queue.ts'
+import { type Queue, queueArgument } from './queue.ts'
 import { progressOf } from './results.ts'
-import type { Store } from './store.ts'
+import { type Store, storeArgument } from './store.ts'
 
 /** What goes. */
 export interface CleanOptions {
@@ -32,7 +32,10 @@ const ORPHAN_MS = 3_600_000
 
 /** Removes what is older than it may be: jobs that are done, then tables that no job names, and builds that none of those needs. */
 export async function cleanFleet(queue: Queue, store: Store, given: CleanOptions): Promise<Cleaned> {
+  queueArgument(queue, 'queue')
+  storeArgument(store, 'store')
   const { olderThanMs, unfinished = false } = optionsOf(given, 'cleanFleet', CLEAN_OPTIONS)
+  count(olderThanMs, 'olderThanMs')
   const isOld = (when: Date) => Date.now() - when.getTime() >= olderThanMs
   const jobs: string[] = []
   const needed = new Set<string>()

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { path as pathOf } from '../core/arguments.ts'
+import { count, path as pathOf, bytes as someBytes } from '../core/arguments.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
 import { writeFileSafely } from '../sources/write-file.ts'
 import { contentKey, isContentKey } from './job.ts'
@@ -34,6 +34,8 @@ export class DirectoryStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
+    contentKey(key, 'key')
+    someBytes(bytes, 'bytes')
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -62,6 +64,7 @@ export class DirectoryStore implements Store {
 
   /** Writers remove what others left that were killed; what is left then is that of the last. */
   async sweep(olderThanMs: number): Promise<number> {
+    count(olderThanMs, 'olderThanMs')
     let bytes = 0
     for (const name of await readdir(this.#directory).catch(() => [])) {
       if (isContentKey(name) || !name.startsWith('.kerndex')) continue

@@ -1,7 +1,7 @@
 // Tables on an HTTP server: GET, HEAD and PUT of URL/KEY, as web servers with a folder to write into and gateways of object stores
 // have it. Credentials come in the URL, or as a token that is sent as a bearer's.
 
-import { text } from '../core/arguments.ts'
+import { bytes as someBytes, text } from '../core/arguments.ts'
 import { type KerndexError, NoPermissionError, NotReadableError, UsageError } from '../core/errors.ts'
 import { contentKey } from './job.ts'
 import { nothingStored, type Store, type Stored } from './store.ts'
@@ -14,9 +14,11 @@ export class HttpStore implements Store {
 
   /** @throws UsageError if it is no URL of HTTP */
   constructor(url: string, token?: string) {
+    text(url, 'url')
+    if (token !== undefined) text(token, 'token')
     let parsed: URL
     try {
-      parsed = new URL(text(url, 'url'))
+      parsed = new URL(url)
     } catch {
       throw new UsageError('the store is no URL: give one that begins with http:// or https://, or a directory')
     }
@@ -49,7 +51,7 @@ export class HttpStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    const { status } = await this.#ask('PUT', key, bytes)
+    const { status } = await this.#ask('PUT', key, someBytes(bytes, 'bytes'))
     if (status >= 300) throw this.#refused(status)
   }
 

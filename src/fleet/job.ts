@@ -2,7 +2,18 @@
 // JSON that others wrote: it is checked when it is read.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { type Check, choice, count, flag, nested, type Options, options, text, wrong } from '../core/arguments.ts'
+import {
+  type Check,
+  choice,
+  count,
+  flag,
+  like,
+  nested,
+  type Options,
+  bytes as someBytes,
+  text,
+  wrong,
+} from '../core/arguments.ts'
 import { BadFormatError, UnsupportedError, UsageError } from '../core/errors.ts'
 import type { LookupMode } from '../stacks/frame.ts'
 
@@ -101,13 +112,25 @@ const JOB: Options<Job> = {
   sent: nested<JobTotals>(TOTALS),
 }
 
+/** A job, as an argument: all is known of it but what it comes to. */
+export const jobArgument: Check<Job> = (value, name) => {
+  const job = nested<Job>(JOB)(value, name)
+  for (const [key, check] of Object.entries(JOB)) if (key !== 'sent') check(Reflect.get(job, key), `${name}.${key}`)
+  return job
+}
+
+/** What a job came to, as an argument. */
+export const totalsArgument: Check<JobTotals> = like<JobTotals>(TOTALS, '{ pieces, events, bad, digest }')
+
 /** The bytes of a job's record. */
 export function encodeJob(job: Job): Uint8Array {
+  jobArgument(job, 'job')
   return Buffer.from(JSON.stringify({ kerndex: VERSION, ...job }))
 }
 
 /** @throws BadFormatError, UnsupportedError if the bytes are no record of a job */
 export function decodeJob(bytes: Uint8Array): Job {
+  someBytes(bytes, 'bytes')
   let record: unknown
   try {
     record = JSON.parse(Buffer.from(bytes).toString())
@@ -118,9 +141,7 @@ export function decodeJob(bytes: Uint8Array): Job {
   const { kerndex, ...rest } = record as { readonly kerndex?: unknown }
   if (kerndex !== VERSION) throw new UnsupportedError('the record of the job is of another version of kerndex')
   try {
-    const job = options<Job>(rest as Job, 'a job', JOB)
-    for (const [key, check] of Object.entries(JOB)) if (key !== 'sent') check(Reflect.get(job, key), key)
-    return job
+    return jobArgument(rest, 'job')
   } catch (error) {
     if (error instanceof UsageError) throw new BadFormatError(`the record of the job: ${error.message}`)
     throw error
@@ -139,5 +160,5 @@ export const PARTITIONS = 64
 
 /** The partition of a table's pieces: workers stay with a few, so that they keep their tables open. */
 export function partitionOf(table: string): number {
-  return createHash('sha256').update(table).digest().readUInt32LE(0) % PARTITIONS
+  return createHash('sha256').update(contentKey(table, 'table')).digest().readUInt32LE(0) % PARTITIONS
 }

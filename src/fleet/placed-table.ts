@@ -1,7 +1,8 @@
 // A table as a catalogue has it: the builds, which travel once for all hosts, and the layout of one host, some thirty kilobytes.
 
+import { like, bytes as someBytes } from '../core/arguments.ts'
 import { BadFormatError } from '../core/errors.ts'
-import { isContentKey } from './job.ts'
+import { contentKey, isContentKey } from './job.ts'
 import type { Store } from './store.ts'
 
 /** What a host's table is made of. */
@@ -12,13 +13,16 @@ export interface PlacedTable {
   readonly layout: Uint8Array
 }
 
+const PLACED = like<PlacedTable>({ builds: contentKey, layout: someBytes }, '{ builds, layout }')
+
 /** How it begins, and nothing else that is stored. */
 const BEGINNING = Buffer.from('{"kerndex":1,"placed":')
 /** Bytes that are enough to tell what something is. */
 const BEGINNING_BYTES = BEGINNING.length
 
 /** Its bytes, whose key is the table's. */
-export function encodePlaced({ builds, layout }: PlacedTable): Uint8Array {
+export function encodePlaced(table: PlacedTable): Uint8Array {
+  const { builds, layout } = PLACED(table, 'table')
   const base64 = Buffer.from(layout.buffer, layout.byteOffset, layout.byteLength).toString('base64')
   return Buffer.concat([BEGINNING, Buffer.from(`${JSON.stringify({ builds, layout: base64 })}}`)])
 }

@@ -8,7 +8,6 @@ import {
   callback,
   choice,
   flag,
-  like,
   nested,
   type Options,
   options as optionsOf,
@@ -36,7 +35,7 @@ import {
   sameJob,
 } from './job.ts'
 import { PACKED_HEAD_BYTES, packAddresses } from './packed-addresses.ts'
-import type { Kept, Queue } from './queue.ts'
+import { type Kept, type Queue, queueArgument } from './queue.ts'
 
 /** What to send, and what for. */
 export interface SubmitOptions {
@@ -109,7 +108,7 @@ export async function submitJob(
   stream: AsyncIterable<Uint8Array>,
   given: SubmitOptions,
 ): Promise<Submitted> {
-  like<Queue>({}, 'a queue, such as NatsQueue.open() gives')(queue, 'queue')
+  queueArgument(queue, 'queue')
   byteStream(stream, 'stream')
   const options = optionsOf(given, 'submitJob', SUBMIT_OPTIONS)
   contentKey(options.table, 'table')

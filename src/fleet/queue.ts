@@ -2,7 +2,27 @@
 // memory, are held to the same tests.
 
 import { randomUUID } from 'node:crypto'
-import { type Job, type JobTotals, PARTITIONS, partitionOf, sameJob } from './job.ts'
+import {
+  type Check,
+  callback,
+  count,
+  like,
+  type Options,
+  options as optionsOf,
+  bytes as someBytes,
+  text,
+  whole,
+} from '../core/arguments.ts'
+import {
+  type Job,
+  type JobTotals,
+  jobArgument,
+  jobName,
+  PARTITIONS,
+  partitionOf,
+  sameJob,
+  totalsArgument,
+} from './job.ts'
 
 /** A piece of a job. */
 export interface Piece {
@@ -93,6 +113,43 @@ export interface Queue {
   close(): Promise<void>
 }
 
+const QUEUE: Options<Queue> = {
+  what: text,
+  mostBytes: count,
+  takenMs: count,
+  openJob: callback,
+  closeJob: callback,
+  job: callback,
+  jobs: callback,
+  submit: callback,
+  waiting: callback,
+  take: callback,
+  answer: callback,
+  bury: callback,
+  answered: callback,
+  buried: callback,
+  answerOf: callback,
+  letterOf: callback,
+  forget: callback,
+  close: callback,
+}
+
+/** What queues and those that use them take. */
+export const queueArgument: Check<Queue> = like(QUEUE, 'a queue, such as NatsQueue.open() gives')
+export const partitionArgument: Check<number> = whole(0, PARTITIONS - 1)
+export const pieceArgument: Check<Piece> = like<Piece>(
+  { job: jobName, number: count, bytes: someBytes },
+  '{ job, number, bytes }',
+)
+export const answerArgument: Check<Answer> = like<Answer>(
+  { job: jobName, number: count, bytes: someBytes, counts: like({}, 'numbers by name') },
+  '{ job, number, bytes, counts }',
+)
+export const letterArgument: Check<Omit<DeadLetter, 'buried'>> = like<Omit<DeadLetter, 'buried'>>(
+  { job: jobName, number: count, bytes: someBytes, reason: text, attempts: count },
+  '{ job, number, bytes, reason, attempts }',
+)
+
 interface Waited extends Piece {
   attempts: number
   /** Whoever has it, and until when. */
@@ -110,6 +167,13 @@ export interface MemoryQueueOptions {
   readonly now?: () => number
 }
 
+const MEMORY_QUEUE_OPTIONS: Options<MemoryQueueOptions> = {
+  mostBytes: count,
+  room: (value, name) => (value === Number.POSITIVE_INFINITY ? value : count(value, name)),
+  takenMs: count,
+  now: callback,
+}
+
 /** A queue in memory, for tests and for programs that are their own workers. */
 export class MemoryQueue implements Queue {
   readonly what = 'the queue in memory'
@@ -123,7 +187,8 @@ export class MemoryQueue implements Queue {
   readonly #letters = new Map<string, Map<number, DeadLetter>>()
   #bytes = 0
 
-  constructor(options: MemoryQueueOptions = {}) {
+  constructor(given?: MemoryQueueOptions) {
+    const options = optionsOf(given, 'MemoryQueue', MEMORY_QUEUE_OPTIONS)
     this.mostBytes = options.mostBytes ?? 1 << 20
     this.takenMs = options.takenMs ?? 60_000
     this.#room = options.room ?? Number.POSITIVE_INFINITY
@@ -131,25 +196,28 @@ export class MemoryQueue implements Queue {
   }
 
   async openJob(job: Job): Promise<Job> {
-    const there = this.#jobs.get(job.name)
+    const there = this.#jobs.get(jobArgument(job, 'job').name)
     if (there === undefined) this.#jobs.set(job.name, job)
     return there ?? job
   }
 
   async closeJob(job: Job, sent: JobTotals): Promise<void> {
+    jobArgument(job, 'job')
+    totalsArgument(sent, 'sent')
     if (!sameJob(this.#jobs.get(job.name) ?? job, job)) return
     this.#jobs.set(job.name, { ...job, sent })
   }
 
   async job(name: string): Promise<Job | undefined> {
-    return this.#jobs.get(name)
+    return this.#jobs.get(jobName(name, 'name'))
   }
 
   async jobs(): Promise<string[]> {
     return [...this.#jobs.keys()]
   }
 
-  async submit({ job, number, bytes }: Piece, table: string): Promise<Kept> {
+  async submit(piece: Piece, table: string): Promise<Kept> {
+    const { job, number, bytes } = pieceArgument(piece, 'piece')
     const partition = this.#partitions[partitionOf(table)]!
     const key = `${job}.${number}`
     if (partition.has(key)) return 'there'
@@ -167,7 +235,7 @@ export class MemoryQueue implements Queue {
   }
 
   async take(partition: number): Promise<Taken | undefined> {
-    const pieces = this.#partitions[partition]!
+    const pieces = this.#partitions[partitionArgument(partition, 'partition')]!
     for (const [key, piece] of pieces) {
       if (this.#isTaken(piece)) continue
       const holder = randomUUID()
@@ -191,31 +259,35 @@ export class MemoryQueue implements Queue {
   }
 
   async answer(answer: Answer): Promise<Kept> {
-    return keep(this.#answers, answer)
+    return keep(this.#answers, answerArgument(answer, 'answer'))
   }
 
   async bury(letter: Omit<DeadLetter, 'buried'>): Promise<Kept> {
-    return keep(this.#letters, { ...letter, buried: new Date(this.#now()) })
+    return keep(this.#letters, { ...letterArgument(letter, 'letter'), buried: new Date(this.#now()) })
   }
 
   async answered(job: string): Promise<Set<number>> {
-    return new Set(this.#answers.get(job)?.keys())
+    return new Set(this.#answers.get(jobName(job, 'job'))?.keys())
   }
 
   async buried(job: string): Promise<Set<number>> {
-    return new Set(this.#letters.get(job)?.keys())
+    return new Set(this.#letters.get(jobName(job, 'job'))?.keys())
   }
 
   async answerOf(job: string, number: number): Promise<Answer | undefined> {
+    jobName(job, 'job')
+    count(number, 'number')
     return this.#answers.get(job)?.get(number)
   }
 
   async letterOf(job: string, number: number): Promise<DeadLetter | undefined> {
+    jobName(job, 'job')
+    count(number, 'number')
     return this.#letters.get(job)?.get(number)
   }
 
   async forget(job: string): Promise<void> {
-    this.#jobs.delete(job)
+    this.#jobs.delete(jobName(job, 'job'))
     this.#answers.delete(job)
     this.#letters.delete(job)
     for (const pieces of this.#partitions) {

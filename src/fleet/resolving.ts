@@ -7,12 +7,12 @@ import { inputFormat } from '../events/formats.ts'
 import { merged } from '../events/input/merged.ts'
 import { planOf } from '../events/plan.ts'
 import { type StretchAnswer, type StretchPlan, StretchWorker } from '../events/stretch.ts'
-import type { Snapshot } from '../snapshot/snapshot.ts'
+import { type Snapshot, snapshotArgument } from '../snapshot/snapshot.ts'
 import type { BootFacts } from '../stacks/boot.ts'
 import { AddressAnswers, encodeProfile } from './answers.ts'
-import type { Job } from './job.ts'
+import { type Job, jobArgument } from './job.ts'
 import { unpackAddresses } from './packed-addresses.ts'
-import type { Piece } from './queue.ts'
+import { type Piece, pieceArgument } from './queue.ts'
 
 /** What came of a piece, and what was counted. */
 export interface Resolved {
@@ -38,11 +38,15 @@ export class Resolving {
 
   /** @throws BadFormatError, UnsupportedError, UsageError, LimitError if the piece cannot be looked up, now or ever */
   resolve(job: Job, piece: Piece, snapshot: Snapshot): Resolved {
+    jobArgument(job, 'job')
+    pieceArgument(piece, 'piece')
+    snapshotArgument(snapshot, 'snapshot')
     return job.pieces === 'addresses' ? this.#addresses(job, piece, snapshot) : this.#records(job, piece, snapshot)
   }
 
   /** Forgets what was made for a table. */
   forget(of: Snapshot): void {
+    snapshotArgument(of, 'snapshot')
     for (const kept of [this.#workers, this.#plans]) {
       for (const [key, { snapshot }] of kept) if (snapshot === of) kept.delete(key)
     }

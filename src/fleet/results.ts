@@ -1,13 +1,14 @@
 // What came of a job: how far it is, its answers in order, or merged into one profile.
 
+import { bigint, count, instance, like, text } from '../core/arguments.ts'
 import { BadFormatError, NotFoundError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import { Profiles } from '../stacks/profile.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
-import type { SymbolTable } from '../symbols/table.ts'
+import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import { decodeAddresses, decodeProfile, type SymbolWords, wordsOf } from './answers.ts'
-import { type Job, jobName } from './job.ts'
-import type { Answer, Queue } from './queue.ts'
+import { type Job, jobArgument, jobName } from './job.ts'
+import { type Answer, type Queue, queueArgument } from './queue.ts'
 
 /** How far a job is. */
 export interface JobProgress {
@@ -20,8 +21,14 @@ export interface JobProgress {
   readonly done: boolean
 }
 
+const PROGRESS = like<JobProgress>(
+  { job: jobArgument, answered: instance<ReadonlySet<number>>(Set, 'a Set of numbers') },
+  'how far a job is, as progressOf says',
+)
+
 /** How far a job is. @throws NotFoundError if there is none of this name */
 export async function progressOf(queue: Queue, name: string): Promise<JobProgress> {
+  queueArgument(queue, 'queue')
   const job = await queue.job(jobName(name, 'job'))
   if (job === undefined)
     throw new NotFoundError(`there is no job ${name}: kerndex fleet status lists those that there are`)
@@ -35,7 +42,9 @@ export async function progressOf(queue: Queue, name: string): Promise<JobProgres
 const AT_ONCE = 8
 
 /** The answers of a job in the order of its pieces; those that there are. */
-export async function* answersOf(queue: Queue, { job, answered }: JobProgress): AsyncGenerator<Answer> {
+export async function* answersOf(queue: Queue, progress: JobProgress): AsyncGenerator<Answer> {
+  queueArgument(queue, 'queue')
+  const { job, answered } = PROGRESS(progress, 'progress')
   const numbers = [...answered].sort((a, b) => a - b)
   const fetch = (number: number) => {
     const answer = queue.answerOf(job.name, number)
@@ -70,11 +79,23 @@ export interface AddressRow {
   readonly offset: number
 }
 
+const WORDS = like<SymbolWords>({ symbol: text, owner: text, size: count }, '{ symbol, owner, size, address }')
+const NO_WORDS: SymbolWords = { symbol: '', owner: '', size: 0, address: '' }
+const ROW = like<AddressRow>(
+  {
+    address: bigint,
+    offset: count,
+    words: (value, name) => (value === undefined ? NO_WORDS : WORDS(value, name)),
+  },
+  'a row of addressRows',
+)
+
 /**
  * The addresses of an answer with their symbols.
  * @throws BadFormatError if the answer has no names and no table is given, or they do not fit
  */
 export function* addressRows(bytes: Uint8Array, symbols?: SymbolTable): Generator<AddressRow> {
+  if (symbols !== undefined) symbolTable(symbols, 'symbols')
   const { ids, offsets, unknown, names } = decodeAddresses(bytes)
   const known = new Map<number, { readonly words: SymbolWords; readonly start: bigint }>()
   let next = 0
@@ -97,7 +118,8 @@ export function* addressRows(bytes: Uint8Array, symbols?: SymbolTable): Generato
 }
 
 /** A line for an address, as `kerndex resolve` puts it into words. */
-export function addressLine({ address, words, offset }: AddressRow): string {
+export function addressLine(row: AddressRow): string {
+  const { address, words, offset } = ROW(row, 'row')
   if (words === undefined) return `0x${address.toString(16)}\n`
   const { symbol, owner, size } = words
   const of = owner === '' || owner === 'vmlinux' ? '' : ` [${owner}]`

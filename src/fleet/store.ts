@@ -2,6 +2,7 @@
 // objects, a directory and HTTP stand beside this one in memory.
 
 import { createHash } from 'node:crypto'
+import { type Check, callback, like, type Options, bytes as someBytes, text } from '../core/arguments.ts'
 import { NotFoundError } from '../core/errors.ts'
 import { contentKey } from './job.ts'
 
@@ -33,9 +34,23 @@ export interface Store {
   close(): Promise<void>
 }
 
+const STORE: Options<Store> = {
+  what: text,
+  has: callback,
+  get: callback,
+  put: callback,
+  list: callback,
+  remove: callback,
+  sweep: callback,
+  close: callback,
+}
+
+/** A store, as an argument. */
+export const storeArgument: Check<Store> = like(STORE, 'a store, such as new DirectoryStore(path)')
+
 /** The key of content. */
 export function keyOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return createHash('sha256').update(someBytes(bytes, 'bytes')).digest('hex')
 }
 
 /** The error for a key that a store has nothing under. */
@@ -63,7 +78,7 @@ export class MemoryStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    this.#stored.set(contentKey(key, 'key'), { bytes: new Uint8Array(bytes), stored: new Date() })
+    this.#stored.set(contentKey(key, 'key'), { bytes: new Uint8Array(someBytes(bytes, 'bytes')), stored: new Date() })
   }
 
   async list(): Promise<Stored[]> {

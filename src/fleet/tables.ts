@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { callback, count, type Options, options as optionsOf, path, whole } from '../core/arguments.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { BadFormatError, KerndexError, NotReadableError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
@@ -16,7 +17,7 @@ import { readFailure } from '../sources/reader.ts'
 import { createFile } from '../sources/write-file.ts'
 import { contentKey } from './job.ts'
 import { decodePlaced, isPlaced, type PlacedTable } from './placed-table.ts'
-import type { Store } from './store.ts'
+import { type Store, storeArgument } from './store.ts'
 
 /** How many tables a worker keeps. */
 export interface TableOptions {
@@ -28,6 +29,16 @@ export interface TableOptions {
   readonly bytes?: number | undefined
   /** Milliseconds without a byte after which a fetch is given up, and tried again later. Default: 15,000. */
   readonly stallMs?: number | undefined
+}
+
+/** The longest that a timer of Node waits. */
+const MOST_MS = 2 ** 31 - 1
+
+const TABLE_OPTIONS: Options<TableOptions> = {
+  directory: path,
+  open: whole(1, Number.MAX_SAFE_INTEGER),
+  bytes: count,
+  stallMs: whole(1, MOST_MS),
 }
 
 const DEFAULT_OPEN = 16
@@ -57,8 +68,9 @@ export class Tables {
   readonly #catalogs = new Map<string, Catalog>()
   #forgotten: (snapshot: Snapshot) => void = () => {}
 
-  constructor(store: Store, options: TableOptions = {}) {
-    this.#store = store
+  constructor(store: Store, given?: TableOptions) {
+    const options = optionsOf(given, 'Tables', TABLE_OPTIONS)
+    this.#store = storeArgument(store, 'store')
     this.#given = options.directory
     this.#open = options.open ?? DEFAULT_OPEN
     this.#bytes = options.bytes ?? DEFAULT_BYTES
@@ -67,11 +79,11 @@ export class Tables {
 
   /** Called with each table that is closed: what was made for it can go. */
   onClose(forgotten: (snapshot: Snapshot) => void): void {
-    this.#forgotten = forgotten
+    this.#forgotten = callback(forgotten, 'forgotten')
   }
 
   isOpen(key: string): boolean {
-    return this.#kernels.has(key)
+    return this.#kernels.has(contentKey(key, 'key'))
   }
 
   /**
@@ -86,7 +98,7 @@ export class Tables {
       this.#kernels.set(key, known)
       return known.snapshot()
     }
-    const kernel = await this.#opened(await this.#file(contentKey(key, 'table')))
+    const kernel = await this.#opened(await this.#file(contentKey(key, 'key')))
     this.counts.opened++
     this.#kernels.set(key, kernel)
     for (const [other, oldest] of this.#kernels) {

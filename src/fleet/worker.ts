@@ -3,20 +3,12 @@
 
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  callback,
-  count,
-  instance,
-  like,
-  type Options,
-  options as optionsOf,
-  signal as signalOf,
-} from '../core/arguments.ts'
+import { callback, count, instance, type Options, options as optionsOf, signal as signalOf } from '../core/arguments.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { KerndexError, NotFoundError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
 import { type Job, PARTITIONS } from './job.ts'
-import type { Kept, Queue, Taken, Waiting } from './queue.ts'
+import { type Kept, type Queue, queueArgument, type Taken, type Waiting } from './queue.ts'
 import { Resolving } from './resolving.ts'
 import { type TableCounts, Tables } from './tables.ts'
 
@@ -101,8 +93,8 @@ export class Worker {
   #looks = 0
 
   constructor(queue: Queue, tables: Tables, given?: WorkerOptions) {
-    this.#queue = like<Queue>({}, 'a queue, such as NatsQueue.open() gives')(queue, 'queue')
-    this.#tables = instance(Tables, 'the tables of a worker')(tables, 'tables')
+    this.#queue = queueArgument(queue, 'queue')
+    this.#tables = instance(Tables, 'the tables of a worker, as new Tables(store) makes them')(tables, 'tables')
     this.#options = optionsOf(given, 'Worker', WORKER_OPTIONS)
     tables.onClose((snapshot) => this.#resolving.forget(snapshot))
     this.counts = {

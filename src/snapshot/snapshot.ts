@@ -4,7 +4,7 @@
 import { type BaseShape, indexTypes, shapeOfSet, type TypeSetRecord } from '../btf/read/index-types.ts'
 import type { LazyModules } from '../btf/read/set-list.ts'
 import { Types } from '../btf/types.ts'
-import { type Check, instance, like, listOf, number, text } from '../core/arguments.ts'
+import { type Check, count, instance, address as knownAddress, like, listOf, number, text } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
@@ -139,6 +139,8 @@ export class Snapshot {
 
   /** Bytes of the running kernel's memory, or why they cannot be had. Waits for the system. */
   memory(address: bigint, length: number): Uint8Array | Absence {
+    knownAddress(address)
+    count(length, 'length')
     const path = this.#later.memory
     return path === undefined
       ? { what: "the kernel's memory", reason: 'this is not the running kernel' }

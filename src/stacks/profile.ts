@@ -125,7 +125,8 @@ const PART = like<ProfilePart>(
   { frames: list, parents: list, nodes: list, weights: list, counts: list } as Partial<Options<ProfilePart>>,
   'a part of a profile, as a stretch of a stream gives it',
 )
-const PARTS = listOf(PART, 'parts of profiles')
+/** Parts of profiles, as an argument. */
+export const profileParts = listOf(PART, 'parts of profiles')
 
 /** What numbers count, as an argument; exactly in this case, as threads compare it. */
 export const WEIGHING: Check<Weighing> = (value, name) => {
@@ -350,7 +351,7 @@ export class Profiles {
 
   /** Adds what a stretch of the stream has. */
   merge(parts: readonly ProfilePart[]): void {
-    PARTS(parts, 'parts')
+    profileParts(parts, 'parts')
     for (const part of parts) {
       let profile = this.#byEvent.get(part.event)
       if (profile === undefined) {

@@ -113,7 +113,7 @@ it('is told from anything else, and refused where it is damaged', async () => {
   expect(decodePlaced(bytes)).toEqual(placed)
   for (const damaged of [
     bytes.subarray(0, 50),
-    encodePlaced({ ...placed, builds: '../x' }),
+    Buffer.from(Buffer.from(bytes).toString().replace(placed.builds, '../x')),
     Buffer.from('null'),
     Buffer.from('{}'),
   ])

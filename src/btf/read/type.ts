@@ -1,6 +1,6 @@
 // Decoded types: what a record says, as an immutable object. Made on demand, one type at a time.
 
-import { number } from '../../core/arguments.ts'
+import { like, number, text } from '../../core/arguments.ts'
 import { NotFoundError } from '../../core/errors.ts'
 import { sayingAs } from '../../core/explain.ts'
 import {
@@ -95,8 +95,13 @@ export interface EnumType extends Common<'ENUM' | 'ENUM64'> {
   readonly signed: boolean
   readonly values: readonly Enumerator[]
 }
+const DECODED = like<{ readonly kind: string }>({ kind: text }, 'a type, as decodeType gives it')
+
 /** Whether a type is an enum of either width. */
-export const isEnumType = (type: Type): type is EnumType => KEYWORD_KINDS.enum.has(type.kind)
+export function isEnumType(type: Type): type is EnumType {
+  DECODED(type, 'type')
+  return KEYWORD_KINDS.enum.has(type.kind)
+}
 
 export interface FwdType extends Common<'FWD'> {
   /** What is declared but not defined here. */

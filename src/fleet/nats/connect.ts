@@ -6,12 +6,12 @@ import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-n
 import {
   type Check,
   listOf,
-  nested,
   type Options,
   options as optionsOf,
   path,
   text,
   whole,
+  wrong,
 } from '../../core/arguments.ts'
 import { KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
 import { readFailure } from '../../sources/reader.ts'
@@ -45,13 +45,16 @@ export interface NatsOptions {
   readonly takenMs?: number | undefined
 }
 
+/** Copies that JetStream keeps of a stream at most. */
+export const MOST_REPLICAS = 5
+
 const prefixText: Check<string> = (value, name) => {
-  const given = text(value, name)
-  if (!/^[A-Za-z0-9_-]{1,32}$/.test(given)) throw new UnsupportedError(`${name} is at most 32 letters, digits, - and _`)
-  return given
+  if (typeof value !== 'string' || !/^[A-Za-z0-9_-]{1,32}$/.test(value))
+    throw wrong(name, 'at most 32 letters, digits, - and _', value)
+  return value
 }
 
-export const NATS_OPTIONS: Options<NatsOptions> = {
+const NATS_OPTIONS: Options<NatsOptions> = {
   servers: listOf(text, 'URLs of servers'),
   user: text,
   passwordFile: path,
@@ -62,7 +65,7 @@ export const NATS_OPTIONS: Options<NatsOptions> = {
   tlsCert: path,
   tlsKey: path,
   prefix: prefixText,
-  replicas: whole(1, 5),
+  replicas: whole(1, MOST_REPLICAS),
   queueBytes: whole(1 << 16, Number.MAX_SAFE_INTEGER),
   resultBytes: whole(1 << 16, Number.MAX_SAFE_INTEGER),
   keepMs: whole(60_000, Number.MAX_SAFE_INTEGER),
@@ -70,7 +73,7 @@ export const NATS_OPTIONS: Options<NatsOptions> = {
 }
 
 export const natsOptions = (given: NatsOptions | undefined): NatsOptions =>
-  nested(NATS_OPTIONS)(optionsOf(given, 'the NATS connection', NATS_OPTIONS), 'the options')
+  optionsOf(given, 'NatsQueue.open', NATS_OPTIONS)
 
 const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
 /** Milliseconds for a connection, and for an answer of the server. */

@@ -3,11 +3,12 @@
 
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { ObjectStore } from '@nats-io/obj'
+import { count, bytes as someBytes, whole, wrong } from '../../core/arguments.ts'
 import { NotReadableError } from '../../core/errors.ts'
 import { contentKey } from '../job.ts'
 import { nothingStored, type Store, type Stored } from '../store.ts'
-import { requestFailure } from './connect.ts'
-import type { NatsQueue } from './queue.ts'
+import { MOST_REPLICAS, requestFailure } from './connect.ts'
+import { NatsQueue } from './queue.ts'
 
 /** Bytes of a piece of an object: fewer and larger ones than the client's own choice take half the time. */
 const CHUNK_BYTES = 1 << 19
@@ -24,6 +25,8 @@ export class NatsObjectStore implements Store {
 
   /** Opens the bucket, and makes it where it is missing. @throws NotReadableError, NoPermissionError */
   static async open(queue: NatsQueue, replicas = 1): Promise<NatsObjectStore> {
+    if (!(queue instanceof NatsQueue)) throw wrong('queue', 'a queue, as NatsQueue.open() gives it', queue)
+    whole(1, MOST_REPLICAS)(replicas, 'replicas')
     const { clients, client, names } = queue
     const objects = new clients.obj.Objm(client)
     try {
@@ -48,19 +51,23 @@ export class NatsObjectStore implements Store {
   }
 
   async has(key: string): Promise<boolean> {
-    const info = await this.#try(() => this.#objects.info(contentKey(key, 'key')))
+    contentKey(key, 'key')
+    const info = await this.#try(() => this.#objects.info(key))
     return info !== null && !info.deleted
   }
 
   async get(key: string): Promise<AsyncIterable<Uint8Array>> {
-    const info = await this.#try(() => this.#objects.info(contentKey(key, 'key')))
+    contentKey(key, 'key')
+    const info = await this.#try(() => this.#objects.info(key))
     if (info === null || info.deleted) throw nothingStored(this.what, key)
     return this.#read(`$O.${this.#bucket}.C.${info.nuid}`, info.chunks)
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
+    contentKey(key, 'key')
+    someBytes(bytes, 'bytes')
     const options = { max_chunk_size: Math.min(CHUNK_BYTES, this.#queue.mostBytes) }
-    await this.#try(() => this.#objects.putBlob({ name: contentKey(key, 'key'), options }, bytes))
+    await this.#try(() => this.#objects.putBlob({ name: key, options }, bytes))
   }
 
   async list(): Promise<Stored[]> {
@@ -71,10 +78,11 @@ export class NatsObjectStore implements Store {
   }
 
   async remove(key: string): Promise<void> {
-    if (await this.has(key)) await this.#try(() => this.#objects.delete(contentKey(key, 'key')))
+    if (await this.has(key)) await this.#try(() => this.#objects.delete(key))
   }
 
   async sweep(olderThanMs: number): Promise<number> {
+    count(olderThanMs, 'olderThanMs')
     const stream = `OBJ_${this.#bucket}`
     const chunks = `$O.${this.#bucket}.C.`
     return this.#try(async () => {

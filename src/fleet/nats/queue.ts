@@ -4,9 +4,32 @@
 import { createHash } from 'node:crypto'
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node'
+import { count } from '../../core/arguments.ts'
 import { BadFormatError, NotReadableError } from '../../core/errors.ts'
-import { decodeJob, encodeJob, type Job, type JobTotals, PARTITIONS, partitionOf } from '../job.ts'
-import type { Answer, DeadLetter, Kept, Piece, Queue, Taken, Waiting } from '../queue.ts'
+import {
+  decodeJob,
+  encodeJob,
+  type Job,
+  type JobTotals,
+  jobArgument,
+  jobName,
+  PARTITIONS,
+  partitionOf,
+  totalsArgument,
+} from '../job.ts'
+import {
+  type Answer,
+  answerArgument,
+  type DeadLetter,
+  type Kept,
+  letterArgument,
+  type Piece,
+  partitionArgument,
+  pieceArgument,
+  type Queue,
+  type Taken,
+  type Waiting,
+} from '../queue.ts'
 import { connectNats, type NatsClients, type NatsOptions, natsClients, natsOptions, requestFailure } from './connect.ts'
 import {
   DEFAULT_TAKEN_MS,
@@ -92,11 +115,14 @@ export class NatsQueue implements Queue {
   }
 
   async openJob(job: Job): Promise<Job> {
-    const kept = await this.#publish(this.names.job(job.name), encodeJob(job))
+    const record = encodeJob(job)
+    const kept = await this.#publish(this.names.job(job.name), record)
     return kept === 'new' ? job : ((await this.job(job.name)) ?? job)
   }
 
   async closeJob(job: Job, sent: JobTotals): Promise<void> {
+    jobArgument(job, 'job')
+    totalsArgument(sent, 'sent')
     try {
       await this.client.publish(this.names.job(job.name), encodeJob({ ...job, sent }))
     } catch (error) {
@@ -105,6 +131,7 @@ export class NatsQueue implements Queue {
   }
 
   async job(name: string): Promise<Job | undefined> {
+    jobName(name, 'name')
     const message = await this.#last(this.names.jobs, this.names.job(name))
     return message === undefined ? undefined : decodeJob(message.data)
   }
@@ -114,8 +141,10 @@ export class NatsQueue implements Queue {
     return subjects.map((subject) => subject.slice(subject.lastIndexOf('.') + 1))
   }
 
-  submit({ job, number, bytes }: Piece, table: string): Promise<Kept> {
-    return this.#publish(this.names.piece(partitionOf(table), job, number), bytes)
+  async submit(piece: Piece, table: string): Promise<Kept> {
+    const { job, number, bytes } = pieceArgument(piece, 'piece')
+    const partition = partitionOf(table)
+    return this.#publish(this.names.piece(partition, job, number), bytes)
   }
 
   async waiting(): Promise<Waiting[]> {
@@ -133,6 +162,8 @@ export class NatsQueue implements Queue {
   }
 
   async take(partition: number, waitMs = 0): Promise<Taken | undefined> {
+    partitionArgument(partition, 'partition')
+    count(waitMs, 'waitMs')
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.names.pieces}.${this.names.consumer(partition)}`
     const asked = waitMs === 0 ? { batch: 1, no_wait: true } : { batch: 1, expires: waitMs * 1e6 }
     const inbox = this.#inboxes.pop() ?? new Inbox(this.connection, this.clients.transport.createInbox())
@@ -144,7 +175,8 @@ export class NatsQueue implements Queue {
     return code >= 400 ? undefined : this.#taken(message)
   }
 
-  async answer({ job, number, bytes, counts }: Answer): Promise<Kept> {
+  async answer(answer: Answer): Promise<Kept> {
+    const { job, number, bytes, counts } = answerArgument(answer, 'answer')
     const headers = this.#headers({ [COUNTS]: JSON.stringify(counts) })
     const subject = this.names.result(job, number)
     if (bytes.length <= this.mostBytes) return this.#publish(subject, bytes, headers)
@@ -164,20 +196,25 @@ export class NatsQueue implements Queue {
     return this.#publish(subject, new Uint8Array(0), headers)
   }
 
-  bury({ job, number, bytes, reason, attempts }: Omit<DeadLetter, 'buried'>): Promise<Kept> {
+  async bury(letter: Omit<DeadLetter, 'buried'>): Promise<Kept> {
+    const { job, number, bytes, reason, attempts } = letterArgument(letter, 'letter')
     const headers = this.#headers({ [REASON]: encodeURIComponent(reason.slice(0, 500)), [ATTEMPTS]: String(attempts) })
     return this.#publish(this.names.letter(job, number), bytes, headers)
   }
 
   async answered(job: string): Promise<Set<number>> {
+    jobName(job, 'job')
     return numbersOf(await this.#subjects(this.names.results, this.names.result(job, '*')))
   }
 
   async buried(job: string): Promise<Set<number>> {
+    jobName(job, 'job')
     return numbersOf(await this.#subjects(this.names.dead, this.names.letter(job, '*')))
   }
 
   async answerOf(job: string, number: number): Promise<Answer | undefined> {
+    jobName(job, 'job')
+    count(number, 'number')
     const head = await this.#last(this.names.results, this.names.result(job, number))
     if (head === undefined) return undefined
     const counts = countsOf(head.headers?.get(COUNTS))
@@ -198,6 +235,8 @@ export class NatsQueue implements Queue {
   }
 
   async letterOf(job: string, number: number): Promise<DeadLetter | undefined> {
+    jobName(job, 'job')
+    count(number, 'number')
     const message = await this.#last(this.names.dead, this.names.letter(job, number))
     if (message === undefined) return undefined
     const { headers, data } = message
@@ -212,6 +251,7 @@ export class NatsQueue implements Queue {
   }
 
   async forget(job: string): Promise<void> {
+    jobName(job, 'job')
     const { names } = this
     const purges: [string, string][] = [
       [names.pieces, names.piece('*', job, '*')],
