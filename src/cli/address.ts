@@ -56,7 +56,7 @@ Examples:
       const rows = rowFormat(options.format, ADDRESS_FIELDS)
       if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
       process.exitCode = await withKernel({ ...options, types: false, checksItself: true }, async (kernel) => {
-        const unanswered = new Unanswered('no symbol', 'addresses')
+        const unanswered = new Unanswered('no symbol', ['address', 'addresses'])
         const readers = ({ symbols }: Kernel) => ({
           reader: new PastedReader(symbols),
           writer: new AnswerWriter(symbols, rows?.line ?? (options.json ? asJson : asText), unanswered),

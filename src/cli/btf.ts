@@ -143,7 +143,7 @@ function addCheck(btf: Command): void {
       .option('--strict', "also the kernel's own rules")
       .description('validates type sets'),
   ).action(async (files: string[], options: CheckOptions) => {
-    const unsound = new Unanswered('the rules do not hold', 'files')
+    const unsound = new Unanswered('the rules do not hold', ['file', 'files'])
     for (const file of files) {
       const { bytes, base, object } = await readTypeFile(file, options.base)
       const strict = options.strict ?? false

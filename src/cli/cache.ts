@@ -29,7 +29,7 @@ Examples:
       const files = await openCache({ directory: options.directory })
       const entries = await files.list()
       if (options.json !== true && entries.length === 0) await write(`nothing in ${files.directory}\n`)
-      const unusable = new Unanswered('no use', 'files')
+      const unusable = new Unanswered('no use', ['file', 'files'])
       for (const entry of entries) {
         await (options.json ? writeJson(entry) : write(inWords(entry)))
         if (entry.problem === undefined) unusable.answered()

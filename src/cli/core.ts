@@ -34,7 +34,7 @@ Examples:
     )
     .action(async (objects: string[], options: CoreOptions) => {
       const types = await typesOf(options)
-      const failing = new Unanswered('relocations are not ok', 'objects')
+      const failing = new Unanswered('relocations are not ok', ['object', 'objects'])
       for (const object of objects) {
         const checked = checkObject(await readWhole(object), types)
         const bad = checked.filter(({ result }) => result.status !== 'ok').length

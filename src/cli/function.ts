@@ -70,7 +70,7 @@ async function answer(
 ): Promise<number> {
   const { takes, as, returns } = options
   const byType = asksByType(options)
-  const unanswered = new Unanswered('no function', 'names')
+  const unanswered = new Unanswered('no function', ['name', 'names'])
   const unknown = byType ? unknownType(types, options) : undefined
   for await (const query of asked(names)) {
     const { module, name } = parseQuestion(query)

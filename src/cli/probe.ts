@@ -15,6 +15,7 @@ import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
+import { partOf } from './unanswered.ts'
 
 interface ListOptions extends CommonOptions, TypeOptions {
   readonly verbose?: boolean
@@ -140,9 +141,10 @@ Examples:
           allow,
           ...typesIn(options),
         })
-        if (options.kprobeMulti) await printMulti(plan, options.json === true)
-        else await printPlan(plan, options)
-        complain(plan)
+        if (options.kprobeMulti) {
+          await printMulti(plan, options.json === true)
+          complain(plan)
+        } else complain(plan, await printPlan(plan, options))
         return exitOf(plan)
       })
     })
@@ -210,7 +212,11 @@ function parameters(target: ProbeTarget): string {
   return target.declaredArguments.map(({ declaration }) => `    ${declaration}\n`).join('')
 }
 
-async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
+/** How rows for people say why something is refused: in words, or where there are many by codes. */
+type Told = 'in words' | 'by codes'
+
+/** Prints rows, and says what they tell people. */
+async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<Told | undefined> {
   const shown = plan.specs.flatMap(({ targets, rejected }) => (options.rejected ? [...targets, ...rejected] : targets))
   const inFull = options.verbose === true || shown.length <= MOST_IN_FULL
   // Which of them can share a probe: rows of one group, where arguments are used.
@@ -220,7 +226,9 @@ async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<void> {
       await writeJson(options.args === undefined ? target : { ...target.toJSON(), group: groups.get(target) ?? null })
     else await write(inFull ? inWords(target) : `${heading(target)}\n`)
   }
-  if (!options.json) await write(summary(plan))
+  if (options.json) return undefined
+  await write(summary(plan))
+  return inFull ? 'in words' : 'by codes'
 }
 
 async function printMulti(plan: ProbePlan, json: boolean): Promise<void> {
@@ -284,13 +292,21 @@ function summary(plan: ProbePlan): string {
   return `${counts.ok} ok, ${counts.unknown} unknown, ${counts.no} no${left}; types opened: ${opened}\n`
 }
 
-/** Says on stderr what concerns more than one target. */
-function complain(plan: ProbePlan): void {
-  for (const { message } of plan.warnings) note(message)
+/** Says on stderr what concerns more than one target. Why one is refused is said once: of what rows `told`, the number is enough. */
+function complain(plan: ProbePlan, told?: Told): void {
+  const refused = plan.specs.filter(({ verdict }) => verdict === 'no')
+  const inRows = new Set<string>()
+  if (told !== undefined && refused.length > 0) {
+    for (const { targets } of refused)
+      for (const { reasons } of targets) for (const { message } of reasons) inRows.add(message)
+    const many = partOf(refused.length, plan.specs.length, ['specification', 'specifications'])
+    note(`${many} cannot be attached to${told === 'by codes' ? ': -v says why' : ''}`)
+  }
+  for (const { code, message } of plan.warnings) if (told === undefined || code !== 'SKIPPED') note(message)
   const doubted = plan.specs.flatMap(({ targets }) => targets).filter(({ verdict }) => verdict === 'unknown')
   const unknown = new Set(doubted.flatMap(({ reasons }) => reasons.map(({ message }) => message)))
   for (const message of [...unknown].slice(0, MOST_IN_FULL)) note(message)
-  for (const { code, message } of plan.reasons) note(`${message} (${code})`)
+  for (const { code, message } of plan.reasons) if (!inRows.has(message)) note(`${message} (${code})`)
 }
 
 function exitOf(plan: ProbePlan): number {

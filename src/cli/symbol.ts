@@ -76,7 +76,7 @@ Examples:
       const rows = rowFormat(options.format, SYMBOL_FIELDS, OWN_FORMATS)
       if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
       process.exitCode = await withKernel({ ...options, types: false }, async ({ symbols, host }) => {
-        const unanswered = new Unanswered('no symbol', 'names')
+        const unanswered = new Unanswered('no symbol', ['name', 'names'])
         if (rows !== undefined) await writeRaw(rows.head)
         for await (const query of asked(args)) {
           const found = find(symbols, query)

@@ -79,7 +79,7 @@ Examples:
 /** Prints what is asked for and gives the exit code. `kernel` tells where functions are, where that is wanted. */
 async function answer(args: readonly string[], types: Types, options: TypeOptions, kernel?: Kernel): Promise<number> {
   const { users, withMember, json = false } = options
-  const unanswered = new Unanswered('no answer', 'questions')
+  const unanswered = new Unanswered('no answer', ['question', 'questions'])
   const tell = (query: string, why: string | undefined) =>
     why === undefined ? unanswered.answered() : unanswered.missed(query, why)
   if (withMember !== undefined) tell(withMember, await printMembers(types, withMember, args, json))

@@ -114,6 +114,24 @@ describe('probe plan', () => {
     expect(refused.out).toMatch(/^no +kprobe:vmlinux:asm_exc_bounds .*BLACKLISTED NOTRACE\n/)
   })
 
+  test('says why something is refused once, whatever stream it is read from', async () => {
+    const times = (text: string, part: string) => text.split(part).length - 1
+    const one = await run(['plan', 'kprobe:nope'])
+    expect(times(one.out + one.err, 'there is no function nope')).toBe(1)
+    expect([one.exit, one.err]).toEqual([1, 'kerndex: 1 specification cannot be attached to\n'])
+    const some = await run(['plan', 'kprobe:nope', 'kprobe:vfs_read', 'kprobe:asm_exc_bounds'])
+    expect(times(some.out + some.err, 'there is no function nope')).toBe(1)
+    expect(some.err).toBe('kerndex: 2 of 3 specifications cannot be attached to\n')
+    // Many are told by codes, and where the words are.
+    const many = await run(['plan', ...Array.from({ length: 12 }, (_, i) => `kprobe:nope${i}`)])
+    expect(times(many.out, 'NOT_FOUND')).toBe(12)
+    expect(many.err).toBe('kerndex: 12 specifications cannot be attached to: -v says why\n')
+    // Arguments that functions lack are in their rows, those about which they disagree in none.
+    const lacking = await run(['plan', '--args', 'nope', 'kprobe:vfs_read'])
+    expect(times(lacking.out + lacking.err, 'has no argument nope')).toBe(1)
+    expect(lacking.err).toBe('kerndex: 1 specification cannot be attached to\n')
+  })
+
   test('policies: ambiguous names, suffixes, arguments, many at once', async () => {
     const all = await run(['plan', '--ambiguous', 'all', '--json', 'kprobe:flush_store'])
     expect(rows(all.out).map(({ attach }) => (attach as { method: string }).method)).toEqual(['address', 'module:name'])
