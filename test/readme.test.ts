@@ -1,7 +1,11 @@
-// What README and the commands' help show, run as a reader would: README's examples print what stands there, and those of the help
-// are answered by the shipped capture.
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+// What README and the commands' help show, run as a reader would: README's examples print what stands there, its programs run with the
+// library as it is shipped, and the examples of the help are answered by the shipped capture.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { helpBehind } from '../src/cli/manual.ts'
 import { commandsOf, makeProgram } from '../src/cli/program.ts'
@@ -16,11 +20,12 @@ function shellWords(line: string): string[] {
   )
 }
 
+const README = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8')
+
 /** README's examples in `console` blocks: a line to run, and the lines it prints, in which `…` stands for any. */
 function examples(): { line: string; prints: string[] }[] {
-  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8')
   const found: { line: string; prints: string[] }[] = []
-  for (const [, block] of readme.matchAll(/```console\n([^`]*)```/g)) {
+  for (const [, block] of README.matchAll(/```console\n([^`]*)```/g)) {
     for (const each of block!.trimEnd().split('\n')) {
       if (each.startsWith('$ kerndex ')) found.push({ line: each.slice('$ kerndex '.length), prints: [] })
       else found.at(-1)!.prints.push(each)
@@ -48,6 +53,45 @@ test("README's examples print what it says", async () => {
     if (!prints.includes('…')) expect(stdout.trimEnd(), line).toBe(prints.join('\n'))
   }
 }, 120_000)
+
+test("README's programs run with the library as it is shipped, and print what it says", async () => {
+  const programs = Array.from(README.matchAll(/```[jt]s\n(.*?\n)```/gs), ([, code]) => code!)
+  expect(programs.length).toBeGreaterThan(0)
+  const folder = mkdtempSync(join(tmpdir(), 'kerndex-readme-'))
+  const shipped = (entry: string) => new URL(`../dist/lib/${entry}.js`, import.meta.url).href
+  try {
+    // The capture takes the place of the running kernel.
+    const stand = join(folder, 'kerndex.mjs')
+    writeFileSync(
+      stand,
+      `import * as kerndex from '${shipped('index')}'
+      export * from '${shipped('index')}'
+      export const openKernel = (options) => kerndex.openKernel({ from: ${JSON.stringify(CAPTURE)}, ...options })\n`,
+    )
+    const names = programs.map((code, i) => {
+      const mapped = code.replace(/ from 'kerndex(?:\/(\w+))?'/g, (_, entry?: string) => {
+        return ` from '${entry === undefined ? pathToFileURL(stand).href : shipped(entry)}'`
+      })
+      writeFileSync(join(folder, `${i}.mjs`), mapped)
+      return `./${i}.mjs`
+    })
+    // One process for all, one program after the other.
+    writeFileSync(join(folder, 'all.mjs'), names.map((name) => `await import('${name}')\n`).join(''))
+    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'all.mjs')], {
+      env: { ...process.env, XDG_CACHE_HOME: folder },
+      maxBuffer: 1 << 26,
+    })
+    const lines = stdout.split('\n')
+    // What a line prints stands behind it, up to a comma.
+    const said = programs.flatMap((code) =>
+      Array.from(code.matchAll(/console\.log\(.*\) +\/\/ ([^,\n]+)/g), ([, text]) => text!),
+    )
+    expect(said.length).toBeGreaterThan(0)
+    for (const line of said) expect(lines).toContain(line)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}, 60_000)
 
 describe('examples of the help', () => {
   /** Commands that need nothing but a kernel: the capture takes the place of the running one. */
