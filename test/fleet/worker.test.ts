@@ -241,19 +241,32 @@ describe('a worker', () => {
 
   it('extends what it holds while a table is being fetched', async () => {
     const { store } = await fleet()
-    // Time is real here, and short.
-    const queue = new MemoryQueue({ takenMs: 60 })
+    let clock = 0
+    let extended = () => {}
+    const queue = new MemoryQueue({ takenMs: 60, now: () => clock })
     await queue.openJob(job('a'))
     await queue.submit({ job: 'a', number: 0, bytes: ADDRESSES }, key)
+    const take = queue.take.bind(queue)
+    queue.take = async (...asked) => {
+      const piece = await take(...asked)
+      if (piece === undefined) return undefined
+      const extend = async () => {
+        await piece.extend()
+        extended()
+      }
+      return { ...piece, extend }
+    }
     const get = store.get.bind(store)
     store.get = async (asked) => {
       const pieces = await get(asked)
       return (async function* () {
-        // Far longer than a piece may be held: nobody else is given it meanwhile.
-        const end = Date.now() + 300
-        while (Date.now() < end) {
-          expect(await queue.take(partitionOf(key))).toBeUndefined()
-          await new Promise((resolve) => setTimeout(resolve, 5))
+        // Far longer than a piece may be held, as long as it is extended: nobody else is given it meanwhile.
+        for (let waited = 0; waited < 300; waited += 40) {
+          await new Promise<void>((resolve) => {
+            extended = resolve
+          })
+          clock += 40
+          expect(await take(partitionOf(key))).toBeUndefined()
         }
         yield* pieces
       })()
