@@ -39,7 +39,7 @@ export function writeApp(root: string, archive: string): void {
     const listed = run('npm', ['ls', '--omit=dev', '--omit=peer', '--all', '--parseable'], { cwd: root })
     const packages = listed.trim().split('\n').slice(1)
     run('tar', ['-cf', archive, '-C', stage, '.'])
-    run('tar', ['-rf', archive, '-C', root, 'dist/test/vm', ...packages.map((path) => relative(root, path))])
+    run('tar', ['-rf', archive, '-C', root, 'dist/test', ...packages.map((path) => relative(root, path))])
   } finally {
     rmSync(stage, { recursive: true, force: true })
   }
