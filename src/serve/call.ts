@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { gunzipSync } from 'node:zlib'
+import { fastEnough } from './fast-enough.ts'
 import { badRequest, HttpError, tooLarge, tooMany } from './http-error.ts'
 import type { Limits } from './limits.ts'
 
@@ -103,11 +104,11 @@ export class Call {
 
   /**
    * The whole body, unpacked where it came as gzip.
-   * @throws HttpError 413 beyond `most` bytes, 429 where there is no room for it, 415 for another encoding
+   * @throws HttpError 413 beyond `most` bytes, 408 where it comes too slowly, 429 where there is no room for it, 415 for another encoding
    */
   async body(most: number): Promise<Buffer> {
     const pieces: Buffer[] = []
-    for await (const piece of this.pieces(most)) {
+    for await (const piece of fastEnough(this.pieces(most), this.limits)) {
       this.hold(piece.length)
       pieces.push(piece)
     }

@@ -26,6 +26,9 @@ export interface Limits {
   /** How long a request's head, and all of it, may take to arrive. */
   readonly headMs: number
   readonly requestMs: number
+  /** How long a body that is held may keep the server waiting, and bytes a second by which it wins that time back. */
+  readonly bodyMs: number
+  readonly bodyRate: number
   /** How long a connection may stand still in the middle of something. */
   readonly idleMs: number
   /** How long running requests are waited for when the server is told to end. */
@@ -46,6 +49,8 @@ export const DEFAULT_LIMITS: Limits = {
   profileBytes: 1 << 27,
   headMs: 10_000,
   requestMs: 300_000,
+  bodyMs: 10_000,
+  bodyRate: 1 << 14,
   idleMs: 60_000,
   drainMs: 30_000,
 }

@@ -246,7 +246,7 @@ export class HttpServer {
     if (response.destroyed || (request.destroyed && !request.complete)) return
     const failure = this.#asHttp(error)
     const { status } = failure
-    if ([401, 413, 421, 429, 503].includes(status)) this.#options.metrics.refused(String(status))
+    if ([401, 408, 413, 421, 429, 503].includes(status)) this.#options.metrics.refused(String(status))
     if (response.headersSent || response.destroyed) {
       // Half an answer cannot be taken back: it ends without its end, which every client notices.
       response.destroy()

@@ -144,6 +144,21 @@ describe('what is refused', () => {
     }
   })
 
+  it('bodies that come too slowly, whose places are free again, but no text that is piped as it is made', async () => {
+    const serving = await start({ limits: { requests: 2, bodyMs: 50 } })
+    try {
+      const text = await slowPost(serving.url, 'v1/text')
+      const slow = await slowPost(serving.url, 'v1/resolve')
+      const [heard] = (await once(slow, 'data')) as [Buffer]
+      expect(heard.toString()).toMatch(/^HTTP\/1.1 408 /)
+      expect((await ask(`${serving.url}v1/tables`)).status).toBe(200)
+      expect(text.destroyed).toBe(false)
+      text.destroy()
+    } finally {
+      await serving.close()
+    }
+  })
+
   it('more bytes than may be held for all', async () => {
     const serving = await start({ limits: { held: 50_000 } })
     try {
