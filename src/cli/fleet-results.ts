@@ -8,7 +8,7 @@ import { until } from '../core/until.ts'
 import { foldedLines } from '../events/output/folded.ts'
 import type { Output } from '../events/output/output.ts'
 import { OUTPUTS, outputOf } from '../events/output/outputs.ts'
-import { addressLine, addressRows, answersOf, type JobProgress, profileOf, progressOf } from '../fleet/results.ts'
+import { addressRows, answersOf, type JobProgress, lineOf, profileOf, progressOf } from '../fleet/results.ts'
 import { Tables } from '../fleet/tables.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { Profile, Profiles, type Weighing } from '../stacks/profile.ts'
@@ -129,7 +129,7 @@ async function writeInOrder(
         continue
       }
       let text = ''
-      for (const row of addressRows(bytes, snapshot?.symbols)) text += options.json ? rowJson(row) : addressLine(row)
+      for (const row of addressRows(bytes, snapshot?.symbols)) text += options.json ? rowJson(row) : lineOf(row)
       await product.write(text)
     }
   }

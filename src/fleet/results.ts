@@ -119,7 +119,11 @@ export function* addressRows(bytes: Uint8Array, symbols?: SymbolTable): Generato
 
 /** A line for an address, as `kerndex resolve` puts it into words. */
 export function addressLine(row: AddressRow): string {
-  const { address, words, offset } = ROW(row, 'row')
+  return lineOf(ROW(row, 'row'))
+}
+
+/** The same for rows that `addressRows` made: checks take half as long as the line itself. */
+export function lineOf({ address, words, offset }: AddressRow): string {
   if (words === undefined) return `0x${address.toString(16)}\n`
   const { symbol, owner, size } = words
   const of = owner === '' || owner === 'vmlinux' ? '' : ` [${owner}]`
