@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Loaded, loadKernel } from '../../src/load/load.ts'
+import { regionsIn } from '../symbols/model.ts'
 import { fakeSource } from './sources.ts'
 
 /** A module: its name, where it is, and its symbols as types and names. */
@@ -104,8 +105,8 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   ),
 )
 
-const load = (text: string, earlier?: Loaded, chunkBytes = 512) =>
-  loadKernel(fakeSource(Buffer.from(text)), 1 + (earlier?.handle.generation ?? 0), {
+const load = (text: string, earlier?: Loaded, chunkBytes = 512, facts: Readonly<Record<string, Buffer>> = {}) =>
+  loadKernel(fakeSource(Buffer.from(text), { facts }), 1 + (earlier?.handle.generation ?? 0), {
     chunkBytes,
     types: false,
     earlier: earlier?.memory,
@@ -135,5 +136,42 @@ describe('what a refresh gives', () => {
       ),
       { numRuns: process.env.KERNDEX_LONG === undefined ? 40 : 3000 },
     )
+  })
+
+  it.each([256, 512, 2048])('is so where the name index comes to be of another size: %i symbols', async (most) => {
+    const names = Array.from({ length: most + 1 }, (_, i) => `function_${i}`)
+    let last = await load(textOf(names.slice(0, most - 1), []))
+    for (const [count, isKept] of [
+      [most, true],
+      [most + 1, false],
+      [most, false],
+    ] as const) {
+      const text = textOf(names.slice(0, count), [])
+      last = await load(text, last)
+      expect(last.timeline.spans.some(({ what }) => what === 'mergeOrder')).toBe(isKept)
+      expect(bytesOf(last).equals(bytesOf(await load(text)))).toBe(true)
+    }
+  })
+
+  it.each([
+    ['alone', ''],
+    ['and a line of the text', 'ffffffff81000010 t added\n'],
+  ])('is so where a module is of another size: this %s', async (_, more) => {
+    const start = 0xffffffffc0000000n
+    const text = `${textOf(CORE, [])}${start.toString(16)} t probe\t[nf]\n${(start + 4096n).toString(16)} d state\t[nf]\n`
+    const sized = (pages: number) => ({ modules: Buffer.from(`nf ${pages * 4096} 0 - Live 0x${start.toString(16)}\n`) })
+    const endOf = ({ handle }: Loaded) => regionsIn(handle.symbols, ['vmlinux', 'nf']).at(-1)?.end
+    const before = await load(text, undefined, 512, sized(3))
+    const after = await load(more + text, before, 512, sized(5))
+    expect([endOf(before), endOf(after)]).toEqual([start + 3n * 4096n, start + 5n * 4096n])
+    expect(bytesOf(after).equals(bytesOf(await load(more + text, undefined, 512, sized(5))))).toBe(true)
+  })
+
+  it('is so where a section of the kernel ends elsewhere', async () => {
+    const text = (end: string) =>
+      `ffffffff81000000 T _stext\n${textOf(CORE, [])}${end} T _etext\nffffffff81400000 D state\nffffffff81500000 D _end\n`
+    const before = await load(text('ffffffff81005800'))
+    const after = await load(text('ffffffff81007800'), before)
+    expect(regionsIn(after.handle.symbols, ['vmlinux'])[0]?.end).toBe(0xffffffff81008000n)
   })
 })
