@@ -91,6 +91,12 @@ describe('telling the format', () => {
     const names = INPUT_FORMATS.filter(({ kind }) => kind !== 'binary').map(({ name }) => name)
     expect(new Set(texts.map(([name]) => name))).toEqual(new Set(names))
   })
+  it.each([
+    ['addresses', `b;c 1\n${'0xffffffff81000010\n'.repeat(3)}`],
+    ['ndjson', `${'{"merged":2,"weight":"7","stack":["0xffffffff81000010"]}\n'.repeat(3)}{"type":"exit","pid":5}\n`],
+  ])('%s: what most lines are in, though a format that is asked sooner knows some', (name, text) => {
+    expect(detectFormat(text, true)?.name).toBe(name)
+  })
   it.each(['', 'hello\nworld\n', '\0\0\0\0', '{"a":1}\n'])('%j is in none', (text) => {
     expect(detectFormat(text, true)).toBeUndefined()
   })

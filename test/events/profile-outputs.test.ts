@@ -73,6 +73,13 @@ describe('events', () => {
     expect(foldedOf(await profiles(once))).toEqual(foldedOf(await profiles(TWO_EVENTS)))
   })
 
+  it('that are stacks for their own sake make one profile, whatever they are called', async () => {
+    const line = (name: string) => `{"type":"stack","name":"${name}","stack":["0xffffffff816b8aab"]}\n`
+    expect(foldedOf(await profiles(line('kernel_stack') + line('dump_stack')))).toEqual([
+      [undefined, [['vfs_read', 2n]]],
+    ])
+  })
+
   it.each<[string, EventFilter, (string | undefined)[]]>([
     ['by name of the process', { comms: ['b'] }, ['page-faults']],
     ['by number of the process or the thread', { pids: [8, 9] }, ['cpu-clock', 'page-faults']],

@@ -123,6 +123,14 @@ describe('behind the call that ftrace patches, and at the start of cold parts', 
       'entries that lead out of the code',
       kernelWith([{ ...tables(12)[0]!, places: [TABLES_AT] }, ...tables(12).slice(1)]),
     ],
+    [
+      'entries that lead to where the code ends',
+      kernelWith([{ ...tables(12)[0]!, places: [0xffffffff81ff0000n] }, ...tables(12).slice(1)]),
+    ],
+    [
+      'a table that ends within an entry',
+      kernelWith([{ ...tables(12)[0]!, stride: 8, places: [EARLY, EARLY, EARLY] }, ...tables(12).slice(1)]),
+    ],
   ])('%s: not known', (_, made) => {
     expect(said(made, PLACES[0]!)).toMatch(
       /^UNKNOWN_INSTRUCTION: .*\(.+\): as root on the running kernel, \/proc\/kcore/,
