@@ -37,7 +37,7 @@ const tables = (bugStride: number): readonly Table[] => [
     start: '__start_static_call_sites',
     stop: '__stop_static_call_sites',
     stride: 8,
-    places: [FUNCTIONS.calls + 5n],
+    places: [FUNCTIONS.calls + 5n, 0xffffffff81000000n],
   },
   {
     start: '__start___bug_table',
@@ -89,6 +89,16 @@ function kernelWith(all: readonly Table[], more: Partial<MadeUp> = {}): MadeUp {
   }
 }
 
+/** An empty table of a module, with the names that the kernel's own has. */
+const MODULE_TABLE = ['start', 'stop'].map(
+  (end) => `${(TABLES_AT + 0x800n).toString(16)} r __${end}___jump_table\t[mod]\n`,
+)
+
+const withSymbols = (made: MadeUp, lines: readonly string[]): MadeUp => ({
+  ...made,
+  symbols: made.symbols + lines.join(''),
+})
+
 function said(made: MadeUp, place: string): string {
   const [spec] = probesOf(made).plan(`kprobe:${place}`, { allow: ['FRAGMENT'] }).specs
   const target = spec?.targets[0] ?? spec?.rejected[0]
@@ -118,6 +128,7 @@ describe('behind the call that ftrace patches, and at the start of cold parts', 
   test.each<[string, MadeUp]>([
     ['memory that cannot be read', kernelWith(tables(12), { memory: { from: 0n, bytes: Buffer.alloc(0) } })],
     ['a table that is not among the symbols', kernelWith(tables(12).slice(1))],
+    ['a table that only a module has', withSymbols(kernelWith(tables(12).slice(1)), MODULE_TABLE)],
     ['entries of a form that is not known', kernelWith(tables(20))],
     [
       'entries that lead out of the code',

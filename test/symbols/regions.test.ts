@@ -168,3 +168,19 @@ describe('a kernel whose modules are in pieces', () => {
     expect(table.isText(table.named('vfs_read')[0]!.id)).toBe(true)
   })
 })
+
+it('is nobody’s behind the page in which a section of the kernel ends, by the names of what stands at its end', () => {
+  // So few names that each is the first of its part of the heap.
+  const lines = [
+    'ffffffff81000000 T _stext',
+    'ffffffff81001800 T _etext',
+    'ffffffff81001800 T __stop_table',
+    'ffffffff81400000 D state',
+    'ffffffff81500000 D _end',
+  ]
+  const { buffer, owners } = tableOf(Buffer.from(`${lines.join('\n')}\n`))
+  expect(shown(regionsIn(buffer, owners))).toEqual([
+    'ffffffff81000000-ffffffff81002000 vmlinux',
+    'ffffffff81400000-ffffffff81500000 vmlinux',
+  ])
+})
