@@ -92,7 +92,7 @@ describe('telling the format', () => {
     expect(new Set(texts.map(([name]) => name))).toEqual(new Set(names))
   })
   it.each([
-    ['addresses', `b;c 1\n${'0xffffffff81000010\n'.repeat(3)}`],
+    ['symbols', `b;c 1\n${'ffffffff81000010 f\n'.repeat(3)}`],
     ['ndjson', `${'{"merged":2,"weight":"7","stack":["0xffffffff81000010"]}\n'.repeat(3)}{"type":"exit","pid":5}\n`],
   ])('%s: what most lines are in, though a format that is asked sooner knows some', (name, text) => {
     expect(detectFormat(text, true)?.name).toBe(name)
