@@ -138,7 +138,13 @@ function numberIn(payload: string, field: string): number {
   return Number([...payload.matchAll(new RegExp(`\\b${field}=(\\d+)`, 'g'))].at(-1)?.[1])
 }
 
-/** The lines of another recording of the same events, by the truth's line: each CPU has them in one order, and may have lost some. */
+/** Nanoseconds between the times that two recordings give one event: each takes the clock for itself, one after the other. */
+const APART = 500_000_000n
+
+/**
+ * The lines of another recording of the same events, by the truth's line: each CPU has them in one order, and may have lost some.
+ * Numbers are used again, and then lines come again that differ in their times alone.
+ */
 export function alignTraces(truth: readonly TraceLine[], other: readonly TraceLine[]): Map<TraceLine, TraceLine> {
   const found = new Map<TraceLine, TraceLine>()
   const keyOf = ({ tid, name, payload }: TraceLine) => `${tid} ${name} ${payload}`
@@ -146,11 +152,13 @@ export function alignTraces(truth: readonly TraceLine[], other: readonly TraceLi
     const wanted = truth.filter((line) => line.cpu === cpu)
     let at = 0
     for (const line of other.filter((each) => each.cpu === cpu)) {
-      let next = at
-      while (next < wanted.length && keyOf(wanted[next]!) !== keyOf(line)) next++
-      if (next === wanted.length) continue
-      found.set(wanted[next]!, line)
-      at = next + 1
+      const time = BigInt(line.time)
+      const until = wanted.findIndex((each, i) => i >= at && BigInt(each.time) > time + APART)
+      const near = wanted.slice(at, until < 0 ? undefined : until)
+      const next = near.findIndex((each) => BigInt(each.time) >= time - APART && keyOf(each) === keyOf(line))
+      if (next < 0) continue
+      found.set(near[next]!, line)
+      at += next + 1
     }
   }
   return found
