@@ -2,16 +2,18 @@
 // it decides whether collecting pays: a program that drops one generation of a kernel after the other would keep them all.
 
 /**
- * Stands for shared memory: an ArrayBuffer of the same size, which V8 counts and which lives as long as its key. Being resizable
- * it is address space that nothing ever touches.
+ * Stands for shared memory: an ArrayBuffer, which V8 counts and which lives as long as its key. Being resizable it is address space
+ * that nothing ever touches.
  */
 const weights = new WeakMap<object, ArrayBuffer>()
 
 /**
- * Bytes that are counted for each byte. V8 begins to collect when 64 MiB have come since the last time, whatever they are: a
- * collection of the few megabytes of objects that a kernel needs costs less than the memory of several generations.
+ * Bytes that are counted for each byte, and how many are enough: V8 begins to collect when 64 MiB have come since the last time,
+ * whatever they are. A collection of the few megabytes of objects that a kernel needs costs less than the memory of several
+ * generations; beyond 64 MiB there is nothing to gain, and address space may be short.
  */
-const COUNTED = 3
+const COUNTED = 6
+const ENOUGH = 64 * 1024 * 1024
 
 /** Buffers below this are not worth a counterpart. */
 const LEAST = 64 * 1024
@@ -22,8 +24,9 @@ const Resizable = ArrayBuffer as new (bytes: number, options: { maxByteLength: n
 /** Has the collector count so many bytes for as long as `holder` lives; once for each holder. */
 export function weigh(holder: object, bytes: number): void {
   if (bytes < LEAST || weights.has(holder)) return
+  const counted = Math.max(bytes, Math.min(COUNTED * bytes, ENOUGH))
   try {
-    weights.set(holder, new Resizable(COUNTED * bytes, { maxByteLength: COUNTED * bytes }))
+    weights.set(holder, new Resizable(counted, { maxByteLength: counted }))
   } catch (error) {
     // Short of address space: the memory itself is there, and what is not counted is freed at the next collection all the same.
     if (!(error instanceof RangeError)) throw error

@@ -1,14 +1,19 @@
 // A process of its own that loads a text over and over without ever collecting garbage by force, and prints its resident memory
 // in kilobytes after so many loads.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 
 const [, , library, what, path, loads] = process.argv
 const { openKernel } = await import(library)
-const text = what === 'refresh' ? readFileSync(path, 'latin1') : ''
+const length = statSync(path).size
 const resident = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))[1])
 
-/** One more line, whose name says which load it is for. */
-const change = (load) => writeFileSync(path, `${text}ffffffffc0001000 t changed_${load}\t[changed]\n`)
+/** One more line, whose name says which load it is for. The text itself is not made anew, which would be garbage of this program's own. */
+function change(load) {
+  const file = openSync(path, 'r+')
+  ftruncateSync(file, length)
+  writeSync(file, `ffffffffc0001000 t changed_${load}\t[changed]\n`, length)
+  closeSync(file)
+}
 
 const after = []
 let kernel = await openKernel({ from: path, threads: 0 })
