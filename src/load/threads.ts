@@ -11,7 +11,7 @@ import {
 } from '../core/errors.ts'
 import { readPiscina } from '../core/packages.ts'
 import { weigh } from '../core/shared-memory.ts'
-import type { WasmMemory } from '../core/wasm-memory.ts'
+import { giveBack, type WasmMemory } from '../core/wasm-memory.ts'
 
 /** What a worker sends back: Piscina would strip an error of its class and code. */
 export type Answer<T> = { readonly value: T } | { readonly error: ErrorRecord }
@@ -177,6 +177,8 @@ export class Threads<Task, Result> {
     clearTimeout(this.#timer)
     const pool = await this.#pool?.catch(() => undefined)
     await Promise.all([pool?.destroy(), this.#ending])
+    // No thread holds it any more; the next kernel's load finds it touched.
+    if (this.#memory !== undefined) giveBack(this.#memory)
     this.#memory = undefined
   }
 }

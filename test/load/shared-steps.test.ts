@@ -1,9 +1,11 @@
 // Two threads share the steps of a load, and its timing tells which of them did what.
 import { afterAll, expect, it } from 'vitest'
 import { workerUrl } from '../../src/core/place.ts'
+import { borrowWasm } from '../../src/core/wasm-memory.ts'
 import { loadKernel } from '../../src/load/load.ts'
 import type { LoaderResult, LoaderTask } from '../../src/load/tasks.ts'
 import { Threads } from '../../src/load/threads.ts'
+import { LOOPS_WASM } from '../../src/symbols/loops-wasm.ts'
 import { fixtureBytes } from '../fixtures.ts'
 import { fakeSource } from './sources.ts'
 
@@ -42,4 +44,14 @@ it('both threads of a pool are in every step that has pieces for two, and the ti
     for (const { what, thread } of spans) known.get(what)?.add(thread)
   }
   expect(missing()).toEqual([])
+})
+
+it('memory that the threads have worked in is used by those who come after them, once they have ended', async () => {
+  const known = borrowWasm(LOOPS_WASM)!.memory
+  const pool = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 1)
+  await pool.started
+  expect(pool.keepMemory(known)).toBe(true)
+  expect(borrowWasm(LOOPS_WASM)!.memory).not.toBe(known)
+  await pool.close()
+  expect(borrowWasm(LOOPS_WASM)!.memory).toBe(known)
 })
