@@ -1,81 +1,46 @@
-// The kinds of BTF, a row each: what readers, checks and printing need to know of one stands here, once. What is truly particular
-// to a kind is a case where it is decoded (read/type.ts), printed (print/raw.ts,
-// print/c-declare.ts) and checked (verify/check.ts).
+// Questions about the kinds of BTF, answered from their rows (format.ts): names, groups, sizes, where references stand. A kind's decoded
+// form is in read/type.ts; what it has of its own beside that is a case where it is printed (print/raw.ts, print/c-declare.ts) and
+// checked (verify/check.ts).
 
 import { choice, number } from '../core/arguments.ts'
 import { printable } from '../core/printable.ts'
+import { type KindRow, ROWS } from './format.ts'
 
-/** What every record of a kind has, in words of 32 bits. */
-export interface Kind {
-  /** As the kernel's documentation spells it. */
-  readonly name: string
-  /** What the third word of the record is. */
-  readonly third: 'type' | 'size' | 'nothing'
+/** A kind's row, and where in a record of that kind names and ids of types are. */
+export interface Kind extends KindRow {
+  /** The third word is the id of a type. */
+  readonly refersToType: boolean
   /** Words behind the record, whatever its vlen; how many of them, from the first on, are ids of types. */
-  readonly fixed?: number
-  readonly fixedTypes?: number
-  /** What there is for each of vlen elements. */
-  readonly element?: {
+  readonly fixed: number
+  readonly fixedTypes: number
+  readonly elements?: {
+    /** Words of each element. */
     readonly words: number
     /** It begins with the offset of a name. */
     readonly named: boolean
     /** The word that is the id of a type. */
     readonly type?: number
   }
-  /** How large an object of such a type is: as the record says, as the type it refers to, as a pointer, or no object has it. */
-  readonly size: 'own' | 'its type' | 'pointer' | 'elements' | 'none'
-  /** What it is to those who treat some kinds alike. */
-  readonly role?: 'modifier' | 'composite' | 'enum' | 'declaration'
-  /** The kind by whose rules it goes, of which it is another form. */
-  readonly like?: 'ENUM'
-  /** The first Linux that takes it (tools/lib/bpf/features.c, and the kernel's history of include/uapi/linux/btf.h). */
-  readonly since: `${number}.${number}`
 }
 
-const NAME_AND_TYPE = { words: 2, named: true, type: 1 } as const
-const MEMBER = { words: 3, named: true, type: 1 } as const
+const isTypeId = (word: string | undefined): boolean => word?.endsWith('type_id') === true
 
-/** By number (include/uapi/linux/btf.h). */
-const ROWS = [
-  { name: 'VOID', third: 'nothing', size: 'none', since: '4.18' },
-  { name: 'INT', third: 'size', fixed: 1, size: 'own', since: '4.18' },
-  { name: 'PTR', third: 'type', size: 'pointer', since: '4.18' },
-  { name: 'ARRAY', third: 'nothing', fixed: 3, fixedTypes: 2, size: 'elements', since: '4.18' },
-  { name: 'STRUCT', third: 'size', element: MEMBER, size: 'own', role: 'composite', since: '4.18' },
-  { name: 'UNION', third: 'size', element: MEMBER, size: 'own', role: 'composite', since: '4.18' },
-  { name: 'ENUM', third: 'size', element: { words: 2, named: true }, size: 'own', role: 'enum', since: '4.18' },
-  { name: 'FWD', third: 'nothing', size: 'none', since: '4.18' },
-  { name: 'TYPEDEF', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
-  { name: 'VOLATILE', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
-  { name: 'CONST', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
-  { name: 'RESTRICT', third: 'type', size: 'its type', role: 'modifier', since: '4.18' },
-  { name: 'FUNC', third: 'type', size: 'none', since: '4.20' },
-  { name: 'FUNC_PROTO', third: 'type', element: NAME_AND_TYPE, size: 'none', since: '4.20' },
-  { name: 'VAR', third: 'type', fixed: 1, size: 'its type', role: 'declaration', since: '5.2' },
-  {
-    name: 'DATASEC',
-    third: 'size',
-    element: { words: 3, named: false, type: 0 },
-    size: 'own',
-    role: 'declaration',
-    since: '5.2',
-  },
-  { name: 'FLOAT', third: 'size', size: 'own', since: '5.13' },
-  { name: 'DECL_TAG', third: 'type', fixed: 1, size: 'its type', role: 'declaration', since: '5.16' },
-  { name: 'TYPE_TAG', third: 'type', size: 'its type', role: 'modifier', since: '5.17' },
-  {
-    name: 'ENUM64',
-    third: 'size',
-    element: { words: 3, named: true },
-    size: 'own',
-    role: 'enum',
-    like: 'ENUM',
-    since: '6.0',
-  },
-] as const satisfies readonly Kind[]
+function kindOf(row: KindRow): Kind {
+  const { third, words = [], element } = row
+  const kind = {
+    ...row,
+    refersToType: isTypeId(third),
+    fixed: words.length,
+    fixedTypes: words.filter(isTypeId).length,
+  }
+  if (element === undefined) return kind
+  const type = element.findIndex(isTypeId)
+  const elements = { words: element.length, named: element[0] === 'name' }
+  return { ...kind, elements: type < 0 ? elements : { ...elements, type } }
+}
 
-/** The rows, by number. */
-export const KINDS: readonly Kind[] = ROWS
+/** The kinds, by number. */
+export const KINDS: readonly Kind[] = ROWS.map(kindOf)
 /** Number of kinds known here, void included. */
 export const KIND_COUNT = ROWS.length
 
@@ -134,8 +99,10 @@ export function keywordOf(kind: KindName): keyof typeof KEYWORD_KINDS | undefine
 }
 
 /** A column of the table by number, as code that runs over all types wants it. */
-const flags = (which: (kind: Kind) => boolean): Uint8Array => Uint8Array.from(ROWS, (kind) => (which(kind) ? 1 : 0))
-const MODIFIER = flags(({ role }) => role === 'modifier')
+const flags = (which: (kind: Kind) => boolean): Uint8Array => Uint8Array.from(KINDS, (kind) => (which(kind) ? 1 : 0))
+const MODIFIER = flags(({ role }) => role === 'modifier' || role === 'qualifier')
+const QUALIFIER = flags(({ role }) => role === 'qualifier')
+const SCALAR = flags(({ role }) => role === 'scalar')
 const COMPOSITE = flags(({ role }) => role === 'composite')
 const ENUM = flags(({ role }) => role === 'enum')
 
@@ -148,6 +115,10 @@ export function isModifier(kind: number): boolean {
 export const isComposite = (kind: number): boolean => COMPOSITE[kind] === 1
 /** ENUM or ENUM64. */
 export const isEnum = (kind: number): boolean => ENUM[kind] === 1
+/** INT or FLOAT. */
+export const isScalar = (kind: number): boolean => SCALAR[kind] === 1
+/** VOLATILE, CONST or RESTRICT. */
+export const isQualifier = (kind: number): boolean => QUALIFIER[kind] === 1
 /** Kinds that refer to others and that nothing may refer to, except each other. */
 export const isDeclaration = (kind: number): boolean => KINDS[kind]?.role === 'declaration'
 /** Whether the record itself tells the size of an object of that type. */
@@ -159,7 +130,7 @@ export const hasNoSize = (kind: number): boolean => KINDS[kind]?.size === 'none'
 export function needsResolving(kind: number): boolean {
   const row = KINDS[kind]
   if (row === undefined || row.name === 'FUNC_PROTO') return false
-  return row.third === 'type' || row.fixedTypes !== undefined || row.element?.type !== undefined
+  return row.refersToType || row.fixedTypes > 0 || row.elements?.type !== undefined
 }
 
 /** Sizes of kinds newer than the table, from a blob's layout section: two bytes a kind. */
@@ -172,8 +143,8 @@ export interface KindLayout {
 
 /** Words of a record without what trails it: name, info, size or type. */
 export const TYPE_WORDS = 3
-const FIXED_WORDS = Uint8Array.from(KINDS, ({ fixed }) => fixed ?? 0)
-const ELEMENT_WORDS = Uint8Array.from(KINDS, ({ element }) => element?.words ?? 0)
+const FIXED_WORDS = Uint8Array.from(KINDS, ({ fixed }) => fixed)
+const ELEMENT_WORDS = Uint8Array.from(KINDS, ({ elements }) => elements?.words ?? 0)
 
 /** Words behind a record and for each of its elements; undefined if neither the table nor the layout knows the kind. */
 export function trailingWords(

@@ -5,20 +5,15 @@ import { compileGlob, isGlob } from '../../core/glob.ts'
 import {
   infoVlen,
   KIND_ARRAY,
-  KIND_CONST,
   KIND_FUNC,
   KIND_FUNC_PROTO,
   KIND_PTR,
-  KIND_RESTRICT,
   KIND_STRUCT,
-  KIND_TYPE_TAG,
   KIND_TYPEDEF,
   KIND_UNION,
   KIND_VAR,
-  KIND_VOLATILE,
 } from '../format.ts'
-import type { KindName } from '../kinds.ts'
-import { KEYWORD_KINDS } from '../kinds.ts'
+import { isModifier, KEYWORD_KINDS, KINDS, type KindName } from '../kinds.ts'
 import { factsOf } from '../print/type-facts.ts'
 import { skipModifiers, type TypeCandidate } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -35,13 +30,14 @@ const ANY: ReadonlySet<KindName> = new Set([
   'INT',
   'FLOAT',
 ] as const)
-const KINDS: Readonly<Record<string, ReadonlySet<KindName>>> = {
+/** Kinds that a name with such a keyword in front may be of. */
+const MEANT: Readonly<Record<string, ReadonlySet<KindName>>> = {
   struct: new Set([...KEYWORD_KINDS.struct, 'FWD'] as const),
   union: new Set([...KEYWORD_KINDS.union, 'FWD'] as const),
   enum: KEYWORD_KINDS.enum,
 }
 
-const MODIFIERS = [KIND_TYPEDEF, KIND_CONST, KIND_VOLATILE, KIND_RESTRICT, KIND_TYPE_TAG]
+const MODIFIERS = [...KINDS.keys()].filter(isModifier)
 /** What leaves a type the one it is. */
 const RENAMES = kinds(MODIFIERS)
 /** What holds it in place as well. */
@@ -225,7 +221,7 @@ export class AskedTypes {
   /** The types that have the name of a question. */
   #seeds({ keyword, names }: TypeQuestion): number[] {
     if (keyword === undefined && names[0] === 'void') return [VOID]
-    const wanted = keyword === undefined ? ANY : KINDS[keyword]!
+    const wanted = keyword === undefined ? ANY : MEANT[keyword]!
     const found = names.flatMap((name) => this.#types.find(name)).filter((each) => this.#isMeant(each, wanted, keyword))
     return found.flatMap((each) => [each, ...this.#behindTypedef(each)]).flatMap((each) => this.#ordinal(each))
   }
@@ -245,12 +241,12 @@ export class AskedTypes {
     const set = this.#set(module)
     const target = skipModifiers(set, id)
     const behind = set.kindOf(target)
-    if (!Object.values(KINDS).some((kinds) => kinds.has(behind))) return []
+    if (!Object.values(MEANT).some((kinds) => kinds.has(behind))) return []
     const name = set.nameOf(target)
     if (name === '') return [{ module, id: target, kind: behind, name }]
     const isUnion = behind === 'UNION' || (behind === 'FWD' && set.flagOf(target))
     const keyword = KEYWORD_KINDS.enum.has(behind) ? 'enum' : isUnion ? 'union' : 'struct'
-    return this.#types.find(name).filter((each) => this.#isMeant(each, KINDS[keyword]!, keyword))
+    return this.#types.find(name).filter((each) => this.#isMeant(each, MEANT[keyword]!, keyword))
   }
 
   /** A type and those of other sets that are the same: name, kind and all that there is to say of it; also where it is declared only. */

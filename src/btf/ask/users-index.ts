@@ -122,11 +122,11 @@ class References {
 const FIRST = new Uint8Array(128)
 const STEP = new Uint8Array(128)
 const ONE = new Uint8Array(128)
-for (const [kind, { third, fixedTypes = 0, element }] of KINDS.entries()) {
+for (const [kind, { refersToType, fixedTypes, elements }] of KINDS.entries()) {
   if (kind === KIND_DECL_TAG || kind === KIND_DATASEC) continue
-  ONE[kind] = third === 'type' || fixedTypes > 0 ? 1 : 0
-  if (element?.type !== undefined) STEP[kind] = element.words
-  FIRST[kind] = third === 'type' ? 2 : TYPE_WORDS + (element?.type ?? 0)
+  ONE[kind] = refersToType || fixedTypes > 0 ? 1 : 0
+  if (elements?.type !== undefined) STEP[kind] = elements.words
+  FIRST[kind] = refersToType ? 2 : TYPE_WORDS + (elements?.type ?? 0)
 }
 
 /** Who refers to whom in these sets, of which each stands behind its base. @throws LimitError */

@@ -6,22 +6,17 @@ import {
   infoFlag,
   infoVlen,
   KIND_ARRAY,
-  KIND_CONST,
   KIND_ENUM,
-  KIND_FLOAT,
   KIND_FUNC_PROTO,
   KIND_FWD,
-  KIND_INT,
   KIND_PTR,
-  KIND_RESTRICT,
   KIND_STRUCT,
   KIND_TYPE_TAG,
   KIND_TYPEDEF,
   KIND_UNION,
   KIND_VOID,
-  KIND_VOLATILE,
 } from '../format.ts'
-import { enumeratorValue, enumeratorWords, kindName, plainKind } from '../kinds.ts'
+import { enumeratorValue, enumeratorWords, isQualifier, isScalar, KINDS, kindName, plainKind } from '../kinds.ts'
 import { alignOf, pointerSize, sizeOf } from '../read/sizes.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { type CNames, plainNames } from './c-names.ts'
@@ -213,7 +208,7 @@ export class Declarations {
       if (at === 0) break
       const kind = set.kindNumberOf(at)
       if (kind === KIND_ARRAY) at = set.word(at, 3)
-      else if (kind === KIND_PTR || kind === KIND_FUNC_PROTO || isQualifier(kind)) at = set.refOf(at)
+      else if (kind === KIND_PTR || kind === KIND_FUNC_PROTO || isCarried(kind)) at = set.refOf(at)
       else break
     }
     return this.#unwind(chain, name, level)
@@ -229,10 +224,6 @@ export class Declarations {
       switch (plainKind(kind)) {
         case KIND_VOID:
           text += `${this.#takeQualifiers(chain)}void`
-          break
-        case KIND_INT:
-        case KIND_FLOAT:
-          text += this.#takeQualifiers(chain) + printable(set.nameOf(id))
           break
         case KIND_STRUCT:
         case KIND_UNION:
@@ -252,15 +243,6 @@ export class Declarations {
         case KIND_PTR:
           text += afterPointer ? '*' : ' *'
           break
-        case KIND_VOLATILE:
-          text += ' volatile'
-          break
-        case KIND_CONST:
-          text += ' const'
-          break
-        case KIND_RESTRICT:
-          text += ' restrict'
-          break
         case KIND_TYPE_TAG: {
           text += this.#takeQualifiers(chain)
           const tag = printable(set.nameOf(id))
@@ -272,7 +254,9 @@ export class Declarations {
         case KIND_FUNC_PROTO:
           return text + this.#function(id, chain, name, level, afterPointer)
         default:
-          throw new BadFormatError(`[${id}] ${kindName(kind)} cannot be part of a declaration`, { typeId: id })
+          if (isScalar(kind)) text += this.#takeQualifiers(chain) + printable(set.nameOf(id))
+          else if (isQualifier(kind)) text += ` ${qualifier(kind)}`
+          else throw new BadFormatError(`[${id}] ${kindName(kind)} cannot be part of a declaration`, { typeId: id })
       }
       afterPointer = kind === KIND_PTR
     }
@@ -322,17 +306,15 @@ export class Declarations {
     let text = ''
     for (let next = chain.at(-1); next !== undefined; next = chain.at(-1)) {
       const kind = this.#set.kindNumberOf(next)
-      if (kind === KIND_VOLATILE) text += 'volatile '
-      else if (kind === KIND_CONST) text += 'const '
-      else if (kind === KIND_RESTRICT) text += 'restrict '
-      else break
+      if (!isQualifier(kind)) break
+      text += `${qualifier(kind)} `
       chain.pop()
     }
     return text
   }
 
   #dropQualifiers(chain: number[]): void {
-    while (chain.length > 0 && isQualifier(this.#set.kindNumberOf(chain.at(-1)!))) chain.pop()
+    while (chain.length > 0 && isCarried(this.#set.kindNumberOf(chain.at(-1)!))) chain.pop()
   }
 
   /** Whether a struct's layout is one that C gives only to packed structs. */
@@ -392,9 +374,12 @@ export class Declarations {
   }
 }
 
-function isQualifier(kind: number): boolean {
-  return kind === KIND_VOLATILE || kind === KIND_CONST || kind === KIND_RESTRICT || kind === KIND_TYPE_TAG
-}
+/** Whether a declaration carries such a type along with the one behind it: a qualifier or a tag. */
+const isCarried = (kind: number): boolean => isQualifier(kind) || kind === KIND_TYPE_TAG
+
+/** A qualifier as C writes it: its kind's name in lower case. */
+const qualifier = (kind: number): string => QUALIFIERS[kind]!
+const QUALIFIERS = KINDS.map(({ name }) => name.toLowerCase())
 
 const spaced = (name: string, afterPointer: boolean): string => (name === '' || afterPointer ? name : ` ${name}`)
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step

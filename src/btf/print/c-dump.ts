@@ -7,24 +7,18 @@ import {
   infoKind,
   infoVlen,
   KIND_ARRAY,
-  KIND_CONST,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
   KIND_FWD,
   KIND_INT,
   KIND_PTR,
-  KIND_RESTRICT,
   KIND_STRUCT,
-  KIND_TYPE_TAG,
   KIND_TYPEDEF,
   KIND_UNION,
-  KIND_VAR,
-  KIND_VOLATILE,
 } from '../format.ts'
-import { isComposite, kindName, plainKind } from '../kinds.ts'
+import { isComposite, isModifier, kindName, plainKind } from '../kinds.ts'
 import { referencedTypes } from '../read/references.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
 import { Declarations } from './c-declare.ts'
@@ -257,27 +251,17 @@ export class CHeader {
         this.#ordered[id] = DONE
         return true
       }
-      case KIND_VOLATILE:
-      case KIND_CONST:
-      case KIND_RESTRICT:
-      case KIND_TYPE_TAG:
-        return this.#order(set.refOf(id), throughPointer)
       case KIND_FUNC_PROTO: {
         let strong = this.#order(set.refOf(id), throughPointer)
         for (const param of this.#elements(id, 2)) if (this.#order(param, throughPointer)) strong = true
         return strong
       }
-      case KIND_INT:
-      case KIND_FLOAT:
-      case KIND_FUNC:
-      case KIND_VAR:
-        this.#ordered[id] = DONE
-        return false
       default:
+        if (isModifier(kind)) return this.#order(set.refOf(id), throughPointer)
         if (kindName(kind) === 'UNKNOWN') {
           throw new BadFormatError(`[${id}] a kind of type that C output does not know`, { typeId: id })
         }
-        // Void, sections and declaration tags need no definition.
+        // Void, scalars, functions, variables, sections and declaration tags need no definition.
         this.#ordered[id] = DONE
         return false
     }
@@ -314,13 +298,6 @@ export class CHeader {
         if (container === 0) this.#text += `${this.#declarations.enumDefinition(id, 0)};\n\n`
         this.#emitted[id] = DONE
         break
-      case KIND_PTR:
-      case KIND_VOLATILE:
-      case KIND_CONST:
-      case KIND_RESTRICT:
-      case KIND_TYPE_TAG:
-        this.#emit(set.refOf(id), container)
-        break
       case KIND_ARRAY:
         this.#emit(set.word(id, 3), container)
         break
@@ -342,6 +319,8 @@ export class CHeader {
         this.#emit(set.refOf(id), container)
         for (const param of this.#elements(id, 2)) this.#emit(param, container)
         break
+      default:
+        if (kind === KIND_PTR || isModifier(kind)) this.#emit(set.refOf(id), container)
     }
     this.#depth--
   }

@@ -1,23 +1,8 @@
 // The order in which bpftool puts types of a C header by default: by rank of kind, name, and a hash of the contents.
 
 import { LimitError } from '../../core/errors.ts'
-import {
-  infoKind,
-  infoVlen,
-  KIND_ARRAY,
-  KIND_CONST,
-  KIND_DECL_TAG,
-  KIND_ENUM,
-  KIND_FLOAT,
-  KIND_FUNC_PROTO,
-  KIND_INT,
-  KIND_PTR,
-  KIND_RESTRICT,
-  KIND_TYPE_TAG,
-  KIND_TYPEDEF,
-  KIND_VOLATILE,
-} from '../format.ts'
-import { isComposite, isEnum } from '../kinds.ts'
+import { infoKind, infoVlen, KIND_ARRAY, KIND_DECL_TAG, KIND_ENUM, KIND_FUNC_PROTO, KIND_PTR } from '../format.ts'
+import { isComposite, isEnum, isModifier, isScalar } from '../kinds.ts'
 import { compareNames, nameEnd } from '../read/names.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { mostText } from './raw.ts'
@@ -124,15 +109,7 @@ function headOf(bytes: Uint8Array, start: number): number {
 
 /** Whether a kind takes its place in the order from the type it refers to. */
 function isReference(kind: number): boolean {
-  return (
-    kind === KIND_TYPE_TAG ||
-    kind === KIND_CONST ||
-    kind === KIND_PTR ||
-    kind === KIND_VOLATILE ||
-    kind === KIND_RESTRICT ||
-    kind === KIND_TYPEDEF ||
-    kind === KIND_DECL_TAG
-  )
+  return isModifier(kind) || kind === KIND_PTR || kind === KIND_DECL_TAG
 }
 
 function rank(set: TypeSet, id: number): number {
@@ -142,7 +119,7 @@ function rank(set: TypeSet, id: number): number {
     const kind = set.kindNumberOf(at)
     if (set.word(at, 0) !== 0) named = true
     if (isEnum(kind)) return named ? 1 : 0
-    if (kind === KIND_INT || kind === KIND_FLOAT) return 2
+    if (isScalar(kind)) return 2
     if (!named) return LAST_RANK
     if (isComposite(kind)) return 3
     if (kind === KIND_FUNC_PROTO) return 4

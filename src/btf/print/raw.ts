@@ -5,26 +5,17 @@ import { printable } from '../../core/printable.ts'
 import {
   infoFlag,
   infoVlen,
-  KIND_ARRAY,
-  KIND_CONST,
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
-  KIND_FLOAT,
   KIND_FUNC,
-  KIND_FUNC_PROTO,
   KIND_FWD,
   KIND_INT,
-  KIND_PTR,
-  KIND_RESTRICT,
   KIND_STRUCT,
-  KIND_TYPE_TAG,
-  KIND_TYPEDEF,
   KIND_UNION,
   KIND_VAR,
-  KIND_VOLATILE,
 } from '../format.ts'
-import { enumeratorValue, enumeratorWords, plainKind } from '../kinds.ts'
+import { enumeratorValue, enumeratorWords, KINDS, type Kind, plainKind, TYPE_WORDS } from '../kinds.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
 
 const INT_ENCODINGS: Readonly<Record<number, string>> = { 0: '(none)', 1: 'SIGNED', 2: 'CHAR', 4: 'BOOL' }
@@ -81,17 +72,6 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
       yield `${head} size=${ref} bits_offset=${(data >>> 16) & 0xff} nr_bits=${data & 0xff} encoding=${encoding}\n`
       return
     }
-    case KIND_PTR:
-    case KIND_CONST:
-    case KIND_VOLATILE:
-    case KIND_RESTRICT:
-    case KIND_TYPEDEF:
-    case KIND_TYPE_TAG:
-      yield `${head} type_id=${ref}\n`
-      return
-    case KIND_ARRAY:
-      yield `${head} type_id=${words[at + 3]} index_type_id=${words[at + 4]} nr_elems=${words[at + 5]}\n`
-      return
     case KIND_STRUCT:
     case KIND_UNION:
       yield `${head} size=${ref} vlen=${vlen}`
@@ -117,10 +97,6 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
     case KIND_FUNC:
       yield `${head} type_id=${ref} linkage=${LINKAGES[vlen] ?? '(unknown)'}\n`
       return
-    case KIND_FUNC_PROTO:
-      yield `${head} ret_type_id=${ref} vlen=${vlen}`
-      for (let m = at + 3; m < at + 3 + 2 * vlen; m += 2) yield `\n\t'${name(words[m]!)}' type_id=${words[m + 1]}`
-      break
     case KIND_VAR:
       yield `${head} type_id=${ref}, linkage=${LINKAGES[words[at + 3]!] ?? '(unknown)'}\n`
       return
@@ -132,14 +108,44 @@ export function* rawType(set: TypeSet, id: number): Generator<string> {
         yield `\n\ttype_id=${type} offset=${words[m + 1]} size=${words[m + 2]} (${what})`
       }
       break
-    case KIND_FLOAT:
-      yield `${head} size=${ref}\n`
-      return
     case KIND_DECL_TAG:
       yield `${head} type_id=${ref} component_idx=${words[at + 3]! | 0}\n`
       return
+    default:
+      yield* wordsByRow(head, KINDS[number], words, at, name)
   }
-  yield `${kind === 'UNKNOWN' ? head : ''}\n`
+  yield '\n'
+}
+
+/** A type whose words all stand as they are, by the names that its row gives them; nothing of a kind that has no row. */
+function* wordsByRow(
+  head: string,
+  kind: Kind | undefined,
+  words: Uint32Array,
+  at: number,
+  name: (offset: number) => string,
+): Generator<string> {
+  let text = head
+  if (kind?.third !== undefined) text += ` ${kind.third}=${words[at + 2]}`
+  let next = at + TYPE_WORDS
+  for (const word of kind?.words ?? []) text += ` ${word}=${words[next++]}`
+  const element = kind?.element
+  if (element === undefined) {
+    yield text
+    return
+  }
+  const vlen = infoVlen(words[at + 1]!)
+  yield `${text} vlen=${vlen}`
+  for (let left = vlen; left > 0; left--) {
+    let separator = '\n\t'
+    text = ''
+    for (const word of element) {
+      const value = words[next++]!
+      text += word === 'name' ? `${separator}'${name(value)}'` : `${separator}${word}=${value}`
+      separator = ' '
+    }
+    yield text
+  }
 }
 
 /** The kind's name as the raw dump writes it: void is unknown there too. */

@@ -14,15 +14,15 @@ export function visitWords(words: Uint32Array, at: number, visit: Visitor): void
   const kind = KINDS[infoKind(info)]
   visit.name(at)
   if (kind === undefined) return
-  if (kind.third === 'type') visit.type(at + 2)
-  const { fixed = 0, fixedTypes = 0, element } = kind
+  if (kind.refersToType) visit.type(at + 2)
+  const { fixed, fixedTypes, elements } = kind
   for (let i = 0; i < fixedTypes; i++) visit.type(at + TYPE_WORDS + i)
-  if (element === undefined) return
+  if (elements === undefined) return
   const first = at + TYPE_WORDS + fixed
-  const end = first + element.words * infoVlen(info)
-  for (let i = first; i < end; i += element.words) {
-    if (element.named) visit.name(i)
-    if (element.type !== undefined) visit.type(i + element.type)
+  const end = first + elements.words * infoVlen(info)
+  for (let i = first; i < end; i += elements.words) {
+    if (elements.named) visit.name(i)
+    if (elements.type !== undefined) visit.type(i + elements.type)
   }
 }
 
@@ -39,12 +39,12 @@ export function referencedTypes(words: Uint32Array, at: number): number[] {
   const info = words[at + 1]!
   const kind = KINDS[infoKind(info)]
   if (kind === undefined) return ids
-  if (kind.third === 'type') ids.push(words[at + 2]!)
-  const { fixed = 0, fixedTypes = 0, element } = kind
+  if (kind.refersToType) ids.push(words[at + 2]!)
+  const { fixed, fixedTypes, elements } = kind
   for (let i = 0; i < fixedTypes; i++) ids.push(words[at + TYPE_WORDS + i]!)
-  if (element?.type === undefined) return ids
-  const first = at + TYPE_WORDS + fixed + element.type
-  const end = first + element.words * infoVlen(info)
-  for (let i = first; i < end; i += element.words) ids.push(words[i]!)
+  if (elements?.type === undefined) return ids
+  const first = at + TYPE_WORDS + fixed + elements.type
+  const end = first + elements.words * infoVlen(info)
+  for (let i = first; i < end; i += elements.words) ids.push(words[i]!)
   return ids
 }

@@ -142,12 +142,12 @@ function writeKinds(table: Uint8Array, layout: KindLayout | undefined): void {
   for (let kind = 0; kind < MOST_KINDS; kind++) {
     const words = trailingWords(kind, layout)
     const row = kind < KIND_COUNT ? KINDS[kind] : undefined
-    const type = row?.element?.type
+    const type = row?.elements?.type
     table[KIND_FIXED + kind] = words?.fixed ?? NO_SIZE
     table[KIND_ELEMENT + kind] = words?.element ?? 0
     table[KIND_ELEMENT_TYPE + kind] = type === undefined ? 0 : type + 1
-    table[KIND_ELEMENT_NAME + kind] = row?.element?.named === true ? 1 : 0
-    table[KIND_THIRD_TYPE + kind] = row?.third === 'type' ? 1 : 0
+    table[KIND_ELEMENT_NAME + kind] = row?.elements?.named === true ? 1 : 0
+    table[KIND_THIRD_TYPE + kind] = row?.refersToType === true ? 1 : 0
     table[KIND_FIXED_TYPES + kind] = row?.fixedTypes ?? 0
     table[KIND_SLOT + kind] = Math.min(kind, KIND_COUNT)
   }

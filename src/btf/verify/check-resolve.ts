@@ -5,6 +5,7 @@ import {
   infoFlag,
   infoVlen,
   KIND_ARRAY,
+  KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_FLOAT,
   KIND_FUNC,
@@ -21,6 +22,7 @@ import {
 } from '../format.ts'
 import { hasNoSize, hasSize, isComposite, isDeclaration, isEnum, isModifier, needsResolving } from '../kinds.ts'
 import { isIdentifier } from '../read/names.ts'
+import { referencedTypes } from '../read/references.ts'
 import { pointerSize, sizeOf } from '../read/sizes.ts'
 import { skipModifiers } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -174,9 +176,24 @@ class Resolver {
         return this.#function(frame.id)
       case KIND_DECL_TAG:
         return this.#tag(frame.id)
-      default:
+      case KIND_DATASEC:
         return this.#section(frame)
+      default:
+        return this.#references(frame)
     }
+  }
+
+  /** What a kind without rules of its own refers to: types that are there, and may be walked. */
+  #references(frame: Frame): Step {
+    const set = this.#set
+    const ids = referencedTypes(set.words, set.position(frame.id))
+    for (; frame.next < ids.length; frame.next++) {
+      const ref = ids[frame.next]!
+      if (ref >= set.endId) return { error: 'Invalid type_id' }
+      const pending = this.#pending(ref)
+      if (pending) return pending
+    }
+    return this.#target(frame.id, 0)
   }
 
   #target(id: number, target: number): undefined {

@@ -8,26 +8,20 @@ import {
   infoKind,
   infoVlen,
   KIND_ARRAY,
-  KIND_CONST,
   KIND_DATASEC,
   KIND_DECL_TAG,
   KIND_ENUM,
   KIND_FLOAT,
   KIND_FUNC,
-  KIND_FUNC_PROTO,
-  KIND_FWD,
   KIND_INT,
-  KIND_PTR,
-  KIND_RESTRICT,
   KIND_STRUCT,
   KIND_TYPE_TAG,
-  KIND_TYPEDEF,
   KIND_UNION,
   KIND_VAR,
-  KIND_VOLATILE,
   OLD_HEADER_BYTES,
+  type RecordRule,
 } from '../format.ts'
-import { enumeratorWords, KIND_COUNT, type KindName, plainKind } from '../kinds.ts'
+import { enumeratorWords, KIND_COUNT, KINDS, type KindName, plainKind } from '../kinds.ts'
 import { readHeader } from '../read/header.ts'
 import { type BaseShape, indexTypes } from '../read/index-types.ts'
 import { isIdentifier, MAX_NAME } from '../read/names.ts'
@@ -197,58 +191,77 @@ function recordError(set: TypeSet, id: number): string | undefined {
   const flag = infoFlag(info)
   if (kind === 0 || kind >= KIND_COUNT) return `Invalid kind:${kind}`
   if (name > MAX_NAME_OFFSET) return `Invalid name_offset:${name}`
-  switch (plainKind(kind)) {
-    case KIND_INT:
-      return noVlen(vlen) ?? noFlag(flag) ?? intError(words[at + 3]!, ref)
-    case KIND_PTR:
-    case KIND_VOLATILE:
-    case KIND_CONST:
-    case KIND_RESTRICT:
-      return noVlen(vlen) ?? noFlag(flag) ?? validId(ref) ?? (name === 0 ? undefined : 'Invalid name')
-    case KIND_TYPEDEF:
-      return noVlen(vlen) ?? noFlag(flag) ?? validId(ref) ?? identifier(set, name)
-    case KIND_TYPE_TAG:
-      return noVlen(vlen) ?? validId(ref) ?? (isEmpty(set, name) ? 'Invalid name' : undefined)
-    case KIND_ARRAY: {
-      const [element, index] = [words[at + 3]!, words[at + 4]!]
-      if (name !== 0) return 'Invalid name'
-      if (ref !== 0) return 'size != 0'
-      if (element === 0 || element > MAX_TYPE_ID) return 'Invalid elem'
-      if (index === 0 || index > MAX_TYPE_ID) return 'Invalid index'
-      return noVlen(vlen) ?? noFlag(flag)
-    }
-    case KIND_STRUCT:
-    case KIND_UNION:
-      return optionalIdentifier(set, name) ?? memberError(set, at, kind === KIND_UNION)
-    case KIND_ENUM:
-      if (ref > 8 || !isPowerOfTwo(ref)) return 'Unexpected size'
-      return optionalIdentifier(set, name) ?? enumeratorError(set, at, vlen, enumeratorWords(kind))
-    case KIND_FWD:
-      return noVlen(vlen) ?? (ref === 0 ? undefined : 'type != 0') ?? identifier(set, name)
-    case KIND_FUNC:
-      return identifier(set, name) ?? (vlen > 1 ? 'Invalid func linkage' : undefined) ?? noFlag(flag)
-    case KIND_FUNC_PROTO:
-      return name === 0 ? noFlag(flag) : 'Invalid name'
-    case KIND_VAR:
-      if (vlen !== 0) return 'vlen != 0'
-      if (ref === 0) return 'Invalid type_id'
-      return noFlag(flag) ?? identifier(set, name) ?? validId(ref) ?? linkageError(words[at + 3]!)
-    case KIND_DATASEC:
-      if (ref === 0) return 'size == 0'
-      return noFlag(flag) ?? sectionName(set, name) ?? sectionError(set, at)
-    case KIND_FLOAT:
-      return noVlen(vlen) ?? noFlag(flag) ?? ([2, 4, 8, 12, 16].includes(ref) ? undefined : 'Invalid type_size')
-    case KIND_DECL_TAG:
-      if (isEmpty(set, name)) return 'Invalid value'
-      return noVlen(vlen) ?? validId(ref) ?? ((words[at + 3]! | 0) < -1 ? 'Invalid component_idx' : undefined)
+  for (const rule of KINDS[kind]!.rules) {
+    const message = rule === 'own' ? ownError(set, at, kind) : RULES[rule]({ set, name, ref, vlen, flag })
+    if (message !== undefined) return message
   }
   return undefined
 }
 
-const noVlen = (vlen: number): string | undefined => (vlen === 0 ? undefined : 'vlen != 0')
-const noFlag = (flag: boolean): string | undefined => (flag ? 'Invalid btf_info kind_flag' : undefined)
-const validId = (id: number): string | undefined => (id > MAX_TYPE_ID ? 'Invalid type_id' : undefined)
-const linkageError = (linkage: number): string | undefined => (linkage > 1 ? 'Linkage not supported' : undefined)
+/** The fields of a record that rules for several kinds look at. */
+interface Fields {
+  readonly set: TypeSet
+  readonly name: number
+  readonly ref: number
+  readonly vlen: number
+  readonly flag: boolean
+}
+
+const when = (broken: boolean, message: string): string | undefined => (broken ? message : undefined)
+
+const RULES: Readonly<Record<Exclude<RecordRule, 'own'>, (fields: Fields) => string | undefined>> = {
+  'no vlen': ({ vlen }) => when(vlen !== 0, 'vlen != 0'),
+  'no flag': ({ flag }) => when(flag, 'Invalid btf_info kind_flag'),
+  'no name': ({ name }) => when(name !== 0, 'Invalid name'),
+  identifier: ({ set, name }) => identifier(set, name),
+  'identifier or none': ({ set, name }) => optionalIdentifier(set, name),
+  'no type': ({ ref }) => when(ref !== 0, 'type != 0'),
+  'a type': ({ ref }) => when(ref === 0, 'Invalid type_id'),
+  'valid type': ({ ref }) => when(ref > MAX_TYPE_ID, 'Invalid type_id'),
+  'a size': ({ ref }) => when(ref === 0, 'size == 0'),
+}
+
+/** The first rule of its kind's own that a record breaks. */
+function ownError(set: TypeSet, at: number, kind: number): string | undefined {
+  const { words } = set
+  const name = words[at]!
+  const ref = words[at + 2]!
+  const vlen = infoVlen(words[at + 1]!)
+  switch (plainKind(kind)) {
+    case KIND_INT:
+      return intError(words[at + 3]!, ref)
+    case KIND_TYPE_TAG:
+      return when(isEmpty(set, name), 'Invalid name')
+    case KIND_ARRAY: {
+      const [element, index] = [words[at + 3]!, words[at + 4]!]
+      if (ref !== 0) return 'size != 0'
+      if (element === 0 || element > MAX_TYPE_ID) return 'Invalid elem'
+      return when(index === 0 || index > MAX_TYPE_ID, 'Invalid index')
+    }
+    case KIND_STRUCT:
+    case KIND_UNION:
+      return memberError(set, at, kind === KIND_UNION)
+    case KIND_ENUM:
+      if (ref > 8 || !isPowerOfTwo(ref)) return 'Unexpected size'
+      return optionalIdentifier(set, name) ?? enumeratorError(set, at, vlen, enumeratorWords(kind))
+    case KIND_FUNC:
+      return when(vlen > 1, 'Invalid func linkage')
+    case KIND_VAR:
+      return when(words[at + 3]! > 1, 'Linkage not supported')
+    case KIND_DATASEC:
+      return sectionName(set, name) ?? sectionError(set, at)
+    case KIND_FLOAT:
+      return when(![2, 4, 8, 12, 16].includes(ref), 'Invalid type_size')
+    case KIND_DECL_TAG:
+      if (isEmpty(set, name)) return 'Invalid value'
+      if (vlen !== 0) return 'vlen != 0'
+      if (ref > MAX_TYPE_ID) return 'Invalid type_id'
+      return when((words[at + 3]! | 0) < -1, 'Invalid component_idx')
+    default:
+      throw new TypeError(`rules of kind ${kind} are missing`)
+  }
+}
+
 const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (value - 1)) === 0
 const roundUpToBytes = (bits: number): number => Math.ceil(bits / 8)
 
