@@ -1,10 +1,11 @@
 // Text that others wrote, as it may be shown: names in kallsyms and BTF, process names and strings of JSON can hold anything.
 
 /**
- * What a terminal or a page may act on: control characters (C0, DEL, C1), the line and paragraph separators, and the marks
- * that turn the direction of writing. Lone surrogates stand for bytes that are no UTF-8 (see `decodeName`).
+ * What a terminal or a page may act on, and what no eye sees: control characters (C0, DEL, C1), the line and paragraph separators, and
+ * all that Unicode wants left out of sight, among it the marks that turn the direction of writing: with them names look like others, or like
+ * none. Lone surrogates stand for bytes that are no UTF-8 (see `decodeName`).
  */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
 const ESCAPE = '\x1b'
 
 /** A text on one line, with everything escaped that is not for the eye: `\x1b`, `\n`, `\u202e`. */
@@ -39,11 +40,13 @@ export function printableJson(json: string): string {
 }
 
 function escapeOf(unit: string): string {
-  const code = unit.charCodeAt(0)
+  const code = unit.codePointAt(0) ?? 0
   if (unit === '\n') return '\\n'
   if (unit === '\t') return '\\t'
   if (unit === '\r') return '\\r'
   // A byte that is no UTF-8.
   if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`
-  return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  const digits = code.toString(16)
+  if (code > 0xffff) return `\\u{${digits}}`
+  return code <= 0xff ? `\\x${digits.padStart(2, '0')}` : `\\u${digits.padStart(4, '0')}`
 }

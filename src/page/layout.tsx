@@ -4,7 +4,7 @@
 import { useEffect } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { LayoutAnswer, MemberAnswer } from '../serve/answers.ts'
-import { Declaration, hex, number } from './words.tsx'
+import { counted, Declaration, hex, number } from './words.tsx'
 
 const LINE = 64
 /** Lines in one member from which on only the first and the last are drawn. */
@@ -44,7 +44,13 @@ export function piecesOf(layout: LayoutAnswer): Piece[] {
 
 function hole(from: number, to: number, name: string): Piece {
   const bits = to - from
-  return { from, to, name: bits % 8 === 0 ? `${name} ${bits / 8}` : `${name} ${bits} bits`, top: '', kind: 'hole' }
+  return {
+    from,
+    to,
+    name: bits % 8 === 0 ? `${name} ${bits / 8}` : `${name} ${counted(bits, 'bit')}`,
+    top: '',
+    kind: 'hole',
+  }
 }
 
 function collect({ members }: LayoutAnswer, top: string, pieces: Piece[]): void {
@@ -105,7 +111,8 @@ export function LayoutPicture({ layout, name, near, onNear }: PictureProps) {
     } else rows.push({ line, skipped: 0 })
   }
   return (
-    <div class="layout" role="img" aria-label={`${printable(name)} by cache line; the table below says the same`}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to by keyboard too
+    <section class="layout" tabIndex={0} aria-label={`${printable(name)} by cache line; the table below says the same`}>
       {rows.map(({ line, skipped }) =>
         skipped > 0 ? (
           <p class="skipped quiet" key={line}>
@@ -125,7 +132,7 @@ export function LayoutPicture({ layout, name, near, onNear }: PictureProps) {
           </div>
         ),
       )}
-    </div>
+    </section>
   )
 }
 
@@ -194,11 +201,11 @@ export function MemberRows({ table, layout, near, onNear, chosen }: RowsProps) {
         </tr>
       </thead>
       <tbody onMouseLeave={() => onNear(chosen ?? '')}>
-        {layout.hole > 0 && <HoleRow words={`hole of ${layout.hole} bytes`} />}
+        {layout.hole > 0 && <HoleRow words={`hole of ${counted(layout.hole, 'byte')}`} />}
         <Members table={table} layout={layout} depth={0} near={near} onNear={onNear} />
         {layout.padding + layout.bitPadding > 0 && (
           <HoleRow
-            words={`padding of ${layout.padding} bytes${layout.bitPadding > 0 ? ` and ${layout.bitPadding} bits` : ''}`}
+            words={`padding of ${counted(layout.padding, 'byte')}${layout.bitPadding > 0 ? ` and ${counted(layout.bitPadding, 'bit')}` : ''}`}
           />
         )}
       </tbody>
@@ -237,8 +244,11 @@ function MemberRow(props: {
   const { table, member, depth, near, onNear } = props
   const { name, declaration, offset, size, bitfield, nested, hole: bytes, bitHole, ref } = member
   const bits = bitfield === undefined ? '' : `:${bitfield.offset}`
-  const width = bitfield === undefined ? number(size) : `${bitfield.bits} bits`
-  const holes = [...(bitHole > 0 ? [`hole of ${bitHole} bits`] : []), ...(bytes > 0 ? [`hole of ${bytes} bytes`] : [])]
+  const width = bitfield === undefined ? number(size) : counted(bitfield.bits, 'bit')
+  const holes = [
+    ...(bitHole > 0 ? [`hole of ${counted(bitHole, 'bit')}`] : []),
+    ...(bytes > 0 ? [`hole of ${counted(bytes, 'byte')}`] : []),
+  ]
   return (
     <>
       <tr

@@ -11,6 +11,7 @@ import { go, parseRoute, type Route, routeTo, type ViewProps } from './route.ts'
 import { SearchBox, SearchView } from './search.tsx'
 import { StatusView } from './status.tsx'
 import { SymbolView } from './symbol.tsx'
+import { followTravels } from './travel.ts'
 import { TypeView } from './type.tsx'
 
 const TITLES: Readonly<Record<Route['view'], string>> = {
@@ -74,11 +75,29 @@ function App() {
         </nav>
         <TableChooser {...props} />
       </header>
-      <main id="main" tabIndex={-1}>
-        <Shown {...props} />
+      <main id="main" tabIndex={-1} aria-label={title}>
+        {tables.tables.some(({ key }) => key === table) ? <Shown {...props} /> : <NoTable {...props} />}
       </main>
       <News news={news} table={table} />
     </>
+  )
+}
+
+/** A link may be older than the choice of kernels. */
+function NoTable({ route, table, tables }: ViewProps) {
+  return (
+    <article>
+      <h1>{printable(table)} is not open here</h1>
+      <p role="alert">This server has other kernels:</p>
+      <ul>
+        {tables.tables.map(({ key, release }) => (
+          <li key={key}>
+            <a href={routeTo(key, route.view, route.name, route.query)}>{printable(key)}</a>
+            {release !== null && ` · ${printable(release)}`}
+          </li>
+        ))}
+      </ul>
+    </article>
   )
 }
 
@@ -173,5 +192,6 @@ function useKeys(route: Route, tables: TablesAnswer | undefined) {
   }, [route, tables])
 }
 
+followTravels()
 const root = document.getElementById('app')
 if (root !== null) render(<App />, root)

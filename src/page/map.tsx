@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts'
 import type { MapAnswer, SizesAnswer, StretchAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
 import { go, routeTo, type ViewProps } from './route.ts'
-import { Bar, bytes, Name, number, SymbolLink, symbolHref, Waiting } from './words.tsx'
+import { AXIS, Bar, bytes, Name, number, SymbolLink, symbolHref, Waiting, WaitingView } from './words.tsx'
 
 /** Columns that the server counts in: pictures are scaled. */
 const WIDTH = 1400
@@ -29,7 +29,7 @@ export function MapView(props: ViewProps) {
   const { route, table, version } = props
   const { start, end } = route.query
   const { answer, error } = useAsked<MapAnswer>(tablePath(table, 'map', { start, end, width: WIDTH }), version)
-  if (answer === undefined) return <Waiting error={error} />
+  if (answer === undefined) return <WaitingView table={table} title="Address space" error={error} />
   const size = Number(BigInt(answer.end) - BigInt(answer.start))
   return (
     <article>
@@ -169,8 +169,8 @@ function Strip({ table, answer }: { readonly table: string; readonly answer: Map
         })}
       </section>
       <div class="axis" aria-hidden="true">
-        {[0, 25, 50, 75, 100].map((at) => (
-          <span key={at} style={{ left: `${at}%` }} class={at === 100 ? 'last' : at === 0 ? 'first' : ''}>
+        {([0, 25, 50, 75, 100] as const).map((at) => (
+          <span key={at} style={{ left: `${at}%` }} class={AXIS[at]}>
             {hexOf(start + BigInt(Math.round((size * at) / 100)))}
           </span>
         ))}
@@ -223,6 +223,12 @@ function InSight({ table, answer }: { readonly table: string; readonly answer: M
 
 const MOST_OWNERS = 24
 
+/** The colour of an owner's memory, most of which is of that kind. */
+function kindOfOwner(owner: string): StretchAnswer['kind'] {
+  if (owner === 'vmlinux') return 'text'
+  return owner === 'bpf' ? 'bpf' : owner.startsWith('__builtin__') ? 'ftrace' : 'module'
+}
+
 function Sizes({ table, version }: ViewProps) {
   const { answer, error } = useAsked<SizesAnswer>(tablePath(table, 'sizes', {}), version)
   if (answer === undefined) return <Waiting error={error} />
@@ -247,7 +253,11 @@ function Sizes({ table, version }: ViewProps) {
       <h2>What takes the space, by kind</h2>
       {rows(answer.kinds.map(({ kind, ...one }) => ({ ...one, kind, words: words.get(kind) ?? kind })))}
       <h2>By owner</h2>
-      {rows(answer.owners.slice(0, MOST_OWNERS).map(({ owner, ...one }) => ({ ...one, words: owner, kind: 'module' })))}
+      {rows(
+        answer.owners
+          .slice(0, MOST_OWNERS)
+          .map(({ owner, ...one }) => ({ ...one, words: owner, kind: kindOfOwner(owner) })),
+      )}
       {answer.owners.length > MOST_OWNERS && <p class="quiet">and {answer.owners.length - MOST_OWNERS} more owners</p>}
       <h2>Largest symbols</h2>
       <ul class="neighbours">

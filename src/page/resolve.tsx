@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts'
 import type { PutAnswer } from '../serve/answers.ts'
 import { ask, askText, useAsked } from './api.ts'
 import { go, routeTo, type ViewProps } from './route.ts'
-import { Lines, number, Tabs, Waiting } from './words.tsx'
+import { counted, Lines, number, Tabs, Waiting } from './words.tsx'
 
 /** Characters of an answer that are shown; all of it can be downloaded. */
 const MOST_SHOWN = 2_000_000
@@ -141,6 +141,7 @@ function Resolved({ route, table, tables }: ViewProps) {
   if (answer === undefined) {
     return (
       <>
+        {error !== undefined && <h1>{printable(name)}</h1>}
         <Waiting error={error} />
         {error !== undefined && <a href={routeTo(table, 'resolve')}>paste again</a>}
       </>
@@ -156,11 +157,11 @@ function Resolved({ route, table, tables }: ViewProps) {
   }
   const facts = [
     answer.format ?? 'no format',
-    `${number(answer.events)} events`,
-    `${number(answer.frames - answer.userFrames)} kernel frames`,
+    counted(answer.events, 'event'),
+    counted(answer.frames - answer.userFrames, 'kernel frame'),
     ...(answer.unresolved > 0 ? [`${number(answer.unresolved)} without a symbol`] : []),
     ...(answer.contradictions > 0 ? [`${number(answer.contradictions)} contradict these symbols`] : []),
-    ...(answer.bad > 0 ? [`${number(answer.bad)} lines not understood`] : []),
+    ...(answer.bad > 0 ? [`${counted(answer.bad, 'line')} not understood`] : []),
     `by the symbols of ${answer.table}`,
   ]
   return (
@@ -188,15 +189,9 @@ function Resolved({ route, table, tables }: ViewProps) {
           </label>
         )}
       </header>
-      <Tabs label="what is shown" now={part} of={PARTS.map(([key, words]) => [key, words, to(key)] as const)} />
-      {part === 'words' && <Words path={output('text')} />}
-      {part === 'stacks' && <Stacks path={output('folded')} />}
-      {part === 'flames' && (
-        <iframe class="flames" title="flame graph" sandbox="allow-scripts" src={output('flamegraph')} />
-      )}
-      <section>
-        <h2>Download</h2>
+      <section class="downloads" aria-label="downloads">
         <ul class="names">
+          <li class="quiet">download</li>
           {tables.outputs.map(({ name: format, what }) => (
             <li key={format}>
               <a href={output(format)} download={`${name}.${EXTENSIONS[format] ?? 'txt'}`} title={what}>
@@ -209,11 +204,17 @@ function Resolved({ route, table, tables }: ViewProps) {
               as it came
             </a>
           </li>
+          <li>
+            <a href={routeTo(table, 'resolve')}>another text</a>
+          </li>
         </ul>
-        <p>
-          <a href={routeTo(table, 'resolve')}>another text</a>
-        </p>
       </section>
+      <Tabs label="what is shown" now={part} of={PARTS.map(([key, words]) => [key, words, to(key)] as const)} />
+      {part === 'words' && <Words path={output('text')} />}
+      {part === 'stacks' && <Stacks path={output('folded')} />}
+      {part === 'flames' && (
+        <iframe class="flames" title="flame graph" sandbox="allow-scripts" src={output('flamegraph')} />
+      )}
     </article>
   )
 }

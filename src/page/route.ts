@@ -67,7 +67,7 @@ export function wellFormed(text: string): string {
 export function go(hash: string, replace = false): void {
   if (hash === location.hash) return
   if (replace) {
-    history.replaceState(null, '', hash)
+    history.replaceState(history.state, '', hash)
     dispatchEvent(new HashChangeEvent('hashchange'))
   } else location.hash = hash
 }

@@ -50,7 +50,7 @@ export function SearchBox({ route, table }: ViewProps) {
       event.preventDefault()
       const to = Math.max(0, Math.min(rows.length - 1, now + step))
       list.dispatchEvent(new CustomEvent('choose', { detail: to }))
-    } else if (event.key === 'Enter') rows[Math.max(0, now)]?.querySelector('a')?.click()
+    } else if (event.key === 'Enter') rows[Math.max(0, now)]?.click()
     else if (event.key === 'Escape') {
       setText('')
       go(routeTo(table, 'search'), true)
@@ -115,35 +115,35 @@ export function SearchView({ route, table, version }: ViewProps) {
   const hits = answer?.hits ?? []
   return (
     <section class="found" aria-label="what was found">
+      <h1 class="unseen">Search</h1>
       <p class="quiet count" role="status">
         {error !== undefined
           ? printable(error)
           : answer === undefined
             ? '…'
-            : `${hits.length}${answer.more ? ' of more' : ''} found for ${printable(answer.query)} in ${answer.ms.toFixed(1)} ms`}
+            : `${answer.more ? `the first ${hits.length} of more` : hits.length} found for ${printable(answer.query)} in ${answer.ms.toFixed(1)} ms`}
         {loading ? ' …' : ''}
       </p>
       <div id="hits" role="listbox" aria-label="answers" tabIndex={-1} ref={list}>
         {hits.map((hit, i) => (
-          <div
+          <a
             key={`${hit.kind} ${hit.name} ${hit.owner} ${hit.address ?? hit.type?.id}`}
+            href={hrefOf(table, hit)}
             role="option"
             aria-selected={i === chosen}
             id={i === chosen ? 'chosen' : undefined}
             tabIndex={-1}
           >
-            <a href={hrefOf(table, hit)} tabIndex={-1}>
-              <span class={`mark-kind k-${hit.kind}`} title={hit.kind}>
-                {KINDS[hit.kind]}
-              </span>
-              <span class="what">
-                <Name of={hit.name} />
-                {hit.owner !== 'vmlinux' && <span class="owner"> [{printable(hit.owner)}]</span>}
-                {hit.others !== undefined && <span class="quiet"> and {hit.others} more</span>}
-              </span>
-              <span class="detail">{printable(hit.detail)}</span>
-            </a>
-          </div>
+            <span class={`mark-kind k-${hit.kind}`} title={hit.kind}>
+              {KINDS[hit.kind]}
+            </span>
+            <span class="what">
+              <Name of={hit.name} />
+              {hit.owner !== 'vmlinux' && <span class="owner"> [{printable(hit.owner)}]</span>}
+              {hit.others !== undefined && <span class="quiet"> and {hit.others} more</span>}
+            </span>
+            <span class="detail">{printable(hit.detail)}</span>
+          </a>
         ))}
       </div>
       {answer !== undefined && hits.length === 0 && (

@@ -5,12 +5,12 @@ import { printable } from '../core/printable.ts'
 import type { StatusAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
 import { go, routeTo, type ViewProps } from './route.ts'
-import { Bar, bytes, number, Waiting } from './words.tsx'
+import { AXIS, Bar, bytes, counted, number, WaitingView } from './words.tsx'
 
 export function StatusView(props: ViewProps) {
   const { table, version } = props
   const { answer, error } = useAsked<StatusAnswer>(tablePath(table, 'status', {}), version)
-  if (answer === undefined) return <Waiting error={error} />
+  if (answer === undefined) return <WaitingView table={table} title="Status" error={error} />
   const { table: about, symbols, types } = answer
   const rows: readonly (readonly [string, string | null])[] = [
     ['source', about.source],
@@ -18,8 +18,8 @@ export function StatusView(props: ViewProps) {
     ['build id', about.buildId],
     ['boot', about.bootId],
     ['generation', String(about.generation)],
-    ['symbols', `${number(symbols.count)} of ${symbols.owners} owners, ${bytes(symbols.bytes)}`],
-    ['types', `${number(types.count)} in ${types.sets} sets`],
+    ['symbols', `${number(symbols.count)} of ${counted(symbols.owners, 'owner')}, ${bytes(symbols.bytes)}`],
+    ['types', `${number(types.count)} in ${counted(types.sets, 'set')}`],
     ['names', `${number(symbols.aliases)} aliases, ${number(symbols.repeatedNames)} repeated`],
   ]
   return (
@@ -29,7 +29,7 @@ export function StatusView(props: ViewProps) {
         <p class="facts">
           symbols ready in {answer.readyMs.toFixed(1)} ms
           {answer.typesMs !== null && `, types in ${answer.typesMs.toFixed(1)} ms`}
-          {answer.threads > 0 ? `, ${answer.threads} threads` : ', no threads'}
+          {answer.threads > 0 ? `, ${counted(answer.threads, 'thread')}` : ', no threads'}
           {answer.provisional && ' · from the cache, not checked yet'}
         </p>
       </header>
@@ -112,8 +112,8 @@ function Timeline({ answer }: { readonly answer: StatusAnswer }) {
         </tbody>
       </table>
       <div class="axis" aria-hidden="true">
-        {[0, 50, 100].map((at) => (
-          <span key={at} style={{ left: `${at}%` }} class={at === 100 ? 'last' : at === 0 ? 'first' : ''}>
+        {([0, 50, 100] as const).map((at) => (
+          <span key={at} style={{ left: `${at}%` }} class={AXIS[at]}>
             {((total * at) / 100).toFixed(0)} ms
           </span>
         ))}
@@ -182,7 +182,7 @@ function Missing({ answer }: { readonly answer: StatusAnswer }) {
         ))}
         {symbols.skipped > 0 && (
           <li>
-            <b>{number(symbols.skipped)} lines</b> are no symbol lines:{' '}
+            <b>{counted(symbols.skipped, 'line')}</b> without a symbol:{' '}
             {symbols.skippedLines
               .slice(0, 8)
               .map(({ line, reason }) => `${line} (${reason})`)

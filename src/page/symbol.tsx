@@ -4,7 +4,7 @@ import { printable } from '../core/printable.ts'
 import type { NeighbourAnswer, PlanAnswer, SymbolAnswer } from '../serve/answers.ts'
 import { tablePath, useAsked } from './api.ts'
 import { routeTo, type ViewProps } from './route.ts'
-import { bytes, Copyable, Declaration, hex, Name, number, SymbolLink, symbolHref, Waiting } from './words.tsx'
+import { bytes, Copyable, counted, Declaration, hex, Name, SymbolLink, symbolHref, WaitingView } from './words.tsx'
 
 export function SymbolView({ route, table, version }: ViewProps) {
   const { owner, address } = route.query
@@ -12,7 +12,8 @@ export function SymbolView({ route, table, version }: ViewProps) {
     tablePath(table, 'symbol', { name: route.name, owner, address }),
     version,
   )
-  if (answer === undefined) return <Waiting error={error} />
+  if (answer === undefined)
+    return <WaitingView table={table} title={route.name || (address ?? 'Symbol')} name={route.name} error={error} />
   const end = BigInt(answer.address) + BigInt(Math.max(answer.size, 16))
   const around = {
     start: `0x${(BigInt(answer.address) - 2048n).toString(16)}`,
@@ -26,8 +27,8 @@ export function SymbolView({ route, table, version }: ViewProps) {
           {answer.offset > 0 && <span class="quiet">+{hex(answer.offset)}</span>}
         </h1>
         <p class="facts">
-          {answer.isText ? 'function' : `data (${answer.type})`} · {printable(answer.owner)} · {number(answer.size)}{' '}
-          bytes ·{' '}
+          {answer.isText ? 'function' : `data (${answer.type})`} · {printable(answer.owner)} ·{' '}
+          {counted(answer.size, 'byte')} ·{' '}
           <a href={routeTo(table, 'map', '', around)}>
             <code>{answer.address}</code>
           </a>

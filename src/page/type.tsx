@@ -6,7 +6,20 @@ import type { DiffAnswer, FunctionList, TypeAnswer, TypeRef, UseList, UsersAnswe
 import { tablePath, useAsked } from './api.ts'
 import { LayoutPicture, MemberRows } from './layout.tsx'
 import { go, routeTo, type ViewProps } from './route.ts'
-import { Copyable, Declaration, Lines, Name, number, SymbolLink, Tabs, typeHref, typeWords, Waiting } from './words.tsx'
+import {
+  Copyable,
+  counted,
+  Declaration,
+  Lines,
+  Name,
+  number,
+  SymbolLink,
+  Tabs,
+  typeHref,
+  typeWords,
+  Waiting,
+  WaitingView,
+} from './words.tsx'
 
 const PARTS = [
   ['layout', 'Layout'],
@@ -21,7 +34,8 @@ export function TypeView(props: ViewProps) {
   const { module, kind, id } = route.query
   const question = { name: route.name, module, kind, id }
   const { answer, error } = useAsked<TypeAnswer>(tablePath(table, 'type', question), version)
-  if (answer === undefined) return <Waiting error={error} />
+  if (answer === undefined)
+    return <WaitingView table={table} title={route.name || 'Type'} name={route.name} error={error} />
   const part = PARTS.find(([key]) => key === route.query.part)?.[0] ?? 'layout'
   const to = (key: string) => routeTo(table, 'type', route.name, { ...route.query, part: key === 'layout' ? '' : key })
   return (
@@ -44,8 +58,8 @@ interface PartProps extends ViewProps {
 function TypeHead({ route, table, answer }: PartProps) {
   const { type, size, align, candidates } = answer
   const facts = [
-    ...(size === null ? [] : [`${number(size)} bytes`]),
-    ...(answer.layout === undefined ? [] : [`${number(answer.layout.totals.cacheLines)} cache lines`]),
+    ...(size === null ? [] : [counted(size, 'byte')]),
+    ...(answer.layout === undefined ? [] : [counted(answer.layout.totals.cacheLines, 'cache line')]),
     ...(align === null ? [] : [`aligned to ${align}`]),
     type.module,
   ]
@@ -83,11 +97,11 @@ function LayoutPart({ route, table, answer }: PartProps) {
   if (layout !== undefined) {
     const { holes, holeBytes, bitHoles, holeBits, memberBytes, memberBits } = layout.totals
     const sums = [
-      `${number(layout.totals.members)} members`,
-      `${number(memberBytes)} bytes in them${memberBits > 0 ? ` and ${memberBits} bits` : ''}`,
-      `${holes} holes of ${number(holeBytes)} bytes`,
-      ...(bitHoles > 0 ? [`${bitHoles} bit holes of ${holeBits} bits`] : []),
-      ...(layout.padding > 0 ? [`${layout.padding} bytes of padding`] : []),
+      counted(layout.totals.members, 'member'),
+      `${counted(memberBytes, 'byte')} in them${memberBits > 0 ? ` and ${counted(memberBits, 'bit')}` : ''}`,
+      holes === 0 ? 'no holes' : `${counted(holes, 'hole')} of ${counted(holeBytes, 'byte')}`,
+      ...(bitHoles > 0 ? [`${counted(bitHoles, 'bit hole')} of ${counted(holeBits, 'bit')}`] : []),
+      ...(layout.padding > 0 ? [`${counted(layout.padding, 'byte')} of padding`] : []),
     ]
     return (
       <>

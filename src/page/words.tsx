@@ -89,6 +89,11 @@ export function number(value: number): string {
   return value.toLocaleString('en-US')
 }
 
+/** A number of things, in words: `1 hole`, `2 holes`. */
+export function counted(count: number, what: string): string {
+  return `${number(count)} ${what}${count === 1 ? '' : 's'}`
+}
+
 export function hex(value: number): string {
   return `0x${value.toString(16)}`
 }
@@ -144,12 +149,36 @@ export function Tabs(props: {
 /** What is said where there is nothing to show yet, or why there will not be. */
 export function Waiting({ error }: { readonly error: string | undefined }) {
   if (error === undefined) return <p class="quiet waiting">…</p>
+  return <Failure error={error} />
+}
+
+/** The same for a whole view, which then has a title and leads on: to a search for the name that was asked for. */
+export function WaitingView(props: { table: string; title: string; name?: string; error: string | undefined }) {
+  const { table, title, name = '', error } = props
+  if (error === undefined) return <Waiting error={undefined} />
+  return (
+    <article>
+      <header class="head">
+        <h1>{printable(title)}</h1>
+      </header>
+      <Failure error={error} />
+      <p>
+        <a href={routeTo(table, 'search', '', { q: name })}>search{name !== '' && ` for ${printable(name)}`}</a>
+      </p>
+    </article>
+  )
+}
+
+function Failure({ error }: { readonly error: string }) {
   return (
     <p class="failure" role="alert">
       {printable(error)}
     </p>
   )
 }
+
+/** What the words of an axis are, by their place in per cent: narrow windows leave some out. */
+export const AXIS = { 0: 'first', 25: 'between', 50: 'middle', 75: 'between', 100: 'last' } as const
 
 /** A bar whose length is a share, with its words. */
 export function Bar({ share, kind }: { readonly share: number; readonly kind: string }) {

@@ -75,7 +75,7 @@ export function describeType(types: Types, question: TypeQuestion): TypeAnswer {
     ...(isEnumType(decoded) && { values: decoded.values.map(({ name, value }) => ({ name, value: String(value) })) }),
     ...(target !== undefined && { of: { declaration: declared(set, target), ...withRef(set, target) } }),
     c: cText(set, type, layout),
-    raw: cut([...rawType(set, type.id)].join('\n')),
+    raw: cut([...rawType(set, type.id)].join('')),
   }
 }
 

@@ -12,6 +12,9 @@ describe('what others wrote, made printable', () => {
     ['a\nb\tc\rd', 'a\\nb\\tc\\rd'],
     ['\x7f\x80\x9b31m\0', '\\x7f\\x80\\x9b31m\\x00'],
     ['user\u202etxt.exe', 'user\\u202etxt.exe'],
+    // Nothing of these is seen: spaces without width, fillers, a mark for Arabic, a tag.
+    ['a\u200bb\u2060\u3164\u00ad', 'a\\u200bb\\u2060\\u3164\\xad'],
+    ['\u061ctxt\u{e0041}', '\\u061ctxt\\u{e0041}'],
     ['\udc9b31m', '\\x9b31m'],
     ['\ud800 alone', '\\ud800 alone'],
     ['😀 in two', '😀 in two'],
