@@ -28,7 +28,10 @@ export type Pattern = string | RegExp
 /** How to look for what contains an address. */
 export interface AddressOptions {
   readonly kinds?: KindFilter
-  /** Bytes beyond which a symbol is no answer; default 1 MiB, and without limit for a symbol with a size of its own. */
+  /**
+   * Bytes beyond which a symbol is no answer. By default only the end of what is known to be its owner's memory bounds it, and in an
+   * ELF file its size, or 1 MiB where it has none.
+   */
   readonly maxOffset?: number
 }
 

@@ -16,7 +16,7 @@ export interface RegionInput {
   readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
   readonly owners: readonly string[]
   nameOf(id: number): string
-  /** The markers that exist, by name (MARKERS in regions.ts). */
+  /** The markers that exist, by name (MARKERS in core-memory.ts). */
   readonly markers: ReadonlyMap<string, MarkerAddress>
 }
 

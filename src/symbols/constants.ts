@@ -280,8 +280,12 @@ export const CELL_STRIDE = 129
 /** Set in a cell's entry if an address in it may be answered by a symbol that needs a second look, or by none. */
 export const CELL_UNSURE = 0x8000
 export const CELL_COUNT = 0x7fff
-/** Words of a region, and the distance beyond which a symbol is no answer: see regions.ts. */
+/** Bytes of a region's words: see regions.ts. */
 export const REGION_BYTES = 20
+/**
+ * The distance beyond which a symbol is no answer where nothing says that the memory there is its own: nothing in a kernel is
+ * that large, but for a few things, of which the kernel's linker script says where they end.
+ */
 export const MOST_OFFSET = 0x100000
 
 /** What the loops know of names and types: tables by byte, and the list of prefixes. */

@@ -1,9 +1,10 @@
 // What contains an address, for good: region by region, with the live owner's symbol first, then what other owners left
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
+import { MOST_OFFSET } from './constants.ts'
 import { isAbsolute, LABEL, UNSURE } from './kinds.ts'
 import { HOLE, type SymbolColumns } from './layout.ts'
-import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
+import { REGION_WORDS } from './regions.ts'
 import { type GroupView, predecessor, upperBound } from './search.ts'
 import { isText } from './text.ts'
 
@@ -151,18 +152,18 @@ export function answerAt(table: SymbolColumns, group: GroupView, value: number, 
   for (let steps = 0; id > group.first && low[id - 1] === low[id] && (kind[id]! & UNSURE) !== 0; steps++) {
     id = steps < FEW_ALIASES ? id - 1 : firstAt(low, group.first, id)
   }
-  if ((kind[id]! & UNSURE) === 0 && value - low[id]! < MOST_OFFSET) return id
+  if ((kind[id]! & UNSURE) === 0) return id
   const row = regionRow(table, group.half, value)
   if (row < 0) return -1
   const live = liveSymbol(table, group, nearest, regions[row + 1]!, regions[row + 4]!)
-  if (live >= 0 && value - low[live]! < MOST_OFFSET) return firstAlias(table, group, live, regions[row + 4]!, 'all')
+  if (live >= 0) return firstAlias(table, group, live, regions[row + 4]!, 'all')
   return candidatesAt(table, group, value, nearest)[0]?.id ?? -1
 }
 
 /**
  * Every symbol that may be meant by an address, the likeliest first: the nearest of the region's owner, then those that
  * other owners left nearer to it. Empty where nothing is there. `nearest` is the plain search's answer; `maxOffset` in
- * bytes bounds how far an answer reaches.
+ * bytes bounds how far an answer reaches. What others left has no memory of its own, and reaches no further than MOST_OFFSET.
  */
 export function candidatesAt(
   table: SymbolColumns,
@@ -170,7 +171,7 @@ export function candidatesAt(
   value: number,
   nearest: number = predecessor(table, group, value),
   kinds: KindFilter = 'all',
-  maxOffset = MOST_OFFSET,
+  maxOffset = Number.POSITIVE_INFINITY,
 ): Candidate[] {
   const region = regionAt(table, group.half, value)
   if (region === undefined) return []
@@ -190,7 +191,7 @@ export function candidatesAt(
   while (other >= group.first && low[other]! >= region.startLow && isNoPlace(table, other, region.owner)) other--
   if (other < group.first || low[other]! < region.startLow) return candidates
   const start = low[other]!
-  if (value - start >= maxOffset) return candidates
+  if (value - start >= Math.min(maxOffset, MOST_OFFSET)) return candidates
   const size = stretchEnd(table, other, group.end, ANY, region) - start
   let id = other
   while (id > group.first && low[id - 1] === start) id--

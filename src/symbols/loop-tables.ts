@@ -21,6 +21,7 @@ import {
   TABLE_SLOTS,
   TABLE_TYPE_CODE,
 } from './constants.ts'
+import { MARKERS } from './core-memory.ts'
 import { isData, TYPE_CODE, TYPES } from './kinds.ts'
 import {
   hashBytes,
@@ -34,7 +35,6 @@ import {
   prefixBySlot,
   prefixHash,
 } from './names.ts'
-import { MARKERS } from './regions.ts'
 
 /** What is used of a workspace. */
 interface LoopMemory {
@@ -47,7 +47,9 @@ interface LoopMemory {
 
 /** Section markers by their number among the loops, which is their place here. No marker has a listed prefix. */
 export const MARKER_NAMES: readonly string[] = [
-  ...new Set([...MARKERS.begin, ...MARKERS.sectionEnd, MARKERS.initText, MARKERS.end]),
+  ...new Set(
+    [MARKERS.begin, MARKERS.sectionEnd, MARKERS.text, MARKERS.initText, ...MARKERS.sections, [MARKERS.end]].flat(),
+  ),
 ]
 if (MARKER_NAMES.length > MOST_MARKERS) throw new Error('more section markers than a stretch has room for')
 

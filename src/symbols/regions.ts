@@ -3,7 +3,9 @@
 // region. The rules stand in docs/symbols.md; they follow the kernel's own lookup (kernel/kallsyms.c,
 // kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
-import { type Claim, isBuiltin, mayShare, PAGE, pageEnd, pageStart, type RegionInput } from './claims.ts'
+import { type Claim, isBuiltin, mayShare, PAGE, type RegionInput } from './claims.ts'
+import { MOST_OFFSET } from './constants.ts'
+import { coreMemory } from './core-memory.ts'
 import { PIECE } from './kinds.ts'
 import {
   layoutOfSections,
@@ -14,7 +16,6 @@ import {
   sectionedMemory,
   startsOf,
 } from './pieces.ts'
-import { upperBound } from './search.ts'
 
 /** A stretch of memory that is known to be an owner's: [start, end). */
 export interface MemoryRange {
@@ -37,17 +38,6 @@ export interface ModuleMemory extends MemoryRange {
 
 /** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
 export const REGION_WORDS = 5
-
-/** The distance beyond which a symbol is no answer unless the caller asks: nothing in a kernel is that large. */
-export const MOST_OFFSET = 0x10_0000
-
-/** Core symbols with which the kernel's image, and each of its sections, begins or ends. */
-export const MARKERS = {
-  begin: ['_stext', '_text'],
-  sectionEnd: ['_etext', '__end_rodata', '_edata', '_einittext', '__init_end', '__bss_stop', '__brk_limit'],
-  initText: '_sinittext',
-  end: '_end',
-} as const
 
 /** What symbols whose addresses share an upper half tell of memory: all that the regions there depend on. */
 interface GroupFacts {
@@ -90,9 +80,8 @@ export function* regionsOf(
     const half = groups[g]!
     const first = groups[g + 1]!
     const last = groups[g + 3] ?? input.low.length
-    const core = coreStretch(input, half, first, last)
-    const coreParts = core === undefined ? [] : splitCore(input, half, first, last, core)
-    facts.push({ half, core, coreParts, claims: claimed[g / 2]! })
+    const core = coreMemory({ ...input, half, first, last })
+    facts.push({ half, core: core?.image, coreParts: core?.parts ?? [], claims: claimed[g / 2]! })
     yield
   }
   const told = { owners: input.owners, modules, groups: facts }
@@ -352,37 +341,6 @@ function believedRanges(
   return stretches
 }
 
-/** The runs of one owner's ids, cut to [first, last). */
-function runsOf({ runs }: RegionInput, first: number, last: number, owner: number): { first: number; end: number }[] {
-  const found: { first: number; end: number }[] = []
-  for (let run = 0; run < runs.start.length; run++) {
-    if (runs.owner[run] !== owner) continue
-    const from = Math.max(first, runs.start[run]!)
-    const end = Math.min(last, run + 1 < runs.start.length ? runs.start[run + 1]! : last)
-    if (from < end) found.push({ first: from, end })
-  }
-  return found
-}
-
-/** The core kernel's image within one group, or undefined where it has no symbol. */
-function coreStretch(input: RegionInput, half: number, first: number, last: number): OwnedRange | undefined {
-  const { low, markers } = input
-  const runs = runsOf(input, first, last, CORE)
-  const firstCore = runs[0]?.first
-  const lastCore = (runs[runs.length - 1]?.end ?? 0) - 1
-  if (firstCore === undefined) return undefined
-  const begins = MARKERS.begin.map((name) => markers.get(name)).filter((marker) => marker !== undefined)
-  const here = begins.filter(({ high }) => high === half)
-  if (begins.length > 0 && here.length === 0) return undefined
-  const start = here.length > 0 ? Math.min(...here.map((marker) => marker.low)) : low[firstCore]!
-  const end = markers.get(MARKERS.end)
-  if (end !== undefined && end.high === half && end.low > start) return { start, end: end.low, owner: CORE }
-  // Without _end nothing says where the image ends: it reaches as far as an offset may, or to the next owner's page.
-  const next = lastCore + 1 < last ? pageStart(low[lastCore + 1]!) : GROUP_END
-  const lastLow = low[lastCore]!
-  return { start, end: Math.max(lastLow + 1, Math.min(lastLow + MOST_OFFSET, next)), owner: CORE }
-}
-
 /** The first with the others laid over them, ascending. */
 function overlay(fixed: readonly OwnedRange[], claimed: readonly OwnedRange[]): OwnedRange[] {
   const result: OwnedRange[] = []
@@ -401,52 +359,4 @@ function overlay(fixed: readonly OwnedRange[], claimed: readonly OwnedRange[]): 
   }
   while (c < claimed.length) result.push(claimed[c++]!)
   return result
-}
-
-/** Names that say of a core symbol that something ends there. */
-const ENDS = /(?:^_e|^__stop_|_end$|_end_|_stop$|_limit$|_etext$|_edata$)/
-
-/**
- * A core region without the holes behind the section ends in it: behind the page in which a section ends nothing lives until
- * the next symbol, unless another section begins just where that one ends.
- */
-function splitCore(input: RegionInput, half: number, first: number, last: number, region: OwnedRange): OwnedRange[] {
-  const { low, runs, markers, nameOf } = input
-  const isCore = (id: number) => runs.owner[upperBound(runs.start, 0, runs.start.length, id) - 1] === CORE
-  const ends: number[] = []
-  for (const name of MARKERS.sectionEnd) {
-    const marker = markers.get(name)
-    if (marker !== undefined && marker.high === half) ends.push(marker.low)
-  }
-  const result: OwnedRange[] = []
-  let start = region.start
-  for (const end of ends.sort((a, b) => a - b)) {
-    if (end < start || end >= region.end) continue
-    let next = firstAtOrAbove(input, first, last, end)
-    let begins = false
-    for (; next < last && (low[next] === end || !isCore(next)); next++) {
-      if (low[next] === end && isCore(next) && !ENDS.test(nameOf(next))) begins = true
-    }
-    const hole = pageEnd(end)
-    const after = next < last ? low[next]! : region.end
-    if (begins || hole >= after || hole >= region.end) continue
-    if (hole > start) result.push({ start, end: hole, owner: CORE })
-    start = Math.min(after, region.end)
-  }
-  if (start < region.end) result.push({ start, end: region.end, owner: CORE })
-  return result
-}
-
-/** The first id in [from, to) whose address is at or above `value`. */
-function firstAtOrAbove({ low }: RegionInput, from: number, to: number, value: number): number {
-  let at = from
-  let count = to - from
-  while (count > 0) {
-    const half = count >>> 1
-    if (low[at + half]! < value) {
-      at += half + 1
-      count -= half + 1
-    } else count = half
-  }
-  return at
 }

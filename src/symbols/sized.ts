@@ -8,11 +8,12 @@
 //   answers its exact address only;
 // - labels (see kinds.ts) never answer and end nothing.
 
+import { MOST_OFFSET } from './constants.ts'
 import { LARGE, LARGE_WORDS } from './extents.ts'
 import { LABEL } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { type Candidate, isOfKind, type KindFilter, type NothingReason, ownerOf } from './locate.ts'
-import { MOST_OFFSET, REGION_WORDS } from './regions.ts'
+import { REGION_WORDS } from './regions.ts'
 import { type GroupView, groupOf, LOWER, NO_SYMBOL, predecessor, UPPER } from './search.ts'
 
 /** A symbol that contains an address, and how far from its start the address is. */

@@ -3,6 +3,7 @@
 // (kernel/extable.c); in modules, whose types come from their ELF sections (kernel/module/kallsyms.c), types are right.
 
 import type { MarkerAddress } from './claims.ts'
+import { MARKERS } from './core-memory.ts'
 import { isTextType } from './kinds.ts'
 import { COUNTS, type SymbolColumns } from './layout.ts'
 import { upperBound } from './search.ts'
@@ -11,10 +12,7 @@ import { upperBound } from './search.ts'
 const CORE = 0
 
 /** Core symbols between which there is text: of the kernel, and of its initialisation. */
-const TEXT_MARKERS = [
-  ['_stext', '_etext'],
-  ['_sinittext', '_einittext'],
-] as const
+const TEXT_MARKERS = [MARKERS.text, MARKERS.initText]
 
 /**
  * The words of `counts` that tell which ids lie in the core's text; all 0 where the markers of the kernel's text are not

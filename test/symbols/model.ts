@@ -79,7 +79,7 @@ export class Model {
     return /[tTwW]/.test(type) && (!placed || this.#coreText.some(([from, to]) => address >= from && address < to))
   }
 
-  at(address: bigint, kinds: 'all' | 'text' | 'data' = 'all', maxOffset = MIB): ModelAnswer | undefined {
+  at(address: bigint, kinds: 'all' | 'text' | 'data' = 'all', maxOffset = 1n << 64n): ModelAnswer | undefined {
     const region = this.regions.find(({ start, end }) => address >= start && address < end)
     if (region === undefined) return undefined
     const symbols = this.symbols
@@ -113,7 +113,7 @@ export class Model {
     // What is no place but a value (per-cpu variables) is no candidate in another's memory.
     const isPlace = (id: number) => answers(id) && (own(id) || !/[aA]/.test(symbols[id]!.type))
     while (within(other) && !isPlace(other)) other--
-    if (within(other) && address - symbols[other]!.address < maxOffset) {
+    if (within(other) && address - symbols[other]!.address < maxOffset && address - symbols[other]!.address < MIB) {
       const start = symbols[other]!.address
       const size = endBehind(start, () => true) - start
       for (const id of this.#startingAt(start)) {

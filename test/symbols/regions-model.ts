@@ -129,7 +129,7 @@ function withoutHoles(core: PlainRegion, own: readonly PlainSymbol[]): PlainRegi
     const next = symbols.find(({ address }) => address > end)?.address ?? core.end
     return begins ? [] : [{ start: up(end), end: next }]
   })
-  return holes.reduce(
+  return [...holes, ...gaps(symbols)].reduce(
     (regions, hole) =>
       regions
         .flatMap((region) => [
@@ -139,6 +139,37 @@ function withoutHoles(core: PlainRegion, own: readonly PlainSymbol[]): PlainRegi
         .filter(({ start, end }) => end > start),
     [core],
   )
+}
+
+const SECTIONS = [
+  ['_stext', '_etext'],
+  ['__start_rodata', '__end_rodata'],
+  ['_sdata', '_edata'],
+  ['_sinittext', '_einittext'],
+  ['__init_begin', '__init_end'],
+  ['__bss_start', '__bss_stop'],
+]
+
+/** Where two symbols are more than 1 MiB apart and nothing says that one thing lies between them: what is beyond the 1 MiB. */
+function gaps(symbols: readonly PlainSymbol[]): { start: bigint; end: bigint }[] {
+  const at = (name: string) => symbols.find((symbol) => symbol.name === name)?.address
+  return symbols.flatMap(({ address: start }, i) => {
+    const end = symbols[i + 1]?.address
+    if (end === undefined || end - start <= MIB) return []
+    const isInSection = SECTIONS.some(([from, to]) => {
+      const [begins, ends] = [at(from!), at(to!)]
+      return begins !== undefined && ends !== undefined && begins <= start && end <= ends
+    })
+    const isPair = symbols.some(({ name, address }) => {
+      const thing = /^__start_(.*)$/.exec(name)?.[1]
+      return (
+        address === start &&
+        thing !== undefined &&
+        symbols.some((other) => other.address === end && other.name === `__stop_${thing}`)
+      )
+    })
+    return isInSection || isPair ? [] : [{ start: start + MIB, end }]
+  })
 }
 
 /** Page by page to the owner with the most symbols; adjacent pages of one kind are one stretch. */

@@ -184,3 +184,79 @@ it('is nobody’s behind the page in which a section of the kernel ends, by the 
     'ffffffff81400000-ffffffff81500000 vmlinux',
   ])
 })
+
+describe('the core kernel’s image', () => {
+  const MARKERS = [
+    ...['_stext', '_text', '_etext', '__start_rodata', '__end_rodata', '_sdata', '_edata', '_sinittext', '_einittext'],
+    ...['__init_begin', '__init_end', '__bss_start', '__bss_stop', '__brk_limit', '_end', '__start_BTF', '__stop_BTF'],
+  ]
+  /** Some symbols, some of them markers, at distances that are often more than an offset may be. */
+  const image = fc
+    .array(
+      fc.record({
+        name: fc.constantFrom(...MARKERS, 'a', 'b', '__stop_else', 'any_end', '$x', ...MARKERS),
+        pages: fc.oneof(fc.constantFrom(0, 1, 255, 256, 257), fc.integer({ min: 0, max: 900 })),
+        bytes: fc.constantFrom(0, 0, 8),
+        owner: fc.constantFrom('', '', '', '', '\t[m]'),
+      }),
+      { minLength: 2, maxLength: 16 },
+    )
+    .map((symbols) => {
+      let at = 0xffff_ffff_8100_0000n
+      return symbols.map(({ name, pages, bytes, owner }) => {
+        at += BigInt(pages * 4096 + bytes)
+        return `${at.toString(16)} t ${name}${owner}\n`
+      })
+    })
+
+  it('follows the book wherever its sections are', () => {
+    fc.assert(
+      fc.property(image, (lines) => {
+        const text = Buffer.from(lines.join(''))
+        const table = tableOf(text)
+        const symbols = inOrder(readPlainly(text).symbols)
+        const book = regionsByTheBook(symbols, [])
+        expect(shown(regionsIn(table.buffer, table.owners)), lines.join('')).toEqual(shown(book))
+        const model = new Model(text, book)
+        const near = [-1n, 0n, 9n, (1n << 20n) - 1n, 1n << 20n]
+        const asked = symbols.flatMap(({ address }) => near.map((offset) => address + offset))
+        const { ids } = table.findMany(BigUint64Array.from(asked))
+        asked.forEach((address, i) => {
+          const match = table.at(address)
+          const answer = match && { id: match.symbol.id, offset: BigInt(match.offset), size: BigInt(match.size) }
+          const { candidates: _, ...expected } = model.at(address) ?? { candidates: [] }
+          expect(answer ?? {}, `${address.toString(16)} of\n${lines.join('')}`).toEqual(expected)
+          expect(ids[i], address.toString(16)).toBe(answer?.id ?? 0xffffffff)
+        })
+      }),
+      { numRuns: LONG ? 20_000 : 500 },
+    )
+  })
+
+  it('reaches as far as what begins and ends by name, and 1 MiB behind any other symbol', () => {
+    const lines = [
+      'ffffffff81000000 T _stext',
+      'ffffffff81000010 T padded',
+      'ffffffff81400000 T aligned',
+      'ffffffff81500800 T _etext',
+      'ffffffff81800000 D __start_rodata',
+      'ffffffff81800010 R alone',
+      'ffffffff81c00000 R __start_BTF',
+      'ffffffff82200000 R __stop_BTF',
+      'ffffffff82800000 D _end',
+    ]
+    const table = tableOf(Buffer.from(`${lines.join('\n')}\n`))
+    const named = (address: bigint) => table.at(address)?.symbol.name
+    expect(named(0xffffffff813fffffn)).toBe('padded')
+    expect(named(0xffffffff81500fffn)).toBe('_etext')
+    expect(named(0xffffffff81501000n)).toBe(undefined)
+    expect(named(0xffffffff8190000fn)).toBe('alone')
+    expect(named(0xffffffff81900010n)).toBe(undefined)
+    expect(table.reasonFor(0xffffffff81900010n)).toBe('gap')
+    expect(named(0xffffffff821fffffn)).toBe('__start_BTF')
+    expect(named(0xffffffff822fffffn)).toBe('__stop_BTF')
+    expect(named(0xffffffff82300000n)).toBe(undefined)
+    // As large as the kernel prints it.
+    expect(table.at(0xffffffff81800010n)?.size).toBe(0x3ffff0)
+  })
+})

@@ -28,9 +28,9 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     suite: 'symbols',
     check: '%pS*',
-    kernel: 'answers from far',
+    kernel: 'answers behind a section',
     kerndex: 'nothing',
-    reason: 'a section ends there, or no symbol is within 1 MiB: the name says nothing of what is at the address',
+    reason: 'a section of the core ends there: its end marker says nothing of what is at the address',
   },
   {
     suite: 'symbols',

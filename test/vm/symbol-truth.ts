@@ -37,8 +37,6 @@ function samePlace(owner: string, printed: string): boolean {
   return owner === printed || (printed === 'vmlinux' && (owner === 'bpf' || owner.startsWith('__builtin__')))
 }
 
-/** Bytes behind a symbol from which on no lookup of kerndex reaches back to it. */
-const FAR = 1n << 20n
 /** Names of places where a section of the core kernel ends: nothing is known of what is behind. */
 const SECTION_END = /^(_etext|_edata|_end|_einittext|__end_\w+|__init_end|__bss_stop|__brk_limit|__stop_\w+)$/
 
@@ -63,8 +61,8 @@ export function compareAddress(check: string, symbols: SymbolTable, truth: Addre
     ? 'answers without a size'
     : said.offset >= said.size
       ? 'answers beyond the end'
-      : said.offset >= FAR || (said.owner === 'vmlinux' && SECTION_END.test(said.name) && said.offset > 0n)
-        ? 'answers from far'
+      : said.owner === 'vmlinux' && SECTION_END.test(said.name) && said.offset > 0n
+        ? 'answers behind a section'
         : 'answers'
   if (match === undefined) return outcome(kernel, 'nothing', true)
   const { symbol, offset, size } = match

@@ -12,7 +12,6 @@ import {
   BUILD_RUN_START,
   BUILD_RUNS,
   LABEL,
-  MOST_OFFSET,
   REGION_BYTES,
   SLICE_BITS,
   SPECIAL,
@@ -105,8 +104,7 @@ export function flagIds(build: usize, piece: u32, _thread: u32): void {
       const plain =
         next < end &&
         (run + 1 >= runs || load<u32>(runStart + ((run + 1) << 2)) >= next) &&
-        <i64>load<u32>(lows + (next << 2)) <= regionEnd &&
-        load<u32>(lows + (next << 2)) - at <= <u32>MOST_OFFSET
+        <i64>load<u32>(lows + (next << 2)) <= regionEnd
       // In a plain group the first name that is no label is the answer, and labels lead back to the name before them.
       let named = false
       for (let i = id; i < next; i++) {
