@@ -63,7 +63,7 @@ const PARTS = {
   placing: /^(catalog\/next-boot|load\/(carry-on|earlier-boot)|symbols\/placed)\./,
   catalog:
     /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
-  asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-index)|print\/type-facts)\./,
+  asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names)\./,
   core: /^(btf|core)\//,
   cli: /^cli\//,

@@ -20,7 +20,8 @@ import type { TypeSet } from '../read/type-set.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeQuestion } from './type-question.ts'
 import { type TypeUse, UseFinder } from './type-uses.ts'
-import { RETURNS, TAKES, USER, type UsersIndex, VOID } from './users-index.ts'
+import { RETURNS, TAKES, USER } from './users-constants.ts'
+import { type UsersIndex, VOID } from './users-index.ts'
 
 /** Kinds that a name without struct, union or enum in front may be of. */
 const ANY: ReadonlySet<KindName> = new Set([
@@ -61,25 +62,25 @@ interface Sets {
   requireSet(module: string): TypeSet
 }
 
-/** Types by their ordinals: which they are, and whether one is among them. */
+/** Types by their ordinals: which they are, and whether one is among them. A bit a type, so that a question may make several. */
 class Marked {
   length = 0
-  /** As many as `length` says; the rest costs nothing but address space. */
-  readonly list: Int32Array
-  readonly marks: Uint8Array
+  /** As many as `length` says. */
+  list: Int32Array = new Int32Array(1024)
+  readonly marks: Int32Array
 
   constructor(size: number) {
-    this.list = new Int32Array(size)
-    this.marks = new Uint8Array(size)
+    this.marks = new Int32Array((size >>> 5) + 1)
   }
 
   has(ordinal: number): boolean {
-    return this.marks[ordinal] === 1
+    return (this.marks[ordinal >>> 5]! & (1 << ordinal)) !== 0
   }
 
   add(ordinal: number): void {
-    if (this.marks[ordinal] === 1) return
-    this.marks[ordinal] = 1
+    if (this.has(ordinal)) return
+    this.marks[ordinal >>> 5]! |= 1 << ordinal
+    if (this.length === this.list.length) this.list = longer(this.list)
     this.list[this.length++] = ordinal
   }
 
@@ -87,6 +88,12 @@ class Marked {
   sorted(): Int32Array {
     return this.list.slice(0, this.length).sort()
   }
+}
+
+function longer(list: Int32Array): Int32Array {
+  const longer = new Int32Array(4 * list.length)
+  longer.set(list)
+  return longer
 }
 
 /** What a function has to take or to return. */
@@ -328,14 +335,18 @@ function addUsers(
   from: number,
   to: number,
 ): void {
-  const { list, marks } = into
-  let { length } = into
+  const { marks } = into
+  let { list, length } = into
   for (let at = from; at < to; at++) {
     const user = users[at]!
     const ordinal = user & USER
-    if (of[kinds[ordinal]!] !== 1 || (user & role) !== role || marks[ordinal] === 1) continue
-    marks[ordinal] = 1
+    if (of[kinds[ordinal]!] !== 1 || (user & role) !== role) continue
+    const mark = 1 << ordinal
+    if ((marks[ordinal >>> 5]! & mark) !== 0) continue
+    marks[ordinal >>> 5]! |= mark
+    if (length === list.length) list = longer(list)
     list[length++] = ordinal
   }
+  into.list = list
   into.length = length
 }

@@ -14,7 +14,8 @@ import { isModifier, type KindName } from '../kinds.ts'
 import { plainDeclarations } from '../print/c-declare.ts'
 import { byteString } from '../read/names.ts'
 import type { TypeSet } from '../read/type-set.ts'
-import { USER, type UsersIndex } from './users-index.ts'
+import { USER } from './users-constants.ts'
+import type { UsersIndex } from './users-index.ts'
 
 /** A member, or a variable. */
 export interface TypeUse {

@@ -1,9 +1,7 @@
 // Who refers to a type: for each type of all sets the types that name it, as one block of shared memory. BTF says what a type
-// refers to; this is the same turned round, so that a question such as "what takes a struct sk_buff *" costs its answer.
-import { LimitError } from '../../core/errors.ts'
-import { allocateSections, type Layout, readSections } from '../../core/sections.ts'
-import { KIND_DATASEC, KIND_DECL_TAG, KIND_FUNC_PROTO } from '../format.ts'
-import { KINDS, TYPE_WORDS } from '../kinds.ts'
+// refers to; this is the same turned round (users-build.ts), so that a question such as "what takes a struct sk_buff *" costs its
+// answer.
+import { type Layout, readSections } from '../../core/sections.ts'
 import type { TypeSet } from '../read/type-set.ts'
 
 /**
@@ -13,7 +11,7 @@ import type { TypeSet } from '../read/type-set.ts'
  * - `starts`: u32, one a type and one more: where its users begin.
  * - `users`: u32, ordinals, each once and ascending for each type; a prototype's says above USER_BITS what it does with the type.
  */
-const USERS_LAYOUT: Layout<'sets' | 'kinds' | 'starts' | 'users'> = {
+export const USERS_LAYOUT: Layout<'sets' | 'kinds' | 'starts' | 'users'> = {
   what: 'index of the users of types',
   magic: 0x4b555345,
   version: 1,
@@ -23,179 +21,8 @@ const USERS_LAYOUT: Layout<'sets' | 'kinds' | 'starts' | 'users'> = {
 /** Void, as the ordinal that it has. */
 export const VOID = 0
 
-const USER_BITS = 28
-/** The part of a user that is its ordinal. */
-export const USER = (1 << USER_BITS) - 1
-/** It is a prototype that has a parameter of the type. */
-export const TAKES = 1 << USER_BITS
-/** It is a prototype that returns the type. */
-export const RETURNS = 2 << USER_BITS
-
-/** Types that are looked at in one call: code is compiled soonest if it is called often. */
-const PIECE = 512
-
-/** References of all types in the order in which they stand. Signed words, because code that is not compiled yet allocates others. */
-class References {
-  readonly kinds: Uint8Array
-  /** By ordinal: where what it refers to ends in `targets`. */
-  readonly ends: Int32Array
-  readonly targets: Int32Array
-  /** By reference: TAKES and RETURNS. */
-  readonly roles: Int32Array
-  /** By ordinal: how many refer to it. */
-  readonly counts: Int32Array
-  length = 0
-  /** By ordinal: the last reference to it, so that a struct with ten members of a type counts once. */
-  readonly #last: Int32Array
-
-  /** A reference takes two words at least, so there are no more than half as many as words. */
-  constructor(types: number, words: number) {
-    const most = (words >>> 1) + 1
-    this.kinds = new Uint8Array(types)
-    this.ends = new Int32Array(types)
-    this.targets = new Int32Array(most)
-    this.roles = new Int32Array(most)
-    this.counts = new Int32Array(types)
-    this.#last = new Int32Array(types).fill(-1)
-  }
-
-  /** Takes in the types of a set, the first of which has this ordinal; `below` has the ordinals of the ids below its own. */
-  add(set: TypeSet, first: number, below: Int32Array | undefined): void {
-    const words = new Int32Array(set.words.buffer, 0, set.words.length)
-    const { offsets, firstWord } = set.places
-    for (let from = 0; from < set.size; from += PIECE) {
-      const to = Math.min(from + PIECE, set.size)
-      this.#piece(words, offsets, firstWord, from, to, first, set.firstId, below)
-    }
-  }
-
-  #piece(
-    words: Int32Array,
-    offsets: Uint32Array,
-    firstWord: number,
-    from: number,
-    to: number,
-    first: number,
-    firstId: number,
-    below: Int32Array | undefined,
-  ): void {
-    const { kinds, ends, targets, roles, counts } = this
-    const last = this.#last
-    const shift = first - firstId
-    let end = this.length
-    for (let i = from; i < to; i++) {
-      const at = firstWord + offsets[i]!
-      const info = words[at + 1]!
-      const kind = (info >>> 24) & 0x7f
-      kinds[first + i] = kind
-      const begin = end
-      // Where the ids stand that it refers to.
-      const step = STEP[kind]!
-      let word = at + FIRST[kind]!
-      const stop = word + (ONE[kind] === 1 ? 1 : 0) + step * (info & 0xffffff)
-      let role = kind === KIND_FUNC_PROTO ? RETURNS : 0
-      for (; word < stop; word += step === 0 ? 1 : step) {
-        const id = words[word]!
-        // A parameter that is void is how `...` is written.
-        if (role === TAKES && id === 0) continue
-        const target = id >= firstId ? id + shift : below === undefined ? id : below[id]!
-        const known = last[target]!
-        if (known >= begin) roles[known]! |= role
-        else {
-          targets[end] = target
-          roles[end] = role
-          last[target] = end++
-          counts[target]!++
-        }
-        if (role === RETURNS) role = TAKES
-      }
-      ends[first + i] = end
-    }
-    this.length = end
-  }
-}
-
-/**
- * By kind: in which word of a record the first id stands, how far the next is, and whether there is one besides its elements. Tags of
- * declarations and sections use nothing. What a prototype returns stands as far before its parameters as these stand apart.
- */
-const FIRST = new Uint8Array(128)
-const STEP = new Uint8Array(128)
-const ONE = new Uint8Array(128)
-for (const [kind, { refersToType, fixedTypes, elements }] of KINDS.entries()) {
-  if (kind === KIND_DECL_TAG || kind === KIND_DATASEC) continue
-  ONE[kind] = refersToType || fixedTypes > 0 ? 1 : 0
-  if (elements?.type !== undefined) STEP[kind] = elements.words
-  FIRST[kind] = refersToType ? 2 : TYPE_WORDS + (elements?.type ?? 0)
-}
-
-/** Who refers to whom in these sets, of which each stands behind its base. @throws LimitError */
-export function buildUsers(sets: readonly TypeSet[]): SharedArrayBuffer {
-  const firsts = firstOrdinals(sets)
-  const types = firsts.at(-1)!
-  if (types > USER) throw new LimitError(`${types} types are too many to be asked by type; the limit is ${USER}`)
-  const words = sets.reduce((sum, set) => sum + (set.size === 0 ? 0 : set.typesEnd - set.position(set.firstId)), 0)
-  const references = new References(types, words)
-  for (const [rank, set] of sets.entries()) references.add(set, firsts[rank]!, ordinalsBelow(set, sets, firsts))
-  const { buffer, sections } = allocateSections(USERS_LAYOUT, {
-    sets: 4 * sets.length,
-    kinds: types,
-    starts: 4 * (types + 1),
-    users: 4 * references.length,
-  })
-  new Uint32Array(buffer, sections.sets.offset, sets.length).set(sets.map(({ size }) => size))
-  new Uint8Array(buffer, sections.kinds.offset, types).set(references.kinds)
-  const starts = new Int32Array(buffer, sections.starts.offset, types + 1)
-  turnRound(references, starts, new Int32Array(buffer, sections.users.offset, references.length))
-  return buffer
-}
-
-/** The ordinals of the ids below a set's own; undefined where they are the ids, as in the first set. */
-function ordinalsBelow(
-  { base, firstId }: TypeSet,
-  sets: readonly TypeSet[],
-  firsts: Uint32Array,
-): Int32Array | undefined {
-  if (base === undefined || base === sets[0]) return undefined
-  return Int32Array.from({ length: firstId }, (_, id) => {
-    const owner = base.owner(id)
-    return owner === undefined ? VOID : id - owner.firstId + firsts[sets.indexOf(owner)]!
-  })
-}
-
-/** Sorts references by what they refer to; they stay in order among equals. */
-function turnRound({ ends, targets, roles, counts }: References, starts: Int32Array, users: Int32Array): void {
-  const types = ends.length
-  let sum = 0
-  for (let ordinal = 0; ordinal < types; ordinal++) {
-    starts[ordinal] = sum
-    sum += counts[ordinal]!
-    // From here on: where its next user goes.
-    counts[ordinal] = starts[ordinal]!
-  }
-  starts[types] = sum
-  for (let from = 0; from < types; from += PIECE) {
-    placeUsers(ends, targets, roles, counts, users, from, Math.min(from + PIECE, types))
-  }
-}
-
-function placeUsers(
-  ends: Int32Array,
-  targets: Int32Array,
-  roles: Int32Array,
-  next: Int32Array,
-  users: Int32Array,
-  from: number,
-  to: number,
-): void {
-  let at = from === 0 ? 0 : ends[from - 1]!
-  for (let source = from; source < to; source++) {
-    for (const end = ends[source]!; at < end; at++) users[next[targets[at]!]!++] = source | roles[at]!
-  }
-}
-
 /** The first ordinal of each set, and one past the last of all. */
-function firstOrdinals(sets: readonly TypeSet[]): Uint32Array {
+export function firstOrdinals(sets: readonly TypeSet[]): Uint32Array {
   const firsts = new Uint32Array(sets.length + 1)
   let next = VOID + 1
   sets.forEach((set, rank) => {

@@ -3,7 +3,8 @@
 
 import { borrowWasm, giveBack, noWasm, type WasmMemory } from '../../core/wasm-memory.ts'
 import { ENTRY_WORDS, startBits } from './index-layout.ts'
-import { address, newOutput, type WalkLoops, type WalkOutput, within } from './walk.ts'
+import { address, within } from './memory.ts'
+import { newOutput, type WalkLoops, type WalkOutput } from './walk.ts'
 import { WALK_WASM } from './walk-wasm.ts'
 
 /** Types worked on, and words of entries copied, between two yields: a fraction of a millisecond. */

@@ -2,11 +2,12 @@
 // offsets and lengths are in bounds after it. The loops are compiled (assembly/walk.ts); here is what they work on, and what is
 // wrong with a blob in words.
 
-import { BadFormatError, LimitError, UnsupportedError } from '../../core/errors.ts'
+import { BadFormatError, UnsupportedError } from '../../core/errors.ts'
 import { borrowWasm, giveBack, noWasm, type OpenWasm, openWasm, type WasmMemory } from '../../core/wasm-memory.ts'
 import { infoKind, infoVlen, KIND_FUNC_PROTO } from '../format.ts'
 import { isEnum, KIND_COUNT, KINDS, type KindLayout, kindName, TYPE_WORDS, trailingWords, typeWords } from '../kinds.ts'
 import { type BtfHeader, readLayout } from './header.ts'
+import { address, within } from './memory.ts'
 import { referencedTypes, referenceName } from './references.ts'
 import {
   BAD_ELEMENT_NAME,
@@ -118,9 +119,6 @@ export function countTypes(words: Int32Array, start: number, end: number, layout
   return count
 }
 
-/** Where an array lies in the memory that loops run over. */
-export const address = (array: { readonly byteOffset: number }): number => array.byteOffset
-
 function unsigned(memory: WasmMemory, count: number): Uint32Array<SharedArrayBuffer> {
   const { buffer, byteOffset } = memory.allocate(4 * count)
   return new Uint32Array(buffer, byteOffset, count)
@@ -150,22 +148,6 @@ function writeKinds(table: Uint8Array, layout: KindLayout | undefined): void {
     table[KIND_THIRD_TYPE + kind] = row?.refersToType === true ? 1 : 0
     table[KIND_FIXED_TYPES + kind] = row?.fixedTypes ?? 0
     table[KIND_SLOT + kind] = Math.min(kind, KIND_COUNT)
-  }
-}
-
-/** Runs what cuts memory. @throws LimitError where there is no more of it */
-export function within<T>(cut: () => T): T {
-  try {
-    return cut()
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new LimitError(
-      'BTF: these types need more memory than there is in one WebAssembly memory (4 GiB)',
-      undefined,
-      {
-        cause: error,
-      },
-    )
   }
 }
 

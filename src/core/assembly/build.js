@@ -16,6 +16,7 @@ try {
   for (const [source, target, name] of [
     ['symbols/assembly/loops.ts', 'symbols/loops-wasm.ts', 'LOOPS_WASM'],
     ['btf/read/assembly/walk.ts', 'btf/read/walk-wasm.ts', 'WALK_WASM'],
+    ['btf/ask/assembly/users.ts', 'btf/ask/users-wasm.ts', 'USERS_WASM'],
   ]) {
     const out = join(folder, 'out.wasm')
     const options = ['--config', join(here, 'asconfig.json'), '-o', out]
