@@ -10,7 +10,6 @@ import { until } from './core/until.ts'
 import type { CacheReport, KernelLoad } from './load/cached.ts'
 import type { LoadMemory } from './load/load.ts'
 import type { Opening } from './load/opening.ts'
-import type { LoaderThreads } from './load/tasks.ts'
 import type { Span, Timeline } from './load/timeline.ts'
 import type { Probes } from './probes/probes.ts'
 import { BULK_OPTIONS, type BulkOptions, type MatchOptions, type QueryPool } from './query/pool.ts'
@@ -82,25 +81,25 @@ export interface Timing {
   readonly readyMs: number
   /** Milliseconds from the call to the types, where they came behind the symbols and are there. */
   readonly typesMs?: number | undefined
-  /** Loader threads that there could be; `spans` tells what they did. */
+  /** Loader threads that the load had; `spans` tells what they did. */
   readonly threads: number
   /** What was done when, on which thread. */
   readonly spans: readonly Span[]
 }
 
 /** The timing of a load that is done with what it had to wait for. Its spans are gathered when somebody asks for them. */
-export function timingOf(timeline: Timeline, threads: number, readyMs = timeline.elapsed, typesMs?: number): Timing {
+export function timingOf(timeline: Timeline, readyMs = timeline.elapsed, typesMs?: number): Timing {
   return {
     readyMs,
     ...(typesMs !== undefined && { typesMs }),
-    threads,
+    threads: timeline.threads,
     get spans() {
       return timeline.spans
     },
   }
 }
 
-/** An opened kernel. Close it, or let `await using` do so, to end its threads. */
+/** An opened kernel. Close it, or let `await using` do so, to end its threads and what goes on. */
 export class Kernel {
   #timing: Timing
   #snapshot: Reader
@@ -112,28 +111,19 @@ export class Kernel {
   #verified: Promise<Refreshed> | undefined
   #refreshing: Promise<Refreshed> | undefined
   readonly #opening: Opening
-  readonly #loader: () => LoaderThreads | undefined
   readonly #query: QueryPool
   readonly #listeners = new Set<(change: Change) => void>()
   #control: AbortController | undefined
   #closed = false
 
   /** Use `openKernel`. `opening` loads the source anew; `loaded` is what it gave the first time. */
-  constructor(
-    opening: Opening,
-    loaded: KernelLoad,
-    timing: Timing,
-    loader: () => LoaderThreads | undefined,
-    query: QueryPool,
-    signal?: AbortSignal,
-  ) {
+  constructor(opening: Opening, loaded: KernelLoad, timing: Timing, query: QueryPool, signal?: AbortSignal) {
     this.#opening = opening
     this.#pending = loaded.rest && new PendingTypes(loaded.rest)
     this.#snapshot = new Reader(loaded.handle, this.#pending)
     this.#memory = loaded.memory
     this.#provisional = loaded.provisional === true
     this.#timing = timing
-    this.#loader = loader
     this.#query = query
     if (this.#pending !== undefined) {
       this.#typesLoading = this.#loadTypes(this.#pending, loaded.timeline, signal)
@@ -156,7 +146,7 @@ export class Kernel {
       const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
       const types = await pending.load(AbortSignal.any(ends))
       if (this.#memory !== undefined) this.#memory = { ...this.#memory, types }
-      this.#timing = timingOf(timeline, this.#timing.threads, this.#timing.readyMs, timeline.elapsed)
+      this.#timing = timingOf(timeline, this.#timing.readyMs, timeline.elapsed)
       if (arrived.hasSubscribers) arrived.publish({ part: 'types', generation: 1 })
     } catch (error) {
       const closed = this.#closed
@@ -314,7 +304,7 @@ export class Kernel {
       const { signal } = this.#closing
       const { handle, memory, timeline } = await this.#opening.again(before.generation + 1, this.#memory, signal)
       this.#checkOpen()
-      const timing = timingOf(timeline, this.timing.threads)
+      const timing = timingOf(timeline)
       this.#memory = memory ?? this.#memory
       this.#provisional = false
       const verified = { changed: handle.generation !== before.generation, generation: handle.generation, timing }
@@ -391,16 +381,14 @@ export class Kernel {
     }
   }
 
-  /** Ends the threads and every watch, and waits for a cache file that is being written. Snapshots and readers stay usable. */
+  /**
+   * Ends the threads of lookups, loads under way and every watch, and waits for a cache file that is being written. Threads of loads wait two
+   * seconds for the next one, of any kernel, and keep no process alive. Snapshots and readers stay usable.
+   */
   async close(): Promise<void> {
     this.#closed = true
     this.#closing.abort()
-    await Promise.all([
-      this.#loader()?.close(),
-      this.#query.close(),
-      this.#typesLoading?.catch(() => {}),
-      this.#refreshing?.catch(() => {}),
-    ])
+    await Promise.all([this.#query.close(), this.#typesLoading?.catch(() => {}), this.#refreshing?.catch(() => {})])
     await this.#opening.close()
   }
 

@@ -20,17 +20,16 @@ import {
   wrong,
 } from './core/arguments.ts'
 import { UsageError } from './core/errors.ts'
-import { workerUrl } from './core/place.ts'
 import { until } from './core/until.ts'
 import { Kernel, timingOf } from './kernel.ts'
 import type { Load } from './load/cached.ts'
 import { isLayoutFile, readLayout } from './load/layout-file.ts'
+import { type Lender, lendThreads } from './load/lent-threads.ts'
 import { type LoadProgress, loadKernel } from './load/load.ts'
 import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
 import { layoutOpening } from './load/place-layout.ts'
 import { readSnapshotFile } from './load/snapshot-load.ts'
-import type { LoaderResult, LoaderTask, LoaderThreads } from './load/tasks.ts'
-import { MOST_THREADS, Threads } from './load/threads.ts'
+import { MOST_THREADS } from './load/threads.ts'
 import { poolPays } from './load/types.ts'
 import { Catalog, filesOf, layoutArgument, openCatalog } from './open-catalog.ts'
 import { QueryPool } from './query/pool.ts'
@@ -63,7 +62,7 @@ export interface OpenOptions {
   readonly cache?: boolean | KernelCacheOptions | undefined
   /**
    * Loader and query threads; 0 does everything on the calling thread. Default: by the number of cores, and for the load
-   * none where the input is so small that threads would start too late to help.
+   * those that wait since an earlier one, or none where the input is so small that threads would start too late to help.
    */
   readonly threads?: number | undefined
   /**
@@ -176,9 +175,6 @@ function checked(given: OpenOptions | string | URL): Opened {
   return optionsOf(whole, 'openKernel', OPEN_OPTIONS) as Opened
 }
 
-/** Milliseconds after a load until its threads end: each holds megabytes, and starts in less time than a kernel is loaded in. */
-const REST_MS = 2000
-
 /** What stands for the running kernel, and who uses the cache. */
 export interface Machine {
   readonly live: () => Source
@@ -206,36 +202,32 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
   const all = modules === undefined && keep.data === undefined
   const types = options.types ?? true
   const symbolsFirst = isSymbolsFirst(options)
-  let loader: LoaderThreads | undefined
-  let loaderThreads: number | undefined
+  let small: boolean | undefined
   const loading = (source: Source): Load => {
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
-      // Who asks for threads gets them. Decided once: thousands of modules do not come between two loads.
-      if (loaderThreads === undefined) {
-        loaderThreads = asked ?? (types !== true || (await isSmall(source)) ? 0 : threads)
-        if (loaderThreads > 0)
-          loader = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), loaderThreads, REST_MS)
-      }
-      return loadKernel(source, generation, {
-        threads: loader,
-        types,
-        probes: options.probes,
-        sections: options.sections,
-        keep,
-        modules,
-        ...first,
-        ...more,
-        symbolsFirst: symbolsFirst && generation === 1,
-      })
+      // Decided once: thousands of modules do not come between two loads.
+      small ??= asked === undefined && (types !== true || (await isSmall(source)))
+      // Who asks for threads gets them; where they would not pay for their start, those that have started already are taken.
+      const count = small ? undefined : threads
+      const lend: Lender = (work) => lendThreads(count, work)
+      const settings = { lend, types, probes: options.probes, sections: options.sections, keep, modules }
+      return lend((lent) =>
+        loadKernel(source, generation, {
+          ...settings,
+          threads: lent,
+          ...first,
+          ...more,
+          symbolsFirst: symbolsFirst && generation === 1,
+        }),
+      )
     }
   }
   const opening = await openingOf(machine, options, all, loading)
   try {
     const loaded = await opening.first()
-    const allowed = asked ?? loaderThreads ?? 0
-    const timing = timingOf(loaded.timeline, allowed)
-    const kernel = new Kernel(opening, loaded, timing, () => loader, new QueryPool(threads), options.signal)
+    const timing = timingOf(loaded.timeline)
+    const kernel = new Kernel(opening, loaded, timing, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()
     if (loaded.provisional === true) {
       const check = kernel.verified()
@@ -251,7 +243,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     }
     return kernel
   } catch (error) {
-    await Promise.all([opening.close(), loader?.close()])
+    await opening.close()
     throw error
   }
 }

@@ -35,7 +35,7 @@ const loads = [...new Set([0, ...task.threads])].map((count) => {
     count === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), count)
   return { threads: count, pool, ms: [] as number[] }
 })
-await Promise.all(loads.map(({ pool }) => pool?.started))
+await Promise.all(loads.map(({ pool }) => pool?.start()))
 for (let round = -WARM; round < task.rounds; round++) {
   for (const { threads, pool, ms } of loads) {
     const start = performance.now()

@@ -56,7 +56,7 @@ async function loadsAnew(what: string, withTypes: boolean, files: readonly strin
   const pools: (LoaderThreads | undefined)[] = task.threads.map((count) =>
     count === 0 ? undefined : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), count),
   )
-  await Promise.all(pools.map((pool) => pool?.started))
+  await Promise.all(pools.map((pool) => pool?.start()))
   const loads = pools.map((threads): Contender => {
     const run = () => loadKernel(source, 1, { threads, types: withTypes })
     return { what, by: kerndexWith(threads?.count ?? 0), count: 1, run, yardstick: YARDSTICK }
@@ -64,6 +64,22 @@ async function loadsAnew(what: string, withTypes: boolean, files: readonly strin
   const turns = await contest([plain(what, files), ...loads], task.rounds)
   await Promise.all(pools.map((pool) => pool?.close()))
   return turns
+}
+
+/** Kernels that are opened again and again, inline and with the threads of the one before: a process's threads are for one pool. */
+async function opensAgain(what: string, withTypes: boolean): Promise<Turns[]> {
+  const contests: Turns[] = []
+  for (const count of task.threads.filter((each) => each > 0)) {
+    const open = async (threads: number) => {
+      const kernel = await openKernel({ from, types: withTypes, threads })
+      await kernel.close()
+    }
+    const common = { what: `${what}, inline or with a pool of ${count}`, count: 1 }
+    const inline = { ...common, by: kerndexWith(0), run: () => open(0) }
+    const pool = { ...common, by: kerndexWith(count), run: () => open(count), yardstick: inline.by }
+    contests.push(...(await contest([inline, pool], task.rounds)))
+  }
+  return contests
 }
 
 /** A capture's symbols with one letter of a name in the middle of the text changed, in a folder of its own. */
@@ -110,6 +126,8 @@ const turns = [
     task.rounds,
   )),
   ...(from === undefined ? [] : await oneChange(from)),
+  ...(await opensAgain('open symbols again', false)),
+  ...(task.allFiles === undefined ? [] : await opensAgain('open symbols and types again', true)),
   ...(await loadsAnew('load symbols, warm', false, task.files)),
   ...(task.allFiles === undefined ? [] : await loadsAnew('load symbols and types, warm', true, task.allFiles)),
 ]

@@ -240,7 +240,7 @@ function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Hel
   const stream = nextStream()
   const { buffer: table, names: lent } = snapshot.symbols
   let failed = false
-  threads.started.catch(() => {
+  threads.start().catch(() => {
     failed = true
   })
   return {

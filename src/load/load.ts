@@ -21,6 +21,7 @@ import {
 import type { Keep } from '../symbols/build.ts'
 import type { ModuleMemory } from '../symbols/regions.ts'
 import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
+import type { Lender } from './lent-threads.ts'
 import { Pacer } from './pacer.ts'
 import { loadSymbols, type TextMemory } from './symbols.ts'
 import type { LoaderThreads } from './tasks.ts'
@@ -37,6 +38,8 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   readonly threads?: LoaderThreads | undefined
+  /** Lends threads for `Loaded.rest`; without it the calling thread does that alone. */
+  readonly lend?: Lender | undefined
   /** Whether to load types; 'lazy': those of vmlinux now, a module's when first asked for. Default true. */
   readonly types?: boolean | 'lazy'
   /** Be done with the symbols: the types that are to be loaded now are left for `Loaded.rest`. Default false. */
@@ -83,7 +86,7 @@ export interface Loaded {
  * WorkerFailedError, AbortedError
  */
 export async function loadKernel(source: Source, generation: number, options: LoadOptions = {}): Promise<Loaded> {
-  const timeline = new Timeline()
+  const timeline = new Timeline(options.threads?.count)
   const pacer = new Pacer(options.signal)
   const { threads, chunkBytes, onProgress, earlier, keep } = options
   pacer.check()
@@ -143,7 +146,7 @@ export async function loadKernel(source: Source, generation: number, options: Lo
       memory: source.memoryPath,
     },
   }
-  const rest = pending.length === 0 ? undefined : restOf(pending, threads, timeline, known)
+  const rest = pending.length === 0 ? undefined : restOf(pending, options.lend, timeline, known)
   return { handle, memory: { text: memory, types: sets, handle }, timeline, rest }
 }
 
@@ -152,11 +155,11 @@ function spareOf(threads: LoaderThreads | undefined): TypeThreads | undefined {
   return threads && { count: threads.count - 1, run: (task) => threads.run(task) }
 }
 
-/** How files are loaded later, with the threads of a load. */
+/** How files are loaded later, with threads that are lent for it. */
 export function restOf(
   files: readonly BtfFile[],
-  threads: LoaderThreads | undefined,
-  timeline: Timeline,
+  lend: Lender = (work) => work(undefined),
+  timeline = new Timeline(),
   known?: LoadedTypes,
 ): TypesLater {
   return {
@@ -164,7 +167,7 @@ export function restOf(
     async load(signal) {
       const pacer = new Pacer(signal)
       pacer.check()
-      return loadTypes(files, { threads, pacer, timeline }, known)
+      return lend((threads) => loadTypes(files, { threads, pacer, timeline }, known))
     },
     now: () => loadTypesNow(files, known),
   }

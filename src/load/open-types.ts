@@ -15,7 +15,6 @@ import {
   whole,
 } from '../core/arguments.ts'
 import { NotFoundError, NotReadableError } from '../core/errors.ts'
-import { workerUrl } from '../core/place.ts'
 import { until } from '../core/until.ts'
 import { isSnapshotFile } from '../snapshot/read.ts'
 import { isArchive } from '../sources/archive.ts'
@@ -23,10 +22,10 @@ import { findBtfFile, readBtfFile } from '../sources/btf-file.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence } from '../sources/source.ts'
 import { isLayoutFile } from './layout-file.ts'
+import { lendThreads } from './lent-threads.ts'
 import { Pacer } from './pacer.ts'
 import { readSnapshotTypes } from './snapshot-load.ts'
-import type { LoaderResult, LoaderTask } from './tasks.ts'
-import { MOST_THREADS, Threads } from './threads.ts'
+import { MOST_THREADS } from './threads.ts'
 import { Timeline } from './timeline.ts'
 import { loadTypes, poolPays } from './types.ts'
 
@@ -92,23 +91,15 @@ async function open({
     }
   }
   const files = wanted ? listed.filter(({ module }) => wanted.has(module)) : listed
-  const count = threadsThatFit(threads)
-  const pool =
-    count === 0 || !poolPays(files.length)
-      ? undefined
-      : new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), count)
-  try {
-    const load = { threads: pool, pacer: new Pacer(signal), timeline: new Timeline() }
-    const { records, absences } = await loadTypes(files, load)
-    if (records.length === 0) {
-      const why = absences.map(({ what, reason }) => `${what}: ${reason}`).join('; ')
-      throw new NotReadableError(`${source.description}: no types: ${why}`)
-    }
-    return { types: new Types(records), absences, opened: files.map(({ module }) => module) }
-  } finally {
-    // Nobody has to wait until threads have ended.
-    pool?.close().catch(() => {})
+  const count = poolPays(files.length) ? threadsThatFit(threads) : 0
+  const { records, absences } = await lendThreads(count, (lent) =>
+    loadTypes(files, { threads: lent, pacer: new Pacer(signal), timeline: new Timeline() }),
+  )
+  if (records.length === 0) {
+    const why = absences.map(({ what, reason }) => `${what}: ${reason}`).join('; ')
+    throw new NotReadableError(`${source.description}: no types: ${why}`)
   }
+  return { types: new Types(records), absences, opened: files.map(({ module }) => module) }
 }
 
 /** The types in a snapshot file, all of them or those of some modules. @throws as `openTypes` */

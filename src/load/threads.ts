@@ -1,5 +1,4 @@
-// A Piscina pool with kerndex's habits: errors keep their class, readiness is known, a dead thread is a typed error, and threads
-// that nobody needs for a while end.
+// A Piscina pool with kerndex's habits: errors keep their class, readiness is known, and a dead thread is a typed error.
 
 import {
   ClosedError,
@@ -31,20 +30,13 @@ export const HELLO = 'hello'
 /** Most threads that may be asked for: each costs megabytes and milliseconds, and no machine gains from more. */
 export const MOST_THREADS = 256
 
-/** A pool of threads that answer tasks. */
+/** A pool of threads that answer tasks. They start with the first task, or before. */
 export class Threads<Task, Result> {
   readonly count: number
   readonly #worker: URL
-  /** Milliseconds without a task after which the threads end. */
-  readonly #restAfter: number
-  /** undefined while the threads rest. */
   #pool: Promise<import('piscina').Piscina> | undefined
+  #started: Promise<void> | undefined
   #ready = 0
-  /** Tasks under way, those among them by which threads tell that they have started. */
-  #tasks = 0
-  #timer: NodeJS.Timeout | undefined
-  /** The ends of threads that went to rest. */
-  #ending: Promise<void> = Promise.resolve()
   /**
    * What all of the threads work in, and hold until they end. With other memory for each task they would come to hold all of it,
    * since a thread without work never collects.
@@ -52,22 +44,21 @@ export class Threads<Task, Result> {
   #memory: WasmMemory | undefined
   /** What the last idle thread died of. */
   #death: unknown
+  #broken = false
   #closed = false
-  /** Resolves when the first thread answers. */
-  readonly started: Promise<void>
 
-  /** Starts `count` threads; tasks may be given at once. Threads that ended for want of tasks start again with the next. */
-  constructor(worker: URL, count: number, restAfter = Number.POSITIVE_INFINITY) {
+  constructor(worker: URL, count: number) {
     this.count = count
     this.#worker = worker
-    this.#restAfter = restAfter
-    const hellos = this.#start()
-    this.started = Promise.any(hellos).then(() => {})
-    // A pool that cannot start fails the tasks given to it; nobody has to wait for `started`.
-    this.started.catch(() => {})
   }
 
-  #start(): Promise<void>[] {
+  /** Starts the threads, once; resolves when the first of them answers. */
+  start(): Promise<void> {
+    this.#started ??= this.#begin()
+    return this.#started
+  }
+
+  #begin(): Promise<void> {
     // Loaded only here: a load without threads must not pay for it.
     const starting = readPiscina().then((Piscina) => {
       const pool = new Piscina({
@@ -81,54 +72,41 @@ export class Threads<Task, Result> {
       pool.on('error', (error) => {
         this.#death = error
       })
-      // Threads that die as they start are not replaced; once none is left, nobody would ever take what still waits.
-      pool.on('workerDestroy', () =>
+      pool.on('workerDestroy', () => {
+        this.#broken = true
+        // Threads that die as they start are not replaced; once none is left, nobody would ever take what still waits.
         queueMicrotask(() => {
           if (!this.#closed && pool.threads.length === 0) void pool.destroy()
-        }),
-      )
+        })
+      })
       return pool
     })
     this.#pool = starting
     const hellos = Array.from({ length: this.count }, async () => {
-      await this.#give(HELLO)
+      await (await starting).run(HELLO)
       this.#ready++
     })
-    for (const hello of hellos) hello.catch(() => {})
-    return hellos
+    const started = Promise.any(hellos).then(() => {})
+    // A pool that cannot start fails the tasks given to it; nobody has to wait for its start.
+    started.catch(() => {
+      this.#broken = true
+    })
+    return started
   }
 
-  /** Has a thread do a task. While there is one under way none goes to rest. */
-  async #give(task: Task | typeof HELLO): Promise<unknown> {
-    clearTimeout(this.#timer)
-    this.#tasks++
-    try {
-      if (this.#pool === undefined) this.#start()
-      const pool = await this.#pool!
-      return await pool.run(task)
-    } finally {
-      this.#tasks--
-      if (this.#tasks === 0 && !this.#closed && Number.isFinite(this.#restAfter)) {
-        this.#timer = setTimeout(() => this.#rest(), this.#restAfter)
-        this.#timer.unref()
-      }
-    }
-  }
-
-  /** Ends the threads until there is a task again. */
-  #rest(): void {
-    const pool = this.#pool
-    this.#pool = undefined
-    this.#ready = 0
-    // The collector would not notice how much of it lies about.
-    if (this.#memory !== undefined) weigh(this.#memory, this.#memory.buffer.byteLength)
-    this.#memory = undefined
-    this.#ending = Promise.all([this.#ending, pool?.then((it) => it.destroy()).catch(() => {})]).then(() => {})
-  }
-
-  /** How many threads have shown that they run: 0 while the pool boots, or rests. */
+  /** How many threads have shown that they run. */
   get ready(): number {
     return this.#ready
+  }
+
+  /** Whether the threads have started, or are starting. */
+  get awake(): boolean {
+    return this.#started !== undefined
+  }
+
+  /** Whether one of them has ended that should not have. */
+  get broken(): boolean {
+    return this.#broken
   }
 
   /** The memory that the threads have worked in, for one who has tasks for them; undefined where they know none. */
@@ -138,16 +116,11 @@ export class Threads<Task, Result> {
     return memory
   }
 
-  /** Keeps memory that they know for the next tasks; false if they rest, and hold none. */
+  /** Keeps memory that they know for the next tasks; false if there are none that know it. */
   keepMemory(memory: WasmMemory): boolean {
-    if (this.#pool === undefined || this.#closed) return false
+    if (!this.awake || this.#closed) return false
     this.#memory = memory
     return true
-  }
-
-  /** Whether its threads have started, or are starting. */
-  get awake(): boolean {
-    return this.#pool !== undefined
   }
 
   /**
@@ -158,7 +131,9 @@ export class Threads<Task, Result> {
     if (this.#closed) throw new ClosedError('these threads were closed; open the kernel anew')
     let reply: Answer<Result>
     try {
-      reply = (await this.#give(task)) as Answer<Result> // The worker's entry point returns `answer(…)` of this task type.
+      this.start()
+      const pool = await this.#pool!
+      reply = (await pool.run(task)) as Answer<Result> // The worker's entry point returns `answer(…)` of this task type.
     } catch (error) {
       if (error instanceof KerndexError) throw error
       if (this.#closed) throw new ClosedError('these threads were closed while they had a task', { cause: error })
@@ -174,11 +149,12 @@ export class Threads<Task, Result> {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#timer)
     const pool = await this.#pool?.catch(() => undefined)
-    await Promise.all([pool?.destroy(), this.#ending])
-    // No thread holds it any more; the next kernel's load finds it touched.
-    if (this.#memory !== undefined) giveBack(this.#memory)
-    this.#memory = undefined
+    await pool?.destroy()
+    const memory = this.takeMemory()
+    if (memory === undefined) return
+    // No thread holds it any more; the next load finds it touched, and without one the collector has to notice how much lies about.
+    weigh(memory, memory.buffer.byteLength)
+    giveBack(memory)
   }
 }

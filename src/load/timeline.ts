@@ -39,9 +39,15 @@ const spans = channel('kerndex:load:span')
 
 /** Gathers the spans of one load. */
 export class Timeline {
+  /** How many threads the load had beside the calling one. */
+  readonly threads: number
   readonly #origin = absoluteNow()
   /** Those of this thread without its number: it is in a module that takes a cold process milliseconds to have. */
   readonly #spans: (Omit<Span, 'thread'> & { readonly thread?: number })[] = []
+
+  constructor(threads = 0) {
+    this.threads = threads
+  }
 
   /** The spans so far, by start. */
   get spans(): readonly Span[] {

@@ -169,7 +169,7 @@ async function readHere(
         }
       }
       record()
-      for (const answer of await helpers.answers()) {
+      for (const answer of await pacer.waitFor(helpers.answers())) {
         timeline.adopt(answer.spans)
         if (answer.did !== 'help' || answer.helped === undefined) continue
         for (const { file, identity, blob } of blobsOf(answer.helped, (i) => files[i]!.module)) {

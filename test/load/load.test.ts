@@ -61,7 +61,7 @@ describe('the table of a load', () => {
   for (const threads of [0, 1, 2, 3]) {
     it(`is the same, byte for byte, with ${threads} threads and any size of chunk`, async () => {
       const pool = threads === 0 ? undefined : loader(threads)
-      await pool?.started
+      await pool?.start()
       for (const chunkBytes of [64, 100, 1_000, 4_096, 100_000]) {
         const { symbols, skipped } = await load(fakeSource(smallText), { threads: pool, chunkBytes })
         expect(sameBytes(symbols.buffer, small), `${chunkBytes} bytes a chunk`).toBe(true)
@@ -292,7 +292,7 @@ describe('a thread that dies', () => {
 
   it('with a piece of a step is the load’s typed failure', async () => {
     const threads: LoaderThreads = new Threads(workerFile('taking-worker.mjs'), 2)
-    await threads.started
+    await threads.start()
     const source = fakeSource(text)
     const before = openFiles()
     await expect(load(source, { threads, chunkBytes: 20_000 })).rejects.toThrow(WorkerFailedError)
@@ -304,7 +304,7 @@ describe('a thread that dies', () => {
   it('before it has taken a piece stops nobody', async () => {
     for (const count of [1, 2]) {
       const threads: LoaderThreads = new Threads(workerFile('dying-worker.mjs'), count)
-      await threads.started
+      await threads.start()
       const { symbols } = await load(fakeSource(text), { threads, chunkBytes: 20_000 })
       expect(sameBytes(symbols.buffer, build(text).buffer)).toBe(true)
       await threads.close()
@@ -355,25 +355,17 @@ describe('a thread that dies', () => {
     await threads.close()
   })
 
-  it('has gone to rest when nobody needed it: the next load wakes another, a small refresh does not', async () => {
-    const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 2, 0)
+  it('has not been started: a small refresh starts none, a load does', async () => {
+    const first = await loadKernel(fakeSource(text), 1, { types: false })
+    const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 2)
     const options = { threads, types: false }
-    const resting = async () => {
-      while (threads.awake) await new Promise((resume) => setImmediate(resume))
-    }
-    const rest = { awake: threads.awake, ready: 0 }
-    const first = await loadKernel(fakeSource(text), 1, options)
-    expect(rest).toEqual({ awake: true, ready: 0 })
-    await resting()
-    expect(threads.ready).toBe(0)
     const changed = Buffer.concat([text, Buffer.from('ffffffffc0001000 t added\t[added]\n')])
     const second = await loadKernel(fakeSource(changed), 2, { ...options, earlier: first.memory })
     expect(threads.awake).toBe(false)
     expect(sameBytes(second.handle.symbols, build(changed).buffer)).toBe(true)
     const third = await loadKernel(fakeSource(text), 3, options)
+    expect(threads.awake).toBe(true)
     expect(sameBytes(third.handle.symbols, first.handle.symbols)).toBe(true)
-    await threads.started
-    await resting()
     await threads.close()
     await expect(threads.run({ do: 'help', paths: [] } as unknown as LoaderTask)).rejects.toMatchObject({
       code: 'CLOSED',
@@ -387,7 +379,7 @@ describe('a thread that dies', () => {
       const { Threads } = await import(${dist('load/threads.js')})
       const { captureSource } = await import(${dist('sources/capture.js')})
       const threads = new Threads(new URL(${JSON.stringify(workerFile('taking-worker.mjs').href)}), 2)
-      await threads.started
+      await threads.start()
       try {
         await loadKernel(captureSource(${JSON.stringify(CAPTURE)}), 1, { threads })
       } catch (error) {
@@ -402,7 +394,7 @@ describe('a thread that dies', () => {
 
   it('is CLOSED for a task that was under way when the threads were closed', async () => {
     const threads = new Threads<string, unknown>(workerFile('echo-worker.mjs'), 1)
-    await threads.started
+    await threads.start()
     const tasks = Array.from({ length: 8 }, () => threads.run('task'))
     const results = Promise.allSettled(tasks)
     await threads.close()

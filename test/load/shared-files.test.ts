@@ -86,7 +86,7 @@ describe('modules over threads', () => {
     const alone = contents((await load()).loaded)
     const pool: LoaderThreads = new Threads(workerUrl('loader'), count)
     try {
-      await pool.started
+      await pool.start()
       for (let i = 0; i < 3; i++) expect(contents((await load(pool)).loaded)).toEqual(alone)
     } finally {
       await pool.close()

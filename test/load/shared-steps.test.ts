@@ -32,7 +32,7 @@ const threads = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 2)
 afterAll(() => threads.close())
 
 it('both threads of a pool are in every step that has pieces for two, and the timing shows them', async () => {
-  await threads.started
+  await threads.start()
   const source = fakeSource(fixtureBytes('debian-6.1-amd64/kallsyms.gz'))
   const known = new Map(SHARED.map((step) => [step, new Set<number>()]))
   const missing = () => SHARED.filter((step) => known.get(step)!.size < 2)
@@ -49,7 +49,7 @@ it('both threads of a pool are in every step that has pieces for two, and the ti
 it('memory that the threads have worked in is used by those who come after them, once they have ended', async () => {
   const known = borrowWasm(LOOPS_WASM)!.memory
   const pool = new Threads<LoaderTask, LoaderResult>(workerUrl('loader'), 1)
-  await pool.started
+  await pool.start()
   expect(pool.keepMemory(known)).toBe(true)
   expect(borrowWasm(LOOPS_WASM)!.memory).not.toBe(known)
   await pool.close()
