@@ -57,7 +57,8 @@ export function prepareHost(say: (text: string) => void): void {
   if (!existsSync(KEYRING))
     lacks.push(`${KEYRING}: without the package debian-archive-keyring no kernel can be verified`)
   if (lacks.length > 0) throw new Missing(`this machine lacks\n${lacks.map((each) => `  ${each}\n`).join('')}`)
-  const packages = [...new Set(Object.keys(TOOLS).filter((tool) => !has(tool)))].map((tool) => TOOLS[tool] ?? tool)
+  const lacking = Object.entries(TOOLS).filter(([tool]) => !has(tool))
+  const packages = [...new Set(lacking.map(([, name]) => name))]
   // The libraries that a static program is made of come with the headers.
   if (!existsSync('/usr/include/linux/bpf.h') || !existsSync('/usr/lib/x86_64-linux-gnu/libc.a'))
     packages.push('libc6-dev')
@@ -65,7 +66,7 @@ export function prepareHost(say: (text: string) => void): void {
   say(`installing ${packages.join(', ')}`)
   try {
     run('apt-get', ['update', '-q'])
-    run('apt-get', ['install', '-qy', '--no-install-recommends', ...new Set(packages)])
+    run('apt-get', ['install', '-qy', '--no-install-recommends', ...packages])
   } catch (error) {
     throw new Missing(`this machine lacks ${packages.join(', ')}, and apt-get could not install it: ${error}`)
   }
