@@ -8,6 +8,7 @@ import { packageUrl } from '../core/place.ts'
 import { keepCode } from '../snapshot/keep-code.ts'
 import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
+import { fitted } from './help.ts'
 import { note, OutputClosed, write } from './output.ts'
 import { commandsOf, makeProgram, withCommonBehind } from './program.ts'
 
@@ -24,8 +25,10 @@ async function run(given: readonly string[]): Promise<void> {
   if ((word === '--version' || word === '-V') && others.length === 0) return write(`${version()}\n`)
   if (isShortOfSpace()) return runWithLess()
   const program = makeProgram(word).version(version())
+  const columns = process.stdout.isTTY ? process.stdout.columns : undefined
   for (const command of commandsOf(program)) {
     command.exitOverride().configureOutput({
+      writeOut: (text) => process.stdout.write(columns === undefined ? text : fitted(text, columns)),
       // One prefix for all that is said to people.
       outputError: (text, print) => print(text.replace(/^error: /, 'kerndex: ')),
     })

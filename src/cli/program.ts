@@ -12,6 +12,7 @@ import { addCoreCommand } from './core.ts'
 import { addEventsCommand } from './events.ts'
 import { addFleetCommand } from './fleet.ts'
 import { addFunctionCommand } from './function.ts'
+import { HELP_FORMAT } from './help.ts'
 import { addLayoutCommand } from './layout.ts'
 import { addProbeCommand } from './probe.ts'
 import { addResolveCommand } from './resolve.ts'
@@ -57,7 +58,7 @@ const COMMON: ReadonlyMap<string, boolean> = new Map([
 export function makeProgram(word?: string): Command {
   const program = new Command('kerndex')
     .description("a running Linux kernel's symbols and types: addresses to names, names to addresses")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HELP_FORMAT)
     .showHelpAfterError('(--help shows what is possible)')
     .addHelpText(
       'after',
