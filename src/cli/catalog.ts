@@ -311,5 +311,7 @@ function asJson({ kind, name, buildId, srcversion, kernel, path, bytes: size, wr
 function inWords({ kind, name, buildId, srcversion, bytes: size }: CatalogEntry): string {
   const known = buildId ?? (srcversion === undefined ? 'by its name only' : `sources ${srcversion}`)
   const indent = kind === 'vmlinux' ? '' : '  '
-  return `${(indent + printable(name)).padEnd(34)} ${known.padEnd(40)} ${`${(size / 1024).toFixed(1)} KiB`.padStart(11)}\n`
+  // What stands beside a name takes 53 columns.
+  const width = Math.max(1, Math.min(34, (process.stdout.columns || Number.POSITIVE_INFINITY) - 53))
+  return `${(indent + printable(name)).padEnd(width)} ${known.padEnd(40)} ${`${(size / 1024).toFixed(1)} KiB`.padStart(11)}\n`
 }

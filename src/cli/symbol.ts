@@ -158,16 +158,21 @@ async function printLines(
   return any
 }
 
+/** Columns for names, where a terminal is wide enough; what stands beside them takes up to so many more. */
+const NAME_COLUMNS = 40
+const BESIDE_NAMES = 46
+
 /** Aligned columns for people. */
 function tableLine(digits: 8 | 16): (row: Row) => string {
+  const width = Math.max(1, Math.min(NAME_COLUMNS, (process.stdout.columns || Number.POSITIVE_INFINITY) - BESIDE_NAMES))
   return ({ query, symbol, unplaced }) => {
     if (unplaced !== undefined) {
       const { type, name, owner } = unplaced
-      return `${'-'.padEnd(digits + 2)}  ${type}  ${printable(name).padEnd(40)}  ${'-'.padEnd(8)} [${printable(owner)}]\n`
+      return `${'-'.padEnd(digits + 2)}  ${type}  ${printable(name).padEnd(width)}  ${'-'.padEnd(8)} [${printable(owner)}]\n`
     }
     if (symbol === undefined) return `${printable(query)}  -  (no such symbol)\n`
     const { address, type, name, owner, size } = symbol
     const where = `0x${formatAddress(address).slice(-digits)}`
-    return `${where}  ${type}  ${printable(name).padEnd(40)}  0x${size.toString(16).padEnd(6)} [${printable(owner)}]\n`
+    return `${where}  ${type}  ${printable(name).padEnd(width)}  0x${size.toString(16).padEnd(6)} [${printable(owner)}]\n`
   }
 }

@@ -191,7 +191,7 @@ function asText(types: Types, { module, id, kind, name }: TypeCandidate): string
   switch (plainKindName(kind)) {
     case 'STRUCT':
     case 'UNION':
-      return `${head}${printLayout(set, id)}\n`
+      return `${head}${printLayout(set, id, process.stdout.columns || undefined)}\n`
     case 'ENUM':
       return `${head}${declarations.enumDefinition(id, 0)};\n\n`
     case 'TYPEDEF':

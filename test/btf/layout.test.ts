@@ -39,6 +39,18 @@ describe('layouts say what pahole says', () => {
     expect(facts(printLayout(vmlinux, id!))).toEqual(facts(fixture(`deb61/pahole/${name}.txt`).toString()))
   })
 
+  test.each([50, 80])('says the same in %i columns, with no number of a member cut', (columns) => {
+    const widthOf = (line: string) => line.replaceAll('\t', ' '.repeat(8)).length
+    for (const name of names) {
+      const [id] = vmlinux.idsNamed(name, 'STRUCT')
+      const text = printLayout(vmlinux, id!, columns)
+      const comments = text.split('\n').filter((line) => /\/\* +\d+(:| ) *\d+ +\d* *\*\//.test(line))
+      expect(comments.filter((line) => widthOf(line) > columns && line.trim().length > 17)).toEqual([])
+      const words = (layout: string) => layout.split(/\s+/)
+      expect(words(text)).toEqual(words(printLayout(vmlinux, id!)))
+    }
+  })
+
   test('there are forty of them', () => {
     expect(names.length).toBe(40)
   })

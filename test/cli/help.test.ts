@@ -38,7 +38,8 @@ test('the words are the same at every width', () => {
 })
 
 test('paragraphs are wrapped as a whole, examples and lists are not', () => {
-  const text = 'one two three\nfour five\n\nExit codes: 0 done.\n\nExamples:\n  $ kerndex one two three\n  a: b c d e f\n'
+  const text =
+    'one two three\nfour five\n\nExit codes: 0 done.\n\nExamples:\n  $ kerndex one two three\n  a: b c d e f\n'
   expect(fitted(text, 12)).toBe(
     'one two\nthree four\nfive\n\nExit codes:\n0 done.\n\nExamples:\n  $ kerndex one two three\n  a: b c d e\n  f\n',
   )

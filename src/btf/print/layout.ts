@@ -3,13 +3,18 @@ import { printable } from '../../core/printable.ts'
 import { CACHE_LINE, type LaidOutMember, type Layout, layoutOf } from '../ask/layout.ts'
 import type { TypeSet } from '../read/type-set.ts'
 
-/** Column in which the comments with offset and size begin. */
+/** Column in which the comments with offset and size begin where there is room, and how wide they are. */
 const COMMENT_COLUMN = 48
+const COMMENT_WIDTH = 18
 
-/** The layout of a struct or union. @throws UsageError if the type is something else. */
-export function printLayout(set: TypeSet, id: number): string {
+/**
+ * The layout of a struct or union, for so many columns: where they are few, an offset and a size that have no room beside a
+ * declaration stand on a line of their own.
+ * @throws UsageError if the type is something else.
+ */
+export function printLayout(set: TypeSet, id: number, columns: number = Number.POSITIVE_INFINITY): string {
   const layout = layoutOf(set, id)
-  const printer = new Printer()
+  const printer = new Printer(columns)
   const name = layout.name === '' ? '' : ` ${printable(layout.name)}`
   printer.line(0, `${keyword(layout)}${name} {`)
   printer.members(layout, 1)
@@ -24,6 +29,11 @@ const plural = (count: number, what: string): string => `${count} ${what}${count
 class Printer {
   text = ''
   #boundary = 1
+  readonly #columns: number
+
+  constructor(columns: number) {
+    this.#columns = columns
+  }
 
   line(level: number, text: string): void {
     this.text += `${'\t'.repeat(level)}${text}\n`
@@ -71,8 +81,12 @@ class Printer {
     const place = bitfield
       ? `${offset}:${String(bitfield.offset).padStart(2)} ${String(member.size).padStart(2)}`
       : `${offset} ${String(member.size).padStart(5)}`
-    const width = COMMENT_COLUMN - 8 * level
-    this.line(level, `${text.padEnd(width)} /* ${place} */`)
+    const width = Math.max(0, Math.min(COMMENT_COLUMN, this.#columns - COMMENT_WIDTH) - 8 * level)
+    const isBeside = 8 * level + Math.max(text.length, width) + COMMENT_WIDTH <= this.#columns
+    this.line(
+      level,
+      `${isBeside ? text.padEnd(width) : `${text}\n${'\t'.repeat(level)}${' '.repeat(width)}`} /* ${place} */`,
+    )
   }
 
   #remark(level: number, text: string): void {
