@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel.ts'
 import { askedInWords, asksByType, type TypeOptions, unknownType, withTypeOptions } from './by-type.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
-import { write, writeJson } from './output.ts'
+import { fitRows, write, writeJson } from './output.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
 import { whyNoFunction } from './unknown.ts'
@@ -106,7 +106,7 @@ async function print(
     const rows = rowsOf?.(each)
     if (options.json) await writeJson(rows === undefined ? each : { ...each.toJSON(), places: rows })
     else {
-      await write(`${each.prototype};  [${printable(each.module)}]\n`)
+      await write(fitRows(`${each.prototype};  [${printable(each.module)}]\n`))
       if (options.params) for (const { name, type } of each.params) await write(`    ${type} ${printable(name)}\n`)
       if (rows !== undefined) await write(whereaboutsText(rows))
     }

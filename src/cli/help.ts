@@ -1,6 +1,7 @@
 // How help fits a terminal: descriptions under what they describe where there is no room beside it, and paragraphs wrapped to the width.
 
 import type { Help } from 'commander'
+import { wrapped } from './fit.ts'
 
 /** Columns that a description needs to stand beside what it describes. */
 const LEAST_BESIDE = 36
@@ -50,20 +51,4 @@ function fittedPart(part: string, width: number): string {
 function wrappedIn(line: string, width: number): string[] {
   const indent = /^\s*/.exec(line)![0]
   return wrapped(line.slice(indent.length), width - indent.length).map((each) => indent + each)
-}
-
-/** Lines of a text, cut between words; a word that is longer stands by itself. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = []
-  for (const paragraph of text.split('\n')) {
-    let line = ''
-    for (const word of paragraph.split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > width) {
-        lines.push(line)
-        line = word
-      } else line = line === '' ? word : `${line} ${word}`
-    }
-    lines.push(line)
-  }
-  return lines
 }

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { printableJson, printableLines } from '../core/printable.ts'
 import { coloured } from './colours.ts'
 import { EXIT } from './exit.ts'
+import { fittedRows } from './fit.ts'
 import { checkInterrupt, interrupted } from './interrupt.ts'
 
 /** Thrown to unwind when the output goes nowhere any more: nobody reads it, or it cannot be written, which was said. */
@@ -27,6 +28,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 // Nobody is left who could be told.
 process.stderr.on('error', () => {})
+
+/** Rows of text for people, cut between words where a terminal shows them; what has no room is set in by `indent`. */
+export const fitRows = (rows: string, indent = 8): string =>
+  fittedRows(rows, process.stdout.columns || undefined, indent)
 
 /** Writes text for people. Names are what others made them: what a terminal would act on is escaped. */
 export function write(text: string): Promise<void> {

@@ -14,7 +14,7 @@ import { colours as pico } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { fitRows, note, write, writeJson } from './output.ts'
 import { partOf } from './unanswered.ts'
 
 interface ListOptions extends CommonOptions, TypeOptions {
@@ -250,7 +250,7 @@ function heading(target: ProbeTarget): string {
   const { verdict, address, size, attach, reasons } = target
   const where = address === undefined ? '' : `  ${formatAddress(address)}/0x${(size ?? 0).toString(16)}`
   const how = attach === undefined ? reasons.map(({ code }) => code).join(' ') : attach.method
-  return `${COLOURS[verdict](verdict.padEnd(8))}${nameOf(target)}${where}  ${how}`
+  return fitRows(`${COLOURS[verdict](verdict.padEnd(8))}${nameOf(target)}${where}  ${how}`)
 }
 
 function inWords(target: ProbeTarget): string {

@@ -11,7 +11,7 @@ import type { KernelSymbol } from '../symbols/symbol.ts'
 import { type SymbolTable, splitQuery } from '../symbols/table.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { writeJson, writeRaw } from './output.ts'
+import { fitRows, writeJson, writeRaw } from './output.ts'
 import { type Field, formatHelp, rowFormat } from './rows.ts'
 import { Unanswered } from './unanswered.ts'
 import { whyNoSymbol } from './unknown.ts'
@@ -173,6 +173,8 @@ function tableLine(digits: 8 | 16): (row: Row) => string {
     if (symbol === undefined) return `${printable(query)}  -  (no such symbol)\n`
     const { address, type, name, owner, size } = symbol
     const where = `0x${formatAddress(address).slice(-digits)}`
-    return `${where}  ${type}  ${printable(name).padEnd(width)}  0x${size.toString(16).padEnd(6)} [${printable(owner)}]\n`
+    return fitRows(
+      `${where}  ${type}  ${printable(name).padEnd(width)}  0x${size.toString(16).padEnd(6)} [${printable(owner)}]\n`,
+    )
   }
 }

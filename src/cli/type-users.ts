@@ -8,7 +8,7 @@ import { UsageError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
-import { write, writeJson } from './output.ts'
+import { fitRows, write, writeJson } from './output.ts'
 import { parseQuestion } from './types.ts'
 import { whyNoType } from './unknown.ts'
 import { whereaboutsOf, whereaboutsText } from './whereabouts.ts'
@@ -55,7 +55,7 @@ export async function printUsers(
       if (rowsOf !== undefined) rows.push(whereaboutsText(rowsOf(each)))
     }
   }
-  for (const row of rows) await write(row)
+  for (const row of rows) await write(fitRows(row))
   return undefined
 }
 
@@ -84,7 +84,7 @@ export async function printMembers(
           ({ module, matches }) => matches(use.name) && (module === undefined || use.modules.includes(module)),
         ),
     )
-  for (const use of uses) await (json ? writeJson(use) : write(`${inWords(use)}\n`))
+  for (const use of uses) await (json ? writeJson(use) : write(fitRows(`${inWords(use)}\n`)))
   return uses.length > 0
     ? undefined
     : type !== undefined && !types.knows(type)

@@ -17,7 +17,7 @@ import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
-import { write, writeJson } from './output.ts'
+import { fitRows, write, writeJson } from './output.ts'
 import { printMembers, printUsers } from './type-users.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
@@ -110,7 +110,7 @@ async function member(types: Types, query: string, options: CommonOptions): Prom
     const pointers = through.length > 0 ? `  through pointers at ${through.join(', ')}` : ''
     const width = bits > 0 ? `  bits ${bitOffset - 8 * offset}+${bits}` : ''
     const where = `offset ${offset}${width}  size ${size}`
-    await write(`${printable(name)}  ${where}  ${type}  [${printable(place.module)}]${pointers}\n`)
+    await write(fitRows(`${printable(name)}  ${where}  ${type}  [${printable(place.module)}]${pointers}\n`))
   }
   return undefined
 }

@@ -5,6 +5,7 @@ import { formatAddress } from '../core/address.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import type { ProbeTarget } from '../probes/target.ts'
+import { fitRows } from './output.ts'
 
 /** Where one function is, and what can be attached to it: one row for each place of its name in its module. */
 export interface Whereabouts {
@@ -31,7 +32,9 @@ export function whereaboutsText(rows: readonly Whereabouts[]): string {
   return rows
     .map(({ address, owner, kind, verdict, reasons }) => {
       const codes = [...new Set(reasons.map(({ code }) => code))].join(', ')
-      return `    ${address ?? '-'} [${printable(owner)}]  ${kind} ${verdict}${codes === '' ? '' : ` (${codes})`}\n`
+      return fitRows(
+        `    ${address ?? '-'} [${printable(owner)}]  ${kind} ${verdict}${codes === '' ? '' : ` (${codes})`}\n`,
+      )
     })
     .join('')
 }

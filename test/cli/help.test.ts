@@ -1,5 +1,6 @@
-// Help at every width: no line is broken by the terminal but examples, which are copied, and no word of it is lost.
+// Help and rows at every width: no line is broken by the terminal but examples, which are copied, and no word of it is lost.
 import { expect, test } from 'vitest'
+import { fittedRows } from '../../src/cli/fit.ts'
 import { fitted } from '../../src/cli/help.ts'
 import { commandsOf, makeProgram } from '../../src/cli/program.ts'
 
@@ -44,4 +45,16 @@ test('paragraphs are wrapped as a whole, examples and lists are not', () => {
     'one two\nthree four\nfive\n\nExit codes:\n0 done.\n\nExamples:\n  $ kerndex one two three\n  a: b c d e\n  f\n',
   )
   expect(fitted(text, 80)).toBe(text)
+})
+
+test('rows go on in lines that are set in, and no word is cut; colours take no room', () => {
+  const row = '\x1b[32mok\x1b[39m      kprobe:vmlinux:vfs_fadvise  0xffffffff8aa8af00/0x20  name\n'
+  expect(fittedRows(row, 50, 8)).toBe(
+    '\x1b[32mok\x1b[39m      kprobe:vmlinux:vfs_fadvise\n        0xffffffff8aa8af00/0x20  name\n',
+  )
+  expect(fittedRows(row, undefined, 8)).toBe(row)
+  expect(fittedRows(row, 80, 8)).toBe(row)
+  const set = '    struct virtqueue *vq, int a, 0x1234567890abcdef\n\nshort\n'
+  const lines = fittedRows(set, 24, 2).split('\n')
+  expect(lines).toEqual(['    struct virtqueue', '      *vq, int a,', '      0x1234567890abcdef', '', 'short', ''])
 })
