@@ -61,6 +61,7 @@ const SUITES: Readonly<Record<Exclude<SuiteName, typeof SCALE>, (input: Input) =
 
 function leaveOut(one: LeftOut): void {
   leftOut.push(one)
+  progress('')
   process.stderr.write(`left out: ${[one.suite, one.input, one.what].filter(Boolean).join(': ')}: ${one.why}\n`)
 }
 
@@ -94,6 +95,7 @@ function isSuite(name: string): name is SuiteName {
 }
 
 function warn(text: string): void {
+  progress('')
   process.stderr.write(`warning: ${text}\n`)
 }
 
@@ -150,7 +152,8 @@ async function measure(): Promise<Report> {
   // It takes long, and runs only when it is named.
   if (suites.includes(SCALE) && !stopped.aborted) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
   progress('')
-  if (rows.length === 0) throw new Error(stopped.aborted ? STOPPED : 'nothing was measured')
+  if (rows.length === 0)
+    throw new Error(stopped.aborted ? 'the run was stopped before anything was measured' : 'nothing was measured')
   const spread = [...(stopped.aborted ? [STOPPED] : []), ...spreadWarnings(rows)]
   for (const text of spread) warn(text)
   const commit = commitOf()

@@ -2,13 +2,24 @@
 // with its output held against the other's before anything is timed.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Input, vmlinuxOf } from './lib/inputs.ts'
+import { seededRandom } from './lib/random.ts'
 import type { LeftOut, Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
-import { compareFrames, compareHeaders, framesOf, functionsOf, placesOf, sameLines } from './lib/tool-outputs.ts'
+import {
+  blazecliFrames,
+  compareFrames,
+  compareHeaders,
+  drgnFrames,
+  type Frame,
+  framesOf,
+  functionsOf,
+  placesOf,
+  sameLines,
+} from './lib/tool-outputs.ts'
 import { kerndexRun, outputOf, type Run, type Tool, timeOf, toolVersions } from './lib/tools.ts'
 
 /** The same work by a tool and by kerndex. */
@@ -25,6 +36,8 @@ interface Duel {
 const STRUCT = 'task_struct'
 /** Functions that are listed. */
 const GLOB = 'nf_*'
+/** Addresses that are named. */
+const ADDRESSES = 1_000
 /** What perf records to have stacks to name: the forks and reads of a small shell loop. */
 const LOAD = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); cat /proc/self/status /proc/self/maps >/dev/null; done'
 
@@ -160,10 +173,67 @@ const WORKS: readonly Work[] = [
       const frames = framesOf(outputOf(theirs))
       if (frames.length === 0) throw new Error('perf recorded no stack of the kernel')
       writeFileSync(addresses, frames.map(({ address }) => `${address}\n`).join(''))
-      return { theirs, ours: kerndexRun(['address'], addresses), compareOutputs: compareFrames }
+      return { theirs, ours: kerndexRun(['address'], addresses), compareOutputs: compareFrames('perf', framesOf) }
+    },
+  },
+  {
+    what: `name ${ADDRESSES} addresses`,
+    tool: 'blazecli',
+    prepare(input, scratch) {
+      const addresses = addressesIn(input, ADDRESSES)
+      // A file with debug information would be another work; it has to be told that there is none.
+      const kernel = ['--kallsyms', input.kallsyms, '--vmlinux', '']
+      return naming(input, scratch, addresses, {
+        theirs: { command: 'blazecli', args: ['symbolize', 'kernel', ...kernel, ...addresses] },
+        framesOf: blazecliFrames,
+        by: 'blazecli',
+      })
+    },
+  },
+  {
+    what: `name ${ADDRESSES} addresses`,
+    tool: 'drgn',
+    prepare(input, scratch) {
+      // It reads a running kernel's memory, or a dump.
+      if (input.from !== undefined) return undefined
+      const script = join(scratch, 'name.py')
+      writeFileSync(script, DRGN_SCRIPT)
+      const addresses = addressesIn(input, ADDRESSES)
+      return naming(input, scratch, addresses, {
+        theirs: { command: 'drgn', args: ['-q', '-k', script, ...addresses] },
+        framesOf: drgnFrames,
+        by: 'drgn',
+      })
     },
   },
 ]
+
+/** A name for each address given, by what drgn knows of the running kernel's symbols. */
+const DRGN_SCRIPT = `import sys
+for text in sys.argv[1:]:
+    address = int(text, 16)
+    symbol = prog.symbol(address)
+    print(f"{address:016x} {symbol.name}+{address - symbol.address:#x}")
+`
+
+/** Addresses a few bytes inside of functions, each of another one. */
+function addressesIn({ kallsyms }: Input, count: number): string[] {
+  const starts = [...readFileSync(kallsyms, 'latin1').matchAll(/^([0-9a-f]{16}) [tT] /gm)].map(([, start]) => start!)
+  const random = seededRandom(1)
+  return Array.from({ length: count }, () => `0x${(BigInt(`0x${starts[random(starts.length)]}`) + 1n).toString(16)}`)
+}
+
+/** Addresses named by another tool, and by kerndex from the same symbols. */
+function naming(
+  input: Input,
+  scratch: string,
+  addresses: readonly string[],
+  { theirs, framesOf, by }: { theirs: Run; framesOf(text: string): Frame[]; by: Tool },
+): Pair {
+  const file = join(scratch, `addresses-${by}`)
+  writeFileSync(file, addresses.map((each) => `${each}\n`).join(''))
+  return { theirs, ours: kerndexRun(['address', ...from(input)], file), compareOutputs: compareFrames(by, framesOf) }
+}
 
 /** The word that asks bpftool for ids in order: older versions know no other order, and refuse it. */
 function unsorted(): string[] {

@@ -43,17 +43,36 @@ export function functionsOf(text: string): string[] {
   return [...new Set(text.match(/^kprobe:\S+$/gm)?.map((line) => line.split(':').at(-1)!))].sort()
 }
 
+/** An address and what a tool names it: symbol+0xoffset. */
+export interface Frame {
+  readonly address: string
+  readonly name: string
+}
+
 /** Frames of kernel addresses as perf prints them. */
-export function framesOf(text: string): { address: string; name: string }[] {
+export function framesOf(text: string): Frame[] {
   return [...text.matchAll(/^\s+([0-9a-f]{16}) (\S+)$/gm)].map(([, address, name]) => ({
     address: address!,
     name: name!,
   }))
 }
 
+/** Names as blazecli prints them, with the symbol's address and the offset behind it; inlined frames are none of them. */
+export function blazecliFrames(text: string): Frame[] {
+  return [...text.matchAll(/^0x([0-9a-f]+): (?:(\S+) @ 0x[0-9a-f]+\+(0x[0-9a-f]+)|(<no-symbol>))/gm)].map(
+    ([, address, name, offset, none]) => ({ address: address!, name: none ?? `${name}+${offset}` }),
+  )
+}
+
+/** Names as the script for drgn prints them. */
+export function drgnFrames(text: string): Frame[] {
+  return [...text.matchAll(/^([0-9a-f]{16}) (\S+)$/gm)].map(([, address, name]) => ({ address: address!, name: name! }))
+}
+
 /** Frames are the same if name and offset are; another alias at the same offset is counted, not refused. */
-export function compareFrames(theirs: string, ours: string): string {
-  const frames = framesOf(theirs)
+export const compareFrames = (by: string, read: (text: string) => Frame[]) => (theirs: string, ours: string) => {
+  const frames = read(theirs)
+  if (frames.length === 0) throw new Error(`${by} named nothing`)
   const answers = ours.trimEnd().split('\n')
   if (answers.length !== frames.length) throw new Error(`${frames.length} frames and ${answers.length} answers`)
   let aliases = 0
@@ -61,7 +80,7 @@ export function compareFrames(theirs: string, ours: string): string {
     const [, symbol] = /^0x[0-9a-f]+\s+([^/\s]+)/.exec(answers[i] ?? '') ?? []
     if (symbol === name) continue
     if (symbol?.split('+')[1] !== name.split('+')[1])
-      throw new Error(`${address} is ${name} by perf, ${symbol} by kerndex`)
+      throw new Error(`${address} is ${name} by ${by}, ${symbol} by kerndex`)
     aliases++
   }
   return `${frames.length} frames, the same names${aliases > 0 ? ` but ${aliases} aliases` : ''}`

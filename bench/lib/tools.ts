@@ -11,6 +11,8 @@ const VERSION_ARGUMENTS = {
   bpftrace: ['--version'],
   bpftool: ['version'],
   pahole: ['--version'],
+  blazecli: ['--version'],
+  drgn: ['--version'],
 } as const
 
 export type Tool = keyof typeof VERSION_ARGUMENTS
@@ -32,6 +34,8 @@ export function toolVersions(): Record<Tool, string | null> {
     bpftrace: versionOf('bpftrace'),
     bpftool: versionOf('bpftool'),
     pahole: versionOf('pahole'),
+    blazecli: versionOf('blazecli'),
+    drgn: versionOf('drgn'),
   }
 }
 

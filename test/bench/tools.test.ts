@@ -1,7 +1,16 @@
 // Comparisons with other tools: the same work is recognised across their ways of printing it, and other work is refused.
 
 import { describe, expect, it } from 'vitest'
-import { compareFrames, compareHeaders, functionsOf, placesOf, sameLines } from '../../bench/lib/tool-outputs.ts'
+import {
+  blazecliFrames,
+  compareFrames,
+  compareHeaders,
+  drgnFrames,
+  framesOf,
+  functionsOf,
+  placesOf,
+  sameLines,
+} from '../../bench/lib/tool-outputs.ts'
 import { outputOf, timeOf, toolVersions } from '../../bench/lib/tools.ts'
 
 const PAHOLE = `struct file {
@@ -60,17 +69,35 @@ describe('C headers', () => {
 })
 
 describe('frames', () => {
+  const same = compareFrames('perf', framesOf)
   const perf = '\n\tffffffff81000010 do_one+0x10\n\tffffffff81000020 alias_b+0x0\n\n'
   it('are the same if names are, or offsets of another alias', () => {
     const ours = '0xffffffff81000010  do_one+0x10/0x20\n0xffffffff81000020  alias_a+0x0/0x8 [mod]  also alias_b\n'
-    expect(compareFrames(perf, ours)).toBe('2 frames, the same names but 1 aliases')
+    expect(same(perf, ours)).toBe('2 frames, the same names but 1 aliases')
   })
 
   it('are refused if one is elsewhere or missing', () => {
-    expect(() =>
-      compareFrames(perf, '0xffffffff81000010  do_one+0x11/0x20\n0xffffffff81000020  alias_b+0x0/0x8\n'),
-    ).toThrow('do_one+0x11')
-    expect(() => compareFrames(perf, '0xffffffff81000010  do_one+0x10/0x20\n')).toThrow('2 frames and 1 answers')
+    expect(() => same(perf, '0xffffffff81000010  do_one+0x11/0x20\n0xffffffff81000020  alias_b+0x0/0x8\n')).toThrow(
+      'do_one+0x11',
+    )
+    expect(() => same(perf, '0xffffffff81000010  do_one+0x10/0x20\n')).toThrow('2 frames and 1 answers')
+    expect(() => same('', '')).toThrow('perf named nothing')
+  })
+
+  it('are read as each tool prints them: inlined frames are not asked for, and no symbol is an answer', () => {
+    const blazecli =
+      '0xffffffff81000011: do_one @ 0xffffffff81000000+0x11 kernel/one.c:5\n' +
+      '                  inner @ kernel/one.h:7 [inlined]\n' +
+      '0xffffffffc0000001: <no-symbol>\n'
+    expect(blazecliFrames(blazecli)).toEqual([
+      { address: 'ffffffff81000011', name: 'do_one+0x11' },
+      { address: 'ffffffffc0000001', name: '<no-symbol>' },
+    ])
+    const ours = '0xffffffff81000011  do_one+0x11/0x20\n0xffffffffc0000001  later+0x1/0x20 [mod]\n'
+    expect(() => compareFrames('blazecli', blazecliFrames)(blazecli, ours)).toThrow(
+      'ffffffffc0000001 is <no-symbol> by blazecli, later+0x1 by kerndex',
+    )
+    expect(drgnFrames('ffffffff81000011 do_one+0x11\n')).toEqual([{ address: 'ffffffff81000011', name: 'do_one+0x11' }])
   })
 })
 
