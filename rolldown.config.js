@@ -8,17 +8,31 @@ import { basename, resolve } from 'node:path'
 import { writeDeclarations } from './build/declarations.js'
 import { askedFor, Notices } from './build/packages.js'
 import {
+  calledLater,
+  functionsOf,
   importsLater,
   moduleOf,
   plainExports,
   plainLetters,
   readAtTop,
+  readWhenCalled,
   requireWhenNeeded,
   takingParts,
   whereCodeIsKept,
 } from './build/rewrite.js'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+
+/** commander reads a module at its top that it needs for programs in files of their own, of which there are none. */
+const processesWhenStarted = {
+  name: 'processes-when-started',
+  transform(code, id) {
+    if (!id.endsWith('/commander/lib/command.js')) return
+    const read = `require('node:child_process')`
+    if (code.split(read).length !== 2) this.error('commander reads node:child_process otherwise than it did')
+    return code.replace(read, `{ spawn: (...given) => ${read}.spawn(...given) }`)
+  },
+}
 
 const common = {
   platform: 'node',
@@ -47,28 +61,40 @@ const ENTRIES = {
 
 /**
  * The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`, which have
- * what every kernel is opened with: read later, it would take as long, and be waited for.
+ * what is asked of every kernel, however it is opened; what a plain load, the cache or the running kernel needs beside that is read with it.
  */
 const PARTS = {
   'imports-nats': /^fleet\/nats\/packages\./,
   imports: /^core\/packages\./,
   fleet: /^fleet\//,
   events: /^(events\/|processes\/|stacks\/(?!pasted\.))/,
+  pasted: /^stacks\/pasted\./,
   serve: /^(serve\/|symbols\/find-text\.)/,
   printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|layout)|ask\/diff)/,
-  probes: /^probes\/(?!plan|spec|kinds)/,
+  probes: /^probes\/(?!spec-error\.)/,
   sources:
-    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
+    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
   placing: /^(catalog\/next-boot|load\/(carry-on|earlier-boot)|symbols\/placed)\./,
   catalog:
-    /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
+    /^(catalog\/(?!image\.)|host-history\.|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
+  saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
+  cached: /^load\/(cached|text-digests)\./,
+  reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
+  loading:
+    /^(core\/wasm-memory|load\/(crew.*|load|symbols)|symbols\/(assemble|build|claim.*|extents|keep|loop.*|parse|pieces|places|regions|remembered|workspace))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names)\./,
-  core: /^(btf|core)\//,
-  cli: /^cli\//,
+  decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
+  core: /^((btf|core)\/|snapshot\/keep-code\.)/,
+  cli: /^cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|unanswered|symbol|unknown|whereabouts)\./,
+  'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
+  'cli-more': /^cli\//,
   main: /./,
 }
+
+/** The parts that any use of kerndex reads. */
+const ALWAYS_READ = ['./part-core.cjs', './part-main.cjs']
 
 /** The part that a module goes to. An entry point is a file of its own. */
 function partOf(id, context) {
@@ -91,6 +117,12 @@ const parts = {
     }
     const needed = (file) =>
       bundle[file]?.code === undefined ? [] : readAtTop(bundle[file].code).map((one) => basename(one))
+    for (const [entry, { code, isEntry }] of Object.entries(bundle)) {
+      for (const { name, file, member } of isEntry ? calledLater(code) : []) {
+        if (!functionsOf(bundle[basename(file)].code).has(member))
+          this.error(`${entry} hands out ${name}, which is no function, as one: let it begin with a capital letter`)
+      }
+    }
     // Every command reads this one.
     const early = needed('part-cli.cjs').filter((file) => file.startsWith('part-'))
     if (early.length > 0)
@@ -125,7 +157,7 @@ const partsCompiled = {
   name: 'parts-compiled',
   renderChunk(code, { isEntry, name }) {
     if (!isEntry) return
-    if (name !== 'cli') return takingParts(code, `./${CODE_CACHE}`)
+    if (name !== 'cli') return takingParts(readWhenCalled(code, ALWAYS_READ), `./${CODE_CACHE}`)
     const [first, ...lines] = code.split('\n')
     if (!first.startsWith('#!')) this.error('the command does not begin with the line that says what runs it')
     return [first, whereCodeIsKept(`require = require("./${CODE_CACHE}").readPart;`), ...lines].join('\n')
@@ -168,6 +200,7 @@ const library = {
   optimization: { inlineConst: { mode: 'all' } },
   plugins: [
     codeCacheOutside,
+    processesWhenStarted,
     ...[requireWhenNeeded, plainExports, plainLetters].map(rewriting),
     parts,
     partsCompiled,

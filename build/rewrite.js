@@ -94,13 +94,7 @@ function holdToLazy(code) {
 /** The files that rewritten code reads when it is read itself, because it uses a name of theirs at its top. */
 export function readAtTop(code) {
   const program = parse(code)
-  const files = new Map()
-  for (const statement of program.body) {
-    const { id, init } = soleDeclarator(statement) ?? {}
-    if (init?.type === 'ArrowFunctionExpression' && init.body.left?.name === `loaded_${id.name}`) {
-      files.set(id.name, requiredFile(init.body.right))
-    }
-  }
+  const files = filesRead(program)
   const read = new Set()
   walk(program, [], (node, parents) => {
     if (node.type !== 'CallExpression' || !files.has(node.callee.name)) return
@@ -109,6 +103,18 @@ export function readAtTop(code) {
     }
   })
   return [...read].filter((file) => file !== undefined)
+}
+
+/** The files that rewritten code reads when they are needed, by the names of the functions that do it. */
+function filesRead(program) {
+  const files = new Map()
+  for (const statement of program.body) {
+    const { id, init } = soleDeclarator(statement) ?? {}
+    if (init?.type === 'ArrowFunctionExpression' && init.body.left?.name === `loaded_${id.name}`) {
+      files.set(id.name, requiredFile(init.body.right))
+    }
+  }
+  return files
 }
 
 /** Whether code has an `import(…)`. */
@@ -151,6 +157,58 @@ export function plainExports(code) {
     edits.push({ start: statement.start, end: statement.end, text })
   }
   return apply(code, edits)
+}
+
+/**
+ * Has functions that an entry point hands out read their part when they are called, unless it is one of those that are always there.
+ * What begins with a capital letter is a class or a value, which has to be there at once.
+ */
+export function readWhenCalled(code, alwaysThere) {
+  const program = parse(code)
+  const files = filesRead(program)
+  const edits = []
+  for (const { value, name, file } of handedOut(program, files)) {
+    if (alwaysThere.includes(file) || !/^[a-z]/.test(name)) continue
+    const text = `function ${name}(...given) { return ${code.slice(value.start, value.end)}(...given); }`
+    edits.push({ start: value.start, end: value.end, text })
+  }
+  return apply(code, edits)
+}
+
+/** The names that an entry point hands out as `readWhenCalled` has it, with the files that have them. */
+export function calledLater(code) {
+  const program = parse(code)
+  const files = filesRead(program)
+  return [...handedOut(program, files, (value) => value.type === 'FunctionExpression' && calleeIn(value))]
+}
+
+/** The callee in a function that `readWhenCalled` wrote. */
+function calleeIn({ body }) {
+  return returned({ body })?.callee
+}
+
+/** What an entry point hands out of other files, as `require_part().name`. */
+function* handedOut(program, files, inner = (value) => value) {
+  for (const statement of program.body) {
+    const { left, right } = (statement.type === 'ExpressionStatement' && statement.expression) || {}
+    if (left?.type !== 'MemberExpression' || left.object.name !== 'exports') continue
+    const value = inner(right)
+    if (value?.type !== 'MemberExpression' || !files.has(value.object.callee?.name)) continue
+    yield { name: left.property.name, value, file: files.get(value.object.callee.name), member: value.property.name }
+  }
+}
+
+/** The names by which a part hands functions out. */
+export function functionsOf(code) {
+  const program = parse(code)
+  const declared = new Set()
+  for (const statement of program.body) if (statement.type === 'FunctionDeclaration') declared.add(statement.id.name)
+  const names = new Set()
+  for (const statement of program.body) {
+    const { left, right } = (statement.type === 'ExpressionStatement' && statement.expression) || {}
+    if (left?.object?.name === 'exports' && declared.has(right.name)) names.add(left.property.name)
+  }
+  return names
 }
 
 /** Writes other letters than ASCII's by number: V8 would keep a whole file at two bytes a letter for one of them. */

@@ -110,7 +110,7 @@ const MOST_DEFAULT_THREADS = 4
  * to read; WorkerFailedError, AbortedError, LimitError; UsageError for a wrong option
  */
 export function openKernel(options: OpenOptions | string | URL = {}): Promise<Kernel> {
-  return openKernelOn({ live: liveSource, user: thisUser() }, options)
+  return openKernelOn({ live: () => liveSource(), user: thisUser() }, options)
 }
 
 /** Both have to be said. */

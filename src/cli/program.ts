@@ -22,26 +22,29 @@ import { addStatusCommand } from './status.ts'
 import { addSymbolCommand } from './symbol.ts'
 import { addTypeCommand } from './type.ts'
 
-/** The commands by their words, in the order in which the help lists them. */
+/**
+ * The commands by their words, in the order in which the help lists them. Functions of their own, because the code of most is in other
+ * files, which are read when a command is made.
+ */
 const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
-  status: addStatusCommand,
-  address: addAddressCommand,
-  symbol: addSymbolCommand,
-  type: addTypeCommand,
-  function: addFunctionCommand,
-  btf: addBtfCommand,
-  core: addCoreCommand,
-  probe: addProbeCommand,
-  resolve: addResolveCommand,
-  events: addEventsCommand,
-  capture: addCaptureCommand,
-  snapshot: addSnapshotCommand,
-  cache: addCacheCommand,
-  catalog: addCatalogCommand,
-  layout: addLayoutCommand,
-  fleet: addFleetCommand,
-  serve: addServeCommand,
-  bench: addBenchCommand,
+  status: (program) => addStatusCommand(program),
+  address: (program) => addAddressCommand(program),
+  symbol: (program) => addSymbolCommand(program),
+  type: (program) => addTypeCommand(program),
+  function: (program) => addFunctionCommand(program),
+  btf: (program) => addBtfCommand(program),
+  core: (program) => addCoreCommand(program),
+  probe: (program) => addProbeCommand(program),
+  resolve: (program) => addResolveCommand(program),
+  events: (program) => addEventsCommand(program),
+  capture: (program) => addCaptureCommand(program),
+  snapshot: (program) => addSnapshotCommand(program),
+  cache: (program) => addCacheCommand(program),
+  catalog: (program) => addCatalogCommand(program),
+  layout: (program) => addLayoutCommand(program),
+  fleet: (program) => addFleetCommand(program),
+  serve: (program) => addServeCommand(program),
+  bench: (program) => addBenchCommand(program),
   completion: (program) => addCompletionCommand(program, () => makeProgram()),
 }
 

@@ -7,9 +7,9 @@
 // Module and function may be globs (`*`, `?`, `[a-z]`). `vmlinux` is the core kernel. Without a kind: `entry`.
 
 import { text as checkText } from '../core/arguments.ts'
-import { UsageError } from '../core/errors.ts'
 import { isGlob } from '../core/glob.ts'
 import { type AskedKind, isTrampoline, SPELLINGS } from './kinds.ts'
+import { SpecError } from './spec-error.ts'
 
 /** A specification in its parts. */
 export interface ProbeSpec {
@@ -23,23 +23,6 @@ export interface ProbeSpec {
   /** Bytes from the function's start. */
   readonly offset: number
   readonly address: bigint | undefined
-}
-
-/** A specification that cannot be read. */
-export class SpecError extends UsageError {
-  readonly spec: string
-  /** Where reading stopped, counted from 1. */
-  readonly column: number
-  /** What would have been right there. */
-  readonly expected: string
-
-  constructor(spec: string, column: number, expected: string, found?: string) {
-    const what = found ?? (column > spec.length ? 'the end' : JSON.stringify(spec[column - 1]))
-    super(`${spec === '' ? 'an empty specification' : spec}: column ${column}: expected ${expected}, found ${what}`)
-    this.spec = spec
-    this.column = column
-    this.expected = expected
-  }
 }
 
 /** The longest name that the kernel's symbol table holds (KSYM_NAME_LEN, include/linux/kallsyms.h). */

@@ -6,7 +6,8 @@ import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { StoredTypes } from '../btf/read/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { identityOf, readFailure } from '../sources/reader.ts'
+import { identityOf } from '../sources/identity.ts'
+import { readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
 import {
   byPart,

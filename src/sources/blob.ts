@@ -3,7 +3,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { LimitError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { type ByteReader, identityOf, openReader, openReaderNow, readFailure } from './reader.ts'
+import { identityOf } from './identity.ts'
+import { type ByteReader, openReader, openReaderNow, readFailure } from './reader.ts'
 import type { BtfFile } from './source.ts'
 
 /** A file's bytes, and what tells whether it is still the same file (see ByteReader). */

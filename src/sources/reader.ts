@@ -14,6 +14,7 @@ import {
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { KerndexError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { identityOf } from './identity.ts'
 import { openStream } from './stream.ts'
 
 /** Hands out a file's bytes in order. */
@@ -51,11 +52,6 @@ export function readFailure(path: string, cause: unknown): NoPermissionError | N
 /** The `code` of a system error, such as ENOENT. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-/** What `ByteReader.identity` is, for a file that need not be opened. */
-export function identityOf(stat: { readonly ino: number; readonly size: number; readonly mtimeMs: number }): string {
-  return `${stat.ino}:${stat.size}:${stat.mtimeMs}`
 }
 
 /** A pipe gives its bytes when somebody writes them: it is waited for. */

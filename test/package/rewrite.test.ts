@@ -7,10 +7,13 @@ import { join } from 'node:path'
 import { runInThisContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  calledLater,
+  functionsOf,
   moduleOf,
   plainExports,
   plainLetters,
   readAtTop,
+  readWhenCalled,
   requireWhenNeeded,
   Unrecognised,
 } from '../../build/rewrite.js'
@@ -174,6 +177,40 @@ describe('entry points', () => {
       '',
     ])
     expect(moduleOf(code)).toMatch(/^const require = \(file\) => \{\n/)
+  })
+
+  it('read a part that only some programs need when a function of it is called', async () => {
+    await write(
+      'some.cjs',
+      `globalThis.order.push('some'); exports.add = (...all) => [all.length, all[0] + all[1]]; exports.Sum = class {}`,
+    )
+    const code = requireWhenNeeded(
+      `const some = require("./some.cjs"); const part = require("./part.cjs");\nexports.add = some.add;\nexports.two = part.two;`,
+    )
+    const later = readWhenCalled(code, ['./part.cjs'])
+    const { result, order } = await ran(later, ({ add, two }) => [
+      add!.name,
+      two,
+      (add as (...all: number[]) => unknown)(1, 2),
+    ])
+    expect(result).toEqual(['add', 2, [2, 3]])
+    expect(order).toEqual(['part', 'itself', 'some'])
+    expect(readAtTop(later)).toEqual(['./part.cjs'])
+    expect(moduleOf(later)).toContain('export const add = function add(...given)')
+    expect(calledLater(later).map(({ name, file, member }) => [name, file, member])).toEqual([
+      ['add', './some.cjs', 'add'],
+    ])
+  })
+
+  it('read the part of a class or a value at once', () => {
+    const code = requireWhenNeeded(`const some = require("./some.cjs");\nexports.Sum = some.Sum;`)
+    expect(readWhenCalled(code, [])).toBe(code)
+    expect(calledLater(code)).toEqual([])
+  })
+
+  it('are held to handing out functions so', () => {
+    const part = `function add() {}\nasync function later() {}\nconst value = 1;\nexports.add = add;\nexports.after = later;\nexports.value = value;`
+    expect([...functionsOf(part)]).toEqual(['add', 'after'])
   })
 
   it('do nothing else', () => {
