@@ -70,7 +70,7 @@ const PARTS = {
   events: /^(events\/|processes\/|stacks\/(?!pasted\.))/,
   pasted: /^stacks\/pasted\./,
   serve: /^(serve\/|symbols\/find-text\.)/,
-  printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|layout)|ask\/diff)/,
+  printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort|flat-types|layout)|ask\/diff)/,
   probes: /^probes\/(?!spec-error\.)/,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
@@ -84,10 +84,10 @@ const PARTS = {
   loading:
     /^(core\/wasm-memory|load\/(crew.*|load|symbols)|symbols\/(assemble|build|claim.*|extents|keep|loop.*|parse|pieces|places|regions|remembered|workspace))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
-  declaring: /^btf\/print\/c-(declare|names)\./,
+  declaring: /^btf\/print\/c-(declare|names|padding|text)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
   core: /^((btf|core)\/|snapshot\/keep-code\.)/,
-  cli: /^cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|unanswered|symbol|unknown|whereabouts)\./,
+  cli: /^cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts)\./,
   'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
   'cli-more': /^cli\//,
   main: /./,

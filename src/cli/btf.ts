@@ -14,7 +14,7 @@ import { printable } from '../core/printable.ts'
 import { openTypeFile, openTypes, readTypeFile } from '../load/open-types.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { note, write, writeJson, writeRaw } from './output.ts'
 import { typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
 
@@ -95,7 +95,8 @@ function addDump(btf: Command): void {
       if (json) {
         for (const id of roots ?? ownIds(set)) await writeJson(decodeType(set, id), bigintsAsText)
       } else if (options.format === 'c') {
-        for (const piece of dumpC(set, { order, ...(roots && { roots }) })) await write(piece)
+        // Names in it are escaped where they are written.
+        for (const piece of dumpC(set, { order, ...(roots && { roots }) })) await writeRaw(piece)
       } else {
         for (const piece of roots ? roots.flatMap((id) => [...rawType(set, id)]) : dumpRaw(set)) await write(piece)
       }

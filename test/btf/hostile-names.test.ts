@@ -84,18 +84,28 @@ it.each(Object.keys(PRINTERS))('%s', (what) => {
 })
 
 it('that are long and shared by many types make neither text without end nor a check without end', () => {
-  const b = new BtfBuilder()
   const name = 'y'.repeat(20_000)
-  for (let i = 0; i < 20_000; i++) b.func(name, 0)
-  const bytes = b.build()
-  const [record] = indexTypes([{ name: 'vmlinux', bytes }]).records
-  const set = new TypeSet(record!)
+  const built = (add: (b: BtfBuilder) => void) => {
+    const b = new BtfBuilder()
+    for (let i = 0; i < 20_000; i++) add(b)
+    const bytes = b.build()
+    return { bytes, set: new TypeSet(indexTypes([{ name: 'vmlinux', bytes }]).records[0]!) }
+  }
+  const { bytes, set } = built((b) => b.func(name, 0))
+  const { set: typedefs } = built((b) => b.typedef(name, 0))
+  const { set: values } = built((b) => b.enum('e', 4, { [name]: 0 }))
   const drain = (text: Iterable<string>) => {
     for (const _ of text);
   }
-  for (const print of [() => drain(dumpRaw(set)), () => drain(dumpC(set))]) {
-    expect(print).toThrow(expect.objectContaining({ code: 'LIMIT' }))
-  }
+  const texts = [
+    () => dumpRaw(set),
+    () => dumpC(typedefs),
+    () => dumpC(typedefs, { order: 'ids' }),
+    () => dumpC(values, { order: 'ids' }),
+  ]
+  for (const text of texts) expect(() => drain(text())).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+  // A header has no functions but kfuncs.
+  expect([...dumpC(set)].join('').length).toBeLessThan(name.length)
   // The first hundred are listed, and names have at most 128 bytes.
   const { ok, errors } = checkBtf(bytes, { strict: true })
   expect([ok, errors.length, errors[0]?.message]).toEqual([false, 100, 'Invalid name'])

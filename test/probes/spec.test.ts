@@ -1,7 +1,8 @@
 // The grammar of specifications: every form, and every error with its column.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseSpec, SpecError } from '../../src/probes/spec.ts'
+import { parseSpec } from '../../src/probes/spec.ts'
+import { SpecError } from '../../src/probes/spec-error.ts'
 
 const parts = (kind: string, module: string | undefined, name: string, offset = 0, address?: bigint) => ({
   kind,

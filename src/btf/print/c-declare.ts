@@ -17,37 +17,39 @@ import {
   KIND_VOID,
 } from '../format.ts'
 import { enumeratorValue, enumeratorWords, isQualifier, isScalar, KINDS, kindName, plainKind } from '../kinds.ts'
-import { alignOf, pointerSize, sizeOf } from '../read/sizes.ts'
+import { pointerSize, type Sizes, sizeOf, sizesOf } from '../read/sizes.ts'
 import type { TypeSet } from '../read/type-set.ts'
 import { type CNames, plainNames } from './c-names.ts'
+import { padding } from './c-padding.ts'
+import { CText, KeptTexts } from './c-text.ts'
 import { mostText } from './raw.ts'
 
 /** Longest chain of pointers, arrays and qualifiers in one declaration. */
 const MAX_CHAIN = 256
 /** Deepest nesting of structs and parameter lists written in place. */
 const MAX_NESTING = 128
-/** A name that no BTF name can be: stands where the declared name goes. */
-const MARK = '\0'
 /** A name that many types can share, and make more text of than the budget of what is kept expects. */
 const LONG_NAME = 4096
 
-/** What stands before and after the declared name. */
-interface Frame {
-  readonly before: string
-  readonly after: string
-}
+/** A name: as text, or where it is in the strings of the set that says it. */
+export type CName = string | number
 
 /** Writes declarations over one set, with one naming. */
 export class Declarations {
   readonly #set: TypeSet
   readonly #names: CNames
   readonly #base: Declarations | undefined
-  readonly #frames = new Map<number, Frame>()
-  readonly #unnamed = new Map<number, string>()
+  readonly #sizes: Sizes
+  #named: KeptTexts | undefined
+  #unnamed: KeptTexts | undefined
   readonly #longBits: number
+  readonly #scratch = new CText()
   #depth = 0
   /** Set while a definition is written in place: its indentation, and its numbered enumerators, forbid to keep it. */
   #inPlace = false
+  /** Where the declared name went in the text that is being written. */
+  #nameFrom = 0
+  #nameTo = 0
   /** Characters that definitions in place may still take: hostile nesting doubles them with every level. */
   #budget: number
 
@@ -56,59 +58,113 @@ export class Declarations {
     this.#set = set
     this.#names = names
     this.#base = base
+    this.#sizes = sizesOf(set)
     this.#longBits = pointerSize(set) * 8
     this.#budget = mostText(set)
   }
 
   /** The declaration of `name` with a type; without a name, the type alone. */
   declare(id: number, name: string, level = 0): string {
-    if (id < this.#set.firstId && this.#base) return this.#base.declare(id, name, level)
-    if (name.length > LONG_NAME) this.#spend(name.length)
-    if (name === '') {
-      const kept = this.#unnamed.get(id)
-      if (kept !== undefined) return kept
-    } else {
-      const kept = this.#frames.get(id)
-      if (kept) return kept.before + printable(name) + kept.after
-    }
-    const outer = this.#inPlace
-    this.#inPlace = false
-    const text = this.#around(id, name === '' ? '' : MARK, level)
-    const keep = !this.#inPlace
-    this.#inPlace ||= outer
-    if (name === '') {
-      if (keep) this.#unnamed.set(id, text)
-      return text
-    }
-    const split = text.indexOf(MARK)
-    const frame = { before: text.slice(0, split), after: text.slice(split + 1) }
-    if (keep) this.#frames.set(id, frame)
-    return frame.before + printable(name) + frame.after
-  }
-
-  /** `struct name` or `union name`. */
-  structTag(id: number): string {
-    const name = this.#names.tag(id)
-    const keyword = this.#set.kindNumberOf(id) === KIND_STRUCT ? 'struct' : 'union'
-    return name === '' ? keyword : `${keyword} ${name}`
-  }
-
-  /** The forward declaration a FWD stands for. */
-  forward(id: number): string {
-    return `${this.#set.flagOf(id) ? 'union' : 'struct'} ${this.#names.tag(id)}`
-  }
-
-  /** `typedef … name`. */
-  typedef(id: number): string {
-    const name = this.#names.typedef(id)
-    const target = this.#set.refOf(id)
-    // Old GCC describes this one as a typedef of void, which would not compile.
-    if (target === 0 && name === '__gnuc_va_list') return 'typedef __builtin_va_list __gnuc_va_list'
-    return `typedef ${this.declare(target, name)}`
+    return this.#text((out) => this.writeDeclaration(out, id, name, level))
   }
 
   /** A struct or union with its members, bitfields and the padding that C would not put there by itself. */
   structDefinition(id: number, level: number): string {
+    return this.#text((out) => this.writeStruct(out, id, level))
+  }
+
+  /** An enum with its enumerators; without any, the forward declaration of one. */
+  enumDefinition(id: number, level: number): string {
+    return this.#text((out) => this.writeEnum(out, id, level))
+  }
+
+  /** The forward declaration a FWD stands for. */
+  forward(id: number): string {
+    return this.#text((out) => this.writeForward(out, id))
+  }
+
+  /** `typedef … name`. */
+  typedef(id: number): string {
+    return this.#text((out) => this.writeTypedef(out, id))
+  }
+
+  #text(write: (out: CText) => void): string {
+    const out = this.#scratch
+    out.length = 0
+    this.#depth = 0
+    this.#inPlace = false
+    write(out)
+    return out.text()
+  }
+
+  /** The same into a text. A name that is a number stands in the strings of `within`. */
+  writeDeclaration(out: CText, id: number, name: CName, level = 0, within = this.#set): void {
+    const set = this.#set
+    if (id < set.firstId && this.#base) {
+      this.#base.writeDeclaration(out, id, name, level, within)
+      return
+    }
+    const first = this.#base ? set.firstId : 0
+    if (typeof name === 'number' ? isNoName(within, name) : name === '') {
+      this.#unnamed ??= new KeptTexts(first, set.endId)
+      this.#writeKept(this.#unnamed, out, id, '', level, within)
+    } else {
+      this.#named ??= new KeptTexts(first, set.endId)
+      this.#writeKept(this.#named, out, id, name, level, within)
+    }
+  }
+
+  #writeKept(kept: KeptTexts, out: CText, id: number, name: CName, level: number, within: TypeSet): void {
+    if (kept.has(id)) {
+      kept.putBefore(id, out)
+      this.#writeName(out, name, within)
+      kept.putBehind(id, out)
+      return
+    }
+    const [outer, nameFrom, nameTo] = [this.#inPlace, this.#nameFrom, this.#nameTo]
+    const from = out.length
+    this.#inPlace = false
+    this.#around(out, id, name, level, within)
+    // Types past the end are void, and are not kept.
+    if (!this.#inPlace && id < this.#set.endId) kept.keep(id, out, from, this.#nameFrom, this.#nameTo)
+    this.#inPlace ||= outer
+    this.#nameFrom = nameFrom
+    this.#nameTo = nameTo
+  }
+
+  #writeName(out: CText, name: CName, within: TypeSet): void {
+    const from = out.length
+    if (typeof name === 'number') out.name(within, name)
+    else out.put(printable(name))
+    if (out.length - from > LONG_NAME) this.#spend(out.length - from)
+  }
+
+  /** `struct name` or `union name`. */
+  writeTag(out: CText, id: number): void {
+    const name = this.#names.tag(id)
+    out.put(this.#set.kindNumberOf(id) === KIND_STRUCT ? 'struct' : 'union')
+    if (name === '') return
+    out.put(' ')
+    out.put(name)
+  }
+
+  writeForward(out: CText, id: number): void {
+    out.put(this.#set.flagOf(id) ? 'union ' : 'struct ')
+    out.put(this.#names.tag(id))
+  }
+
+  writeTypedef(out: CText, id: number): void {
+    const name = this.#names.typedef(id)
+    const target = this.#set.refOf(id)
+    // Old GCC describes this one as a typedef of void, which would not compile.
+    if (target === 0 && name === '__gnuc_va_list') out.put('typedef __builtin_va_list __gnuc_va_list')
+    else {
+      out.put('typedef ')
+      this.writeDeclaration(out, target, name)
+    }
+  }
+
+  writeStruct(out: CText, id: number, level: number): void {
     this.#enter(id)
     const set = this.#set
     const own = set.owner(id)!
@@ -118,38 +174,42 @@ export class Declarations {
     const size = words[at + 2]!
     const flag = infoFlag(info)
     const vlen = infoVlen(info)
-    const isComposite = set.kindNumberOf(id) === KIND_STRUCT
-    const packed = isComposite && this.#isPacked(own, at)
+    const isStruct = set.kindNumberOf(id) === KIND_STRUCT
+    const packed = isStruct && this.#isPacked(own, at)
     const indent = tabs(level + 1)
-    const head = `${this.structTag(id)} {`
-    let text = head
+    const from = out.length
+    this.writeTag(out, id)
+    out.put(' {')
     let end = 0
     let afterBitfield = false
     for (let member = at + 3; member < at + 3 + 3 * vlen; member += 3) {
       const type = words[member + 1]!
       const offset = flag ? words[member + 2]! & 0xffffff : words[member + 2]!
       const bits = flag ? words[member + 2]! >>> 24 : 0
-      const align = packed ? 1 : (alignOf(set, type) ?? 1)
-      text += this.#padding(end, offset, align, afterBitfield && bits !== 0, indent)
-      text += `\n${indent}${this.declare(type, own.nameAt(words[member]!), level + 1)}`
+      if (end < offset) {
+        const align = packed ? 1 : this.#align(type)
+        this.#padding(out, end, offset, align, afterBitfield && bits !== 0, indent)
+      }
+      out.put(indent)
+      this.writeDeclaration(out, type, words[member]!, level + 1)
       if (bits !== 0) {
-        text += `: ${bits}`
+        out.put(': ')
+        out.number(bits)
         end = offset + bits
       } else {
         end = offset + (sizeOf(set, type) ?? 0) * 8
       }
       afterBitfield = bits !== 0
-      text += ';'
+      out.put(';')
     }
-    if (isComposite) text += this.#padding(end, size * 8, alignOf(set, id) ?? 1, false, indent)
-    text += vlen > 0 || size > 0 ? `\n${tabs(level)}}` : '}'
-    if (packed) text += ' __attribute__((packed))'
-    this.#leave(text.length)
-    return text
+    if (isStruct) this.#padding(out, end, size * 8, this.#align(id), false, indent)
+    if (vlen > 0 || size > 0) out.put(tabs(level))
+    out.put('}')
+    if (packed) out.put(' __attribute__((packed))')
+    this.#leave(out.length - from)
   }
 
-  /** An enum with its enumerators; without any, the forward declaration of one. */
-  enumDefinition(id: number, level: number): string {
+  writeEnum(out: CText, id: number, level: number): void {
     this.#inPlace = true
     const own = this.#set.owner(id)!
     const { words } = own
@@ -159,24 +219,34 @@ export class Declarations {
     const signed = infoFlag(info)
     const vlen = infoVlen(info)
     const name = this.#names.tag(id)
-    let text = name === '' ? 'enum' : `enum ${name}`
-    if (vlen === 0) return text
+    const from = out.length
+    out.put(name === '' ? 'enum' : `enum ${name}`)
+    if (vlen === 0) return
     const step = enumeratorWords(this.#set.kindNumberOf(id))
     const suffix = step === 2 ? '' : signed ? 'LL' : 'ULL'
     const indent = tabs(level + 1)
     let anyHigh = false
-    text += ' {'
+    out.put(' {')
     for (let i = at + 3; i < at + 3 + step * vlen; i += step) {
       if (step > 2 && words[i + 2] !== 0) anyHigh = true
       const value = enumeratorValue(words, i, step, signed)
-      text += `\n${indent}${this.#names.enumerator(own.nameAt(words[i]!))} = ${value}${suffix},`
+      out.put(indent)
+      const named = this.#names.enumerator(own.nameAt(words[i]!))
+      if (named.length > LONG_NAME) this.#spend(named.length)
+      out.put(named)
+      out.put(` = ${value}${suffix},`)
     }
-    text += `\n${tabs(level)}}`
+    out.put(tabs(level))
+    out.put('}')
     // Sizes that no list of values has by itself in C.
-    if (size === 1) text += ' __attribute__((mode(byte)))'
-    else if (size === 8 && this.#longBits === 64 && !anyHigh) text += ' __attribute__((mode(word)))'
-    this.#spend(text.length)
-    return text
+    if (size === 1) out.put(' __attribute__((mode(byte)))')
+    else if (size === 8 && this.#longBits === 64 && !anyHigh) out.put(' __attribute__((mode(word)))')
+    this.#spend(out.length - from)
+  }
+
+  #align(id: number): number {
+    const align = this.#sizes.align(id, 0)
+    return align > 0 ? align : 1
   }
 
   #enter(id: number): void {
@@ -197,7 +267,7 @@ export class Declarations {
     if (this.#budget < 0) throw new LimitError('the C text grows out of all proportion to the types')
   }
 
-  #around(id: number, name: string, level: number): string {
+  #around(out: CText, id: number, name: CName, level: number, within: TypeSet): void {
     const set = this.#set
     const chain: number[] = []
     for (let at = id; ; ) {
@@ -211,110 +281,158 @@ export class Declarations {
       else if (kind === KIND_PTR || kind === KIND_FUNC_PROTO || isCarried(kind)) at = set.refOf(at)
       else break
     }
-    return this.#unwind(chain, name, level)
+    this.#unwind(out, chain, name, level, within)
   }
 
   /** Writes the types of a chain from its end, which is what C puts first. */
-  #unwind(chain: number[], name: string, level: number): string {
+  #unwind(out: CText, chain: number[], name: CName, level: number, within: TypeSet): void {
     const set = this.#set
-    let text = ''
     let afterPointer = true
     for (let id = chain.pop(); id !== undefined; id = chain.pop()) {
       const kind = set.kindNumberOf(id)
       switch (plainKind(kind)) {
         case KIND_VOID:
-          text += `${this.#takeQualifiers(chain)}void`
+          this.#takeQualifiers(out, chain)
+          out.put('void')
           break
         case KIND_STRUCT:
         case KIND_UNION:
-          text += this.#takeQualifiers(chain)
-          text += set.word(id, 0) === 0 ? this.structDefinition(id, level) : this.structTag(id)
+          this.#takeQualifiers(out, chain)
+          if (set.word(id, 0) === 0) this.writeStruct(out, id, level)
+          else this.writeTag(out, id)
           break
         case KIND_ENUM:
-          text += this.#takeQualifiers(chain)
-          text += set.word(id, 0) === 0 ? this.enumDefinition(id, level) : `enum ${this.#names.tag(id)}`
+          this.#takeQualifiers(out, chain)
+          if (set.word(id, 0) === 0) this.writeEnum(out, id, level)
+          else out.put(`enum ${this.#names.tag(id)}`)
           break
         case KIND_FWD:
-          text += this.#takeQualifiers(chain) + this.forward(id)
+          this.#takeQualifiers(out, chain)
+          this.writeForward(out, id)
           break
         case KIND_TYPEDEF:
-          text += this.#takeQualifiers(chain) + this.#names.typedef(id)
+          this.#takeQualifiers(out, chain)
+          out.put(this.#names.typedef(id))
           break
         case KIND_PTR:
-          text += afterPointer ? '*' : ' *'
+          out.put(afterPointer ? '*' : ' *')
           break
         case KIND_TYPE_TAG: {
-          text += this.#takeQualifiers(chain)
+          this.#takeQualifiers(out, chain)
           const tag = printable(set.nameOf(id))
-          text += set.flagOf(id) ? ` __attribute__((${tag}))` : ` __attribute__((btf_type_tag("${tag}")))`
+          out.put(set.flagOf(id) ? ` __attribute__((${tag}))` : ` __attribute__((btf_type_tag("${tag}")))`)
           break
         }
         case KIND_ARRAY:
-          return text + this.#array(id, chain, name, level, afterPointer)
+          this.#array(out, id, chain, name, level, afterPointer, within)
+          return
         case KIND_FUNC_PROTO:
-          return text + this.#function(id, chain, name, level, afterPointer)
+          this.#function(out, id, chain, name, level, afterPointer, within)
+          return
         default:
-          if (isScalar(kind)) text += this.#takeQualifiers(chain) + printable(set.nameOf(id))
-          else if (isQualifier(kind)) text += ` ${qualifier(kind)}`
+          if (isScalar(kind)) {
+            this.#takeQualifiers(out, chain)
+            out.name(set, set.word(id, 0))
+          } else if (isQualifier(kind)) out.put(` ${qualifier(kind)}`)
           else throw new BadFormatError(`[${id}] ${kindName(kind)} cannot be part of a declaration`, { typeId: id })
       }
       afterPointer = kind === KIND_PTR
     }
-    return text + spaced(name, afterPointer)
+    this.#spaced(out, name, afterPointer, within)
   }
 
-  #array(id: number, chain: number[], name: string, level: number, afterPointer: boolean): string {
-    const count = `[${this.#set.word(id, 5)}]`
+  #spaced(out: CText, name: CName, afterPointer: boolean, within: TypeSet): void {
+    if (name !== '' && !afterPointer) out.put(' ')
+    this.#nameFrom = out.length
+    this.#writeName(out, name, within)
+    this.#nameTo = out.length
+  }
+
+  #array(
+    out: CText,
+    id: number,
+    chain: number[],
+    name: CName,
+    level: number,
+    afterPointer: boolean,
+    within: TypeSet,
+  ): void {
     // GCC repeats the element's qualifiers on the array; C has no place for them there.
     this.#dropQualifiers(chain)
     const next = chain.at(-1)
-    if (next === undefined) return spaced(name, afterPointer) + count
-    const inner = this.#unwind(chain, name, level)
-    const space = name !== '' && !afterPointer ? ' ' : ''
-    return this.#set.kindNumberOf(next) === KIND_ARRAY ? space + inner + count : `${space}(${inner})${count}`
+    if (next === undefined) this.#spaced(out, name, afterPointer, within)
+    else {
+      if (name !== '' && !afterPointer) out.put(' ')
+      const isArray = this.#set.kindNumberOf(next) === KIND_ARRAY
+      if (!isArray) out.put('(')
+      this.#unwind(out, chain, name, level, within)
+      if (!isArray) out.put(')')
+    }
+    out.put('[')
+    out.number(this.#set.word(id, 5))
+    out.put(']')
   }
 
-  #function(id: number, chain: number[], name: string, level: number, afterPointer: boolean): string {
+  #function(
+    out: CText,
+    id: number,
+    chain: number[],
+    name: CName,
+    level: number,
+    afterPointer: boolean,
+    within: TypeSet,
+  ): void {
     // GCC marks functions that do not return as volatile.
     this.#dropQualifiers(chain)
-    const inner = chain.length > 0 ? ` (${this.#unwind(chain, name, level)})` : spaced(name, afterPointer)
-    return `${inner}(${this.#params(id, level)})`
+    if (chain.length > 0) {
+      out.put(' (')
+      this.#unwind(out, chain, name, level, within)
+      out.put(')')
+    } else this.#spaced(out, name, afterPointer, within)
+    out.put('(')
+    this.#params(out, id, level)
+    out.put(')')
   }
 
-  #params(id: number, level: number): string {
+  #params(out: CText, id: number, level: number): void {
     const own = this.#set.owner(id)!
     const { words } = own
     const start = own.position(id) + 3
     const vlen = own.vlenOf(id)
-    if (vlen === 0 || (vlen === 1 && words[start + 1] === 0)) return 'void'
+    if (vlen === 0 || (vlen === 1 && words[start + 1] === 0)) {
+      out.put('void')
+      return
+    }
     if (++this.#depth > MAX_NESTING) {
       this.#depth = 0
       throw new LimitError(`[${id}] parameters nested more than ${MAX_NESTING} levels deep`, { typeId: id })
     }
-    let text = ''
+    const from = out.length
     for (let i = 0; i < vlen; i++) {
       const type = words[start + 2 * i + 1]!
-      if (i > 0) text += ', '
-      if (type === 0 && i === vlen - 1) text += '...'
-      else text += this.declare(type, own.nameAt(words[start + 2 * i]!), level)
+      if (i > 0) out.put(', ')
+      if (type === 0 && i === vlen - 1) out.put('...')
+      else this.writeDeclaration(out, type, words[start + 2 * i]!, level)
     }
-    this.#leave(text.length)
-    return text
+    this.#leave(out.length - from)
   }
 
-  #takeQualifiers(chain: number[]): string {
-    let text = ''
+  #takeQualifiers(out: CText, chain: number[]): void {
     for (let next = chain.at(-1); next !== undefined; next = chain.at(-1)) {
       const kind = this.#set.kindNumberOf(next)
       if (!isQualifier(kind)) break
-      text += `${qualifier(kind)} `
+      out.put(`${qualifier(kind)} `)
       chain.pop()
     }
-    return text
   }
 
   #dropQualifiers(chain: number[]): void {
     while (chain.length > 0 && isCarried(this.#set.kindNumberOf(chain.at(-1)!))) chain.pop()
+  }
+
+  #padding(out: CText, from: number, to: number, align: number, inBitfield: boolean, indent: string): void {
+    if (from >= to) return
+    out.put(padding(from, to, align, inBitfield, indent, this.#longBits, (length) => this.#spend(length)))
   }
 
   /** Whether a struct's layout is one that C gives only to packed structs. */
@@ -324,7 +442,7 @@ export class Declarations {
     const flag = infoFlag(info)
     let most = 1
     for (let member = at + 3; member < at + 3 + 3 * infoVlen(info); member += 3) {
-      const align = alignOf(this.#set, words[member + 1]!) ?? 0
+      const align = this.#sizes.align(words[member + 1]!, 0)
       const offset = words[member + 2]!
       const bitfield = flag && offset >>> 24 !== 0
       if (align > 0 && !bitfield && offset % (8 * align) !== 0) return true
@@ -332,46 +450,14 @@ export class Declarations {
     }
     return words[at + 2]! % most !== 0
   }
+}
 
-  /**
-   * Unnamed bitfields that bring the next member to its offset where alignment alone would not. `align` is the next
-   * member's alignment in bytes; offsets are in bits.
-   */
-  #padding(from: number, to: number, align: number, inBitfield: boolean, indent: string): string {
-    if (from >= to) return ''
-    const pads: readonly [string, number][] = [
-      ['long', this.#longBits],
-      ['int', 32],
-      ['short', 16],
-      ['char', 8],
-    ]
-    // The widest type with a boundary in the gap. `char` always has one, or the gap is less than a byte.
-    let [type, width] = pads[3]!
-    for (const pad of pads) {
-      ;[type, width] = pad
-      if (roundUp(from, width) <= to) break
-    }
-    let text = ''
-    let at = from
-    const boundary = roundUp(from, width)
-    if (boundary > at && boundary <= to) {
-      const reached = boundary === to && roundUp(at, align * 8) !== boundary
-      const swallowed = boundary !== to && to - boundary <= boundary - at
-      if (inBitfield || reached || swallowed) text += `\n${indent}${type}: ${inBitfield ? boundary - at : 0};`
-      at = boundary
-    }
-    if (to - at > 8 * width) {
-      const whole = Math.floor((to - at) / width)
-      this.#spend(whole * (indent.length + type.length + 6))
-    }
-    for (; to - at >= width; at += width) text += `\n${indent}${type}: ${width};`
-    if (at < to) {
-      const rest = to - at
-      for (const [name, bits] of pads) if (bits >= rest) type = name
-      text += `\n${indent}${type}: ${rest};`
-    }
-    return text
-  }
+/** Whether there is no name at an offset of a set's strings. */
+function isNoName(set: TypeSet, offset: number): boolean {
+  if (offset === 0) return true
+  let own = set
+  while (offset < own.stringBase && own.base) own = own.base
+  return offset >= own.stringEnd || own.bytes[own.strings + offset] === 0
 }
 
 /** Whether a declaration carries such a type along with the one behind it: a qualifier or a tag. */
@@ -381,11 +467,8 @@ const isCarried = (kind: number): boolean => isQualifier(kind) || kind === KIND_
 const qualifier = (kind: number): string => QUALIFIERS[kind]!
 const QUALIFIERS = KINDS.map(({ name }) => name.toLowerCase())
 
-const spaced = (name: string, afterPointer: boolean): string => (name === '' || afterPointer ? name : ` ${name}`)
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step
-
-const TABS = Array.from({ length: 14 }, (_, i) => '\t'.repeat(i))
-/** Indentation; libbpf stops at thirteen tabs. */
+const TABS = Array.from({ length: 14 }, (_, i) => `\n${'\t'.repeat(i)}`)
+/** A new line with its indentation; libbpf stops at thirteen tabs. */
 const tabs = (level: number): string => TABS[Math.min(level, 13)]!
 
 const plain = new WeakMap<TypeSet, Declarations>()

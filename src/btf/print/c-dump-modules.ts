@@ -7,9 +7,10 @@ import { KIND_TYPEDEF } from '../format.ts'
 import { isComposite, isEnum } from '../kinds.ts'
 import { decodeType } from '../read/type.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
-import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER } from './c-dump.ts'
+import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER, PIECE } from './c-dump.ts'
 import { UniqueNames } from './c-names.ts'
 import { sortForC } from './c-sort.ts'
+import { CText } from './c-text.ts'
 import { factsOf } from './type-facts.ts'
 
 /** A definition that the header has already. */
@@ -32,13 +33,17 @@ export function* dumpModulesC(sets: readonly TypeSet[], given?: Pick<CDumpOption
   if (!base || modules.some((set) => set.base !== base)) throw new UsageError('these modules are not of one kernel')
   refuseConflicts(modules)
   const names = new UniqueNames(base)
-  const header = new CHeader(base, names)
-  yield HEADER
-  for (const id of inOrder(base, options)) yield header.define(id)
+  const out = new CText()
+  const header = new CHeader(base, out, names)
+  out.put(HEADER)
+  for (const id of inOrder(base, options)) {
+    header.define(id)
+    if (out.length > PIECE) yield out.take()
+  }
   const defined = new Map<string, Defined>()
   for (const set of modules) {
     const own = new UniqueNames(set, names)
-    const part = new CHeader(set, own)
+    const part = new CHeader(set, out, own)
     part.assumeDefined(1, set.firstId)
     for (let id = set.firstId; id < set.endId; id++) {
       const key = definitionKey(set, id)
@@ -49,7 +54,10 @@ export function* dumpModulesC(sets: readonly TypeSet[], given?: Pick<CDumpOption
         part.assumeDefined(id, id + 1)
       }
     }
-    for (const id of inOrder(set, options)) if (id >= set.firstId) yield part.define(id)
+    for (const id of inOrder(set, options)) {
+      if (id >= set.firstId) part.define(id)
+      if (out.length > PIECE) yield out.take()
+    }
     for (let id = set.firstId; id < set.endId; id++) {
       const key = definitionKey(set, id)
       if (key === undefined || defined.has(key)) continue
@@ -57,8 +65,9 @@ export function* dumpModulesC(sets: readonly TypeSet[], given?: Pick<CDumpOption
       defined.set(key, { module: set.name, facts: factsText(set, id), name })
     }
   }
-  yield header.kfuncs()
-  yield FOOTER
+  header.kfuncs()
+  out.put(FOOTER)
+  yield out.take()
 }
 
 function* inOrder(set: TypeSet, { order }: Pick<CDumpOptions, 'order'>): Generator<number> {

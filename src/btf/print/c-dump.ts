@@ -4,7 +4,6 @@
 import { choice, count, listOf, type Options, options as optionsOf } from '../../core/arguments.ts'
 import { BadFormatError, LimitError } from '../../core/errors.ts'
 import {
-  infoKind,
   infoVlen,
   KIND_ARRAY,
   KIND_DECL_TAG,
@@ -19,11 +18,13 @@ import {
   KIND_UNION,
 } from '../format.ts'
 import { isComposite, isModifier, kindName, plainKind } from '../kinds.ts'
-import { referencedTypes } from '../read/references.ts'
+import { visitWords } from '../read/references.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
 import { Declarations } from './c-declare.ts'
 import { UniqueNames } from './c-names.ts'
 import { sortForC } from './c-sort.ts'
+import { CText } from './c-text.ts'
+import { FlatTypes } from './flat-types.ts'
 
 /** What a header holds and in which order. */
 export interface CDumpOptions {
@@ -72,7 +73,7 @@ export const FOOTER = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 `
 
 /** Characters collected before a piece is handed out. */
-const PIECE = 1 << 16
+export const PIECE = 1 << 16
 
 /**
  * The C header of a set, its bases included, in pieces.
@@ -82,18 +83,17 @@ const PIECE = 1 << 16
 export function* dumpC(set: TypeSet, options?: CDumpOptions): Generator<string> {
   typeSet(set, 'set')
   const { roots: wanted, order } = optionsOf(options, 'dumpC', C_DUMP_OPTIONS)
-  const header = new CHeader(set)
-  let text = HEADER
+  const out = new CText()
+  const header = new CHeader(set, out)
+  out.put(HEADER)
   const roots = wanted ?? (order === 'ids' ? allIds(set) : sortForC(set))
   for (const id of roots) {
-    text += header.define(id)
-    if (text.length > PIECE) {
-      yield text
-      text = ''
-    }
+    header.define(id)
+    if (out.length > PIECE) yield out.take()
   }
-  if (!wanted) text += header.kfuncs()
-  yield text + FOOTER
+  if (!wanted) header.kfuncs()
+  out.put(FOOTER)
+  yield out.take()
 }
 
 function* allIds(set: TypeSet): Generator<number> {
@@ -118,19 +118,23 @@ const MAX_RECURSION = 1000
 /** What has been defined so far. */
 export class CHeader {
   readonly #set: TypeSet
+  readonly #types: FlatTypes
+  readonly #out: CText
   readonly #declarations: Declarations
   readonly #ordered: Uint8Array
   readonly #emitted: Uint8Array
   readonly #forwarded: Uint8Array
   readonly #referenced: Uint8Array
   #queue: number[] = []
-  #text = ''
   #depth = 0
   /** Steps left: hostile types reach each other in exponentially many ways. */
   #steps: number
 
-  constructor(set: TypeSet, names = new UniqueNames(set)) {
+  /** What is defined is written to `out`. */
+  constructor(set: TypeSet, out: CText, names = new UniqueNames(set)) {
     this.#set = set
+    this.#types = new FlatTypes(set)
+    this.#out = out
     this.#declarations = new Declarations(set, names)
     this.#ordered = new Uint8Array(set.endId)
     this.#emitted = new Uint8Array(set.endId)
@@ -139,19 +143,18 @@ export class CHeader {
     let bytes = 0
     for (let each: TypeSet | undefined = set; each; each = each.base) {
       bytes += each.record.blobLength
-      for (let id = each.firstId; id < each.endId; id++) this.#markReferenced(each, id)
+      this.#markReferenced(each)
     }
     this.#steps = 1_000_000 + 16 * bytes
   }
 
-  /** The definition of a type, after those of the types it needs, as far as they are not defined yet. */
-  define(id: number): string {
-    this.#text = ''
-    this.#queue = []
+  /** Writes the definition of a type, after those of the types it needs, as far as they are not defined yet. */
+  define(id: number): void {
     this.#depth = 0
     this.#order(id, false)
+    if (this.#queue.length === 0) return
     for (const each of this.#queue) this.#emit(each, 0)
-    return this.#text
+    this.#queue = []
   }
 
   /** Takes types for defined: those of a base whose header stands in front, or that another module has defined. */
@@ -161,37 +164,51 @@ export class CHeader {
   }
 
   /** Prototypes of the functions that are tagged as callable from BPF, by name. */
-  kfuncs(): string {
+  kfuncs(): void {
     const set = this.#set
+    const types = this.#types
     const kfuncs: number[] = []
     const fast = new Set<number>()
     for (let id = 1; id < set.endId; id++) {
-      if (set.kindNumberOf(id) !== KIND_DECL_TAG || set.word(id, 3) !== 0xffffffff) continue
-      const target = set.refOf(id)
-      if (set.kindNumberOf(target) !== KIND_FUNC) continue
+      if (types.kind(id) !== KIND_DECL_TAG || set.word(id, 3) !== 0xffffffff) continue
+      const target = types.ref(id)
+      if (types.kind(target) !== KIND_FUNC) continue
       const tag = set.nameOf(id)
       if (tag === 'bpf_kfunc') kfuncs.push(target)
       else if (tag === 'bpf_fastcall') fast.add(target)
     }
     const named = kfuncs.map((id) => ({ id, name: set.nameOf(id) }))
     named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-    let text = '\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n'
+    const out = this.#out
+    out.put('\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n')
     for (const { id, name } of named) {
-      const attribute = fast.has(id) ? '__bpf_fastcall ' : ''
-      text += `extern ${attribute}${this.#declarations.declare(set.refOf(id), name)} __weak __ksym;\n`
+      out.put(fast.has(id) ? 'extern __bpf_fastcall ' : 'extern ')
+      this.#declarations.writeDeclaration(out, types.ref(id), name)
+      out.put(' __weak __ksym;\n')
     }
-    return `${text}#endif\n\n`
+    out.put('#endif\n\n')
   }
 
-  /** Notes what a type refers to, except as a function's result: anonymous enums that nothing else uses stand alone. */
-  #markReferenced(own: TypeSet, id: number): void {
-    const at = own.position(id)
-    const info = own.words[at + 1]!
-    if (infoKind(info) === KIND_FUNC_PROTO) {
-      for (let i = 0; i < infoVlen(info); i++) this.#referenced[own.words[at + 4 + 2 * i]!] = 1
-      return
+  /** Notes what types refer to, except as a function's result: anonymous enums that nothing else uses stand alone. */
+  #markReferenced({ words, places, firstId }: TypeSet): void {
+    const referenced = this.#referenced
+    const types = this.#types
+    const visit = {
+      name() {},
+      type(i: number) {
+        referenced[words[i]!] = 1
+      },
     }
-    for (const ref of referencedTypes(own.words, at)) this.#referenced[ref] = 1
+    const { offsets, firstWord } = places
+    for (let i = 0; i < offsets.length; i++) {
+      const kind = types.kind(firstId + i)
+      const at = firstWord + offsets[i]!
+      if (kind === KIND_FUNC_PROTO) {
+        const end = at + 4 + 2 * infoVlen(words[at + 1]!)
+        for (let param = at + 4; param < end; param += 2) referenced[words[param]!] = 1
+      } else if (kind !== KIND_FUNC) visitWords(words, at, visit)
+      else referenced[words[at + 2]!] = 1
+    }
   }
 
   #enter(id: number): void {
@@ -209,8 +226,8 @@ export class CHeader {
     const set = this.#set
     const state = this.#ordered[id]!
     if (state === DONE) return true
-    const kind = set.kindNumberOf(id)
-    const named = set.word(id, 0) !== 0
+    const kind = this.#types.kind(id)
+    const named = this.#types.isNamed(id)
     if (state === UNDER_WAY) {
       if (isComposite(kind) && throughPointer && named) return false
       throw new BadFormatError(`[${id}] ${kindName(kind)} ${set.nameOf(id)} contains itself`, { typeId: id })
@@ -225,7 +242,7 @@ export class CHeader {
     const set = this.#set
     switch (plainKind(kind)) {
       case KIND_PTR: {
-        const strong = this.#order(set.refOf(id), true)
+        const strong = this.#order(this.#types.ref(id), true)
         this.#ordered[id] = DONE
         return strong
       }
@@ -235,7 +252,7 @@ export class CHeader {
       case KIND_UNION:
         if (throughPointer && named) return false
         this.#ordered[id] = UNDER_WAY
-        for (const member of this.#elements(id, 3)) this.#order(member, false)
+        this.#each(id, 3, (member) => this.#order(member, false))
         if (named) this.#queue.push(id)
         this.#ordered[id] = DONE
         return true
@@ -245,19 +262,21 @@ export class CHeader {
         this.#ordered[id] = DONE
         return true
       case KIND_TYPEDEF: {
-        const strong = this.#order(set.refOf(id), throughPointer)
+        const strong = this.#order(this.#types.ref(id), throughPointer)
         if (throughPointer && !strong) return false
         this.#queue.push(id)
         this.#ordered[id] = DONE
         return true
       }
       case KIND_FUNC_PROTO: {
-        let strong = this.#order(set.refOf(id), throughPointer)
-        for (const param of this.#elements(id, 2)) if (this.#order(param, throughPointer)) strong = true
+        let strong = this.#order(this.#types.ref(id), throughPointer)
+        this.#each(id, 2, (param) => {
+          if (this.#order(param, throughPointer)) strong = true
+        })
         return strong
       }
       default:
-        if (isModifier(kind)) return this.#order(set.refOf(id), throughPointer)
+        if (isModifier(kind)) return this.#order(this.#types.ref(id), throughPointer)
         if (kindName(kind) === 'UNKNOWN') {
           throw new BadFormatError(`[${id}] a kind of type that C output does not know`, { typeId: id })
         }
@@ -267,21 +286,20 @@ export class CHeader {
     }
   }
 
-  /** The types of a struct's members or a prototype's parameters. */
-  #elements(id: number, step: number): number[] {
+  /** Calls with the types of a struct's members or a prototype's parameters. */
+  #each(id: number, step: number, visit: (type: number) => void): void {
     const own = this.#set.owner(id)!
+    const { words } = own
     const at = own.position(id)
-    const end = at + 3 + step * infoVlen(own.words[at + 1]!)
-    const ids: number[] = []
-    for (let i = at + 4; i < end; i += step) ids.push(own.words[i]!)
-    return ids
+    const end = at + 3 + step * infoVlen(words[at + 1]!)
+    for (let i = at + 4; i < end; i += step) visit(words[i]!)
   }
 
   /** Writes a queued type, after forward declarations of what it refers to. `container` is the type it is part of. */
   #emit(id: number, container: number): void {
     if (this.#emitted[id] === DONE) return
     const set = this.#set
-    const kind = set.kindNumberOf(id)
+    const kind = this.#types.kind(id)
     if (this.#emitted[id] === UNDER_WAY) {
       if (this.#forwarded[id] === 0) this.#emitForward(id, kind, container)
       return
@@ -290,24 +308,28 @@ export class CHeader {
     switch (plainKind(kind)) {
       case KIND_INT: {
         const alias = MISSING_TYPES.get(set.nameOf(id))
-        if (alias !== undefined) this.#text += `typedef ${alias} ${set.nameOf(id)};\n\n`
+        if (alias !== undefined) this.#out.put(`typedef ${alias} ${set.nameOf(id)};\n\n`)
         this.#emitted[id] = DONE
         break
       }
       case KIND_ENUM:
-        if (container === 0) this.#text += `${this.#declarations.enumDefinition(id, 0)};\n\n`
+        if (container === 0) {
+          this.#declarations.writeEnum(this.#out, id, 0)
+          this.#end()
+        }
         this.#emitted[id] = DONE
         break
       case KIND_ARRAY:
         this.#emit(set.word(id, 3), container)
         break
       case KIND_FWD:
-        this.#text += `${this.#declarations.forward(id)};\n\n`
+        this.#declarations.writeForward(this.#out, id)
+        this.#end()
         this.#emitted[id] = DONE
         break
       case KIND_TYPEDEF:
         this.#emitted[id] = UNDER_WAY
-        this.#emit(set.refOf(id), id)
+        this.#emit(this.#types.ref(id), id)
         if (this.#forwarded[id] === 0) this.#emitTypedef(id)
         this.#emitted[id] = DONE
         break
@@ -316,26 +338,30 @@ export class CHeader {
         this.#emitStruct(id, container)
         break
       case KIND_FUNC_PROTO:
-        this.#emit(set.refOf(id), container)
-        for (const param of this.#elements(id, 2)) this.#emit(param, container)
+        this.#emit(this.#types.ref(id), container)
+        this.#each(id, 2, (param) => this.#emit(param, container))
         break
       default:
-        if (kind === KIND_PTR || isModifier(kind)) this.#emit(set.refOf(id), container)
+        if (kind === KIND_PTR || isModifier(kind)) this.#emit(this.#types.ref(id), container)
     }
     this.#depth--
   }
 
   #emitStruct(id: number, container: number): void {
-    const anonymous = this.#set.word(id, 0) === 0
+    const anonymous = !this.#types.isNamed(id)
     this.#emitted[id] = UNDER_WAY
     if (container === 0 || anonymous) {
       const inside = anonymous ? container : id
-      for (const member of this.#elements(id, 3)) this.#emit(member, inside)
+      this.#each(id, 3, (member) => this.#emit(member, inside))
     } else if (this.#forwarded[id] === 0 && id !== container) {
-      this.#text += `${this.#declarations.structTag(id)};\n\n`
+      this.#declarations.writeTag(this.#out, id)
+      this.#end()
       this.#forwarded[id] = 1
     }
-    if (container === 0) this.#text += `${this.#declarations.structDefinition(id, 0)};\n\n`
+    if (container === 0) {
+      this.#declarations.writeStruct(this.#out, id, 0)
+      this.#end()
+    }
     this.#emitted[id] = container === 0 ? DONE : UNSEEN
   }
 
@@ -343,8 +369,9 @@ export class CHeader {
   #emitForward(id: number, kind: number, container: number): void {
     if (isComposite(kind)) {
       // A type may name itself without a declaration; one without a name cannot be declared.
-      if (id === container || this.#set.word(id, 0) === 0) return
-      this.#text += `${this.#declarations.structTag(id)};\n\n`
+      if (id === container || !this.#types.isNamed(id)) return
+      this.#declarations.writeTag(this.#out, id)
+      this.#end()
       this.#forwarded[id] = 1
     } else if (kind === KIND_TYPEDEF) {
       this.#emitTypedef(id)
@@ -354,6 +381,12 @@ export class CHeader {
 
   #emitTypedef(id: number): void {
     // Every compiler has this one.
-    if (this.#set.nameOf(id) !== '__builtin_va_list') this.#text += `${this.#declarations.typedef(id)};\n\n`
+    if (this.#set.nameOf(id) === '__builtin_va_list') return
+    this.#declarations.writeTypedef(this.#out, id)
+    this.#end()
+  }
+
+  #end(): void {
+    this.#out.put(';\n\n')
   }
 }

@@ -1,10 +1,22 @@
 // The order in which bpftool puts types of a C header by default: by rank of kind, name, and a hash of the contents.
 
 import { LimitError } from '../../core/errors.ts'
-import { infoKind, infoVlen, KIND_ARRAY, KIND_DECL_TAG, KIND_ENUM, KIND_FUNC_PROTO, KIND_PTR } from '../format.ts'
+import {
+  infoKind,
+  infoVlen,
+  KIND_ARRAY,
+  KIND_DATASEC,
+  KIND_DECL_TAG,
+  KIND_ENUM,
+  KIND_FUNC,
+  KIND_FUNC_PROTO,
+  KIND_PTR,
+  KIND_VAR,
+} from '../format.ts'
 import { isComposite, isEnum, isModifier, isScalar } from '../kinds.ts'
 import { compareNames, nameEnd } from '../read/names.ts'
 import type { TypeSet } from '../read/type-set.ts'
+import { FlatTypes } from './flat-types.ts'
 import { mostText } from './raw.ts'
 
 const LAST_RANK = 10
@@ -12,28 +24,62 @@ const LAST_RANK = 10
 const MAX_CHAIN = 256
 
 /**
- * All ids in the order of bpftool's sorted header. Like bpftool, which counts from 1 in a list that starts at 0, the
- * first type in the order is left out unless another one needs it.
+ * All ids in the order of bpftool's sorted header but functions, variables and sections, which print nothing and need nothing. Like
+ * bpftool, which counts from 1 in a list that starts at 0, the first type in the order is left out unless another one needs it; that is
+ * none of these, because void comes before them.
  * @throws LimitError for names out of all proportion
  */
 export function sortForC(set: TypeSet): Uint32Array {
-  const count = set.endId
+  const types = new FlatTypes(set)
+  const ids = new Uint32Array(set.endId)
+  let count = 0
+  for (let id = 0; id < set.endId; id++) if (!printsNothing(types.kind(id))) ids[count++] = id
   const names = new NameOrder(set)
-  const ownNames = new Uint32Array(count)
-  const sortNames = new Uint32Array(count)
-  for (let id = 0; id < count; id++) {
-    ownNames[id] = names.add(set.word(id, 0))
-    sortNames[id] = names.add(sortName(set, id))
+  const ownNames = new Uint32Array(set.endId)
+  const sortNames = new Uint32Array(set.endId)
+  for (let i = 0; i < count; i++) {
+    const id = ids[i]!
+    ownNames[id] = names.add(types.names[id]!)
+    sortNames[id] = names.add(sortName(set, types, id))
   }
-  const places = names.places()
-  // By rank of kind and then by name, as one number: there are fewer than 2^32 names, and ranks below 16.
-  const keys = Float64Array.from(sortNames, (name, id) => rank(set, id) * 2 ** 32 + places[name]!)
+  const { places, most } = names.places()
+  const ranks = new Uint8Array(set.endId)
+  for (let i = 0; i < count; i++) ranks[ids[i]!] = rank(set, types, ids[i]!)
+  // By rank of kind, then by name: what counts least first, since each pass leaves equals as they are.
+  let order = countedBy(ids.subarray(0, count), most, (id) => places[ownNames[id]!]!)
+  order = countedBy(order, most, (id) => places[sortNames[id]!]!)
+  order = countedBy(order, LAST_RANK, (id) => ranks[id]!)
   const hashes = new ContentHashes(set)
-  const ids = Uint32Array.from({ length: count }, (_, id) => id)
-  ids.sort((a, b) => {
-    return keys[a]! - keys[b]! || places[ownNames[a]!]! - places[ownNames[b]!]! || hashes.compare(a, b) || a - b
-  })
-  return ids.subarray(1)
+  const isLike = (a: number, b: number) =>
+    ranks[a] === ranks[b] &&
+    places[sortNames[a]!] === places[sortNames[b]!] &&
+    places[ownNames[a]!] === places[ownNames[b]!]
+  const compare = (a: number, b: number) => hashes.compare(a, b) || a - b
+  for (let start = 0, end = 1; start < count; start = end++) {
+    let isOrdered = true
+    for (; end < count && isLike(order[start]!, order[end]!); end++)
+      isOrdered &&= compare(order[end - 1]!, order[end]!) < 0
+    if (!isOrdered) order.subarray(start, end).sort(compare)
+  }
+  return order.subarray(1)
+}
+
+function printsNothing(kind: number): boolean {
+  return kind === KIND_FUNC || kind === KIND_VAR || kind === KIND_DATASEC
+}
+
+/** Ids in the order of a number that each has, from 0 to `most`; those of one number stay in theirs. */
+function countedBy(ids: Uint32Array, most: number, numberOf: (id: number) => number): Uint32Array {
+  const starts = new Uint32Array(most + 2)
+  for (const id of ids) starts[numberOf(id) + 1]!++
+  for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1]!
+  const sorted = new Uint32Array(ids.length)
+  for (const id of ids) {
+    const number = numberOf(id)
+    sorted[starts[number]!] = id
+    starts[number]!++
+  }
+  return sorted
 }
 
 /** Names by their places in the order of strcmp, so that each is compared with others once, and its number after that. */
@@ -70,8 +116,8 @@ class NameOrder {
     return number
   }
 
-  /** By number: the name's place among all that were added; equal names have one place. */
-  places(): Uint32Array {
+  /** By number: the name's place among all that were added; equal names have one place. And the last place. */
+  places(): { readonly places: Uint32Array; readonly most: number } {
     const [bytes, starts] = [this.#bytes, this.#starts]
     const heads = Float64Array.from(starts, (start, number) => headOf(bytes[number]!, start))
     const compare = (a: number, b: number): number => {
@@ -86,7 +132,7 @@ class NameOrder {
       if (compare(order[i - 1]!, order[i]!) !== 0) place++
       places[order[i]!] = place
     }
-    return places
+    return { places, most: place }
   }
 }
 
@@ -112,35 +158,35 @@ function isReference(kind: number): boolean {
   return isModifier(kind) || kind === KIND_PTR || kind === KIND_DECL_TAG
 }
 
-function rank(set: TypeSet, id: number): number {
+function rank(set: TypeSet, types: FlatTypes, id: number): number {
   let named = false
   let at = id
   for (let depth = 0; depth < MAX_CHAIN; depth++) {
-    const kind = set.kindNumberOf(at)
-    if (set.word(at, 0) !== 0) named = true
+    const kind = types.kind(at)
+    if (types.isNamed(at)) named = true
     if (isEnum(kind)) return named ? 1 : 0
     if (isScalar(kind)) return 2
     if (!named) return LAST_RANK
     if (isComposite(kind)) return 3
     if (kind === KIND_FUNC_PROTO) return 4
     if (kind === KIND_ARRAY) at = set.word(at, 3)
-    else if (isReference(kind)) at = set.refOf(at)
+    else if (isReference(kind)) at = types.ref(at)
     else return LAST_RANK
   }
   return LAST_RANK
 }
 
 /** Where the name is that a type is sorted by. */
-function sortName(set: TypeSet, id: number): number {
+function sortName(set: TypeSet, types: FlatTypes, id: number): number {
   let at = id
   for (let depth = 0; depth < MAX_CHAIN; depth++) {
-    const kind = set.kindNumberOf(at)
+    const kind = types.kind(at)
     if (kind === KIND_ARRAY) at = set.word(at, 3)
-    else if (isReference(kind)) at = set.refOf(at)
-    else if (isEnum(kind) && at === id && set.word(id, 0) === 0) {
+    else if (isReference(kind)) at = types.ref(at)
+    else if (isEnum(kind) && at === id && !types.isNamed(id)) {
       // An anonymous enum is known by its first enumerator.
       return set.vlenOf(id) > 0 ? set.word(id, 3) : 0
-    } else return set.word(at, 0)
+    } else return types.names[at] ?? 0
   }
   return 0
 }
@@ -184,12 +230,11 @@ class ContentHashes {
     return key
   }
 
-  /** hash = hash × 31 + value, modulo 2^64. */
+  /** hash = hash × 31 + value, modulo 2^64. Halves are taken off products by shifts: a remainder is a call of the C library. */
   #add(high: number, low: number): void {
     const product = this.#low * 31 + low
-    const carry = Math.floor(product / 0x100000000)
-    this.#low = product % 0x100000000
-    this.#high = (this.#high * 31 + high + carry) % 0x100000000
+    this.#low = product >>> 0
+    this.#high = (Math.imul(this.#high, 31) + high + (product - this.#low) * 2 ** -32) >>> 0
   }
 
   #addName(offset: number): void {
@@ -199,12 +244,9 @@ class ContentHashes {
     let low = 0
     for (let i = start; bytes[i] !== 0; i++) {
       // The bytes are C chars, which are signed.
-      const byte = (bytes[i]! << 24) >> 24
-      const product = low * 31 + byte
-      const carry = Math.floor(product / 0x100000000)
-      low = product - carry * 0x100000000
-      high = (high * 31 + carry) % 0x100000000
-      if (high < 0) high += 0x100000000
+      const product = low * 31 + ((bytes[i]! << 24) >> 24)
+      low = product >>> 0
+      high = (Math.imul(high, 31) + (product - low) * 2 ** -32) >>> 0
     }
     this.#add(high, low)
   }

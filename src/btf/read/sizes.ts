@@ -76,7 +76,8 @@ export function alignOf(set: TypeSet, id: number): number | undefined {
 
 const caches = new WeakMap<TypeSet, Sizes>()
 
-function sizesOf(set: TypeSet): Sizes {
+/** What is known of a set's sizes, for who asks of many of its types. */
+export function sizesOf(set: TypeSet): Sizes {
   let sizes = caches.get(set)
   if (!sizes) {
     sizes = new Sizes(set)
@@ -86,7 +87,7 @@ function sizesOf(set: TypeSet): Sizes {
 }
 
 /** What has been worked out for one set; types below its first id are asked of the base. */
-class Sizes {
+export class Sizes {
   readonly pointer: number
   readonly #set: TypeSet
   readonly #base: Sizes | undefined
