@@ -22,7 +22,7 @@ export { type PieceOptions, PieceResolver } from './events/piece-resolver.ts'
 export type { ReadOptions } from './events/plan.ts'
 export { type PlacedAnswer, runStream, type StreamOptions } from './events/run.ts'
 export { type MergeOptions, StackMerger } from './events/stack-merger.ts'
-export type { BadInputLine, StretchAnswer } from './events/stretch.ts'
+export type { BadInputLine, StretchAnswer } from './events/stretch-plan.ts'
 export type { WaitLimits } from './events/wait.ts'
 export {
   type CacheOptions,

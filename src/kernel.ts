@@ -3,14 +3,14 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Types } from './btf/types.ts'
-import { callback, choice, type Options, options as optionsOf, signal, whole, wrong } from './core/arguments.ts'
+import { callback, choice, options as optionsOf } from './core/arguments.ts'
 import { ClosedError } from './core/errors.ts'
 import { INSPECT, type Inspect, inspected } from './core/explain.ts'
 import { until } from './core/until.ts'
 import type { CacheReport, KernelLoad } from './load/cached.ts'
 import type { LoadMemory } from './load/load.ts'
 import type { Opening } from './load/opening.ts'
-import type { Span, Timeline } from './load/timeline.ts'
+import { type Timeline, type Timing, timingOf } from './load/timeline.ts'
 import type { Probes } from './probes/probes.ts'
 import { BULK_OPTIONS, type BulkOptions, type MatchOptions, type QueryPool } from './query/pool.ts'
 import { Reader } from './reader.ts'
@@ -22,16 +22,7 @@ import type { Stacks } from './stacks/stacks.ts'
 import type { BulkAnswer, Pattern, StartingAnswer } from './symbols/arguments.ts'
 import type { NamedAnswer } from './symbols/lookup-names.ts'
 import type { SymbolTable } from './symbols/table.ts'
-
-/** How to watch for changes. */
-export interface WatchOptions {
-  /** Milliseconds between the end of a refresh and the next; at least 10. */
-  readonly intervalMs: number
-  /** Ends the watch. */
-  readonly signal?: AbortSignal | undefined
-  /** Ends the watch after so many refreshes; default never. */
-  readonly refreshes?: number | undefined
-}
+import { type WatchOptions, watchOptions } from './watch-options.ts'
 
 /** The outcome of a refresh. */
 export interface Refreshed {
@@ -49,55 +40,11 @@ const PART = choice<KernelPart>('symbols', 'types')
 
 const CLOSED = () => new ClosedError('this kernel was closed; open it anew')
 
-/** The shortest interval of a watch: a refresh reads the whole symbol file, which costs the kernel tens of milliseconds. */
-const SHORTEST_INTERVAL_MS = 10
-/** The longest that a timer of Node can wait. */
-const MOST_INTERVAL_MS = 2 ** 31 - 1
-
-const INTERVAL = `a number of milliseconds, at least ${SHORTEST_INTERVAL_MS}`
-
-/** What `watch` takes. */
-const WATCH_OPTIONS: Options<WatchOptions> = {
-  intervalMs(value, name) {
-    if (typeof value !== 'number' || !(value >= SHORTEST_INTERVAL_MS && value <= MOST_INTERVAL_MS)) {
-      throw wrong(name, INTERVAL, value)
-    }
-    return value
-  },
-  signal,
-  refreshes: (value, name) =>
-    value === Number.POSITIVE_INFINITY ? value : whole(0, Number.MAX_SAFE_INTEGER)(value, name),
-}
-
 /** Every published change is announced here, and every refresh that failed. */
 const published = channel('kerndex:refresh')
 
 /** Types that came behind the symbols are announced here, and why they did not. */
 const arrived = channel('kerndex:ready')
-
-/** How a load went. */
-export interface Timing {
-  /** Milliseconds from the call to the finished snapshot, or to what of it `ready` asked to wait for. */
-  readonly readyMs: number
-  /** Milliseconds from the call to the types, where they came behind the symbols and are there. */
-  readonly typesMs?: number | undefined
-  /** Loader threads that the load had; `spans` tells what they did. */
-  readonly threads: number
-  /** What was done when, on which thread. */
-  readonly spans: readonly Span[]
-}
-
-/** The timing of a load that is done with what it had to wait for. Its spans are gathered when somebody asks for them. */
-export function timingOf(timeline: Timeline, readyMs = timeline.elapsed, typesMs?: number): Timing {
-  return {
-    readyMs,
-    ...(typesMs !== undefined && { typesMs }),
-    threads: timeline.threads,
-    get spans() {
-      return timeline.spans
-    },
-  }
-}
 
 /** An opened kernel. Close it, or let `await using` do so, to end its threads and what goes on. */
 export class Kernel {
@@ -357,8 +304,7 @@ export class Kernel {
    * @throws what `refresh` throws: the watch ends with the first failure, the snapshot stays
    */
   async *watch(options: WatchOptions): AsyncGenerator<Change, void, void> {
-    const { intervalMs, signal, refreshes = Number.POSITIVE_INFINITY } = optionsOf(options, 'watch', WATCH_OPTIONS)
-    if (intervalMs === undefined) throw wrong('intervalMs', INTERVAL, undefined)
+    const { intervalMs, signal, refreshes = Number.POSITIVE_INFINITY } = watchOptions(options)
     this.#checkOpen()
     const changes: Change[] = []
     const unsubscribe = this.subscribe((change) => changes.push(change))

@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip, gunzipSync, gzipSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../bench/lib/random.ts'
 import { KerndexError } from '../src/core/errors.ts'
 import { INPUT_FORMATS } from '../src/events/formats.ts'
 import { saveSnapshot } from '../src/index.ts'
@@ -16,7 +17,6 @@ import { openKernel } from '../src/open-kernel.ts'
 import type { Snapshot } from '../src/snapshot/snapshot.ts'
 import { RECORDS } from './events/hostile-records.ts'
 import { run, snapshotOfText } from './events/samples.ts'
-import { random } from './random.ts'
 
 const long = process.env.KERNDEX_LONG !== undefined
 const ROUNDS = long ? 3000 : 25
@@ -50,7 +50,7 @@ function mutate(bytes: Buffer, below: (n: number) => number): Buffer {
 
 /** Does something with each of many mutations: within its time, and with nothing thrown but typed errors. */
 async function campaign(seed: number, bytes: Buffer, use: (mutated: Buffer) => Promise<unknown>): Promise<void> {
-  const below = random(seed)
+  const below = seededRandom(seed)
   let most = 0
   let start = 0
   for (let round = 0; round < ROUNDS; round++) {

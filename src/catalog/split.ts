@@ -1,5 +1,6 @@
 // A host's symbols taken apart: into what each build has, wherever it lies, and where this host has it.
 
+import { bisect } from '../core/bisect.ts'
 import { BadFormatError, LimitError, NoPermissionError } from '../core/errors.ts'
 import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
 import { PAGE } from '../symbols/claims.ts'
@@ -175,7 +176,7 @@ function moduleEntry(
   const section = new Uint16Array(lines.names.length)
   const offset = new BigUint64Array(lines.names.length)
   lines.addresses.forEach((at, i) => {
-    const found = order[lastAtOrBelow(starts, at)]
+    const found = order[bisect(0, starts.length, (i) => starts[i]! <= at) - 1]
     const isPlaced =
       found !== undefined && at - placed[found]!.address < limit && !placed[found]!.name.startsWith('.data..percpu')
     section[i] = isPlaced ? found : NOWHERE
@@ -233,20 +234,6 @@ function rootsOf(placed: readonly Placed[], order: readonly number[], apart: boo
     kindBefore = kind
   }
   return roots
-}
-
-/** The index of the last of ascending values that is at or below another, or -1. */
-function lastAtOrBelow(values: readonly bigint[], value: bigint): number {
-  let from = 0
-  let count = values.length
-  while (count > 0) {
-    const half = count >>> 1
-    if (values[from + half]! <= value) {
-      from += half + 1
-      count -= half + 1
-    } else count = half
-  }
-  return from - 1
 }
 
 /**

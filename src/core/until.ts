@@ -1,6 +1,11 @@
-// Waiting that can be given up: for a promise, as long as nothing aborts it.
+// Work and waiting that end where a signal aborts.
 
 import { AbortedError } from './errors.ts'
+
+/** Ends work at one of its steps. `what` is what the error says was aborted. @throws AbortedError, whose `cause` is the signal's reason */
+export function checkAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted === true) throw new AbortedError(`${what} was aborted`, { cause: signal.reason })
+}
 
 /**
  * What a promise gives, unless a signal aborts first: then this fails at once, and what goes on behind it is the caller's to end.

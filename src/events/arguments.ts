@@ -8,7 +8,7 @@ import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import type { CodeMapping, ProfileFacts } from './output/output.ts'
 import type { ReadOptions } from './plan.ts'
-import type { StretchPlan } from './stretch.ts'
+import type { StretchPlan } from './stretch-plan.ts'
 
 const PRODUCTS = ['text', 'ndjson', 'compact', 'profile', 'parts', 'compact-parts'] as const
 

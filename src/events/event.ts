@@ -133,3 +133,27 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
     record: given.record,
   }
 }
+
+/**
+ * What two tellings of one fork, exec or exit say together: the later one, where both say it. Written out, as V8 makes a new class
+ * for each object that others are spread into, and every later look into such an object is a search.
+ */
+export function together(first: Lifecycle, later: Lifecycle): Lifecycle {
+  return {
+    byThread: later.byThread,
+    told: later.told,
+    ppid: later.ppid ?? first.ppid,
+    childPid: later.childPid ?? first.childPid,
+    childTid: later.childTid ?? first.childTid,
+    childIsThread: later.childIsThread ?? first.childIsThread,
+    childComm: later.childComm ?? first.childComm,
+    comm: later.comm ?? first.comm,
+    filename: later.filename ?? first.filename,
+    args: later.args ?? first.args,
+    uid: later.uid ?? first.uid,
+    exitCode: later.exitCode ?? first.exitCode,
+    startTs: later.startTs ?? first.startTs,
+    oldPid: later.oldPid ?? first.oldPid,
+    groupDead: later.groupDead ?? first.groupDead,
+  }
+}

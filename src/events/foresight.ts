@@ -4,7 +4,8 @@
 // that two recorders told is one event.
 
 import { setBounded } from '../core/bounded-map.ts'
-import type { Lifecycle, ProcessEvent } from './event.ts'
+import { type ProcessEvent, together } from './event.ts'
+import { Habits, MOST_NUMBERS, Numbers } from './thread-numbers.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
 const CLONE_PARENT = 0x8000
@@ -28,9 +29,6 @@ export const FORESIGHT: ForesightLimits = { ns: 2_000_000_000n, most: 16_384 }
 const SAME_FACT_NS = 50_000_000n
 /** Nanoseconds that a fact waits for its second telling, in a recording that was not seen to tell twice. */
 const FIRST_TWIN_NS = 1_000_000n
-/** Numbers of which something is remembered. */
-const MOST_NUMBERS = 1 << 17
-
 /** What was found out of a forked thread's number. */
 export interface Child {
   readonly isThread: boolean
@@ -150,7 +148,7 @@ export class Foresight<Item> {
   /** Takes from an event what it says of others that are held. */
   #learn(event: ProcessEvent): void {
     const { type, pid, tid, life } = event
-    if (life?.newTask !== undefined) remember(this.#flags, life.newTask.tid, life.newTask.flags)
+    if (life?.newTask !== undefined) setBounded(this.#flags, life.newTask.tid, life.newTask.flags, MOST_NUMBERS)
     if (tid === undefined) return
     const open = this.#open.get(tid)
     if (pid !== undefined && event.pidIsHint === true) this.#numbers.column(tid, pid)
@@ -249,11 +247,7 @@ export class Foresight<Item> {
     }
     if (tid === KTHREADD) question.answer = process()
     else if (life.childIsThread !== undefined) {
-      question.answer = {
-        ...process(),
-        isThread: life.childIsThread,
-        group: life.childIsThread ? life.childPid : undefined,
-      }
+      question.answer = life.childIsThread ? thread(life.childPid) : process()
     } else if (flags !== undefined) {
       const isThread = (flags & CLONE_THREAD) !== 0
       question.answer = {
@@ -327,7 +321,7 @@ export class Foresight<Item> {
     const key = `${type} ${type === 'fork' ? life.childTid : type === 'exec' ? pid : tid}`
     const other = this.#facts.get(key)
     if (other === undefined || other.event.life?.told === life.told || held.ts - other.ts > SAME_FACT_NS) {
-      remember(this.#facts, key, held)
+      setBounded(this.#facts, key, held, MOST_NUMBERS)
       return
     }
     this.#facts.delete(key)
@@ -391,60 +385,6 @@ function outlived(question: Question): boolean {
 /** Spent places at the front before they are given up. */
 const SPENT = 1024
 
-/** Of so many numbers that are used again one has another group in the column, where that is printed as things happen. */
-const LIVE_SHARE = 25
-
-/**
- * Which numbers were used before, and what the column said of them. A column that is filled in when a recording is read out
- * knows one group for each number; one that is printed as things happen knows each user's.
- */
-class Numbers {
-  readonly #columns = new Map<number, { column: number | undefined; isNew: boolean; hasExeced: boolean }>()
-  #pairs = 0
-  #differ = 0
-
-  /** Whether the column is that of each moment, as far as numbers that were used again show. */
-  get live(): boolean {
-    return this.#differ * LIVE_SHARE > this.#pairs
-  }
-
-  /** A number is given out; true if it was another's before. */
-  use(tid: number): boolean {
-    const known = this.#columns.get(tid)
-    if (known === undefined) {
-      remember(this.#columns, tid, { column: undefined, isNew: true, hasExeced: false })
-      return false
-    }
-    known.isNew = true
-    known.hasExeced = false
-    return true
-  }
-
-  exec(tid: number): void {
-    const known = this.#columns.get(tid)
-    if (known !== undefined) known.hasExeced = true
-  }
-
-  /** Whether a number's user has its image by an exec of its own, or was there before. */
-  hasExeced(tid: number): boolean {
-    return this.#columns.get(tid)?.hasExeced ?? true
-  }
-
-  column(tid: number, column: number): void {
-    const known = this.#columns.get(tid)
-    if (known === undefined) {
-      remember(this.#columns, tid, { column, isNew: false, hasExeced: true })
-      return
-    }
-    if (known.isNew && known.column !== undefined) {
-      this.#pairs++
-      if (known.column !== column) this.#differ++
-    }
-    known.column = column
-    known.isNew = false
-  }
-}
-
 function isLife({ type }: ProcessEvent): boolean {
   return type === 'fork' || type === 'exit' || type === 'exec'
 }
@@ -455,63 +395,4 @@ function process(): Child {
 
 function thread(group: number | undefined): Child {
   return { isThread: true, group, parentsChild: false, guessed: false, open: false }
-}
-
-/**
- * What two tellings of one fork, exec or exit say together: the later one, where both say it. Written out, as V8 makes a new class
- * for each object that others are spread into, and every later look into such an object is a search.
- */
-function together(first: Lifecycle, later: Lifecycle): Lifecycle {
-  return {
-    byThread: later.byThread,
-    told: later.told,
-    ppid: later.ppid ?? first.ppid,
-    childPid: later.childPid ?? first.childPid,
-    childTid: later.childTid ?? first.childTid,
-    childIsThread: later.childIsThread ?? first.childIsThread,
-    childComm: later.childComm ?? first.childComm,
-    comm: later.comm ?? first.comm,
-    filename: later.filename ?? first.filename,
-    args: later.args ?? first.args,
-    uid: later.uid ?? first.uid,
-    exitCode: later.exitCode ?? first.exitCode,
-    startTs: later.startTs ?? first.startTs,
-    oldPid: later.oldPid ?? first.oldPid,
-    groupDead: later.groupDead ?? first.groupDead,
-  }
-}
-
-function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  setBounded(map, key, value, MOST_NUMBERS)
-}
-
-/** Programs of which is remembered what they fork, how many of their forks count, and how many it takes to tell. */
-const MOST_KINDS = 1024
-const HABIT = 64
-const LEAST_HABIT = 4
-
-/** What programs fork: processes or threads. */
-class Habits {
-  readonly #counts = new Map<string, { threads: number; all: number }>()
-
-  add(kind: string, isThread: boolean): void {
-    let counts = this.#counts.get(kind)
-    if (counts === undefined) {
-      counts = { threads: 0, all: 0 }
-      if (this.#counts.size >= MOST_KINDS) this.#counts.clear()
-      this.#counts.set(kind, counts)
-    }
-    if (counts.all === HABIT) {
-      counts.all /= 2
-      counts.threads /= 2
-    }
-    counts.all++
-    if (isThread) counts.threads++
-  }
-
-  /** Whether nearly all that such a program forked were threads. */
-  isOfThreads(kind: string): boolean {
-    const { threads, all } = this.#counts.get(kind) ?? { threads: 0, all: 0 }
-    return all >= LEAST_HABIT && threads > 0.75 * all
-  }
 }

@@ -6,7 +6,8 @@ import { type Snapshot, snapshotArgument } from '../snapshot/snapshot.ts'
 import { product, READ_OPTIONS } from './arguments.ts'
 import { inputFormat, SAMPLE_BYTES } from './formats.ts'
 import { planOf, type ReadOptions } from './plan.ts'
-import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { StretchWorker } from './stretch.ts'
+import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 
 /** What a resolver of pieces is made for. */
 export interface PieceOptions extends ReadOptions {

@@ -7,7 +7,7 @@ import type { Rebase, Trust } from '../stacks/resolve.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
-import type { StretchPlan } from './stretch.ts'
+import type { StretchPlan } from './stretch-plan.ts'
 
 /** How the events of a stream are read. */
 export interface ReadOptions {

@@ -11,7 +11,8 @@ import type { Folding } from './fold.ts'
 import type { LineStack } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { type MergedStack, mergedLine } from './input/merged.ts'
-import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { StretchWorker } from './stretch.ts'
+import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 
 /** What stacks are merged for. */
 export interface MergeOptions {

@@ -5,7 +5,7 @@ import { workerUrl } from '../core/place.ts'
 import { Threads } from '../load/threads.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { Stretch } from './cut.ts'
-import type { StretchAnswer, StretchPlan } from './stretch.ts'
+import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 import type { StretchTask } from './tasks.ts'
 
 let streams = 0

@@ -2,14 +2,13 @@
 // product down. A stretch is whole records, so that stretches do not depend on each other.
 
 import { UsageError } from '../core/errors.ts'
-import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
-import type { ProfilePart } from '../stacks/profile.ts'
-import { type Rebase, StackResolver, type Trust } from '../stacks/resolve.ts'
+import { type Frame, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
+import { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { AddressWriter, readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'
-import { type EventFilter, wanted } from './filter.ts'
-import { type Folding, StackFolder } from './fold.ts'
+import { wanted } from './filter.ts'
+import { StackFolder } from './fold.ts'
 import { FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { LineMemo } from './line-memo.ts'
@@ -20,63 +19,15 @@ import { stackMembers } from './output/frame-json.ts'
 import { TextRewriter } from './output/text.ts'
 import { addPart, type EventParts, noParts } from './parts.ts'
 import { type KnownStack, type Run, StackMemo } from './stack-memo.ts'
-
-/** What to make of the stretches of one stream. The same for all of them. */
-export interface StretchPlan {
-  /** The input format's name. */
-  readonly input: string
-  /**
-   * `text`: the same text with addresses in words; `ndjson`: events as lines of JSON; `compact`: events in words; `profile`:
-   * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes; `stacks`: nothing is
-   * looked up, and events go to whoever merges them.
-   */
-  readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts' | 'stacks'
-  readonly mode: LookupMode
-  readonly rebase: Rebase | undefined
-  readonly trust: Trust
-  /** Number of the symbol table's generation, written into events. */
-  readonly generation: number
-  readonly folding: Folding
-  /** Which events are wanted; text has all lines. */
-  readonly filter: EventFilter
-  /** Events of a type that is not known are bad lines. */
-  readonly strict: boolean
-  /** Whether events keep what they came with, beside type, pid, tid and ts. */
-  readonly passthrough: boolean
-}
-
-/** A line that could not be decoded; `line` counts from 0 in the stretch. */
-export interface BadInputLine {
-  readonly line: number
-  readonly reason: string
-  /** The line's bytes, one a character. */
-  readonly text: string
-}
-
-/** What came of a stretch. */
-export interface StretchAnswer {
-  readonly bytes: Uint8Array | undefined
-  /** The stacks, a part for each event that is told apart. */
-  readonly profile: readonly ProfilePart[] | undefined
-  readonly parts: EventParts | undefined
-  readonly bad: readonly BadInputLine[]
-  /** Lines in the stretch; a last one without a line end counts. */
-  readonly lines: number
-  readonly events: number
-  readonly frames: number
-  /** Kernel frames that no symbol was found for. */
-  readonly unresolved: number
-  /** Frames of user space. */
-  readonly userFrames: number
-  /** Frames whose printed name contradicts the table, and stays. */
-  readonly contradictions: number
-  /** The first of them. */
-  readonly contradiction: Frame | undefined
-  /** Events of a type that is not known. */
-  readonly strange: number
-  /** Frames that this thread remembers by their text. */
-  readonly remembered: number
-}
+import {
+  addCounts,
+  type BadInputLine,
+  count,
+  type FrameCounts,
+  noFrames,
+  type StretchAnswer,
+  type StretchPlan,
+} from './stretch-plan.ts'
 
 /** What the present stream makes of a stack that was met before. */
 interface Made {
@@ -412,39 +363,6 @@ const NO_FRAMES: readonly Frame[] = []
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NEWLINE = 10
 const CARRIAGE_RETURN = 13
-
-interface FrameCounts {
-  frames: number
-  unresolved: number
-  userFrames: number
-  contradictions: number
-  contradiction: Frame | undefined
-}
-
-function noFrames(): FrameCounts {
-  return { frames: 0, unresolved: 0, userFrames: 0, contradictions: 0, contradiction: undefined }
-}
-
-function count(counts: FrameCounts, frame: Frame): void {
-  const { user, reason } = frame
-  counts.frames++
-  if (user || reason === 'not_kernel') counts.userFrames++
-  else if (reason !== undefined) {
-    counts.unresolved++
-    if (reason === 'contradiction' || (reason === 'other_kernel' && frame.printed)) {
-      counts.contradictions++
-      counts.contradiction ??= frame
-    }
-  }
-}
-
-function addCounts(counts: FrameCounts, more: Readonly<FrameCounts>): void {
-  counts.frames += more.frames
-  counts.unresolved += more.unresolved
-  counts.userFrames += more.userFrames
-  counts.contradictions += more.contradictions
-  counts.contradiction ??= more.contradiction
-}
 
 function asLine(event: TraceEvent, frames: readonly Frame[], { passthrough, generation, mode }: StretchPlan): string {
   const stack = frames.length === 0 ? '' : `,${stackMembers(frames, { shape: event.shape, raw: mode === 'raw' })}`

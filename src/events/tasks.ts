@@ -2,7 +2,8 @@
 
 import { setBounded } from '../core/bounded-map.ts'
 import { SymbolTable } from '../symbols/table.ts'
-import { type StretchAnswer, type StretchPlan, StretchWorker } from './stretch.ts'
+import { StretchWorker } from './stretch.ts'
+import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 
 /** A stretch, and what to make of it. */
 export interface StretchTask {

@@ -2,6 +2,8 @@
 // in the order in which the events came. How long one waits is measured in event time and in events, never by a clock, so
 // that the same stream gives the same result each time.
 
+import { bisect } from '../core/bisect.ts'
+
 interface Waiting<Item> {
   readonly item: Item
   readonly ts: bigint
@@ -194,15 +196,9 @@ export class OrderedWait<Item, Result> {
 
 /** Where a time belongs among those that wait. Streams are nearly in order, so that it is nearly always at the end. */
 function placeOf(ts: bigint, waiting: Line<Waiting<unknown>>): number {
-  let low = 0
-  let high = waiting.length
-  if (high === 0 || waiting.at(high - 1).ts <= ts) return high
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (waiting.at(middle).ts <= ts) low = middle + 1
-    else high = middle
-  }
-  return low
+  const end = waiting.length
+  if (end === 0 || waiting.at(end - 1).ts <= ts) return end
+  return bisect(0, end, (i) => waiting.at(i).ts <= ts)
 }
 
 /** Spent places at the front of a line before they are given up. */

@@ -3,16 +3,15 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { callback, flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
-import { AbortedError, NoPermissionError, UsageError } from '../core/errors.ts'
-import { until } from '../core/until.ts'
+import { NoPermissionError, UsageError } from '../core/errors.ts'
+import { checkAborted, until } from '../core/until.ts'
 import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, absenceOf, FACT_FILES, isAbsence, type Source } from '../sources/source.ts'
-import { createFile, writeFailure, writeFolder } from '../sources/write-file.ts'
+import { writeArchive } from '../sources/write-archive.ts'
+import { writeFolder } from '../sources/write-file.ts'
 import { showsAddresses } from './first-lines.ts'
 
 export interface CaptureOptions {
@@ -73,10 +72,12 @@ async function write(path: string, options: CaptureOptions): Promise<CaptureSumm
   }
   let gathered = await gather(source, options)
   for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)
-  checkAborted(options.signal)
+  checkAborted(options.signal, 'the capture')
   const { files, absences, unsettled } = gathered
-  if (isArchive(path)) await writeArchive(path, files, options)
-  else await writeFolder(path, (folder) => writeFiles(folder, files, options.signal))
+  if (isArchive(path)) {
+    const content = Array.from(files, ([name, bytes]) => ({ name, mode: 0o600, content: bytes }))
+    await writeArchive(path, content, { ...options, secret: true, what: 'the capture' })
+  } else await writeFolder(path, (folder) => writeFiles(folder, files, options.signal))
   return { path, files: [...files].map(([name, { length }]) => ({ name, bytes: length })), absences, unsettled }
 }
 
@@ -106,7 +107,7 @@ async function gather(source: Source, { signal, onFile }: CaptureOptions) {
   const expected = 1 + FACT_FILES.length + (isAbsence(blobs) ? 0 : blobs.length)
   let done = 0
   const add = (name: string, bytes: Uint8Array | Absence): void => {
-    checkAborted(signal)
+    checkAborted(signal, 'the capture')
     if (isAbsence(bytes)) absences.push(bytes)
     else files.set(name, bytes)
     onFile?.(name, ++done, expected)
@@ -150,7 +151,7 @@ async function readText(source: Source, signal: AbortSignal | undefined): Promis
     let piece = Buffer.allocUnsafe(PIECE_BYTES)
     let filled = 0
     for (;;) {
-      checkAborted(signal)
+      checkAborted(signal, 'the capture')
       const count = await reader.read(piece.subarray(filled))
       if (count === 0) break
       filled += count
@@ -184,42 +185,7 @@ async function writeFiles(
 ): Promise<void> {
   if ([...files.keys()].some((name) => name.startsWith('btf/'))) await mkdir(join(folder, 'btf'), { mode: 0o700 })
   for (const [name, bytes] of files) {
-    checkAborted(signal)
+    checkAborted(signal, 'the capture')
     await writeFile(join(folder, name), bytes, { mode: 0o600, flag: 'wx' })
   }
-}
-
-async function writeArchive(
-  path: string,
-  files: ReadonlyMap<string, Uint8Array>,
-  { replace, signal }: CaptureOptions,
-): Promise<void> {
-  // Only archives need it.
-  const { pack } = await import('tar-stream')
-  const file = await createFile(path, { secret: true, special: 'refuse', replace, signal })
-  try {
-    const archive = pack()
-    const written = pipeline(archive, createGzip(), async (packed: AsyncIterable<Uint8Array>) => {
-      for await (const piece of packed) await file.write(piece)
-    })
-    for (const [name, bytes] of files) {
-      checkAborted(signal)
-      await new Promise<void>((resolve, reject) => {
-        const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-        archive.entry({ name, mode: 0o600 }, content, (error) => (error ? reject(error) : resolve()))
-        written.catch(reject)
-      })
-    }
-    archive.finalize()
-    await written
-    await file.finish()
-  } catch (error) {
-    await file.abandon()
-    throw writeFailure(path, error)
-  }
-}
-
-/** @throws AbortedError */
-function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new AbortedError('the capture was aborted', { cause: signal.reason })
 }

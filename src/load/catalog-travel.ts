@@ -3,13 +3,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../catalog/entry.ts'
-import { AbortedError, NotReadableError, UsageError } from '../core/errors.ts'
+import { NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
-import { createFile, writeFailure } from '../sources/write-file.ts'
+import { type ArchiveFile, writeArchive } from '../sources/write-archive.ts'
 
 /** An entry of a catalogue. */
 export interface CatalogEntry extends BuildIdentity {
@@ -29,33 +27,14 @@ export async function writeEntries(
 ): Promise<void> {
   if (!isArchive(path) || path.endsWith('.tar'))
     throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
-  // Only archives need it.
-  const { pack } = await import('tar-stream')
-  const file = await createFile(path, { secret: false, special: 'refuse', replace, signal })
-  try {
-    const archive = pack()
-    // What is in it is packed already.
-    const written = pipeline(archive, createGzip({ level: 1 }), async (packed: AsyncIterable<Uint8Array>) => {
-      for await (const piece of packed) await file.write(piece)
-    })
+  async function* files(): AsyncGenerator<ArchiveFile> {
     for (const entry of entries) {
-      if (signal?.aborted === true) throw new AbortedError('the export was aborted', { cause: signal.reason })
       const name = `${entry.kernel}/${entryKey(entry)}${SUFFIX}`
-      const content = await readFile(entry.path)
-      await new Promise<void>((resolve, reject) => {
-        archive.entry({ name, mode: 0o644, mtime: new Date(0) }, content, (error) =>
-          error ? reject(error) : resolve(),
-        )
-        written.catch(reject)
-      })
+      yield { name, mode: 0o644, mtime: new Date(0), content: await readFile(entry.path) }
     }
-    archive.finalize()
-    await written
-    await file.finish()
-  } catch (error) {
-    await file.abandon()
-    throw writeFailure(path, error)
   }
+  // What is in it is packed already.
+  await writeArchive(path, files(), { secret: false, level: 1, replace, signal, what: 'the export' })
 }
 
 /**

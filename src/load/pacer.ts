@@ -1,7 +1,6 @@
 // Keeps the caller's event loop alive during a load: work goes in short slices, with a turn of the loop between them.
 
-import { AbortedError } from '../core/errors.ts'
-import { until } from '../core/until.ts'
+import { checkAborted, until } from '../core/until.ts'
 import { absoluteNow } from './timeline.ts'
 
 /** Milliseconds of work after which the loop gets a turn; a single slice may overrun it by about as much again. */
@@ -43,7 +42,7 @@ export class Pacer {
 
   /** Throws if the work was aborted. */
   check(): void {
-    if (this.#signal?.aborted === true) throw new AbortedError('the load was aborted', { cause: this.#signal.reason })
+    checkAborted(this.#signal, 'the load')
   }
 
   /** Runs work that goes step by step, pausing whenever it is due. */

@@ -76,3 +76,27 @@ export class Timeline {
     if (spans.hasSubscribers) spans.publish({ thread: threadId, ...span })
   }
 }
+
+/** How a load went. */
+export interface Timing {
+  /** Milliseconds from the call to the finished snapshot, or to what of it `ready` asked to wait for. */
+  readonly readyMs: number
+  /** Milliseconds from the call to the types, where they came behind the symbols and are there. */
+  readonly typesMs?: number | undefined
+  /** Loader threads that the load had; `spans` tells what they did. */
+  readonly threads: number
+  /** What was done when, on which thread. */
+  readonly spans: readonly Span[]
+}
+
+/** The timing of a load that is done with what it had to wait for. Its spans are gathered when somebody asks for them. */
+export function timingOf(timeline: Timeline, readyMs = timeline.elapsed, typesMs?: number): Timing {
+  return {
+    readyMs,
+    ...(typesMs !== undefined && { typesMs }),
+    threads: timeline.threads,
+    get spans() {
+      return timeline.spans
+    },
+  }
+}

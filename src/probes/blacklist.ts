@@ -3,6 +3,8 @@
 // A line is `0xSTART-0xEND<tab>symbol` with ` [module]` behind it for a module's; the range is half open
 // (kernel/kprobes.c kprobe_blacklist_seq_show).
 
+import { bisect } from '../core/bisect.ts'
+
 /** One entry. */
 export interface BlacklistEntry {
   readonly start: bigint
@@ -49,13 +51,7 @@ export class Blacklist {
   /** Whether an address lies in an entry; where addresses are hidden, whether the function is named in one. */
   covers(address: bigint, name: string, module: string): boolean {
     if (this.hidden) return this.#names.has(`${module}:${name}`)
-    let from = 0
-    let to = this.entries.length
-    while (from < to) {
-      const middle = (from + to) >>> 1
-      if (this.entries[middle]!.start <= address) from = middle + 1
-      else to = middle
-    }
+    const from = bisect(0, this.entries.length, (i) => this.entries[i]!.start <= address)
     for (let i = from - 1; i >= 0 && this.#furthest[i]! > address; i--) if (this.entries[i]!.end > address) return true
     return false
   }

@@ -6,6 +6,8 @@
 // A line whose name is `__ftrace_invalid_address___` and a number is no site of any function: it is left of a weak one that
 // was replaced, lies behind whatever precedes it, and cannot be hooked (FTRACE_INVALID_FUNCTION, kernel/trace/ftrace.c).
 
+import { bisect } from '../core/bisect.ts'
+
 /** Digits are not padded, and the lowest text of any kernel is at 1 MiB (s390x); fewer are no address but a word. */
 const LEAST_DIGITS = 5
 const INVALID = Buffer.from('__ftrace_invalid_address__')
@@ -61,14 +63,7 @@ export class FilterSites {
 
   /** The first site in [start, start + size), or undefined. */
   within(start: bigint, size: number): bigint | undefined {
-    let from = 0
-    let to = this.#sites.length
-    while (from < to) {
-      const middle = (from + to) >>> 1
-      if (this.#sites[middle]! < start) from = middle + 1
-      else to = middle
-    }
-    const site = this.#sites[from]
+    const site = this.#sites[bisect(0, this.#sites.length, (i) => this.#sites[i]! < start)]
     return site !== undefined && site < start + BigInt(size) ? site : undefined
   }
 }

@@ -2,10 +2,10 @@
 
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Options, options as optionsOf, signal } from '../core/arguments.ts'
-import { AbortedError, WorkerFailedError } from '../core/errors.ts'
+import { WorkerFailedError } from '../core/errors.ts'
 import { workerUrl } from '../core/place.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
-import { until } from '../core/until.ts'
+import { checkAborted, until } from '../core/until.ts'
 import { Threads } from '../load/threads.ts'
 import type { BulkAnswer, Pattern, StartingAnswer } from '../symbols/arguments.ts'
 import { checkAddresses, checkNames, pattern } from '../symbols/arguments.ts'
@@ -62,7 +62,7 @@ export class QueryPool {
   async findMany(table: SymbolTable, addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
     const { signal } = optionsOf(options, 'findMany', BULK_OPTIONS)
     checkAddresses(addresses)
-    throwIfAborted(signal)
+    checkAborted(signal, 'the lookup')
     if (this.#isSmall(addresses.length, BATCH)) return table.findMany(addresses)
     const { ids, numbers } = await this.#fill('contain', table, addresses, signal)
     return { ids, offsets: numbers }
@@ -79,7 +79,7 @@ export class QueryPool {
   ): Promise<StartingAnswer> {
     const { signal } = optionsOf(options, 'startingAtMany', BULK_OPTIONS)
     checkAddresses(addresses)
-    throwIfAborted(signal)
+    checkAborted(signal, 'the lookup')
     if (this.#isSmall(addresses.length, BATCH)) return table.startingAtMany(addresses)
     const { ids, numbers } = await this.#fill('start', table, addresses, signal)
     return { ids, counts: numbers }
@@ -92,7 +92,7 @@ export class QueryPool {
   async namedMany(table: SymbolTable, names: readonly string[], options: BulkOptions = {}): Promise<NamedAnswer> {
     const { signal } = optionsOf(options, 'namedMany', BULK_OPTIONS)
     checkNames(names)
-    throwIfAborted(signal)
+    checkAborted(signal, 'the lookup')
     if (this.#isSmall(names.length, NAMES_BATCH)) return table.namedMany(names)
     const packed = packNames(names)
     const pieces: NamedAnswer[] = []
@@ -124,7 +124,7 @@ export class QueryPool {
   async matching(table: SymbolTable, asked: Pattern, options: MatchOptions = {}): Promise<Uint32Array> {
     const { owner, signal } = optionsOf(options, 'matching', MATCH_OPTIONS)
     const wanted = pattern(asked, 'pattern')
-    throwIfAborted(signal)
+    checkAborted(signal, 'the lookup')
     if (this.#isSmall(table.size, MATCH_BATCH)) {
       return Uint32Array.from(table.idsMatching(wanted, owner, 0, table.size))
     }
@@ -217,7 +217,7 @@ export class QueryPool {
     let next = 0
     const lane = async () => {
       while (next < count) {
-        throwIfAborted(signal)
+        checkAborted(signal, 'the lookup')
         const from = next
         next = Math.min(count, from + batch)
         await work({ from, to: next, cancelled })
@@ -227,7 +227,7 @@ export class QueryPool {
       const lanes = Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
       // Threads may still be starting: nobody has to wait for them who has given up.
       await until(lanes, signal, 'the lookup')
-      throwIfAborted(signal)
+      checkAborted(signal, 'the lookup')
     } finally {
       // Whatever ended the call, stretches that are still queued need not be done.
       giveUp()
@@ -243,8 +243,4 @@ function sharedAddresses(addresses: BigUint64Array): SharedArrayBuffer {
   const shared = sharedMemory(byteLength)
   new BigUint64Array(shared).set(addresses)
   return shared
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new AbortedError('the lookup was aborted', { cause: signal.reason })
 }

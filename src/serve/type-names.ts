@@ -5,6 +5,7 @@ import { KIND_ENUM, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.
 import { plainKind } from '../btf/kinds.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
 import type { Types } from '../btf/types.ts'
+import { bisect } from '../core/bisect.ts'
 import type { TypeRef } from './answers.ts'
 
 /** Kinds that people look for by name. Functions are found among the symbols. */
@@ -97,13 +98,6 @@ export class TypeNames {
 
   /** The number of the name that holds a byte. */
   #at(position: number): number {
-    let low = 0
-    let high = this.#starts.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (this.#starts[middle]! <= position) low = middle
-      else high = middle - 1
-    }
-    return low
+    return bisect(0, this.#starts.length, (i) => this.#starts[i]! <= position) - 1
   }
 }

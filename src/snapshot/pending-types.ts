@@ -6,7 +6,8 @@ import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import type { EarlyTypes, UnreadTypes } from '../btf/read/set-list.ts'
 import type { FoundType, StoredTypes } from '../btf/read/stored-types.ts'
 import type { Type } from '../btf/read/type.ts'
-import { AbortedError, BadFormatError } from '../core/errors.ts'
+import { BadFormatError } from '../core/errors.ts'
+import { checkAborted } from '../core/until.ts'
 import { identityOf } from '../sources/identity.ts'
 import type { Absence, BtfFile } from '../sources/source.ts'
 import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
@@ -151,7 +152,7 @@ export function typesLaterInFile(
     },
     async load(signal) {
       try {
-        if (signal.aborted) throw new AbortedError('the load was aborted', { cause: signal.reason })
+        checkAborted(signal, 'the load')
         return inFile((await reader.read(ONLY_TYPES)).types)
       } catch (error) {
         throw remembered(error)

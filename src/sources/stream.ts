@@ -6,7 +6,7 @@ import { Socket } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { AbortedError } from '../core/errors.ts'
+import { checkAborted } from '../core/until.ts'
 
 const read = promisify(readOnce)
 
@@ -48,8 +48,7 @@ async function* fileBytes(
         count = (await read(descriptor, bytes, 0, READ_BYTES, null)).bytesRead
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
-        if (signal?.aborted === true)
-          throw new AbortedError(`the reading of ${path} was aborted`, { cause: signal.reason })
+        checkAborted(signal, `the reading of ${path}`)
         await sleep(RETRY_MS)
         continue
       }

@@ -5,7 +5,8 @@ import { constants, lstatSync, readFileSync, readlinkSync, type Stats } from 'no
 import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AbortedError, KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { checkAborted } from '../core/until.ts'
 import { errorCode } from './reader.ts'
 
 /** How a file is to be written. */
@@ -143,7 +144,7 @@ async function beside(
     finish: () =>
       guarded(async () => {
         await flush()
-        checkSignal(options.signal, path)
+        checkAborted(options.signal, `the writing of ${path}`)
         checkReplace(path, lstatSync(target, { throwIfNoEntry: false }), options)
         await rename(temporary, target)
         if (options.lasting !== false) await syncDirectory(directory)
@@ -228,7 +229,7 @@ class Output {
 
   async #writeOut(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      checkSignal(this.#signal, this.#path)
+      checkAborted(this.#signal, `the writing of ${this.#path}`)
       try {
         at += (await this.#file.write(bytes, at, bytes.length - at)).bytesWritten
       } catch (error) {
@@ -239,13 +240,9 @@ class Output {
   }
 }
 
-function checkSignal(signal: AbortSignal | undefined, path: string): void {
-  if (signal?.aborted === true) throw new AbortedError(`the writing of ${path} was aborted`, { cause: signal.reason })
-}
-
 async function pause(signal: AbortSignal | undefined): Promise<void> {
   await sleep(RETRY_MS)
-  if (signal?.aborted === true) throw new AbortedError('the writing was aborted', { cause: signal.reason })
+  checkAborted(signal, 'the writing')
 }
 
 /** Makes a rename in a directory last; a file system that cannot do that has done what it can. */

@@ -1,6 +1,7 @@
 // Stretches of an earlier text that are kept: which they are, and what the loops have to know of the table that has their symbols. What
 // runs over symbols is in assembly/keep.ts.
 
+import { bisect } from '../core/bisect.ts'
 import {
   BUILD_FRESH,
   BUILD_FRESH_COUNT,
@@ -80,15 +81,7 @@ export function keptStretches(known: readonly number[], count: number, { ids }: 
   const before = new Int32Array(known.length)
   known.forEach((segment, number) => {
     if (segment < 0) return
-    let from = 0
-    let length = ends.length
-    while (length > 0) {
-      const half = length >>> 1
-      if (known[ends[from + half]!]! < segment) {
-        from += half + 1
-        length -= half + 1
-      } else length = half
-    }
+    const from = bisect(0, ends.length, (length) => known[ends[length]!]! < segment)
     before[number] = ends[from - 1] ?? -1
     ends[from] = number
   })

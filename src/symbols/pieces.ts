@@ -4,6 +4,7 @@
 // unmapped page behind it unless it comes from a cache of executable memory (mm/execmem.c); until 6.3 they follow each other
 // in one. Initialisation sections are allocations of their own, freed once the module is live; their places stay listed.
 
+import { bisect } from '../core/bisect.ts'
 import { type Claim, PAGE, pageEnd, pageStart } from './claims.ts'
 import { PIECE } from './kinds.ts'
 
@@ -348,14 +349,5 @@ function lastAtOrBelow(list: readonly { readonly start: number }[], value: numbe
 
 /** The index of the first that starts at or above `value`. */
 function firstAtOrAbove(list: readonly { readonly start: number }[], value: number): number {
-  let from = 0
-  let count = list.length
-  while (count > 0) {
-    const half = count >>> 1
-    if (list[from + half]!.start < value) {
-      from += half + 1
-      count -= half + 1
-    } else count = half
-  }
-  return from
+  return bisect(0, list.length, (i) => list[i]!.start < value)
 }

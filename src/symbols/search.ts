@@ -69,6 +69,18 @@ export function groupOf(views: readonly GroupView[], half: number): GroupView {
   return { half, first: place, end: place, firstChunk: 0, span: 0, directory: 0, chunks: 0 }
 }
 
+/** The group that an id is in. */
+export function groupOfId(views: readonly GroupView[], id: number): GroupView {
+  let from = 0
+  let to = views.length - 1
+  while (from < to) {
+    const middle = (from + to + 1) >>> 1
+    if (views[middle]!.first <= id) from = middle
+    else to = middle - 1
+  }
+  return views[from]!
+}
+
 /** The last id of a group whose address is at or below `value`; one less than the group's first id if there is none. */
 export function predecessor(table: SymbolColumns, group: GroupView, value: number): number {
   const { low, directory, chunks, cells } = table

@@ -8,13 +8,14 @@
 //   answers its exact address only;
 // - labels (see kinds.ts) never answer and end nothing.
 
+import { bisect } from '../core/bisect.ts'
 import { MOST_OFFSET } from './constants.ts'
 import { LARGE, LARGE_WORDS } from './extents.ts'
 import { LABEL } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
 import { type Candidate, isOfKind, type KindFilter, type NothingReason, ownerOf } from './locate.ts'
 import { REGION_WORDS } from './regions.ts'
-import { type GroupView, groupOf, LOWER, NO_SYMBOL, predecessor, UPPER } from './search.ts'
+import { type GroupView, groupOf, groupOfId, LOWER, NO_SYMBOL, predecessor, UPPER } from './search.ts'
 
 /** A symbol that contains an address, and how far from its start the address is. */
 export interface SizedCandidate extends Candidate {
@@ -106,7 +107,7 @@ export class SizedLookup {
   #distance(group: GroupView, low: number, id: number): number {
     const start = this.#table.low[id]!
     if (id >= group.first) return low - start
-    return (group.half - this.#groupOfId(id).half) * 2 ** 32 + low - start
+    return (group.half - groupOfId(this.#groups, id).half) * 2 ** 32 + low - start
   }
 
   /** Of the symbols that start where `id` does and contain the address, the shortest; the first of equal ones. */
@@ -114,7 +115,7 @@ export class SizedLookup {
     const starts = this.#table.low
     const start = starts[id]!
     if (id === 0 || starts[id - 1] !== start) return id
-    const { first } = id >= group.first ? group : this.#groupOfId(id)
+    const { first } = id >= group.first ? group : groupOfId(this.#groups, id)
     const distance = this.#distance(group, low, id)
     let best = id
     let shortest = this.sizeOf(id)
@@ -175,42 +176,14 @@ export class SizedLookup {
   #regionAt(half: number, low: number): number {
     const { regions } = this.#table
     const above = (at: number) => regions[at]! > half || (regions[at] === half && regions[at + 1]! > low)
-    let from = 0
-    let count = regions.length / REGION_WORDS
-    while (count > 0) {
-      const middle = count >>> 1
-      if (above((from + middle) * REGION_WORDS)) count = middle
-      else {
-        from += middle + 1
-        count -= middle + 1
-      }
-    }
+    const from = bisect(0, regions.length / REGION_WORDS, (row) => !above(row * REGION_WORDS))
     const at = (from - 1) * REGION_WORDS
     return from > 0 && above(at + 2) ? at : -1
   }
 
-  #groupOfId(id: number): GroupView {
-    const groups = this.#groups
-    let from = 0
-    let to = groups.length - 1
-    while (from < to) {
-      const middle = (from + to + 1) >>> 1
-      if (groups[middle]!.first <= id) from = middle
-      else to = middle - 1
-    }
-    return groups[from]!
-  }
-
   #largeSize(id: number): number {
     const { large } = this.#table
-    let from = 0
-    let to = large.length / LARGE_WORDS
-    while (from < to) {
-      const middle = (from + to) >>> 1
-      if (large[middle * LARGE_WORDS]! < id) from = middle + 1
-      else to = middle
-    }
-    const at = from * LARGE_WORDS
+    const at = bisect(0, large.length / LARGE_WORDS, (row) => large[row * LARGE_WORDS]! < id) * LARGE_WORDS
     return large[at] === id ? large[at + 1]! * 2 ** 32 + large[at + 2]! : LARGE
   }
 }

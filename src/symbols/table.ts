@@ -59,6 +59,7 @@ import {
   findStarts,
   type GroupView,
   groupOf,
+  groupOfId,
   groupViews,
   NO_SYMBOL,
   predecessor,
@@ -456,19 +457,7 @@ export class SymbolTable {
 
   addressOf(id: number): bigint {
     this.#check(id)
-    return joinAddress(this.#groupOfId(id).half, this.#columns.low[id]!)
-  }
-
-  #groupOfId(id: number): GroupView {
-    const groups = this.#groups
-    let from = 0
-    let to = groups.length - 1
-    while (from < to) {
-      const middle = (from + to + 1) >>> 1
-      if (groups[middle]!.first <= id) from = middle
-      else to = middle - 1
-    }
-    return groups[from]!
+    return joinAddress(groupOfId(this.#groups, id).half, this.#columns.low[id]!)
   }
 
   typeOf(id: number): string {
@@ -510,7 +499,7 @@ export class SymbolTable {
     if (this.#sized !== undefined) return this.#sized.sizeOf(id)
     const columns = this.#columns
     const { low, kind } = columns
-    const group = this.#groupOfId(id)
+    const group = groupOfId(this.#groups, id)
     const start = low[id]!
     let last = id
     while (last + 1 < group.end && low[last + 1] === start) last++

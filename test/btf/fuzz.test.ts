@@ -1,6 +1,7 @@
 // Damaged blobs: whatever bytes are changed in real ones, reading ends with an answer or a typed error, depends on no byte
 // outside the blob, and takes memory in proportion. 100,000 blobs under KERNDEX_LONG, some hundreds otherwise.
 import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { layoutOf } from '../../src/btf/ask/layout.ts'
 import { plainDeclarations } from '../../src/btf/print/c-declare.ts'
 import { dumpC } from '../../src/btf/print/c-dump.ts'
@@ -11,7 +12,6 @@ import { decodeType } from '../../src/btf/read/type.ts'
 import { TypeSet } from '../../src/btf/read/type-set.ts'
 import { checkBtf } from '../../src/btf/verify/check.ts'
 import { KerndexError } from '../../src/core/errors.ts'
-import { random } from '../random.ts'
 import { debian, fixture, plainFixture, shapeOf } from './fixtures.ts'
 import { mutate } from './mutate.ts'
 
@@ -87,7 +87,7 @@ describe('damaged blobs', () => {
   test(`${BLOBS} mutations end with an answer or a typed error`, () => {
     let read = 0
     for (let seed = 1; seed <= BLOBS; seed++) {
-      const next = random(seed)
+      const next = seededRandom(seed)
       const pool = seed % 2 === 0 ? modules : others
       const [name, original, split] = pool[next(pool.length)]!
       const bytes = mutate(original, next)

@@ -1,12 +1,12 @@
 // The compiled walk against a model that works through the format's description: the same index for what is sound, the same words for
 // what is not.
 import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { readHeader } from '../../src/btf/read/header.ts'
 import { INDEX_LAYOUT } from '../../src/btf/read/index-layout.ts'
 import { type IndexedTypes, indexTypesSteps, readShape, shapeOfSet } from '../../src/btf/read/index-types.ts'
 import { Walk } from '../../src/btf/read/walk.ts'
 import { readSections } from '../../src/core/sections.ts'
-import { random } from '../random.ts'
 import { fixture, MODULES, oneRecord, plainFixture, shared, swapWords } from './fixtures.ts'
 import { mutate } from './mutate.ts'
 import { NOTHING_BELOW, type PlainBase, type PlainWalk, plainIndex, plainWalk } from './plain-walk.ts'
@@ -133,7 +133,7 @@ describe('the walk', () => {
   })
 
   test('over damaged blobs', () => {
-    const next = random(20_261_121)
+    const next = seededRandom(20_261_121)
     let sound = 0
     for (let i = 0; i < MUTANTS; i += 50) {
       sound += agreed(Array.from({ length: 50 }, () => mutate(small[next(small.length)]!, next)))
@@ -143,12 +143,12 @@ describe('the walk', () => {
   })
 
   test('over a damaged vmlinux', () => {
-    const next = random(7)
+    const next = seededRandom(7)
     for (let i = 0; i < (process.env.KERNDEX_LONG ? 500 : 4); i++) agreed([mutate(vmlinux, next)], undefined, ['near'])
   })
 
   test('over kinds that only a layout section describes', () => {
-    const next = random(71)
+    const next = seededRandom(71)
     let sound = 0
     for (let i = 0; i < 300; i++) sound += agreed([withNewKinds(next)])
     expect(sound).toBeGreaterThan(50)
@@ -248,7 +248,7 @@ describe('the walk over modules', () => {
   })
 
   test('over damaged modules', () => {
-    const next = random(411)
+    const next = seededRandom(411)
     let sound = 0
     let blobs = 0
     const few = modules.filter((bytes) => bytes.length < 100_000)

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
@@ -22,7 +23,6 @@ import { openKernel } from '../../src/open-kernel.ts'
 import type { Reader } from '../../src/reader.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
-import { random } from '../random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-catalog-'))
 const OTHER = join(folder, 'other')
@@ -91,7 +91,7 @@ describe('a host from a catalogue and a layout', () => {
   })
 
   it('answers 20,000 addresses as that boot does', () => {
-    const below = random(7)
+    const below = seededRandom(7)
     for (let i = 0; i < 20_000; i++) {
       const near = ownBack.addressOf(below(ownBack.size))
       const address = BigInt.asUintN(64, near + BigInt(below(0x2000) - 0x999))
@@ -102,7 +102,7 @@ describe('a host from a catalogue and a layout', () => {
   })
 
   it('finds names as that boot does, in its order', () => {
-    const below = random(8)
+    const below = seededRandom(8)
     for (let i = 0; i < 2000; i++) {
       const name = ownBack.nameOf(below(ownBack.size))
       const places = (table: SymbolTable) =>

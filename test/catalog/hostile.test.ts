@@ -2,6 +2,7 @@
 // goes on without end, and memory stays bounded.
 
 import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../../src/catalog/book.ts'
 import { type BuildEntry, decodeEntry, encodeEntry } from '../../src/catalog/entry.ts'
 import { decodeLayout, encodeLayout, type HostLayout, layoutOf } from '../../src/catalog/layout.ts'
@@ -12,7 +13,6 @@ import { placeLayout } from '../../src/load/place-layout.ts'
 import { Reader } from '../../src/reader.ts'
 import { parseIdentities, parseModuleSections, parseModules } from '../../src/sources/facts.ts'
 import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
-import { random } from '../random.ts'
 
 const KERNEL = 'aabbccddeeff00112233'
 const TEXT = [
@@ -117,7 +117,7 @@ function mutate(bytes: Buffer, below: (n: number) => number): Buffer {
 
 /** Uses each of many mutations; nothing but typed errors may come of it. */
 async function campaign(seed: number, bytes: Buffer, run: (mutated: Buffer) => Promise<unknown>): Promise<void> {
-  const below = random(seed)
+  const below = seededRandom(seed)
   for (let round = 0; round < ROUNDS; round++) {
     const mutated = mutate(bytes, below)
     await run(mutated).catch((error: unknown) => {
@@ -164,7 +164,7 @@ describe('what anybody may have written', () => {
   })
 
   it('books with right checksums', async () => {
-    const below = random(40)
+    const below = seededRandom(40)
     const again = (given: Book, from: Uint8Array) => {
       const [header, table] = encodeBook({ ...given, table: { ...given.table, buffer: from.buffer } as Book['table'] })
       const shared = (part: Uint8Array) => {

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { AbortedError, ClosedError, KerndexError, UsageError } from '../../src/core/errors.ts'
 import { attachKernel, type Kernel, NO_SYMBOL, openKernel } from '../../src/index.ts'
 import { BATCH, QueryPool, SMALL } from '../../src/query/pool.ts'
 import { runQueryTask } from '../../src/query/tasks.ts'
 import { CAPTURE, fixturePath } from '../fixtures.ts'
-import { random } from '../random.ts'
 
 let kernel: Kernel
 beforeAll(async () => {
@@ -17,7 +17,7 @@ afterAll(() => kernel.close())
 
 /** Addresses in kernel memory and outside of it, always the same. */
 function addresses(count: number, into: BigUint64Array = new BigUint64Array(count)): BigUint64Array {
-  const below = random(12345)
+  const below = seededRandom(12345)
   for (let i = 0; i < count; i++) {
     into[i] = 0xffffffff_00000000n | BigInt(below(2 ** 32))
     if (i % 5 === 0) into[i] = kernel.symbols.addressOf(below(kernel.symbols.size)) + BigInt(below(7))

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
 import { decodeName } from '../../src/core/bytes.ts'
 import { LimitError, UsageError } from '../../src/core/errors.ts'
 import { MOST_GROUPS } from '../../src/symbols/assemble.ts'
@@ -8,7 +9,6 @@ import { openSymbolColumns } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { edge, fixtureBytes, modulesRanges } from '../fixtures.ts'
-import { random } from '../random.ts'
 import { build, tableOf } from './build-table.ts'
 import { Model, regionsIn } from './model.ts'
 import { asLine, inOrder, readPlainly } from './plain-table.ts'
@@ -101,7 +101,7 @@ describe.each(captures)('the capture %s', (_, readText, readModules) => {
 
   it('answers like a linear search: starts, insides, last bytes, ends, gaps and anywhere', () => {
     const model = new Model(text, regionsIn(built.buffer, table.owners))
-    const below = random(7)
+    const below = seededRandom(7)
     const asked: bigint[] = []
     for (const { start, end } of model.regions) asked.push(start, start - 1n, end - 1n, end)
     const anywhere = (from: bigint, to: bigint) => from + BigInt(below(Number(to - from)))
@@ -131,7 +131,7 @@ describe.each(captures)('the capture %s', (_, readText, readModules) => {
   })
 
   it('answers in bulk what it answers one by one, at every symbol and between', () => {
-    const below = random(11)
+    const below = seededRandom(11)
     const asked = new BigUint64Array(ordered.length * 4)
     ordered.forEach(({ address }, i) => {
       asked.set([address, address + 1n, BigInt.asUintN(64, address - 1n), address + BigInt(below(8192))], 4 * i)

@@ -1,29 +1,15 @@
 // The structural pass over type sets: counts types, notes where each begins, hashes names, and makes every later read safe: ids, name
-// offsets and lengths are in bounds after it. The loops are compiled (assembly/walk.ts); here is what they work on, and what is
-// wrong with a blob in words.
+// offsets and lengths are in bounds after it. The loops are compiled (assembly/walk.ts); here is what they work on. walk-errors.ts says
+// in words what is wrong with a blob.
 
-import { BadFormatError, UnsupportedError } from '../../core/errors.ts'
+import { BadFormatError } from '../../core/errors.ts'
 import { borrowWasm, giveBack, noWasm, type OpenWasm, openWasm, type WasmMemory } from '../../core/wasm-memory.ts'
-import { infoKind, infoVlen, KIND_FUNC_PROTO } from '../format.ts'
-import { isEnum, KIND_COUNT, KINDS, type KindLayout, kindName, TYPE_WORDS, trailingWords, typeWords } from '../kinds.ts'
+import { infoKind, infoVlen } from '../format.ts'
+import { KIND_COUNT, type KindLayout, TYPE_WORDS, typeWords } from '../kinds.ts'
 import { type BtfHeader, readLayout } from './header.ts'
 import { address, within } from './memory.ts'
-import { referencedTypes, referenceName } from './references.ts'
 import {
-  BAD_ELEMENT_NAME,
-  BAD_LENGTH,
-  BAD_NAME,
-  CUT_SHORT,
   KIND_BYTES,
-  KIND_ELEMENT,
-  KIND_ELEMENT_NAME,
-  KIND_ELEMENT_TYPE,
-  KIND_FIXED,
-  KIND_FIXED_TYPES,
-  KIND_SLOT,
-  KIND_THIRD_TYPE,
-  MOST_KINDS,
-  NO_SIZE,
   SOUND,
   STATE_AT,
   STATE_BASE_BYTES,
@@ -45,6 +31,8 @@ import {
   STATE_SORTED,
   STATE_STRINGS,
 } from './walk-constants.ts'
+import { referenceError, typeError } from './walk-errors.ts'
+import { writeKinds } from './walk-kinds.ts'
 import { WALK_WASM } from './walk-wasm.ts'
 
 /** A range of bytes in shared memory. */
@@ -132,22 +120,6 @@ export function newOutput(memory: WasmMemory, types: number): WalkOutput {
     offsets: new Uint32Array(offsets.buffer, offsets.byteOffset, types),
     hashes: new Int32Array(hashes.buffer, hashes.byteOffset, types),
     places: new Int32Array(places.buffer, places.byteOffset, types),
-  }
-}
-
-/** What the loops know of kinds, for blobs with a layout section or without. */
-function writeKinds(table: Uint8Array, layout: KindLayout | undefined): void {
-  for (let kind = 0; kind < MOST_KINDS; kind++) {
-    const words = trailingWords(kind, layout)
-    const row = kind < KIND_COUNT ? KINDS[kind] : undefined
-    const type = row?.elements?.type
-    table[KIND_FIXED + kind] = words?.fixed ?? NO_SIZE
-    table[KIND_ELEMENT + kind] = words?.element ?? 0
-    table[KIND_ELEMENT_TYPE + kind] = type === undefined ? 0 : type + 1
-    table[KIND_ELEMENT_NAME + kind] = row?.elements?.named === true ? 1 : 0
-    table[KIND_THIRD_TYPE + kind] = row?.refersToType === true ? 1 : 0
-    table[KIND_FIXED_TYPES + kind] = row?.fixedTypes ?? 0
-    table[KIND_SLOT + kind] = Math.min(kind, KIND_COUNT)
   }
 }
 
@@ -337,7 +309,18 @@ export class WalkBatch {
   result(): WalkResult {
     const walk = this.#walk
     const count = this.#heldFrom + walk.get(STATE_SLOT) - this.#from
-    if (walk.get(STATE_HIGHEST) >= this.#base.typeCount + count) this.#failReference(this.#base.typeCount + count)
+    const { typeCount } = this.#base
+    const highest = walk.get(STATE_HIGHEST)
+    if (highest >= typeCount + count) {
+      const found = {
+        words: this.#words,
+        at: this.#first,
+        end: walk.get(STATE_END),
+        id: typeCount,
+        layout: this.#layout,
+      }
+      throw referenceError(found, highest, typeCount + count)
+    }
     if (this.#base.stringBytes > 0) {
       if (walk.get(STATE_BASE_NAMES) < ENOUGH_NAMES) {
         const kinds = walk.kindsFor(this.#layout)
@@ -394,49 +377,8 @@ export class WalkBatch {
   /** Says what is wrong with the type at which the walk stopped. */
   #fail(wrong: number): never {
     const walk = this.#walk
-    const at = walk.get(STATE_AT)
-    const left = walk.get(STATE_END) - at
     const id = this.#base.typeCount + this.#heldFrom + walk.get(STATE_SLOT) - this.#from
-    if (wrong === CUT_SHORT) failAt(this.#words, at, id, 'the record is cut short by the end of the section')
-    const info = this.#words[at + 1]!
-    const kind = infoKind(info)
-    switch (wrong) {
-      case BAD_NAME:
-        return failAt(this.#words, at, id, `Invalid name_offset:${this.#words[at]}`)
-      case BAD_LENGTH: {
-        const length = typeWords(kind, infoVlen(info), this.#layout)
-        return failAt(this.#words, at, id, `needs ${length * 4} bytes, ${left * 4} are left`)
-      }
-      case BAD_ELEMENT_NAME: {
-        const broken = walk.get(STATE_BROKEN_AT)
-        if (kind === KIND_FUNC_PROTO) failAt(this.#words, at, id, `Invalid arg#${(broken - at - 1) / 2}`)
-        const what = isEnum(kind) ? 'enumerator' : 'member'
-        return failAt(this.#words, at, id, `Invalid ${what} name_offset:${this.#words[broken]}`)
-      }
-    }
-    const place = { byteOffset: at * 4, typeId: id }
-    if (kind === 0) throw new BadFormatError(`[${id}] Invalid kind:0`, place)
-    throw new UnsupportedError(`[${id}] Invalid kind:${kind}: newer than kerndex, and no layout gives its size`, place)
+    const [end, broken] = [walk.get(STATE_END), walk.get(STATE_BROKEN_AT)]
+    throw typeError(wrong, { words: this.#words, at: walk.get(STATE_AT), end, broken, id, layout: this.#layout })
   }
-
-  /** Says which type refers to one that does not exist, from `limit` on: the slow way, for the error's text. */
-  #failReference(limit: number): never {
-    const words = this.#words
-    let id = this.#base.typeCount
-    for (let at = this.#first; at < this.#walk.get(STATE_END); id++) {
-      const kind = infoKind(words[at + 1]!)
-      let position = 0
-      for (const ref of referencedTypes(words, at)) {
-        const what = referenceName(kind, position++)
-        if (ref >= limit) failAt(words, at, id, `Invalid ${what}: type_id ${ref}, ids end at ${limit - 1}`)
-      }
-      at += typeWords(kind, infoVlen(words[at + 1]!), this.#layout)
-    }
-    throw new BadFormatError(`BTF: a type refers to id ${this.#walk.get(STATE_HIGHEST)}; ids end at ${limit - 1}`)
-  }
-}
-
-function failAt(words: Uint32Array, at: number, typeId: number, message: string): never {
-  const kind = at + 1 < words.length ? kindName(infoKind(words[at + 1]!)) : 'type'
-  throw new BadFormatError(`[${typeId}] ${kind} ${message}`, { byteOffset: at * 4, typeId })
 }

@@ -7,7 +7,6 @@ import {
   KIND_ARRAY,
   KIND_DATASEC,
   KIND_DECL_TAG,
-  KIND_FLOAT,
   KIND_FUNC,
   KIND_FUNC_PROTO,
   KIND_FWD,
@@ -20,12 +19,13 @@ import {
   KIND_VOID,
   MAX_DEPTH,
 } from '../format.ts'
-import { hasNoSize, hasSize, isComposite, isDeclaration, isEnum, isModifier, needsResolving } from '../kinds.ts'
+import { hasNoSize, hasSize, isComposite, isDeclaration, isModifier, needsResolving } from '../kinds.ts'
 import { isIdentifier } from '../read/names.ts'
 import { referencedTypes } from '../read/references.ts'
 import { pointerSize, sizeOf } from '../read/sizes.ts'
 import { skipModifiers } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
+import { isRegularInt, memberError, placeOf, type Sized } from './member-place.ts'
 
 /** A reference that breaks a rule: the type it stands in and the kernel's words for it. */
 export interface ReferenceError {
@@ -72,12 +72,6 @@ interface Frame {
 
 /** What a step of the walk ends with: go on with another type first, this one is done, or a rule is broken. */
 type Step = { readonly push: number } | { readonly error: string } | undefined
-
-/** A type with a size, reached through modifiers. */
-interface Sized {
-  readonly id: number
-  readonly size: number
-}
 
 class Resolver {
   readonly #set: TypeSet
@@ -269,13 +263,14 @@ class Resolver {
     const indexPending = this.#pending(index)
     if (indexPending) return indexPending
     const sizedIndex = this.#sized(index)
-    if (!sizedIndex || !this.#isRegularInt(sizedIndex.id)) return { error: 'Invalid index' }
+    if (!sizedIndex || !isRegularInt(this.#set, sizedIndex.id)) return { error: 'Invalid index' }
     if (!this.#mayBeMember(element)) return { error: 'Invalid elem' }
     const elementPending = this.#pending(element)
     if (elementPending) return elementPending
     const sized = this.#sized(element)
     if (!sized) return { error: 'Invalid elem' }
-    if (this.#kind(sized.id) === KIND_INT && !this.#isRegularInt(sized.id)) return { error: 'Invalid array of int' }
+    if (this.#kind(sized.id) === KIND_INT && !isRegularInt(this.#set, sized.id))
+      return { error: 'Invalid array of int' }
     if (count > 0 && sized.size > Math.floor(0xffffffff / count)) return { error: 'Array size overflows!' }
     this.#arraySizes[id - set.firstId] = sized.size * count
     return this.#target(id, sized.id)
@@ -284,14 +279,6 @@ class Resolver {
   #mayBeMember(id: number): boolean {
     const kind = this.#kind(id)
     return !hasNoSize(kind) && !isDeclaration(kind)
-  }
-
-  /** An int that is a whole number of bytes and begins at the first bit. */
-  #isRegularInt(id: number): boolean {
-    if (this.#kind(id) !== KIND_INT) return false
-    const data = this.#set.word(id, 3)
-    const bits = data & 0xff
-    return ((data >>> 16) & 0xff) === 0 && [8, 16, 32, 64, 128].includes(bits)
   }
 
   #struct(frame: Frame): Step {
@@ -304,54 +291,15 @@ class Resolver {
       if (!this.#mayBeMember(type)) return { error: 'Invalid member' }
       const pending = this.#pending(type)
       if (pending) return pending
-      const error = this.#memberError(own.words[at + 2]!, type, own.words[member + 2]!, infoFlag(info))
+      const sized = this.#sized(type)
+      const place = placeOf(own.words[member + 2]!, infoFlag(info))
+      const error = sized ? memberError(own, own.words[at + 2]!, sized, place, this.#pointer) : 'Invalid member'
       if (error !== undefined) {
         const name = own.words[member]!
         return { error: `${error}: ${name === 0 ? '(anon)' : own.nameAt(name)}` }
       }
     }
     return this.#target(frame.id, 0)
-  }
-
-  /** Why a member cannot lie where it is said to. `place` is its offset and, in a flagged struct, bitfield width. */
-  #memberError(structSize: number, type: number, place: number, flag: boolean): string | undefined {
-    const sized = this.#sized(type)
-    if (!sized) return 'Invalid member'
-    const kind = this.#kind(sized.id)
-    const bits = flag ? place >>> 24 : 0
-    const offset = flag ? place & 0xffffff : place
-    if (kind === KIND_INT) return this.#intMemberError(structSize, sized.id, offset, bits, flag)
-    if (isEnum(kind) && flag) {
-      if (bits === 0 && offset % 8 !== 0) return 'Member is not byte aligned'
-      if (bits > 32) return 'Invalid member bitfield_size'
-      return structSize < Math.ceil((offset + (bits || 32)) / 8) ? 'Member exceeds struct_size' : undefined
-    }
-    if (bits > 0) return 'Invalid member bitfield_size'
-    if (kind === KIND_FLOAT) {
-      if (offset % (8 * Math.min(this.#pointer, sized.size)) !== 0) return 'Member is not properly aligned'
-    } else if (offset % 8 !== 0) return 'Member is not byte aligned'
-    return structSize - Math.floor(offset / 8) < sized.size ? 'Member exceeds struct_size' : undefined
-  }
-
-  #intMemberError(structSize: number, id: number, offset: number, bits: number, flag: boolean): string | undefined {
-    const data = this.#set.word(id, 3)
-    const ownBits = data & 0xff
-    let start = offset
-    let width = bits
-    if (flag) {
-      if (!this.#isRegularInt(id)) return 'Invalid member base type'
-      if (bits === 0) {
-        if (offset % 8 !== 0) return 'Invalid member offset'
-        width = ownBits
-      } else if (bits > ownBits) return 'Invalid member bitfield_size'
-    } else {
-      start = offset + ((data >>> 16) & 0xff)
-      if (start > 0xffffffff) return 'bits_offset exceeds U32_MAX'
-      width = ownBits
-    }
-    const copied = width + (start % 8)
-    if (copied > 128) return 'nr_copy_bits exceeds 128'
-    return structSize - Math.floor(start / 8) < Math.ceil(copied / 8) ? 'Member exceeds struct_size' : undefined
   }
 
   #section(frame: Frame): Step {

@@ -3,7 +3,7 @@
 
 import type { Profile, Weighing } from '../../stacks/profile.ts'
 import type { Folding } from '../fold.ts'
-import type { StretchPlan } from '../stretch.ts'
+import type { StretchPlan } from '../stretch-plan.ts'
 
 /** What is known beside the stacks, for the outputs that have room for it. */
 export interface ProfileFacts {

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openKernel } from 'kerndex'
-import { random } from '../../random.ts'
+import { seededRandom } from '../../../bench/lib/random.ts'
 import { Definitions, hasTracing, readTracing, refusalOf, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
 import { addressOf, type Line, ofLoadedModule, readLines, spread } from '../kallsyms.ts'
 import { type AttemptTruth, compareAttempt, compareLine, type LineTruth } from '../probe-truth.ts'
@@ -177,7 +177,7 @@ function chooseAttempts(scale: number): Attempt[] {
     for (const kind of ['kprobe', 'kretprobe'] as const) add(kind, 'odd', target)
   }
   // Mixed, so that a run that is cut short has tried some of each.
-  const below = random(7)
+  const below = seededRandom(7)
   return [...attempts.values()]
     .map((each) => [below(2 ** 32), each] as const)
     .sort(([a], [b]) => a - b)

@@ -3,7 +3,7 @@
 // snapshot of what was loaded live, from the same boot's capture, and from its kallsyms alone.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { random } from '../../random.ts'
+import { seededRandom } from '../../../bench/lib/random.ts'
 import { Definitions, readTracing, takeErrorLog, writeTracing } from '../guest/tracefs.ts'
 import { addressOf, type Line, ofLoadedModule, readLines, spread } from '../kallsyms.ts'
 import { openKept } from '../snapshots.ts'
@@ -52,7 +52,7 @@ async function judgeFrom(judging: Judging, from: string, how: string, truth: rea
 
 /** Starts, insides and ends of symbols of every kind, sections, edges and holes of modules, and what is no kernel address. */
 function chooseAddresses(lines: readonly Line[], scale: number): Asked[] {
-  const from = random(12_345)
+  const from = seededRandom(12_345)
   const below = (bound: bigint) => BigInt(from(Number(bound)))
   const asked: Asked[] = []
   const ask = (kind: string, address: bigint) => {

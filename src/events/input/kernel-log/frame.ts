@@ -3,6 +3,22 @@
 
 import type { RawFrame } from '../../../stacks/frame.ts'
 import { asText, hexAddress } from '../../format.ts'
+import {
+  CLOSE,
+  COLON,
+  GREATER,
+  HASH,
+  hexEnd,
+  isBlank,
+  isDigit,
+  isLetter,
+  LESS,
+  OPEN,
+  PAREN_CLOSE,
+  PAREN_OPEN,
+  QUESTION,
+  skipBlanks,
+} from '../characters.ts'
 
 /** A frame that was read, and the place behind it. */
 export interface ReadFrame {
@@ -13,7 +29,7 @@ export interface ReadFrame {
 }
 
 /** KSYM_NAME_LEN of include/linux/kallsyms.h, and room for a module and a file. */
-const LONGEST_NAME = 512
+export const LONGEST_NAME = 512
 const LONGEST_TAIL = 512
 
 /**
@@ -90,46 +106,6 @@ function readNumbered(text: string, hash: number): ReadFrame | undefined {
   const address = hexAddress(text.slice(column, stop))
   const frame = { name: asText(text.slice(at, end)), address, owner: tail.owner, column, length: 0 }
   return { frame, certain: true, end: tail.end }
-}
-
-/** Two frames of 32-bit ARM's lines: `[<address>] (name) from [<address>] (name+0x10/0x20)`, or `name from name+0x10/0x20`. */
-export interface CallPair {
-  readonly where: Partial<RawFrame>
-  readonly from: Partial<RawFrame>
-}
-
-/** Reads a line of 32-bit ARM's unwinder; undefined if it is none. */
-export function readCallPair(text: string): CallPair | undefined {
-  let at = skipBlanks(text, 0)
-  if (text.startsWith('Function entered at ', at)) at += 20
-  const middle = text.indexOf(' from ', at)
-  if (middle < 0 || middle - at > LONGEST_NAME) return undefined
-  const where = readParty(text, at, middle)
-  const from = where && readParty(text, middle + 6, text.length)
-  return where && from && { where, from }
-}
-
-/** Either side of a call: an address in brackets, a name with or without its offset, or both. */
-function readParty(text: string, start: number, stop: number): Partial<RawFrame> | undefined {
-  let at = skipBlanks(text, start)
-  const place = readAddress(text, at)
-  if (place !== undefined) at = skipBlanks(text, place.end)
-  const inside = text[at] === '('
-  if (inside) at++
-  const read = readSymbol(text, at) ?? readName(text, at)
-  if (read === undefined) {
-    if (place?.address === undefined || at < stop) return undefined
-    return { address: place.address, column: place.column, length: place.length }
-  }
-  const tail = readTail(text.slice(0, stop), read.end)
-  if (tail === undefined) return undefined
-  return {
-    ...read.frame,
-    owner: tail.owner,
-    address: place?.address,
-    column: place?.column ?? 0,
-    length: 0,
-  }
 }
 
 /**
@@ -228,7 +204,7 @@ interface ReadWords {
 }
 
 /** `name+0x10/0x20`. */
-function readSymbol(text: string, at: number): ReadWords | undefined {
+export function readSymbol(text: string, at: number): ReadWords | undefined {
   const plus = nameEnd(text, at)
   if (plus === at || !text.startsWith('+0x', plus)) return undefined
   const slash = hexEnd(text, plus + 3)
@@ -241,7 +217,7 @@ function readSymbol(text: string, at: number): ReadWords | undefined {
 }
 
 /** A name alone. */
-function readName(text: string, at: number): ReadWords | undefined {
+export function readName(text: string, at: number): ReadWords | undefined {
   const end = nameEnd(text, at)
   return end === at ? undefined : { frame: { name: asText(text.slice(at, end)) }, certain: false, end }
 }
@@ -283,7 +259,7 @@ interface Tail {
  * What may stand behind a frame: `[module]`, `[module(OE) build-id]`, letters that say where the frame is from (arm64's
  * P is the PC out of saved registers), `(unreliable)` of powerpc, places in the source. undefined for anything else.
  */
-function readTail(text: string, from: number): Tail | undefined {
+export function readTail(text: string, from: number): Tail | undefined {
   let owner: string | undefined
   let reliable = true
   let pc = false
@@ -373,19 +349,6 @@ export function skipMarks(text: string, from: number): number {
   return at
 }
 
-export function skipBlanks(text: string, from: number): number {
-  let at = from
-  while (at < text.length && isBlank(text.charCodeAt(at))) at++
-  return at
-}
-
-/** Where a run of lower-case hexadecimal digits ends. */
-export function hexEnd(text: string, from: number): number {
-  let at = from
-  while (at < text.length && isHex(text.charCodeAt(at))) at++
-  return at
-}
-
 function nameEnd(text: string, from: number): number {
   if (!startsName(text.charCodeAt(from))) return from
   let at = from + 1
@@ -399,29 +362,6 @@ function moduleEnd(text: string, from: number): number {
   return at
 }
 
-const LESS = 60
-const GREATER = 62
-const OPEN = 91
-const CLOSE = 93
-const PAREN_OPEN = 40
-const PAREN_CLOSE = 41
-const QUESTION = 63
-const COLON = 58
-const HASH = 35
-
-export function isBlank(code: number): boolean {
-  return code === 32 || code === 9 || code === 13
-}
-export function isDigit(code: number): boolean {
-  return code >= 48 && code <= 57
-}
-function isHex(code: number): boolean {
-  return isDigit(code) || (code >= 97 && code <= 102)
-}
-function isLetter(code: number): boolean {
-  const lower = code | 32
-  return lower >= 97 && lower <= 122
-}
 function startsName(code: number): boolean {
   return isLetter(code) || code === 95 || code === 46 || code === 36 || code > 127
 }

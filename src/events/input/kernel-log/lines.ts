@@ -3,7 +3,8 @@
 
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
 import { asText } from '../../format.ts'
-import { findSymbol, hexEnd, isDigit, type Place, readAddress, readFrame, skipBlanks } from './frame.ts'
+import { digitsEnd, hexEnd, isDigit, skipBlanks } from '../characters.ts'
+import { findSymbol, type Place, readAddress, readFrame } from './frame.ts'
 
 /** A report begins: what went wrong, or why stacks are printed. */
 const FAILURE =
@@ -295,10 +296,4 @@ function numberBehind(words: string, before: string, from: number): number | und
   const start = skipBlanks(words, found + before.length)
   const end = digitsEnd(words, start)
   return end === start || end - start > 10 ? undefined : Number(words.slice(start, end))
-}
-
-function digitsEnd(text: string, from: number): number {
-  let at = from
-  while (at < text.length && isDigit(text.charCodeAt(at))) at++
-  return at
 }

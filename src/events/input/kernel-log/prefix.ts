@@ -1,7 +1,9 @@
 // What loggers put in front of the kernel's words: time since boot or of day, host, level, and who called printk; in the
 // ways of dmesg, syslog, journald, /dev/kmsg, pstore, netconsole, test labs, Android and the makers of its chips.
 
-import { isBlank, isDigit, skipBlanks } from './frame.ts'
+import { digitsEnd, isBlank, isDigit, skipBlanks } from '../characters.ts'
+import { isDateName, isTimeWord } from './date-words.ts'
+import { EXPORTED, MESSAGE_KEYS, memberAt } from './journal.ts'
 
 /** What stands in front of a line. */
 export interface Prefix {
@@ -39,40 +41,6 @@ export function nextLine(text: string, from: number): number {
     if (stampOf(text, at) !== undefined) return at
   }
   return text.length
-}
-
-/** What the words are called in JSON, the surest first. */
-const MESSAGE_KEYS = ['"MESSAGE"', '"log"', '"message"', '"msg"'] as const
-/** What `journalctl -o export` puts in front of them. */
-export const EXPORTED = 'MESSAGE='
-
-/** Where the value of a member of JSON begins, whose key is given in quotes; the text's length if there is none. */
-function memberAt(text: string, key: string, from: number): number {
-  const at = text.indexOf(key, from)
-  if (at < 0) return text.length
-  const colon = skipBlanks(text, at + key.length)
-  return text[colon] === ':' ? skipBlanks(text, colon + 1) : text.length
-}
-
-/**
- * The words of a line of journald's JSON that has them as a list of bytes, as it does where they hold control characters or no
- * UTF-8; undefined of any other line. `most` bytes are read.
- */
-export function wordsInBytes(text: string, most: number): string | undefined {
-  if (text.charCodeAt(0) !== 123) return undefined
-  let at = memberAt(text, MESSAGE_KEYS[0], 0)
-  if (text[at] !== '[') return undefined
-  let words = ''
-  for (at++; words.length < most; at++) {
-    let byte = 0
-    const first = at
-    for (; isDigit(text.charCodeAt(at)) && at < first + 3; at++) byte = byte * 10 + text.charCodeAt(at) - 48
-    if (at === first) break
-    words += String.fromCharCode(byte & 255)
-    if (text[at] !== ',') break
-    if (text[at + 1] === ' ') at++
-  }
-  return words
 }
 
 class Reader implements Prefix {
@@ -200,7 +168,7 @@ class Reader implements Prefix {
     if (isTimeWord(word)) {
       const next = skipBlanks(text, end)
       // What is left between a date's words is one blank; more belong to the words behind it.
-      return WEEKDAYS.has(word) || MONTHS.has(word) ? next : end + (isBlank(text.charCodeAt(end)) ? 1 : 0)
+      return isDateName(word) ? next : end + (isBlank(text.charCodeAt(end)) ? 1 : 0)
     }
     // A service's name, as containers' logs have it.
     const bar = skipBlanks(text, end)
@@ -380,25 +348,6 @@ const PICTURES = '\xe2\x90\x8d\xe2\x90\x8a'
 const KERNELS_CALLER = /^[TC]\d{1,10}$/
 const TAGS = ['kernel', 'KERNEL', 'klogd', 'vmunix']
 const FACILITIES = new Set(['kern', 'user', 'daemon', 'syslog'])
-const MONTHS = new Set(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])
-const WEEKDAYS = new Set(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])
-
-/** Whether a word is part of a date or a time of day. */
-function isTimeWord(word: string): boolean {
-  if (MONTHS.has(word) || WEEKDAYS.has(word) || word === 'UTC') return true
-  if (!isDigit(word.charCodeAt(0))) return false
-  return (
-    /^\d{1,2}$/.test(word) ||
-    /^\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?:?$/.test(word) ||
-    /^\d{4}-\d\d-\d\d(?:T[\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?$/.test(word) ||
-    /^\d\d-\d\d$/.test(word) ||
-    /^\d{4}$/.test(word) ||
-    /^\d{9,11}\.\d{3,9}$/.test(word) ||
-    /^\d{1,10}\.\d{6,9}:?$/.test(word) ||
-    /^\d{13,19}$/.test(word)
-  )
-}
-
 /** Where a character is within the next ones, or -1. */
 function within(text: string, character: string, from: number, most = 48): number {
   const end = Math.min(text.length, from + most)
@@ -408,12 +357,6 @@ function within(text: string, character: string, from: number, most = 48): numbe
 
 function isNumber(text: string): boolean {
   return text.length > 0 && text.length <= 20 && digitsEnd(text, 0) === text.length
-}
-
-function digitsEnd(text: string, from: number): number {
-  let at = from
-  while (at < text.length && isDigit(text.charCodeAt(at))) at++
-  return at
 }
 
 function wordEnd(text: string, from: number): number {

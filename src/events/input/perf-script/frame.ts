@@ -2,8 +2,8 @@
 
 import type { Frame, RawFrame } from '../../../stacks/frame.ts'
 import { asText, hexAddress } from '../../format.ts'
+import { beforeSpaces, behindSpaces, COLON, hexDigitsEnd, isHexDigit, SPACE, TAB } from '../characters.ts'
 import { fileOf, NO_FILE } from '../dso.ts'
-import { beforeSpaces, behindSpaces, COLON, hexDigitsEnd, isHexDigit, SPACE, TAB } from './characters.ts'
 import { timedHead } from './head.ts'
 
 /** Digits that an address in the first column, or behind blanks, has at least: what a header begins with may look like fewer. */

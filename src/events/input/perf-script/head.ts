@@ -17,7 +17,7 @@ import {
   POINT,
   SLASH,
   SPACE,
-} from './characters.ts'
+} from '../characters.ts'
 
 /** Letters that the field `misc` holds. */
 const MISC = /^[KUHGgMESPp]{1,6}$/

@@ -4,8 +4,8 @@
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
 import { type EventType, type Lifecycle, type TraceEvent, traceEvent } from '../../event.ts'
 import { asText } from '../../format.ts'
+import { behindSpaces, hexDigitsEnd, isDigit, SPACE } from '../characters.ts'
 import { schedEvent } from '../sched.ts'
-import { behindSpaces, hexDigitsEnd, isDigit, SPACE } from './characters.ts'
 import { decodeFrame } from './frame.ts'
 import type { Head } from './head.ts'
 

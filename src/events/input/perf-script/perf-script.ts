@@ -4,7 +4,7 @@
 import type { RawFrame } from '../../../stacks/frame.ts'
 import { traceEvent } from '../../event.ts'
 import type { Decoder, InputFormat, LineStack, Sink } from '../../format.ts'
-import { isBlank, TAB } from './characters.ts'
+import { isBlankLine, TAB } from '../characters.ts'
 import { inWords, readFrame } from './frame.ts'
 import { timedHead, untimedHead, type Who } from './head.ts'
 import { headerEvent, type Kind, type OpenEvent, taskEvent } from './header-event.ts'
@@ -123,7 +123,7 @@ class PerfScript implements Decoder {
   }
 
   line(text: string, number: number): void {
-    if (isBlank(text)) {
+    if (isBlankLine(text)) {
       const header = this.#header
       if (
         header !== undefined &&
