@@ -74,7 +74,7 @@ export class Kernel {
     this.#query = query
     if (this.#pending !== undefined) {
       this.#typesLoading = this.#loadTypes(this.#pending, loaded.timeline, signal)
-      // Whoever asks for the types is told of their failure; so is the channel.
+      // A failure is thrown by `ready` and by lookups of types, and published on the channel.
       this.#typesLoading.catch(() => {})
     }
   }
@@ -88,7 +88,7 @@ export class Kernel {
   /** Loads the types behind the symbols. */
   async #loadTypes(pending: PendingTypes, timeline: Timeline, signal: AbortSignal | undefined): Promise<void> {
     try {
-      // Whoever opened the kernel goes first.
+      // The caller of `openKernel` goes on first.
       await turn()
       const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
       const types = await pending.load(AbortSignal.any(ends))
@@ -264,7 +264,7 @@ export class Kernel {
       this.#tell(change)
       return verified
     } catch (error) {
-      // A check that ends because the kernel is closed is nobody's failure.
+      // A check that ends because the kernel is closed is no failure.
       if (published.hasSubscribers && !this.#closed) published.publish({ error })
       throw error
     }

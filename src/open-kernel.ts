@@ -232,7 +232,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     if (options.probes === true) kernel.probes.prepare()
     if (loaded.provisional === true) {
       const check = kernel.verified()
-      // Whoever asks for the check is told of its failure; so is the channel.
+      // A failure is thrown by `verified`, and published on the channel.
       check.catch(() => {})
       if (typeof options.cache === 'object' && options.cache.wait === true) {
         // Closing the kernel ends the check.

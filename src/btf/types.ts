@@ -60,7 +60,7 @@ class Candidate implements TypeCandidate {
  */
 export class Types {
   readonly #sets: SetList
-  /** What the lookup under way has found; kept, because a new one each time would cost as much as the lookup. */
+  /** The hits of the lookup under way; one array for all lookups, because a new one each time would cost as much as the lookup. */
   readonly #found: number[] = []
   #users: SharedArrayBuffer | undefined
   /** What answers questions by type, of so many sets: further ones may be read later. */
@@ -255,7 +255,7 @@ export class Types {
   }
 
   /**
-   * Who uses a type: members and variables that hold it or point to it, tables of functions that take it, and functions that take or
+   * The uses of a type: members and variables that hold it or point to it, tables of functions that take it, and functions that take or
    * return it. A type that is given by name means all of that name, written as in C; one that is given by module and id means those
    * of other sets as well that are defined the same. `module` restricts the answer.
    * @throws UsageError if the type cannot be read; NotFoundError if its module has no such type

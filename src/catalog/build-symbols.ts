@@ -79,8 +79,8 @@ export class BuildSymbols {
   }
 
   /**
-   * What contains an offset from the origin, as it stands: whoever has return addresses looks up one less. Undefined where nothing
-   * of this build is there.
+   * The symbol that contains an offset from the origin. For a return address, look up one less. Undefined where nothing of this build is
+   * there.
    * @throws UsageError if it is no whole number
    */
   at(offset: bigint | number): BuildMatch | undefined {

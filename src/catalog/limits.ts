@@ -1,5 +1,5 @@
-// The most of everything that a catalogue's files may hold, several times what the largest kernel has: whoever wrote a file, it takes no more
-// memory and no more time than that.
+// Bounds on what a catalogue's files may hold, several times what the largest kernel has. They bound the memory and the time that a file
+// costs, whatever is in it.
 
 /** Symbols of one build. */
 export const MOST_SYMBOLS_OF_ENTRY = 1 << 20

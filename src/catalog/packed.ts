@@ -1,5 +1,5 @@
-// How the catalogue's entries and layouts are stored: a line of plain text that says what follows, then that, compressed. Bytes
-// in, bytes out; whoever wrote them, what is unpacked is bounded.
+// How the catalogue's entries and layouts are stored: a line of plain text that names the content, then the content, compressed. Bytes
+// in, bytes out; the size of what is unpacked is bounded.
 
 import { brotliCompressSync, brotliDecompressSync, constants, crc32 } from 'node:zlib'
 import { BadFormatError, LimitError, UnsupportedError } from '../core/errors.ts'

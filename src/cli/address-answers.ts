@@ -18,7 +18,7 @@ interface Offset {
   readonly hex: string
 }
 
-/** What is said of one address. Names are as they are in the table: whoever writes them escapes them. */
+/** The answer for one address. Names are as they are in the table: they are escaped where they are written. */
 export interface Answer {
   /** What was asked, where it was a name with an offset. */
   readonly query: string | undefined

@@ -8,7 +8,7 @@ import type { Reader } from '../reader.ts'
 import { openCache } from '../snapshot/cache.ts'
 import type { NameKind } from './complete.ts'
 
-/** Names that a shell is given: more nobody reads. */
+/** Names that a shell is given: more are too many to read. */
 const MOST_NAMES = 200
 
 /** The names that begin so, with the part in front that the word has already; none where there is no snapshot. */

@@ -8,7 +8,7 @@ import { EXIT } from './exit.ts'
 import { fittedRows } from './fit.ts'
 import { checkInterrupt, interrupted } from './interrupt.ts'
 
-/** Thrown to unwind when the output goes nowhere any more: nobody reads it, or it cannot be written, which was said. */
+/** Thrown to unwind when the output goes nowhere any more: its reader has gone, or it cannot be written, which was said. */
 export class OutputClosed extends Error {}
 
 /** Writes after which the event loop gets a turn. */
@@ -26,7 +26,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   }
   closed = true
 })
-// Nobody is left who could be told.
+// There is no place left to say it.
 process.stderr.on('error', () => {})
 
 /** Rows of text for people, cut between words where a terminal shows them; what has no room is set in by `indent`. */

@@ -159,7 +159,7 @@ function asListenFailure(error: unknown, listen: ListenPlace): unknown {
   return new NotReadableError(`${place} cannot be listened at: ${why}`, {}, { cause: error })
 }
 
-/** Removes a socket that nobody listens at any more. @throws UsageError if something else is there, or somebody listens */
+/** Removes a socket at which no process listens any more. @throws UsageError if something else is there, or a process listens */
 async function makeRoomFor(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (there === undefined) return

@@ -80,7 +80,7 @@ Examples:
         if (rows !== undefined) await writeRaw(rows.head)
         for await (const query of asked(args)) {
           const found = find(symbols, query)
-          // What has no address is told to those who ask for it by its name.
+          // Symbols without an address are shown where they are asked for by name.
           const without = options.format === 'kallsyms' ? [] : unplacedNamed(host.placement, query)
           const any = await (options.json
             ? printJson(query, found, without)

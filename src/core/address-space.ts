@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 
 const GIGABYTE = 2 ** 30
-/** What the calling thread with its memory, and each other thread, reserves at most. */
+/** The most that the calling thread with its memory reserves, and each other thread. */
 const CALLER = 3 * GIGABYTE
 const THREAD = GIGABYTE
 

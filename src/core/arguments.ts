@@ -17,7 +17,7 @@ export function wrong(name: string, expected: string, value: unknown, hint = '')
   return new UsageError(`${name} must be ${expected}, not ${inWords(value)}${hint}`)
 }
 
-/** What a value is, for an error. */
+/** A value in words, for an error. */
 function inWords(value: unknown): string {
   switch (typeof value) {
     case 'string': {
@@ -95,11 +95,11 @@ export function address(value: unknown, name = 'address'): bigint {
 /** Something to call. */
 export function callback<T>(value: unknown, name: string): T {
   if (typeof value !== 'function') throw wrong(name, 'a function', value)
-  // What it takes and gives can only be known by calling it.
+  // The type of its parameters and of its result can only be known by calling it.
   return value as T
 }
 
-/** What ends work. */
+/** A signal that ends work. */
 export function signal(value: unknown, name: string): AbortSignal {
   // Other realms have an AbortSignal of their own.
   if (value instanceof AbortSignal) return value
@@ -163,7 +163,7 @@ export function listOf<T>(element: Check<T>, elements: string): Check<readonly T
 export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Check<T> {
   return (value, name) => {
     const last = checks.at(-1)
-    // What is wrong within an object says more than that it is wrong.
+    // The error of a member says more than that the object is wrong.
     if (isObject(value) && last !== undefined) return last(value, name)
     for (const check of checks) {
       try {

@@ -1,13 +1,13 @@
-// Maps whose keys others choose: they hold no more than a given number of entries. And the oldest of what a collection holds, found
-// without passing over what is gone: a Map or Set keeps the places of what was deleted until it grows, so that looking for the
-// first from the front each time costs as much as there are such places.
+// Maps whose keys come from outside: they hold no more than a given number of entries. And the oldest entry of a collection, found
+// without passing over deleted ones: a Map or Set keeps the places of deleted entries until it grows, so that a search from the front
+// each time costs as much as there are such places.
 
 /** Finds what was put in longest ago, in one pass for many calls. */
 export class Oldest<Key> {
   readonly #collection: ReadonlyMap<Key, unknown> | ReadonlySet<Key>
   /**
-   * Where the pass has come. An iterator that does not go on keeps all that its collection was since: so only as long as nobody
-   * wants the memory back.
+   * How far the pass is. An iterator that does not go on keeps the memory of all that its collection has dropped since: so the reference
+   * is weak.
    */
   #next: WeakRef<Iterator<Key>> | undefined
 

@@ -8,7 +8,7 @@ import { isAbsolute, join } from 'node:path'
 export const CODE_FOLDER = 'code'
 export const CODE_FILE = /^part-[\w-]+-[0-9a-f]{8}$/
 
-/** What a process is known by where it looks for its user's cache. */
+/** The facts of a process by which it finds its user's cache. */
 export interface FolderUser {
   readonly uid: number
   readonly env: Readonly<Record<string, string | undefined>>

@@ -16,17 +16,17 @@ declare const KERNDEX_PARTS: string
 /** The parts, as they name each other. Some import packages (packages.ts), which code that was kept cannot. */
 const PART = /^\.\/part-(?!imports)[\w-]+\.cjs$/
 
-/** What Node puts around a CommonJS file. */
+/** The text that Node puts around a CommonJS file. */
 const WRAPPER = ['(function (exports, require, module, __filename, __dirname) { ', '\n})'] as const
 
 /** The largest file that is looked at. */
 const MOST_BYTES = 1 << 25
 
-/** What a process has of a cache. */
+/** The cache as one process uses it. */
 interface CodeCache {
   readonly directory: string
   readonly uid: number
-  /** What V8 compiles by, beside the text. */
+  /** The flags and versions by which V8 compiles, beside the text. */
   readonly flags: string
 }
 
@@ -67,7 +67,7 @@ export function takeParts(ids: readonly string[]): void {
   for (const id of ids) takePart(id)
 }
 
-/** What this process has compiled and nobody has kept yet, each part once. One takes milliseconds. */
+/** Parts that this process has compiled and that are not kept yet, each once. Keeping one takes milliseconds. */
 export function* compiledParts(): Generator<CompiledPart> {
   if (!known) return
   const { directory } = known
@@ -99,8 +99,8 @@ function isOwn(path: string, uid: number): boolean | undefined {
 }
 
 /**
- * Whether this process may do more than its user, by capabilities or by a program that is another's: whoever started it has
- * chosen HOME, and could have written what is there.
+ * Whether this process may do more than its user, by capabilities or by a program that belongs to another user: the user who started it
+ * has chosen HOME, and could have written the files there.
  */
 function mayDoMore(uid: number): boolean {
   if (process.getuid?.() !== uid) return true
@@ -119,7 +119,7 @@ function openCodeCache(): CodeCache | undefined {
   if (env.NODE_DISABLE_COMPILE_CACHE || env.NODE_V8_COVERAGE) return undefined
   const directory = codeDirectory({ uid, env })
   if (directory === undefined || mayDoMore(uid)) return undefined
-  // What stands behind `-e` is no flag.
+  // The word behind `-e` is no flag.
   const given = process.execArgv.filter((each) => each.startsWith('--'))
   return { directory, uid, flags: [process.version, process.arch, env.NODE_OPTIONS ?? '', ...given].join('\n') }
 }
@@ -153,7 +153,7 @@ function compiled(path: string, { directory, uid, flags }: CodeCache): Part | un
   bytes.write(before, 0, 'latin1')
   bytes.write(behind, bytes.length - behind.length, 'latin1')
   const code = bytes.toString('latin1')
-  // A file that somebody has changed is another one.
+  // A file that was changed is another one.
   const key = Buffer.from([path, found.size, found.mtimeMs, found.ctimeMs, KERNDEX_PARTS, flags].join('\n'))
   const name = `${basename(path, '.cjs')}-${shortHash(`${path}\n${flags}`)}`
   const kept = contentsOf(join(directory, name), uid)
@@ -163,7 +163,7 @@ function compiled(path: string, { directory, uid, flags }: CodeCache): Part | un
     columnOffset: -before.length,
     ...(cachedData !== undefined && { cachedData }),
   })
-  // V8 takes nothing that it compiled by other flags, whoever set them.
+  // V8 refuses code that it compiled by other flags.
   return { name, script, key, isKept: cachedData !== undefined && script.cachedDataRejected === false }
 }
 

@@ -118,7 +118,7 @@ export class UsageError extends KerndexError {
   }
 }
 
-/** What crosses a thread boundary in place of an error: structured clone would drop its class and its code. */
+/** An error as it crosses to another thread: structured clone would drop its class and its code. */
 export interface ErrorRecord {
   readonly code: ErrorCode | undefined
   readonly name: string

@@ -4,7 +4,7 @@
 import { BadFormatError, LimitError, UnsupportedError } from './errors.ts'
 import { sharedMemory } from './shared-memory.ts'
 
-/** What a layout is: its magic number, its version and the names of its sections, in order. */
+/** A layout: its magic number, its version and the names of its sections, in order. */
 export interface Layout<Name extends string> {
   /** What the buffer holds, in words, for error texts. */
   readonly what: string

@@ -19,7 +19,7 @@ export async function until<T>(
   failure: (reason: unknown) => Error = (reason) => new AbortedError(`${what} was aborted`, { cause: reason }),
 ): Promise<T> {
   if (signal === undefined) return promise
-  // Nobody waits for it any more once this has failed.
+  // Once this has failed, the promise is not awaited any more: its own failure must not count as unhandled.
   promise.catch(() => {})
   if (signal.aborted) throw failure(signal.reason)
   let abort = () => {}

@@ -21,7 +21,7 @@ const ALIGNMENT = 16
 /** Bytes behind the last ones in use that loops may read, because they read whole vectors. */
 const OVERREAD = 64
 
-/** What is used of a `WebAssembly.Memory`: a type of its own, as those who compile against kerndex have none of that name. */
+/** The members of a `WebAssembly.Memory` that are used here: programs that compile against kerndex may have no type of that name. */
 export interface SharedMemory {
   readonly buffer: SharedArrayBuffer
   /** Pages of 64 KiB. @throws RangeError beyond the maximum, or where there is no room. */
@@ -79,8 +79,8 @@ export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefi
 }
 
 /**
- * Memory that nobody works in at the moment, for as long as the collector has no reason to free it. Two loads may go on side by
- * side all the time, symbols and types; what more there is goes.
+ * Memory that is not in use at the moment, for as long as the collector has no reason to free it. Two loads may go on side by side all
+ * the time, symbols and types; memory beyond that goes.
  */
 const idle: WeakRef<WasmMemory>[] = []
 const MOST_IDLE = 2

@@ -106,7 +106,7 @@ export class StackFolder {
     const root = this.#root(tree, event)
     let node = stack && root.whole.get(stack)
     if (node === undefined) {
-      // Addresses that were found on the stack called nobody.
+      // Addresses that were merely found on the stack are no calls.
       if (!frames.some(({ reliable }) => reliable)) return
       node = this.#leaf(root, frames)
       if (stack !== undefined) {

@@ -1,7 +1,7 @@
 // What events say of each other. Tracepoints of the scheduler speak of threads, and a fork does not say whether it made one:
 // what comes after it does. So events, which come in the order of their times, are held back until those behind have
-// said what they know of a thread's number at that time; a number that is used again later means somebody else. A fact
-// that two recorders told is one event.
+// said what they know of a thread's number at that time; a number that is used again later stands for another thread. A
+// fact that two recorders told is one event.
 
 import { setBounded } from '../core/bounded-map.ts'
 import { type ProcessEvent, together } from './event.ts'
@@ -67,11 +67,11 @@ interface Question {
   /** The thread that forked it, and whether that exited while the child lived. */
   readonly forker: number
   forkerWent: boolean
-  /** Whether the child exited; what its number is after that, is another's. */
+  /** Whether the child exited; after that its number stands for another thread. */
   exited: boolean
-  /** Its number was another's before, in this recording. */
+  /** Its number stood for another thread before, in this recording. */
   readonly again: boolean
-  /** Nothing more will be said of it: its number is another's by now. */
+  /** Nothing more will be said of it: its number was given to another thread. */
   closed: boolean
   /** What kind of program forked it: programs repeat themselves. */
   readonly kind: string
@@ -153,7 +153,7 @@ export class Foresight<Item> {
     const open = this.#open.get(tid)
     if (pid !== undefined && event.pidIsHint === true) this.#numbers.column(tid, pid)
     if (type === 'exec' && pid !== undefined) {
-      // Whoever execs is its group's leader from then on, and was a thread of that group before if it had another number.
+      // A thread that execs is its group's leader from then on; if it had another number, it was a thread of that group before.
       if (open !== undefined && pid === tid) {
         this.#habits.add(open.kind, false)
         this.#settle(open, process())
@@ -224,7 +224,7 @@ export class Foresight<Item> {
     if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
     const before = this.#open.get(child)
     const again = this.#numbers.use(child)
-    // The number is given out again: whoever had it is gone, and nothing more is said of it.
+    // The number is given out again: the thread that had it is gone, and nothing more is said of it.
     if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
     const ofForker = this.#asked.get(tid)

@@ -78,7 +78,7 @@ export function detectFormat(sample: string, complete: boolean): InputFormat | u
     if (score > most) {
       best = format
       most = score
-      // Nobody knows more; and some take much time to find that they know none.
+      // No other format can score higher, and some take much time to find that they know none of the lines.
       if (most >= all) break
     }
   }

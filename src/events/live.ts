@@ -88,7 +88,7 @@ export async function* readEvents(
 
 /**
  * Bytes as characters, one each: what split2 decodes of them again is the same characters, whatever the bytes are. Of a line
- * that is too long only the beginning is let through, with a mark behind it, so that nobody holds a line without end.
+ * that is too long only the beginning is let through, with a mark behind it, so that a line without end takes no memory.
  */
 async function* latin1(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   /** Bytes of the line that the last piece left open. */

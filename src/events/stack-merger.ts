@@ -157,7 +157,7 @@ export class StackMerger {
   }
 
   #put(event: TraceEvent, frames: readonly RawFrame[], stack: LineStack | undefined): void {
-    // As in profiles: addresses that were found on the stack called nobody.
+    // As in profiles: addresses that were merely found on the stack are no calls.
     if (!frames.some(({ reliable }) => reliable)) return
     const root = this.#root(event)
     let node = stack && root.whole.get(stack)

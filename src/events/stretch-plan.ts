@@ -14,7 +14,7 @@ export interface StretchPlan {
   /**
    * `text`: the same text with addresses in words; `ndjson`: events as lines of JSON; `compact`: events in words; `profile`:
    * stacks and their weights; `parts` and `compact-parts`: events for a reader that adds their processes; `stacks`: nothing is
-   * looked up, and events go to whoever merges them.
+   * looked up, and events go to the merger of stacks.
    */
   readonly product: 'text' | 'ndjson' | 'compact' | 'profile' | 'parts' | 'compact-parts' | 'stacks'
   readonly mode: LookupMode

@@ -24,7 +24,7 @@ export class Numbers {
     return this.#differ * LIVE_SHARE > this.#pairs
   }
 
-  /** A number is given out; true if it was another's before. */
+  /** A number is given out; true if it stood for another thread before. */
   use(tid: number): boolean {
     const known = this.#columns.get(tid)
     if (known === undefined) {

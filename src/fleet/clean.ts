@@ -27,7 +27,7 @@ export interface Cleaned {
   readonly orphanedBytes: number
 }
 
-/** Milliseconds after which nobody is putting what was put half. */
+/** Milliseconds after which content that was put half is taken for given up. */
 const ORPHAN_MS = 3_600_000
 
 /** Removes what is older than it may be: jobs that are done, then tables that no job names, and builds that none of those needs. */

@@ -287,7 +287,7 @@ class Beginning {
   readonly #iterator: AsyncIterator<Uint8Array>
   #read: Uint8Array[] = []
   complete = false
-  /** Nobody looked at it: it is bytes that are no text. */
+  /** The input is bytes that are no text. */
   packed = true
 
   constructor(stream: AsyncIterable<Uint8Array>) {

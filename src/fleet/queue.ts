@@ -56,23 +56,23 @@ export interface DeadLetter {
 export interface Taken extends Piece {
   /** How often it has been taken, this time included. */
   readonly attempt: number
-  /** Has the time begin anew after which it comes back. */
+  /** Begins the time anew after which the piece comes back. */
   extend(): void
-  /** It needs nobody any more: what came of it is kept. */
+  /** The piece is done: its result is kept. */
   done(): Promise<void>
-  /** It comes back, after so many milliseconds. */
+  /** Gives the piece back: it can be taken again after so many milliseconds. */
   again(delayMs: number): void
 }
 
-/** What became of something that was to be kept: it is new, was there before, or there is no room. */
+/** What a store did with content that was put: it is new, was there before, or there is no room. */
 export type Kept = 'new' | 'there' | 'full'
 
 /** A partition's pieces. */
 export interface Waiting {
   readonly partition: number
-  /** Pieces that nobody has taken. */
+  /** Pieces that no worker has taken. */
   readonly waiting: number
-  /** Pieces that somebody works on. */
+  /** Pieces that a worker works on. */
   readonly taken: number
 }
 
@@ -96,7 +96,7 @@ export interface Queue {
   waiting(): Promise<Waiting[]>
   /** Takes a piece of a partition; undefined if none waits, nor came within so many milliseconds where the queue can wait for one. */
   take(partition: number, waitMs?: number): Promise<Taken | undefined>
-  /** Keeps what came of a piece, which is kept once whoever brings it. */
+  /** Keeps the result of a piece: the first one, whichever worker brings it. */
   answer(answer: Answer): Promise<Kept>
   /** Keeps a piece that was given up, with the reason. */
   bury(letter: Omit<DeadLetter, 'buried'>): Promise<Kept>
@@ -152,7 +152,7 @@ export const letterArgument: Check<Omit<DeadLetter, 'buried'>> = like<Omit<DeadL
 
 interface Waited extends Piece {
   attempts: number
-  /** Whoever has it, and until when. */
+  /** The worker that has it, and until when. */
   holder: string | undefined
   until: number
 }

@@ -17,10 +17,10 @@ export interface Stored {
 export interface Store {
   /** In words, for people. */
   readonly what: string
-  /** Whether there is something under a key. */
+  /** Whether a key has bytes. */
   has(key: string): Promise<boolean>
   /**
-   * The bytes of a key, piece by piece. Whoever takes them checks their digest.
+   * The bytes of a key, piece by piece. The caller checks their digest.
    * @throws NotFoundError if there are none; NotReadableError if the store cannot be reached
    */
   get(key: string): Promise<AsyncIterable<Uint8Array>>

@@ -134,8 +134,8 @@ export class Tables {
   }
 
   /**
-   * The catalogue of an archive of builds. Each archive has one of its own, so that nobody's builds name anybody else's frames; hosts of one
-   * archive share it, and their names.
+   * The catalogue of an archive of builds. Each archive has one of its own, so that its builds name frames of its own hosts alone; hosts of
+   * one archive share the catalogue and its names.
    */
   async #catalog(builds: string): Promise<Catalog> {
     const folder = join(await this.#place(), `${BUILDS}${builds}`)
@@ -237,7 +237,7 @@ export class Tables {
   }
 }
 
-/** What is kept: tables by their key, and the catalogues of builds, also such as nobody finished. */
+/** Names of what is kept: tables by their key, and the catalogues of builds, unfinished ones too. */
 const BUILDS = 'builds-'
 const OURS = /^(?:[0-9a-f]{64}|builds-[0-9a-f]{64}(?:\.\w+)?)$/
 /** Bytes that the record of a placed table may have: a layout's most, in base64. */
@@ -286,7 +286,7 @@ async function* unlessStalled(
   const iterator = pieces[Symbol.asyncIterator]()
   for (;;) {
     const next = iterator.next()
-    // It may fail when nobody waits for it any more.
+    // It may fail when no request waits for it any more.
     next.catch(() => {})
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {

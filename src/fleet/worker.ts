@@ -1,5 +1,5 @@
-// A worker: takes pieces of its partitions, looks them up, has the result kept, and only then lets go of the piece. Whatever ends
-// it in between, the piece comes back to somebody, and a second result of it is not kept.
+// A worker: takes pieces of its partitions, looks them up, has the result kept, and only then lets go of the piece. If it ends in between,
+// the piece comes back to another worker, and a second result of it is not kept.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -68,7 +68,7 @@ const LONGEST_DELAY_MS = 60_000
 /** Milliseconds between two looks at an empty queue: at first, and at most. */
 const FIRST_IDLE_MS = 20
 const LONGEST_IDLE_MS = 2_000
-/** Milliseconds after which a worker looks whether partitions are waiting that nobody serves. */
+/** Milliseconds after which a worker looks whether partitions are waiting that no worker serves. */
 const TURN_MS = 20_000
 const MOST_JOBS = 1024
 /** Partitions without a piece that waits, into which it looks at once. */
@@ -149,8 +149,8 @@ export class Worker {
 
   /**
    * The partitions to look into next, of which the first that has a piece is worked on: one whose tables are open here, then one
-   * that nobody works on, then any. Some that others work on come last: what they did not bring to an end in time waits there, and
-   * the queue does not count it among what waits.
+   * that no worker works on, then any. Some that others work on come last: pieces that were not done in time wait there, and the queue
+   * does not count them among those that wait.
    */
   async #choose(last: number | undefined): Promise<number[]> {
     let partitions: readonly Waiting[]
@@ -162,7 +162,7 @@ export class Worker {
       throw error
     }
     const rank = ({ partition, taken }: Waiting) => {
-      // Whose turn is over comes last, so that nobody waits for ever behind a partition that never empties.
+      // The partition of the last turn comes last, so that no other waits for ever behind one that never empties.
       if (partition === last) return 3
       if (this.#isOwn(partition)) return 0
       return taken === 0 ? 1 : 2

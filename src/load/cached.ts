@@ -125,7 +125,7 @@ export class CachedKernel {
   async again(generation: number, earlier: LoadMemory | undefined, signal: AbortSignal): Promise<KernelLoad> {
     const file = this.#fromFile
     if (file === undefined) return this.#load(generation, { earlier, signal })
-    // Whoever opened the kernel goes first.
+    // The caller of `openKernel` goes on first.
     await turn()
     this.#cache.touch(file.path)
     const timeline = new Timeline()
@@ -176,7 +176,7 @@ export class CachedKernel {
       const absent = new Set(meta.host.absences.map(({ what }) => what))
       const covered = [...wanted.now].every((name) => known.has(name) || absent.has(`btf/${name}`))
       cache.check()
-      // Whoever may not see addresses is not given them by a file either.
+      // A user who may not see addresses is not given them by a file either.
       const shown = await showsAddresses(this.#source.openSymbols())
       const facts = await laterFacts(this.#source, options.probes === true)
       const { parts, types } = await finish()

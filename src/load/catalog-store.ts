@@ -84,7 +84,7 @@ export class CatalogStore {
   /** Remembers that a kernel was used now: its folder's time is that of the last use, as it is of the last file that was written. */
   async touch(kernel: string): Promise<void> {
     const now = new Date()
-    // Only the order of removal hangs on it, and whoever may only read leaves it.
+    // Only the order of removal depends on it. A user who may only read the directory leaves it as it is.
     await utimes(join(this.directory, kernel), now, now).catch(() => {})
   }
 
@@ -231,7 +231,7 @@ export class CatalogStore {
   }
 }
 
-/** Why what is shared is not used: it belongs to somebody else, or others may write to it; undefined if it is. */
+/** Why a shared directory is not used: it belongs to another user, or others may write to it; undefined if it is. */
 function distrustShared({ uid, mode }: Pick<Stats, 'uid' | 'mode'>, owner: number): string | undefined {
   if (uid !== owner) return `it belongs to user ${uid}, the catalogue to user ${owner}`
   if ((mode & 0o022) !== 0) return `others may write to it (mode ${(mode & 0o777).toString(8)}): chmod go-w it`

@@ -1,5 +1,5 @@
-// Threads that carry out the steps of a plan together, over one memory: whoever is free takes the next piece from a counter, and a
-// step begins when all pieces of the one before are done. Nobody waits for a thread that has not begun or holds no piece.
+// Threads that carry out the steps of a plan together, over one memory: a thread that is free takes the next piece from a counter, and
+// a step begins when all pieces of the one before are done. A step never waits for a thread that has not begun or holds no piece.
 
 import type { Plan, StepPieces, Workspace } from '../symbols/workspace.ts'
 import {
@@ -74,7 +74,7 @@ export class Crew {
     return this.#alwaysHelps || this.#begun < this.#count
   }
 
-  /** Whether there is nobody but the calling thread. */
+  /** Whether there is no thread but the calling one. */
   get alone(): boolean {
     return this.#begun === 0
   }
@@ -145,7 +145,7 @@ export class Crew {
   /** Lets the threads go; when it is over none of them touches the memory any more. */
   async end(): Promise<void> {
     const control = this.#control
-    // What nobody has begun is not done any more.
+    // Pieces that have not been begun are not done any more.
     Atomics.store(control, NEXT, control[LIMIT]!)
     Atomics.store(control, ENDED, 1)
     Atomics.add(control, SIGNAL, 1)

@@ -25,7 +25,7 @@ import { recordedLayout } from './recorded-layout.ts'
 export interface LayoutOptions {
   /** undefined: the running kernel; else a capture, a snapshot file, or a perf.data file. */
   readonly from?: string | URL | undefined
-  /** Counts the layouts of one boot, for whoever keeps several. Default 1. */
+  /** The number of this layout among those of its boot. Default 1. */
   readonly generation?: number | undefined
   /** Replace what is there. Default false. */
   readonly replace?: boolean | undefined

@@ -173,7 +173,7 @@ export function restOf(
   }
 }
 
-/** The type files that are loaded now, those that are left until somebody asks, and why there are none. */
+/** The type files that are loaded now, those that are left until they are asked for, and why there are none. */
 async function listTypes(
   source: Source,
   facts: Promise<HostFacts>,

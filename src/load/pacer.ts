@@ -10,7 +10,7 @@ const SLICE_MS = 4
 export class Pacer {
   readonly #signal: AbortSignal | undefined
   #sliceEnd = absoluteNow() + SLICE_MS
-  /** The end of the queue of those who pause: each goes on in a turn of its own. */
+  /** The end of the queue of works that pause: each goes on in a turn of its own. */
   #queue: Promise<void> = Promise.resolve()
 
   constructor(signal?: AbortSignal) {

@@ -1,5 +1,5 @@
-// Module blobs shared out over threads: whoever is free takes the next stretch of files, reads it and walks over it. Only the
-// calling thread says what is wrong with a file: others leave to it what they cannot use.
+// Module blobs shared out over threads: a thread that is free takes the next files, reads them and walks over them. Only the calling
+// thread says what is wrong with a file: others leave to it the files that they cannot use.
 
 import { KIND_COUNT } from '../btf/kinds.ts'
 import { readHeader } from '../btf/read/header.ts'
@@ -7,8 +7,8 @@ import type { BaseShape, NamedBlob } from '../btf/read/index-types.ts'
 import { mostTypes, Walk, type WalkOutput } from '../btf/read/walk.ts'
 import { readBtfAtOnce } from '../sources/blob.ts'
 
-/** Files taken at once: half a millisecond's worth, so that nobody waits long for another's last ones. */
-const STRETCH = 16
+/** Files taken at once: half a millisecond's worth, so that no thread waits long for the last files of another. */
+const FILES_AT_ONCE = 16
 /** Types for which one thread has room: more than any kernel has. What is not used takes address space only. */
 const MOST_TYPES = 1 << 22
 
@@ -31,7 +31,7 @@ const ROW = {
   words: 13 + KIND_COUNT + 1,
 } as const
 
-/** Numbers that threads count up together: the next file that nobody has taken, then for each helper whether it has begun. */
+/** Numbers that threads count up together: the next file to be taken, then for each helper whether it has begun. */
 export class FileCounter {
   readonly words: Int32Array<SharedArrayBuffer>
 
@@ -45,8 +45,8 @@ export class FileCounter {
 
   /** The next stretch, as the numbers of its files; empty when there is none. */
   take(files: number): { readonly from: number; readonly to: number } {
-    const from = Math.min(Atomics.add(this.words, 0, STRETCH), files)
-    return { from, to: Math.min(from + STRETCH, files) }
+    const from = Math.min(Atomics.add(this.words, 0, FILES_AT_ONCE), files)
+    return { from, to: Math.min(from + FILES_AT_ONCE, files) }
   }
 
   /** Leaves nothing to take. */

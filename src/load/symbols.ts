@@ -1,5 +1,5 @@
-// kallsyms from a source to the finished table: the calling thread reads the text into the memory that all threads share; every
-// stretch of it is scanned by whoever is free, and so is each further step.
+// kallsyms from a source to the finished table: the calling thread reads the text into the memory that all threads share. Each stretch
+// of text is scanned by a thread that is free, and further steps are shared out in the same way.
 
 import { availableParallelism } from 'node:os'
 import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
@@ -211,7 +211,7 @@ class TextLoad {
     onProgress?.(total)
   }
 
-  /** Has a stretch scanned: at once where there is nobody else. */
+  /** Has a stretch scanned: at once where there are no other threads. */
   async #queue(text: Uint8Array<SharedArrayBuffer>, end: number): Promise<void> {
     const { builder } = this
     const number = builder.addText(text.subarray(0, end))

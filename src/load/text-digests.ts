@@ -14,7 +14,7 @@ import type { Pacer } from './pacer.ts'
 export async function isSameText(reader: ByteReader, known: TextDigests, pacer: Pacer): Promise<boolean> {
   const { digests, chunkBytes } = known
   const workspace = Workspace.open()
-  // A read that nobody waits for any more may still write into the memory.
+  // A read that was given up may still write into the memory.
   let isReading = false
   try {
     const sum = workspace.room(DIGEST_BYTES)

@@ -92,7 +92,7 @@ class Helpers {
   readonly #answers: Promise<LoaderResult>[]
   readonly #files: number
 
-  /** Asks them to help; threads that are still starting may come too late, and nobody waits for those. */
+  /** Asks threads to help. Threads that are still starting may come too late; the load does not wait for them. */
   constructor(files: readonly BtfFile[], base: BaseShape | undefined, threads: TypeThreads | undefined) {
     const count = base === undefined ? 0 : (threads?.count ?? 0)
     this.counter = FileCounter.forHelpers(count)

@@ -48,7 +48,7 @@ export class FunctionsByType {
   #has(target: ProbeTarget): boolean {
     // Of tens of thousands that a glob matches, most are told apart by their names.
     if (!this.#names.has(target.function) && !this.#names.has(splitSuffix(target.function).base)) {
-      // Nobody knows what a module without types has.
+      // Of a module without types it is not known what its functions take.
       return target.symbolId === undefined && verdictOf(target.reasons) === 'unknown'
     }
     const { btf } = target

@@ -76,7 +76,7 @@ function globTrampolines(home: Home, spec: ProbeSpec, kind: TrampolineKind): Pro
   for (const module of inOrder(modulesTouched(context, spec))) {
     const set = context.typeSet(module)
     if ('code' in set) {
-      // What it has can be traced, and whether it can be attached to nobody knows.
+      // Its functions can be traced; without its types it is not known whether a program can be attached to them.
       found.push(targetOf(home, { spec: spec.text, kind, function: spec.function, module, reasons: [set] }))
     } else addTrampolines(home, spec, kind, set, found)
   }

@@ -431,7 +431,7 @@ export class ProcessCache {
     if (scanned + SCAN_STEP_NS + (scanned - newest.startTs) >= startTs) this.#images.discard(newest)
   }
 
-  /** A number that is given out again: whoever has it must have ended unseen. */
+  /** A number is given out again: the process that had it must have ended unseen. */
   #replaceStale(pid: number, startTs: bigint | undefined): boolean {
     const newest = this.#images.newest(pid)
     if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false

@@ -172,7 +172,7 @@ export class Images {
   end(entry: Entry, endTs: bigint | undefined): void {
     entry.alive = false
     entry.endTs = endTs
-    // Of what a stream described as somebody's parent it is not known whether it lives: only its children hold it.
+    // A stream described this process as the parent of another: whether it lives is not known, and only its children hold it.
     if (entry.operations['process++'] > 0) this.#references.give(entry, 'process')
     this.#giveParent(entry)
   }

@@ -1,5 +1,5 @@
 // Reference counts and collection of process entries. An entry is held by its process while it lives and by each child
-// in the cache; one that nobody holds goes at the second tick after, so that events that come late still find it.
+// in the cache. An entry that is not held goes at the second tick after, so that events that come late still find it.
 
 import { Oldest } from '../core/bounded-map.ts'
 import type { ProcessCounters } from './counters.ts'
@@ -50,7 +50,7 @@ export class References<Entry extends Counted> {
     }
   }
 
-  /** The entry that nobody holds for the longest time. */
+  /** The entry that has not been held for the longest time. */
   nextToGo(): Entry | undefined {
     return this.#queue.size === 0 ? undefined : this.#oldest.find((entry) => entry.refcount === 0)
   }

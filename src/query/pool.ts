@@ -225,7 +225,7 @@ export class QueryPool {
     }
     try {
       const lanes = Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
-      // Threads may still be starting: nobody has to wait for them who has given up.
+      // Threads may still be starting: a caller that has aborted does not wait for them.
       await until(lanes, signal, 'the lookup')
       checkAborted(signal, 'the lookup')
     } finally {

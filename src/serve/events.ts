@@ -1,12 +1,12 @@
-// News of the running kernel for whoever listens: server-sent events.
+// News of the running kernel for callers that listen: server-sent events.
 
 import type { ServerResponse } from 'node:http'
 import type { GenerationNews } from './tables.ts'
 
-/** Milliseconds between signs of life: proxies close what is silent. */
+/** Milliseconds between signs of life: proxies close connections that are silent. */
 const BEAT_MS = 15_000
 
-/** Those who listen. */
+/** The callers that listen. */
 export class Listeners {
   readonly #open = new Set<ServerResponse>()
   #beat: NodeJS.Timeout | undefined

@@ -1,4 +1,4 @@
-// Bodies that are held in memory have to come at a least rate: whoever sends slower gives its place to others.
+// Bodies that are held in memory have to come at a least rate: a slower sender gives its place to others.
 
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'

@@ -7,7 +7,7 @@ import { HttpError } from './http-error.ts'
 
 /** How callers are known. */
 export interface GuardOptions {
-  /** undefined: whoever can connect may ask, as through a Unix socket that only its owner can open. */
+  /** undefined: everybody who can connect may ask, as through a Unix socket that only its owner can open. */
   readonly token: string | undefined
   /** Names by which this server may be asked, beside addresses and `localhost`; undefined: no Host is checked. */
   readonly hosts: readonly string[] | undefined

@@ -1,6 +1,6 @@
 // A request that is answered with a status of its own: what was wrong with it, in words that say what to do.
 
-/** Thrown by whoever finds that a request cannot be answered; the server makes an answer of it. */
+/** Thrown where a request cannot be answered; the server makes an answer of it. */
 export class HttpError extends Error {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>

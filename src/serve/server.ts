@@ -122,7 +122,7 @@ export class HttpServer {
     const { metrics, listeners, limits, held } = this.#options
     const gone = new AbortController()
     response.on('close', () => {
-      // An answer that is whole has nobody to tell, and the error of an abort takes longer than most answers.
+      // Once an answer is whole nothing is left to abort, and making the error of an abort takes longer than most answers.
       if (!response.writableFinished) gone.abort()
     })
     let name = 'none'
@@ -242,7 +242,7 @@ export class HttpServer {
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
-    // Whoever has gone needs no answer, and that somebody went is nobody's failure.
+    // A caller that has gone needs no answer, and that it went is no failure.
     if (response.destroyed || (request.destroyed && !request.complete)) return
     const failure = this.#asHttp(error)
     const { status } = failure
@@ -266,7 +266,7 @@ export class HttpServer {
     response.setHeader('Content-Type', 'application/json')
     response.writeHead(status).end(request.method === 'HEAD' ? undefined : `${text}\n`)
     if (!unread) return
-    // The caller reads the answer once it has sent, or hears that nobody listens: what comes is dropped for a moment.
+    // The caller reads the answer once it has sent its body, or finds the connection closed: what it sends is dropped for a moment.
     request.resume()
     const patience = setTimeout(() => request.socket.destroy(), LINGER_MS)
     request.on('close', () => clearTimeout(patience))

@@ -86,7 +86,7 @@ export class Symbolicate {
     return { stacks: rows, found_modules }
   }
 
-  /** Offsets of return addresses were made smaller by whoever wrote the profile: they are looked up as they stand. */
+  /** The writer of the profile made offsets of return addresses smaller by one: they are looked up as they stand. */
   #row(frame: number, name: string | undefined, place: Place | undefined, offset: number): Row {
     const row: Row = { frame, module: name ?? UNKNOWN_MODULE, module_offset: `0x${offset.toString(16)}` }
     if (place === undefined) {

@@ -185,7 +185,7 @@ export class Tables {
     return kernel
   }
 
-  /** Closes what was used longest ago. Whoever is answering from it has its snapshot, which stays whole. */
+  /** Closes the kernel that was used longest ago. A request that answers from it holds its snapshot, which stays whole. */
   async #makeRoom(newest: Row): Promise<void> {
     const open = this.#rows.filter((row) => row.kernel !== undefined && row !== newest).sort((a, b) => a.used - b.used)
     for (const row of open.slice(0, Math.max(0, open.length + 1 - this.#options.most))) await this.#close(row)

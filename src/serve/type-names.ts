@@ -1,4 +1,4 @@
-// The names of all types of a table, for whoever types: gathered once, in slices, behind the opening.
+// The names of all types of a table, for searches as somebody types: gathered once, in slices, after the opening.
 
 import { setImmediate as turn } from 'node:timers/promises'
 import { KIND_ENUM, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.ts'

@@ -71,7 +71,7 @@ export class Views {
     ]
   }
 
-  /** Whoever asks for this will type something next: what that needs is made meanwhile. */
+  /** The caller will search next: what a search needs is made meanwhile. */
   tables(): Reply {
     void this.#prepare()
     const formats = (list: readonly { name: string; what: string }[]) => list.map(({ name, what }) => ({ name, what }))
@@ -89,7 +89,7 @@ export class Views {
       await typesOf(table)
       await this.#search(table.snapshot)
     } catch {
-      // Whoever searches is told.
+      // The search that follows meets the same error and answers with it.
     }
   }
 
@@ -112,7 +112,7 @@ export class Views {
   }
 }
 
-/** The types, once they are there: waiting for them holds nobody up, asking too early would. */
+/** The types, once they are there: a lookup before that would load them on this thread, and hold up other requests. */
 async function typesOf({ kernel, snapshot }: OpenTable) {
   await kernel.ready('types').catch(() => {})
   return snapshot.types

@@ -22,13 +22,13 @@ export interface SnapshotCacheOptions {
   readonly maxBytes?: number | undefined
 }
 
-/** What the cache needs to know of the process that uses it. */
+/** The facts of the process that uses the cache. */
 export interface CacheUser extends FolderUser {
   /** Why this process must not write what it sees where all processes of its user can read it; undefined if it may. */
   readonly secret: () => string | undefined
 }
 
-/** What tells one state of a kernel from every other that a file could hold. */
+/** The key that tells one state of a kernel from every other that a file could hold. */
 export interface CacheKey {
   /** The GNU build id of vmlinux, in hexadecimal. */
   readonly buildId: string
@@ -50,7 +50,7 @@ export interface CacheEntry {
   readonly problem: string | undefined
 }
 
-/** What `openCache` takes. */
+/** The options of `openCache`. */
 export const SNAPSHOT_CACHE_OPTIONS: Options<SnapshotCacheOptions> = {
   directory: path,
   maxBytes(value, name) {

@@ -1,4 +1,4 @@
-// What differs between two snapshots: symbols and owners that are gone, and new ones.
+// The differences between two snapshots: symbols and owners that are gone, and new ones.
 
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
@@ -12,7 +12,7 @@ export interface Difference {
   readonly owners: { readonly gone: readonly string[]; readonly fresh: readonly string[] }
 }
 
-/** What a refresh published. */
+/** A change that a refresh published. */
 export class Change {
   readonly before: Snapshot
   readonly after: Snapshot
@@ -28,7 +28,7 @@ export class Change {
     return this.after.generation
   }
 
-  /** What differs; worked out when it is first asked for, in one walk along both tables. */
+  /** The differences; worked out when they are first asked for, in one walk along both tables. */
   get difference(): Difference {
     this.#difference ??= differenceOf(this.before.symbols, this.after.symbols)
     return this.#difference

@@ -1,4 +1,4 @@
-// What differs between two snapshots of a host as a whole: what it runs, its modules, symbols and types.
+// The differences between two snapshots of a host as a whole: its kernel, modules, symbols and types.
 
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { type Difference, differenceOf } from './changes.ts'
@@ -16,7 +16,7 @@ export interface NameDifference {
 export interface SnapshotDifference {
   /** Whether there is no difference at all. */
   readonly same: boolean
-  /** What is known of the hosts and is not the same: release, build id, boot id. */
+  /** The facts of the hosts that differ: release, build id, boot id. */
   readonly host: readonly {
     readonly what: 'release' | 'buildId' | 'bootId'
     readonly before: string | undefined

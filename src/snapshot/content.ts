@@ -1,4 +1,4 @@
-// What of a loaded kernel goes into a snapshot file.
+// The content of a snapshot file, taken from a loaded kernel.
 
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { viewIndex } from '../btf/read/name-index.ts'

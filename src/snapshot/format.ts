@@ -45,7 +45,7 @@ export const PREAMBLE_BYTES = 20
 export const BLOCK_BYTES = 1 << 16
 
 /**
- * What each part beside the groups of types gives, in the order in which they lie in the file: the first before the groups, the others
+ * The content of each part beside the groups of types, in the order in which they lie in the file: the first before the groups, the others
  * behind them. A new part is a line here, its bytes in `encodeSnapshot`, and what makes and uses it (content.ts, load/snapshot-load.ts);
  * raise the version.
  */
@@ -54,7 +54,7 @@ export function byPart<T>(give: (part: PartName) => T): Readonly<Record<PartName
 }
 type PartName = 'symbols' | 'facts'
 
-/** What a snapshot file holds. */
+/** The content of a snapshot file. */
 export interface SnapshotContent {
   readonly symbols: SharedArrayBuffer
   readonly types: readonly TypeSetRecord[]
@@ -73,7 +73,7 @@ export interface Part {
   readonly sums: Uint32Array
 }
 
-/** What the header says. */
+/** The header. */
 export interface SnapshotPlan extends Readonly<Record<PartName, Part>> {
   readonly meta: SnapshotMeta
   readonly groups: readonly { readonly index: Part; readonly blobs: Part }[]

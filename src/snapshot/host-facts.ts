@@ -1,4 +1,4 @@
-// What a snapshot says of the host that it was made on, and of lines that it does not hold.
+// The facts of the host that a snapshot was made on, and the lines of its text that are no symbols.
 
 import type { Placement } from '../catalog/place.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
@@ -6,7 +6,7 @@ import type { Absence } from '../sources/source.ts'
 import type { BadLine } from '../symbols/parse.ts'
 import type { LeftOut } from '../symbols/remembered.ts'
 
-/** What is known of the host beside symbols and types. */
+/** The facts of a host beside symbols and types. */
 export interface HostFacts {
   /** Where it came from: a path, or "the running kernel". */
   readonly source: string
@@ -16,9 +16,9 @@ export interface HostFacts {
   readonly buildId: string | undefined
   /** The loaded modules, newest first, or undefined where the list could not be had. */
   readonly modules: readonly ModuleInfo[] | undefined
-  /** What the source did not have or could not give. */
+  /** Things that the source did not have or could not give. */
   readonly absences: readonly Absence[]
-  /** What a catalogue could place and what not, where the host was put together from one. */
+  /** Which parts a catalogue could place and which not, where the host was put together from one. */
   readonly placement?: Placement | undefined
 }
 

@@ -22,7 +22,7 @@ export async function keepCode(): Promise<void> {
     }
     if (folder !== undefined) await removeOldest(folder)
   } catch {
-    // A full disk, a file system that is read-only, somebody else's folder: the next process compiles again.
+    // A full disk, a file system that is read-only, another user's folder: the next process compiles again.
   }
 }
 

@@ -1,4 +1,4 @@
-// What loading types gives: apart from how they are loaded, because a load may be without them.
+// Types that were loaded. Apart from the loading, because a load may be without types.
 
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import type { ErrorRecord } from '../core/errors.ts'
@@ -21,7 +21,7 @@ export interface TypeFailure {
   readonly error: ErrorRecord
 }
 
-/** Sets of some files, as whoever read and indexed them hands them on. */
+/** Sets of some files, read and indexed. */
 export interface IndexedSets {
   readonly records: readonly TypeSetRecord[]
   /** The identities of the files that were read, by module. */

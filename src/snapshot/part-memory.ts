@@ -1,5 +1,5 @@
 // A part of a snapshot file in shared memory, of which every block is read once, when it is needed or with all others, and
-// counts only when its checksum is right. Memory that nobody has read into costs address space alone.
+// is used only when its checksum is right. Blocks that have not been read cost address space alone.
 
 import { readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
@@ -27,7 +27,7 @@ export class PartMemory implements StoredBytes {
   readonly #there: Uint8Array
   readonly #placed: (error: unknown) => unknown
 
-  /** Of an open file. `placed` says of a failure where it happened. */
+  /** Of an open file. `placed` adds the file's path to an error. */
   constructor(descriptor: number, part: Part, placed: (error: unknown) => unknown) {
     this.buffer = sharedMemory(part.length)
     this.#descriptor = descriptor

@@ -1,5 +1,5 @@
-// Types that come after the symbols: loaded in slices by whoever opened the kernel, or at once by a thread that cannot wait.
-// Whoever is done first decides; there is one outcome.
+// Types that come after the symbols: loaded in slices by the kernel object, or at once by a lookup that cannot wait. The load that is
+// done first decides; there is one outcome.
 
 import { resolve } from 'node:path'
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
@@ -14,12 +14,12 @@ import { type LoadedTypes, NO_TYPES } from './loaded-types.ts'
 import { SnapshotReader } from './read.ts'
 import { loadTypesNow } from './types-now.ts'
 
-/** Where types are that have not been loaded: what another thread has to know of them. */
+/** Where types are that have not been loaded, as a handle tells another thread. */
 export type TypesPlace =
   | { readonly files: readonly BtfFile[] }
   | { readonly snapshot: string; readonly identity: string }
 
-/** How types are loaded that were put off. */
+/** How types are loaded after the symbols. */
 export interface TypesLater {
   readonly place: TypesPlace
   /** In slices, beside everything else. */
@@ -28,7 +28,7 @@ export interface TypesLater {
   now(): LoadedTypes
   /** Answers before they are loaded, where there are any. */
   readonly early?: EarlyTypes | undefined
-  /** Whether whoever opened the kernel asked for all of it, so that a handle has to have the types. */
+  /** Whether the kernel was opened with all of its parts, so that a handle has to have the types. */
   readonly promised?: boolean | undefined
   /** Called once, with what was loaded either way. */
   readonly loaded?: ((types: LoadedTypes) => void) | undefined
@@ -76,7 +76,7 @@ export class PendingTypes implements UnreadTypes {
     return this.#early !== undefined
   }
 
-  /** What answers as long as the types are not there, if anything can. */
+  /** The source of answers as long as the types are not there, if there is one. */
   get #early(): EarlyTypes | undefined {
     return this.#loaded === undefined ? this.#later.early : undefined
   }
@@ -178,7 +178,7 @@ function typesOfFile(path: string, identity: string): LoadedTypes {
   }
 }
 
-/** What is missing of a host and its types, each thing once. */
+/** The absences of a host and of its types, each once. */
 export function allAbsences(host: readonly Absence[], types: readonly Absence[]): readonly Absence[] {
   const known = new Set(host.map(({ what }) => what))
   const others = types.filter(({ what }) => !known.has(what))

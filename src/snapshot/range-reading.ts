@@ -12,7 +12,7 @@ const FEW_BYTES = 1 << 22
 export class RangeReading {
   readonly #descriptor: number
   readonly #ranges: readonly MissingRange[]
-  /** Those that nobody has begun. */
+  /** The ranges [next, end) have not been begun. */
   #next = 0
   #end: number
   readonly #alone: boolean
@@ -27,7 +27,7 @@ export class RangeReading {
     // Two at a time: one is on its way while this thread has not yet noticed that the other is done.
     const others = this.#alone ? [] : [this.#readOnOtherThread(), this.#readOnOtherThread()]
     this.#other = Promise.all(others)
-    // Its failure is that of `finish`.
+    // `finish` awaits it and throws its failure.
     this.#other.catch(() => {})
   }
 
@@ -36,7 +36,7 @@ export class RangeReading {
       if (this.#next >= this.#end - 1) return undefined
       const range = this.#ranges[--this.#end]!
       const count = readElsewhere(this.#descriptor, range)
-      // Whoever awaits it comes too late for a failure of the check before.
+      // The count is awaited after the check of the range before. If that check throws, this rejection would otherwise be unhandled.
       count.catch(() => {})
       return { range, count }
     }

@@ -30,7 +30,7 @@ const closeAsync = promisify(close)
 
 /** Bytes read at the start of a file: nearly always the whole header. */
 const FIRST_BYTES = 64 * 1024
-/** What was read of a file. */
+/** The parts of a file that were read. */
 export interface ReadParts {
   readonly parts: SnapshotParts
   readonly types: readonly TypeSetRecord[]
@@ -38,7 +38,7 @@ export interface ReadParts {
 
 /** Whether a path is a file that begins as a snapshot file does, in either byte order. Waits for the system. */
 export function isSnapshotFile(path: string): boolean {
-  // A pipe is not even opened: whoever writes to it would see it closed again.
+  // A pipe is not even opened: its writer would see it closed again.
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
   let descriptor: number
   try {
@@ -122,7 +122,7 @@ export class SnapshotReader {
     return this.begin(wanted)()
   }
 
-  /** `read` for who cannot wait: everything on this thread. @throws as `read` */
+  /** The same as `read`, at once, on this thread. @throws as `read` */
   readNow(wanted: Wanted): ReadParts {
     const { parts, ranges } = this.#room(wanted)
     try {
@@ -140,7 +140,7 @@ export class SnapshotReader {
    */
   begin(wanted: Wanted): () => Promise<ReadParts> {
     const { parts, ranges } = this.#room(wanted)
-    // What another thread writes into is nobody else's until it is checked: who comes in between reads anew.
+    // Another thread writes into this memory. A lookup that comes before it has been checked reads the file into memory of its own.
     this.#memory.clear()
     const reading = new RangeReading(this.#descriptor, ranges)
     const finish = async () => {
@@ -194,7 +194,7 @@ export class SnapshotReader {
     return { parts: { ...own, groups }, ranges: ranges.sort((a, b) => a.position - b.position) }
   }
 
-  /** What was read, once it is known to be sound. */
+  /** The parts, checked. */
   #checked(parts: SnapshotParts): ReadParts {
     if (parts.symbols !== undefined && !this.#trusted) checkSymbolTable(parts.symbols)
     return { parts, types: typeRecords(this.plan, parts.groups, this.#trusted) }

@@ -18,7 +18,7 @@ import { allAbsences, type PendingTypes, pendingElsewhere, type TypesPlace } fro
 /** An optional file of the host: its bytes, why there are none, or where to read it when it is needed. */
 export type FactRecord = Uint8Array<SharedArrayBuffer> | Absence | { readonly paths: readonly string[] }
 
-/** What a thread reads only when it needs it. */
+/** The parts of a snapshot that a thread reads only when it needs them. */
 export interface ReadLater {
   readonly facts: Readonly<Partial<Record<FactFile, FactRecord>>>
   /** Type blobs of modules that were left for later. */
@@ -116,7 +116,7 @@ export class Snapshot {
     return new Types(records, later)
   }
 
-  /** What is known of the host; which types are missing, once the others are there. */
+  /** The facts of the host; which types are missing is among them once the others are there. */
   get host(): HostFacts {
     const missing = this.#pending?.loaded?.absences ?? []
     return missing.length === 0 ? this.#host : { ...this.#host, absences: allAbsences(this.#host.absences, missing) }
@@ -147,7 +147,7 @@ export class Snapshot {
       : readKernelMemory(path, address, length)
   }
 
-  /** Those that were left for later; there are none without vmlinux, on which they are split. */
+  /** Modules whose types were left for later; there are none without vmlinux, on which they are split. */
   #lazyModules(read: () => readonly TypeSetRecord[]): LazyModules | undefined {
     const files = new Map(this.#later.types.map((file) => [file.module, file]))
     if (files.size === 0) return undefined
@@ -187,7 +187,7 @@ export class Snapshot {
     }
   }
 
-  /** What it is of and how large; reads nothing that has not been read. */
+  /** Its kernel and its size; reads nothing that has not been read. */
   toJSON() {
     const { generation, symbols, host, skipped } = this
     const { source, release = null, bootId = null, buildId = null } = host

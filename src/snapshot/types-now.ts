@@ -13,7 +13,7 @@ import { arenaFor, btfIdentity, readBtfNow } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { type IndexedSets, type LoadedTypes, NO_TYPES, type TypeFailure } from './loaded-types.ts'
 
-/** What there is without vmlinux. */
+/** The types of a kernel without vmlinux BTF. */
 export const NO_BASE: LoadedTypes = {
   ...NO_TYPES,
   absences: [{ what: 'btf/vmlinux', reason: 'not there, and module BTF means nothing without it' }],

@@ -93,7 +93,7 @@ export function filesOfArchive(path: string): Promise<Map<string, Buffer>> {
   return readArchive(path, new Budget(path))
 }
 
-/** What is left of the bytes that an archive may unpack to. */
+/** The bytes that an archive may still unpack to. */
 class Budget {
   left = MOST_BYTES
   readonly #path: string
@@ -155,7 +155,7 @@ async function readArchive(path: string, budget: Budget): Promise<Map<string, Bu
   const entries = extract()
   entries.on('entry', (header, stream, next) => {
     const { name, type, size = 0 } = header
-    // What ends the archive early ends its entry as well; the pipeline reports it.
+    // An archive that ends early ends its entry as well; the pipeline reports it.
     stream.on('error', () => {})
     const clean = cleanPath(name)
     // POSIX lets a directory have a size, of what it may hold; no bytes follow.
@@ -178,7 +178,7 @@ async function readArchive(path: string, budget: Budget): Promise<Map<string, Bu
       next()
     })
   })
-  // What an archive holds beside its files, such as endless padding, is bounded as well.
+  // Bytes of an archive beside its files, such as endless padding, are bounded as well.
   let seen = 0
   const bounded = async function* (source: AsyncIterable<Buffer>) {
     for await (const piece of source) {

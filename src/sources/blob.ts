@@ -61,7 +61,7 @@ const LARGEST_AT_ONCE = 1 << 20
 
 /**
  * The same at once, for thousands of small files: nothing is waited for or made but the blob. undefined for what is read in
- * pieces, with `readBtf`: packed and large files, and those whose size nobody tells or that grow meanwhile.
+ * pieces, with `readBtf`: packed and large files, and files whose size is not told or that grow meanwhile.
  * @throws NoPermissionError, NotReadableError
  */
 export function readBtfAtOnce({ path, bytes: known }: BtfFile, room: Room): Blob | undefined {
@@ -94,7 +94,7 @@ export function btfIdentity({ path, bytes }: BtfFile): string | undefined {
   return now && identityOf(now)
 }
 
-/** `readBtf` for who cannot wait. @throws as `readBlob` */
+/** The same as `readBtf`, at once. @throws as `readBtf` */
 export function readBtfNow({ path, bytes }: BtfFile, arena?: Arena): Blob {
   if (bytes !== undefined) return { bytes, identity: path }
   const reader = openReaderNow(path, LARGEST + 1)

@@ -1,4 +1,4 @@
-// What a kernel's small files say: its release, its build id, its modules and their memory. Pure parsing of their bytes.
+// The facts in a kernel's small files: its release, its build id, its modules and their memory. Pure parsing of their bytes.
 
 /** A line of /proc/modules. */
 export interface ModuleInfo {
@@ -39,7 +39,7 @@ export function parseBuildIds(text: Buffer): ReadonlyMap<string, string> {
   return ids
 }
 
-/** What a module is known by across boots. What it does not have is undefined. */
+/** The identity of a module across boots. */
 export interface ModuleIdentity {
   readonly buildId: string | undefined
   readonly srcversion: string | undefined
@@ -81,7 +81,7 @@ const MOST_NAMES = 65_536
 
 /**
  * The sections of each module, from lines `MODULE SECTION 0xADDRESS` as captures have them, a module's behind each other. Lines
- * of another form are left out, and so are addresses of zero, which the kernel shows to those who may not see them.
+ * of another form are left out, and so are addresses of zero, which the kernel shows to users who may not see them.
  */
 export function parseModuleSections(text: Buffer): Map<string, ModuleSections> {
   // One string and few steps a line: these are tens of thousands of lines for code that runs once.

@@ -1,5 +1,5 @@
-// Files of a source that are read only when somebody needs them: by path, at once, on the thread that asks. What a thread
-// has to know for that crosses to it in a handle.
+// Files of a source that are read only when they are needed: by path, at once, on the thread that asks. A handle takes their paths to
+// other threads.
 
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'

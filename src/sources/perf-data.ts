@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { readFailure } from './reader.ts'
 
-/** What a recording says of its kernel; what its header does not have is undefined. */
+/** A recording's kernel, as its header describes it. */
 export interface PerfHeader {
   readonly release: string | undefined
   /** The kernel's, in hexadecimal digits. */
@@ -84,7 +84,7 @@ export interface PerfMapping {
   readonly file: string
   readonly start: bigint
   readonly bytes: number
-  /** Of the image the symbol's address. */
+  /** The address of the image's symbol. */
   readonly offset: bigint
   readonly buildId: string | undefined
 }

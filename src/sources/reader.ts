@@ -75,7 +75,7 @@ export interface ReaderNow extends ByteReader {
   read(target: Uint8Array): number
 }
 
-/** `openReader` for who cannot wait; a packed file is unpacked here, to at most `most` bytes. @throws as `openReader` */
+/** The same as `openReader`, at once; a packed file is unpacked here, to at most `most` bytes. @throws as `openReader` */
 export function openReaderNow(path: string, most: number): ReaderNow {
   return opened(path, (descriptor, stat) => {
     return path.endsWith('.gz') ? unpackedReader(path, descriptor, stat, most) : plainReader(path, descriptor, stat)

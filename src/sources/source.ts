@@ -1,4 +1,4 @@
-// What a source is: where a kernel's bytes come from. The live host, a capture directory and a single file look alike.
+// A source: where a kernel's bytes come from. The live host, a capture directory and a single file look alike.
 
 import type { ModuleIdentity } from './facts.ts'
 import { type ByteReader, errorCode } from './reader.ts'
@@ -40,7 +40,7 @@ export const FACT_FILES = [
 
 export type FactFile = (typeof FACT_FILES)[number]
 
-/** What the planner of probes asks of a host, beside its symbols and types. */
+/** The files of a host that the planner of probes reads. */
 export const PROBE_FACTS = [
   'available_filter_functions',
   'available_filter_functions_addrs',
@@ -52,13 +52,13 @@ export const PROBE_FACTS = [
   'version',
 ] as const satisfies readonly FactFile[]
 
-/** What tells where modules lie, and what they are known by across boots: for snapshots that are used elsewhere. */
+/** The files that tell where modules lie and identify them across boots: for snapshots that are used elsewhere. */
 export const MODULE_FACTS = ['module_sections', 'module_identities'] as const satisfies readonly FactFile[]
 
 /** Where a kernel's symbols, types and facts come from. */
 export interface Source {
   readonly kind: 'live' | 'capture' | 'file'
-  /** What people call it: a path, or "the running kernel". */
+  /** Its name in messages: a path, or "the running kernel". */
   readonly description: string
   /**
    * Opens the kallsyms text.

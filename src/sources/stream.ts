@@ -1,5 +1,5 @@
-// The bytes of a pipe, a device or a file that the kernel makes up, as they come: whoever waits for more holds no thread, so that
-// the waiting, and the process, can end.
+// The bytes of a pipe, a device or a file that the kernel makes up, as they come. Waiting for more holds no thread, so that the waiting,
+// and the process, can end.
 
 import { closeSync, constants, fstatSync, openSync, read as readOnce, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
@@ -15,17 +15,17 @@ const READ_BYTES = 1 << 16
 /** Milliseconds between two looks at a file that has nothing to give. */
 const RETRY_MS = 10
 
-/** Whether reading a file may have to wait for somebody: it is no regular file, or one whose size the kernel does not tell. */
+/** Whether reading a file may have to wait for a writer: it is no regular file, or one whose size the kernel does not tell. */
 export function mayWait(stat: Stats): boolean {
   return !stat.isFile() || stat.size === 0
 }
 
 /**
- * The bytes of a file as they come. Its descriptor is closed when nobody wants more, and at an abort, whoever waits for it.
+ * The bytes of a file as they come. Its descriptor is closed when the reader stops, and at an abort.
  * @throws AbortedError; the system's error if it cannot be opened or read
  */
 export async function* openStream(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  // Without O_NONBLOCK a pipe that nobody writes to would hold a thread of Node's, and with it the end of the process.
+  // Without O_NONBLOCK a pipe without a writer would hold a thread of Node's, and with it the end of the process.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   if (fstatSync(descriptor).isFIFO()) {
     // It closes the descriptor; a pipe that has no writer yet waits for one.

@@ -1,4 +1,4 @@
-// What /sys/module tells of the loaded modules, gathered from its thousands of small files into two texts of a line each, as
+// The loaded modules as /sys/module tells of them, gathered from its thousands of small files into two texts of a line each, as
 // captures and snapshots keep them. Waits for the system: some fifteen microseconds a file.
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
@@ -50,7 +50,7 @@ export function gatherSections(modules: readonly ModuleInfo[], root = SYS_MODULE
 }
 
 /**
- * What each module is known by across boots, a line `MODULE BUILD-ID SRCVERSION STATE TAINT` for each, in the order of
+ * The identity of each module across boots, a line `MODULE BUILD-ID SRCVERSION STATE TAINT` for each, in the order of
  * /proc/modules; `-` stands for what a module does not have. Everybody may read it.
  */
 export function gatherIdentities(modules: readonly ModuleInfo[], root = SYS_MODULE): Buffer | Absence {
@@ -69,7 +69,7 @@ export function gatherIdentities(modules: readonly ModuleInfo[], root = SYS_MODU
   return Buffer.from(lines.join(''), 'latin1')
 }
 
-/** What modules are known by: their build ids, or the versions of their sources where they have none. */
+/** The identities of modules: their build ids, or the versions of their sources where they have none. */
 export function keysOf(modules: readonly string[], root = SYS_MODULE): ReadonlyMap<string, ModuleKey> {
   const room = Buffer.alloc(MOST_KEY_BYTES)
   const keys = new Map<string, ModuleKey>()

@@ -21,7 +21,7 @@ export interface ArchiveOptions {
   readonly level?: number
   readonly replace?: boolean | undefined
   readonly signal?: AbortSignal | undefined
-  /** What is aborted, in the error's words. */
+  /** The work that an abort ends, in the error's words. */
   readonly what: string
 }
 

@@ -19,7 +19,7 @@ export interface FileOptions {
   readonly replace?: boolean | undefined
   /** Whether to wait until the disk has it. Default true; without, a file may be empty after the power was lost. */
   readonly lasting?: boolean | undefined
-  /** Ends the writing, also the wait for somebody who reads a pipe. */
+  /** Ends the writing, also the wait for the reader of a pipe. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -37,9 +37,9 @@ export interface FileWriter {
 
 /** Bytes that are gathered before they are written. */
 const BUFFER_BYTES = 1 << 16
-/** Milliseconds between two tries to write into a pipe that is full, or that nobody reads yet. */
+/** Milliseconds between two tries to write into a pipe that is full or has no reader yet. */
 const RETRY_MS = 5
-/** Milliseconds after which what nobody can be asked about is taken for left behind. */
+/** Milliseconds after which a file whose writer cannot be looked for is taken for left behind. */
 const STALE_MS = 24 * 3_600_000
 
 /**
@@ -156,13 +156,13 @@ async function beside(
   }
 }
 
-/** Writes into what is there: a pipe, as soon as somebody reads it, or a device. */
+/** Writes into what is there: a pipe, as soon as it has a reader, or a device. */
 async function into(path: string, { signal }: FileOptions): Promise<FileWriter> {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   let file: FileHandle | undefined
   while (file === undefined) {
     try {
-      // Without O_NONBLOCK a pipe that nobody reads would hold a thread, and the end of the process, for ever.
+      // Without O_NONBLOCK a pipe without a reader would hold a thread, and the end of the process, for ever.
       file = await open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY)
     } catch (error) {
       if (errorCode(error) !== 'ENXIO') throw error
@@ -265,7 +265,7 @@ function temporaryName(): string {
   return `.kerndex-${world()}-${process.pid}-${startOf('self')}-${crypto.randomUUID().slice(0, 8)}.tmp`
 }
 
-/** What process numbers are compared within: a boot, and a namespace of processes. */
+/** Where process numbers can be compared: one boot, and one namespace of processes. */
 function world(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)

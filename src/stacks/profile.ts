@@ -116,7 +116,7 @@ export const MOST_SAMPLES = 4_000_000
 const FRAMES = 2 ** 25
 const CLOCKS = /^(?:cpu|task)-clock(?::|$)/
 
-/** A column: whoever hands parts over made them, and looking at each element costs as much as merging it. */
+/** A column. Its elements are not looked at: kerndex made them, and a check of each costs as much as merging it. */
 const list: Check<readonly unknown[]> = (value, name) => {
   if (!Array.isArray(value)) throw wrong(name, 'a column', value)
   return value

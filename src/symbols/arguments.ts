@@ -1,4 +1,4 @@
-// What lookups of symbols take and where answers go, with the checks of both.
+// The arguments of lookups of symbols and the arrays for their answers, with the checks of both.
 
 import { choice, flag, nameText, number, type Options, whole, wrong } from '../core/arguments.ts'
 import type { KindFilter } from './locate.ts'

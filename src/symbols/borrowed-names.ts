@@ -17,7 +17,7 @@ export interface Lender {
 export interface BorrowedRun {
   readonly end: number
   readonly lender: Lender
-  /** What is to be added to an id for the lender's. */
+  /** The number to add to an id for that of the lender. */
   readonly shift: number
 }
 

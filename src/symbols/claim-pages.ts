@@ -22,7 +22,7 @@ import type { Plan, Workspace } from './workspace.ts'
 
 const HALF = 2 ** 32
 
-/** What a symbol says of its page, by its type's code: labels, modules' values and per-cpu variables have no say. */
+/** The say of a symbol in whose its page is, by its type's code: labels, modules' values and per-cpu variables have no say. */
 const SAY = Uint8Array.from({ length: TYPE_MASK + 1 }, (_, code) => (isAbsolute(code) ? SAY_NOTHING : pieceKind(code)))
 
 /**

@@ -1,4 +1,4 @@
-// What symbols alone tell of memory: page by page whose most of them are.
+// The memory that symbols alone show: each page belongs to the owner of most symbols in it.
 
 import { PAGE } from './constants.ts'
 
@@ -8,7 +8,7 @@ export interface MarkerAddress {
   readonly low: number
 }
 
-/** What the search for regions reads: symbols in table order. */
+/** The columns that the search for regions reads: symbols in table order. */
 export interface RegionInput {
   readonly low: Uint32Array
   readonly kind: Uint8Array

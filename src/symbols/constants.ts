@@ -223,7 +223,7 @@ export const SHIFT_BYTES = 8
 export const SHIFT_NONE = 0
 export const SHIFT_ONE = 1
 export const SHIFT_MANY = 2
-/** Of an earlier symbol: it is not in this text. */
+/** The value for an earlier symbol that is not in this text. */
 export const GONE = 0xffffffff
 
 export const HASHES_BYTES = 0x41000

@@ -75,7 +75,7 @@ export function whyLeftOut(file: ElfFile, entries: SymbolEntries, index: number)
   return flags !== undefined && (flags & SHF_ALLOC) === 0n ? 'not loaded' : undefined
 }
 
-/** What keeps an entry that is not left out from being a symbol. */
+/** Why an entry that is not left out is no symbol. */
 export function whatIsDamaged(file: ElfFile, entries: SymbolEntries, index: number): DamageReason | undefined {
   const section = entries.section(index)
   if (section !== ABSOLUTE && file.sections[section] === undefined) return 'section'

@@ -5,7 +5,7 @@ import type { SymbolColumns } from './layout.ts'
 import { type MemoryRange, REGION_WORDS } from './regions.ts'
 import { groupViews, NO_SYMBOL } from './search.ts'
 
-/** What the symbols of a table span, where they say so themselves. */
+/** The memory that each symbol of a table spans, where symbols have sizes. */
 export interface Extents {
   /** Bytes of each symbol in the order of appending, 0 where unknown: whole numbers below 2^53. */
   readonly sizes: Float64Array
@@ -45,7 +45,7 @@ const SLICE = 16_384
  * Fills `size`, `large` and `outer`, and marks every symbol SPECIAL, since none is the answer merely because it is nearest.
  * `order` gives the position in `sizes` of each id.
  *
- * `outer` links each symbol to the nearest one before it that ends later. Whoever looks for all symbols that contain an
+ * `outer` links each symbol to the nearest one before it that ends later. A search for all symbols that contain an
  * address goes down the ids from the last that starts at or below it: by one from a symbol that contains the address, and
  * along the link from one that does not, since all that is skipped ends no later than that one. A running maximum of
  * the ends would bound the same walk, but would not lead it past the many small symbols inside one large.

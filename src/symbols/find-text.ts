@@ -1,5 +1,5 @@
-// Names that hold a text, for whoever types: every root is in the table's heap once, so that one pass over a few megabytes finds
-// all of them. Letters are told apart by case nowhere.
+// Names that hold a text, for searches as somebody types: every root is in the table's heap once, so that one pass over a few megabytes
+// finds all of them. Upper and lower case are the same.
 
 import { setImmediate as turn } from 'node:timers/promises'
 import { openSymbolColumns, ROOT_BITS, ROOT_MASK, rootLength, rootStart } from './layout.ts'
@@ -7,7 +7,7 @@ import { PREFIXES } from './names.ts'
 import { upperBound } from './search.ts'
 import type { SymbolTable } from './table.ts'
 
-/** What was found: symbols in the order in which they are probably meant. */
+/** The symbols found, the likeliest first. */
 export interface FoundNames {
   readonly ids: readonly number[]
   /** There are more. */
@@ -21,7 +21,7 @@ const MOST_OF_ROOT = 6
 /** Symbols of one root that are looked at: some names are those of thousands. */
 const MOST_LOOKED_AT = 256
 
-/** What is searched: texts, one behind the other, and the symbols of each. */
+/** The texts that are searched, one behind the other, and the symbols of each. */
 interface Texts {
   /** In small letters. */
   readonly lower: Buffer

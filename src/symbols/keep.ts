@@ -46,7 +46,7 @@ import { GROUP, GROUP_WORDS } from './pages.ts'
 import type { RememberedText, RootPlaces } from './remembered.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
-/** What is kept of an earlier text. */
+/** The stretches of an earlier text that are kept. */
 export interface Kept {
   readonly earlier: RememberedText
   /** The numbers of the segments. */

@@ -1,4 +1,4 @@
-// What contains an address, for good: region by region, with the live owner's symbol first, then what other owners left
+// The symbol that contains an address: region by region, with the live owner's symbol first, then what other owners left
 // there. The plain search hands over to this file wherever a symbol is marked SPECIAL.
 
 import { MOST_OFFSET } from './constants.ts'
@@ -41,7 +41,7 @@ export interface Candidate {
 
 /** The core kernel's owner number. */
 const CORE = 0
-/** In place of an owner number: whoever it is. */
+/** In place of an owner number: any owner. */
 const ANY = -1
 
 /** Aliases that are walked over one by one: more than nearly any address has. */

@@ -201,7 +201,7 @@ export class NameLookup extends NameFinder {
 const DOT = 0x2e
 
 /**
- * What GCC and Clang put behind a function's name when they clone, split or rename it; several may follow each other.
+ * The suffixes that GCC and Clang put behind a function's name when they clone, split or rename it; several may follow each other.
  * `.cold` is a part of a function that was moved away, never a function by itself.
  */
 const SUFFIXES = /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv\.\d+|localalias|cold(?:\.\d+)?))+$/

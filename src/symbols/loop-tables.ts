@@ -1,4 +1,4 @@
-// What the loops know of names and types beside their code: tables in their memory, written from names.ts, kinds.ts and regions.ts.
+// Tables in the loops' memory by which they know names and types, written from names.ts, kinds.ts and regions.ts.
 
 import {
   BUILD_TABLES,
@@ -36,7 +36,7 @@ import {
   prefixHash,
 } from './names.ts'
 
-/** What is used of a workspace. */
+/** The part of a workspace that is used here. */
 interface LoopMemory {
   readonly words: Uint32Array
   room(bytes: number): number

@@ -74,7 +74,7 @@ export const PREFIXES: readonly string[] = [
 /** The longest prefix in bytes: beyond it no prefix needs to be looked for. */
 export const LONGEST_PREFIX = Math.max(...PREFIXES.map((prefix) => prefix.length))
 
-/** What every hash starts from. */
+/** The value that every hash starts from. */
 const HASH_SEED = 0x811c9dc5 | 0
 /** The multiplier of a root's hash, a word a step; and that of a prefix's, a byte a step (FNV-1a). */
 const ROOT_STEP = 0x9e3779b1 | 0

@@ -12,7 +12,7 @@ export { CELL_BITS, CELL_COUNT, CELL_STRIDE, CELL_UNSURE, CHUNK_BITS } from './c
 
 /** Words of a group's row in `groups`: see GROUP. */
 export const GROUP_WORDS = 6
-/** What a group's row holds; the last four are 0 where the group has no index. */
+/** The words of a group's row; the last four are 0 where the group has no index. */
 export const GROUP = {
   /** The upper half that the group's addresses share, and its first id. */
   high: 0,

@@ -5,7 +5,7 @@ import { encodeName } from '../core/bytes.ts'
 
 /**
  * What stands in a phrase for the offset in hexadecimal, the offset in decimal digits, and the address in 16 hexadecimal digits.
- * What others wrote is in a phrase only with its control characters escaped, so that nothing is taken for one of these.
+ * Names are in a phrase only with their control characters escaped, so that nothing is taken for one of these.
  */
 export const SLOT = { hex: '\0', decimal: '\x01', address: '\x02' } as const
 
@@ -99,7 +99,7 @@ export class PhraseWriter {
     return this.#length
   }
 
-  /** What was written, in memory of its own; the writer begins anew. */
+  /** The bytes written so far, in memory of their own; the writer begins anew. */
   take(): Uint8Array {
     const taken = this.#bytes.slice(0, this.#length)
     this.#length = 0

@@ -19,7 +19,7 @@ export interface SectionStarts {
 /** A module with known sections, as far as they lie among addresses of one upper half. */
 export interface SectionedModule {
   readonly owner: number
-  /** What `startsOf` gives. */
+  /** As `startsOf` gives them. */
   readonly starts: Float64Array
   /** Bytes of all its pieces, or undefined. */
   readonly bytes: number | undefined
@@ -174,7 +174,7 @@ export interface OwnedRange {
   owner: number
 }
 
-/** What sections tell. */
+/** The memory that sections tell of. */
 interface SectionedMemory {
   /** The memory of the modules whose sections are believed, ascending. */
   readonly stretches: OwnedRange[]
@@ -280,7 +280,7 @@ function boundPieces(
   core: number | undefined,
 ): void {
   let stranger = 0
-  // What is not the module's own and begins next.
+  // The next memory that is not the module's own.
   const others = live.map(({ start }, i) => {
     while (stranger < strangers.length && strangers[stranger]!.start < start) stranger++
     const image = core !== undefined && core >= start ? core : NEVER

@@ -51,7 +51,7 @@ export interface PlacedPiece {
   readonly owner: number
 }
 
-/** What a table is made of. */
+/** The pieces that a table is made of. */
 export interface PlacedTable {
   /** The tables that lend names. They have their own names, and no sizes. */
   readonly lenders: readonly SymbolTable[]
@@ -79,7 +79,7 @@ interface Stretch {
   readonly to: number
   readonly owner: number
   readonly half: number
-  /** What is to be added to lower halves, modulo 2^32. */
+  /** The number to add to lower halves, modulo 2^32. */
   readonly shift: number
   /** The lower halves of the first and the last address. */
   readonly start: number
@@ -125,7 +125,7 @@ export function* placeTable(
       runOwner.push(owner)
     }
     const row = runs.length - RUN_WORDS
-    // What lies side by side there and here is one run.
+    // Symbols that lie side by side there and here are one run.
     if (row < 0 || runs[row + 1] !== lender || runs[row + 2]! + id - runs[row]! !== from) runs.push(id, lender, from)
     own.set(lows[lender]!.subarray(from, to), id)
     ownKinds.set(columns[lender]!.kind.subarray(from, to), id)
@@ -225,7 +225,7 @@ function apart(stretches: Stretch[], lows: readonly Uint32Array[]): Stretch[] {
     let end = i + 1
     for (; end < stretches.length; end++) {
       const next = stretches[end]!
-      // Among equal addresses whoever comes first in the text does so here.
+      // At equal addresses the order is that of the text.
       if (next.half !== first.half || next.start > last || (next.start === last && next.owner >= owner)) break
       if (next.last >= last) ({ last, owner } = next)
     }
@@ -259,7 +259,7 @@ function merged(stretches: readonly Stretch[], lows: readonly Uint32Array[]): St
   return result
 }
 
-/** What is moved: two columns in a workspace, pairs (upper half, first id), and rows of moves. */
+/** The input of a move: two columns in a workspace, pairs (upper half, first id), and rows of moves. */
 interface Moved {
   readonly count: number
   readonly low: number

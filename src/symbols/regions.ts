@@ -25,7 +25,7 @@ export interface MemoryRange {
 }
 
 /**
- * What is known of a module's memory: the range of /proc/modules, which since 6.4 is the address of its text with the size of
+ * A module's memory as the kernel tells it: the range of /proc/modules, which since 6.4 is the address of its text with the size of
  * all its pieces, and where its sections begin.
  */
 export interface ModuleMemory extends MemoryRange {

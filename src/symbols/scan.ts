@@ -8,7 +8,7 @@ import type { KindFilter } from './locate.ts'
 import { PREFIXES } from './names.ts'
 import { isText } from './text.ts'
 
-/** What a scan needs of a table. */
+/** The part of a table that a scan reads. */
 export interface ScanTable {
   readonly columns: SymbolColumns
   /** Where its names are borrowed. */

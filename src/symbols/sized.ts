@@ -1,4 +1,4 @@
-// What contains an address where symbols have sizes of their own, as those of ELF files do.
+// The symbols that contain an address where symbols have sizes of their own, as those of ELF files do.
 //
 // Rules:
 // - a symbol with a size contains [start, start + size); every one that contains an address is a candidate: the nearest
@@ -110,7 +110,7 @@ export class SizedLookup {
     return (group.half - groupOfId(this.#groups, id).half) * 2 ** 32 + low - start
   }
 
-  /** Of the symbols that start where `id` does and contain the address, the shortest; the first of equal ones. */
+  /** The shortest of the symbols that start where `id` does and contain the address; the first of equal ones. */
   #shortest(group: GroupView, low: number, id: number): number {
     const starts = this.#table.low
     const start = starts[id]!

@@ -1,4 +1,4 @@
-// What lookups hand out: a symbol, and what contains an address. Both are small references into a table; their fields are
+// The answers of lookups: a symbol, and a match (the symbol that contains an address). Both are small references into a table; their fields are
 // read from shared memory when they are asked for.
 
 import { formatAddress } from '../core/address.ts'
@@ -6,7 +6,7 @@ import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
 import type { Candidate } from './locate.ts'
 
-/** What a symbol asks of its table. */
+/** The part of a table that a symbol reads. */
 interface Table {
   readonly sized: boolean
   nameOf(id: number): string
@@ -81,7 +81,7 @@ function ownerInWords(owner: string): string {
   return owner === 'vmlinux' ? '' : ` [${printable(owner)}]`
 }
 
-/** What contains an address. */
+/** The symbol that contains an address. */
 export class SymbolMatch {
   readonly #table: Table
   readonly #found: readonly Candidate[] | undefined

@@ -72,7 +72,7 @@ import { isText } from './text.ts'
 /** Where a lookup of one name puts what it finds: more than nearly any name has. */
 const FOUND = new Uint32Array(64)
 
-/** What a table consists of. */
+/** The buffers of a table. */
 export interface SymbolCensus {
   readonly byOwner: Readonly<Record<string, number>>
   readonly byType: Readonly<Record<string, number>>
@@ -100,7 +100,7 @@ function split(address: bigint): { half: number; low: number } {
     : { half: halves.getUint32(0), low: halves.getUint32(4) }
 }
 
-/** What `ownerAt` says of memory that no known owner has. */
+/** The answer of `ownerAt` for memory that no known owner has. */
 export const HIDDEN_OWNER = 'hidden'
 
 /** Ids matched against a pattern between two yields of `matching`. */
@@ -233,7 +233,7 @@ export class SymbolTable {
     return { id, found: id < group.end && low[id] === value }
   }
 
-  /** What contains an address, or undefined; `reasonFor` tells why not. */
+  /** The symbol that contains an address, or undefined; `reasonFor` tells why not. */
   at(address: bigint, options?: AddressOptions): SymbolMatch | undefined {
     const { half, low: value } = split(address)
     if (options !== undefined) options = optionsOf(options, 'at', ADDRESS_OPTIONS)
@@ -321,7 +321,7 @@ export class SymbolTable {
   }
 
   /**
-   * What contains an address; in a sized table the innermost that does.
+   * The symbol that contains an address; in a sized table the innermost one.
    * @throws NotFoundError if nothing does; AmbiguousError if symbols of several owners may be meant
    */
   requireAt(address: bigint, options?: AddressOptions): SymbolMatch {
@@ -380,7 +380,7 @@ export class SymbolTable {
 
   /**
    * The ids, ascending, of the symbols whose names match a glob; of one kind, and of owners that match another, if asked.
-   * Looks at the bytes of names first: for those who ask about many and keep few.
+   * Looks at the bytes of names first: for callers that ask about many and keep few.
    */
   scan(
     glob: string,

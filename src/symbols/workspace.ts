@@ -76,7 +76,7 @@ export class Workspace {
   static open(threads = 1, known?: WasmMemory): Workspace {
     const wasm = borrowWasm(LOOPS_WASM, known)
     if (wasm === undefined) throw noWasm()
-    // What the module exports is known from its source, and held to it by a test.
+    // The module's exports are known from its source; a test holds their types to it.
     return new Workspace(wasm.memory, wasm.exports as Loops, threads)
   }
 

@@ -39,11 +39,11 @@ const MEANT: Readonly<Record<string, ReadonlySet<KindName>>> = {
 }
 
 const MODIFIERS = [...KINDS.keys()].filter(isModifier)
-/** What leaves a type the one it is. */
+/** Kinds that stand for the type they refer to. */
 const RENAMES = kinds(MODIFIERS)
-/** What holds it in place as well. */
+/** Kinds through which a member holds a type in place: the above, and arrays. */
 const ARRAYS = kinds([...MODIFIERS, KIND_ARRAY])
-/** What leads to it. */
+/** Kinds through which a type leads to another: the above, and pointers. */
 const LEADS = kinds([...MODIFIERS, KIND_ARRAY, KIND_PTR])
 const POINTS = kinds([KIND_PTR])
 const PROTOS = kinds([KIND_FUNC_PROTO])
@@ -56,7 +56,7 @@ function kinds(list: readonly number[]): Uint8Array {
   return set
 }
 
-/** What is asked of the sets of all types. */
+/** The questions that are asked of the sets of all types. */
 interface Sets {
   find(name: string): readonly TypeCandidate[]
   requireSet(module: string): TypeSet
@@ -96,7 +96,7 @@ function longer(list: Int32Array): Int32Array {
   return longer
 }
 
-/** What a function has to take or to return. */
+/** The types that a function has to take or to return. */
 export interface FunctionAsked {
   readonly takes?: TypeQuestion | undefined
   /** Which parameter has to be of that type, from 1 on; any without it. */
@@ -107,15 +107,15 @@ export interface FunctionAsked {
   readonly module?: string | undefined
 }
 
-/** Who uses a type. */
+/** The uses of a type. */
 export interface TypeUsers {
   /** Typedefs of it. */
   readonly aliases: readonly TypeCandidate[]
   /** Members and variables that are of the type, or arrays of it. */
   readonly holds: readonly TypeUse[]
-  /** Those that point to it. */
+  /** Members and variables that point to it. */
   readonly points: readonly TypeUse[]
-  /** Those that point to functions which take or return it, as tables of operations do. */
+  /** Members and variables that point to functions which take or return it, as tables of operations do. */
   readonly calls: readonly TypeUse[]
   /** Functions that take it, or pointers to it. */
   readonly takes: readonly KernelFunction[]
@@ -174,7 +174,7 @@ export class AskedTypes {
     return both
   }
 
-  /** Who uses a type, or any type that means the same. */
+  /** The uses of a type, and of every type that means the same. */
   users(type: TypeQuestion | TypeCandidate, module: string | undefined): TypeUsers {
     const own = 'module' in type ? this.#closed(this.#marked(this.#same(type)), RENAMES) : this.#meant(type)
     const held = this.#closed(own, ARRAYS)
@@ -240,7 +240,7 @@ export class AskedTypes {
   }
 
   /**
-   * What a typedef stands for, where that is a struct, union or enum: C makes no difference between the two. A typedef of a number
+   * The type behind a typedef, where that is a struct, union or enum: C makes no difference between the two. A typedef of a number
    * says more than the number, and who asks for gfp_t does not mean every unsigned int.
    */
   #behindTypedef({ kind, module, id }: TypeCandidate): TypeCandidate[] {

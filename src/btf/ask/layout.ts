@@ -49,7 +49,7 @@ export interface Layout {
   /** Unused after the last member. */
   readonly padding: number
   readonly bitPadding: number
-  /** What the members take together, bitfields apart. */
+  /** Bytes of all members together, without bitfields. */
   readonly memberBytes: number
   readonly memberBits: number
   readonly holes: number
@@ -175,7 +175,7 @@ class Gaps {
     const gap = { bitHole: 0, hole: 0 }
     const end = start + (bits > 0 ? bits : size * 8)
     if (this.#inBitfield) {
-      // What is left of the unit counts in bits, the rest in bytes.
+      // The rest of the unit counts in bits, what is behind it in bytes.
       const stop = Math.min(start, this.#unitEnd)
       gap.bitHole = stop - this.#seen
       this.#seen = stop

@@ -1,4 +1,4 @@
-// What types, functions and members are asked for by, and the checks of what is given.
+// The options by which types, functions and members are asked for, with their checks.
 
 import { like, nameText, number, type Options, options as optionsOf, text, whole } from '../../core/arguments.ts'
 import { type KindName, kindChoice } from '../kinds.ts'
@@ -19,10 +19,10 @@ export interface ModuleOptions {
 
 const FIND_OPTIONS: Options<FindOptions> = { kind: kindChoice, module: nameText }
 
-/** What lookups take that ask for nothing but the module. */
+/** The options of lookups that ask for nothing but the module. */
 export const MODULE_OPTIONS: Options<ModuleOptions> = { module: nameText }
 
-/** What functions are asked for by. Types are written as in C, such as `struct sk_buff *`; qualifiers do not count. */
+/** The options by which functions are asked for. Types are written as in C, such as `struct sk_buff *`; qualifiers do not count. */
 export interface FunctionQuestion extends ModuleOptions {
   /** A type that one of the parameters has, through typedefs. */
   readonly takes?: string | undefined

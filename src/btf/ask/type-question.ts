@@ -49,8 +49,8 @@ const NUMBERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Reads a type as C writes it. Qualifiers say nothing here, because whoever asks for what takes a `struct file *` means
- * `const struct file *` as well.
+ * Reads a type as C writes it. Qualifiers are left out: a question for functions that take a `struct file *` means those that take
+ * a `const struct file *` too.
  * @throws UsageError for anything but a name, maybe with struct, union or enum in front, and stars behind it
  */
 export function parseTypeQuestion(text: string): TypeQuestion {

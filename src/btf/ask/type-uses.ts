@@ -139,7 +139,7 @@ export class UseFinder {
     return places
   }
 
-  /** What has a name and holds a type without one, through arrays and qualifiers. */
+  /** The types with a name that hold a type without one, through arrays and qualifiers. */
   #holding(ordinal: number, suffix: string, depth: number): Place[] {
     const { starts, users, kinds } = this.#index
     const places: Place[] = []

@@ -1,4 +1,4 @@
-// Who refers to a type: for each type of all sets the types that name it, as one block of shared memory. BTF says what a type
+// The users of a type: for each type of all sets the types that name it, as one block of shared memory. BTF says what a type
 // refers to; this is the same turned round (users-build.ts), so that a question such as "what takes a struct sk_buff *" costs its
 // answer.
 import { type Layout, readSections } from '../../core/sections.ts'

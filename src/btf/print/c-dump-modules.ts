@@ -75,7 +75,7 @@ function* inOrder(set: TypeSet, { order }: Pick<CDumpOptions, 'order'>): Generat
   else yield* sortForC(set)
 }
 
-/** What C knows a definition by; an anonymous enum is known by its first enumerator. */
+/** The name by which C knows a definition; an anonymous enum is known by its first enumerator. */
 function definitionKey(set: TypeSet, id: number): string | undefined {
   const kind = set.kindNumberOf(id)
   const name = set.nameOf(id)

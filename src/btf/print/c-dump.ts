@@ -34,7 +34,7 @@ export interface CDumpOptions {
   readonly roots?: readonly number[]
 }
 
-/** What `dumpC` takes. */
+/** The options of `dumpC`. */
 export const C_DUMP_OPTIONS: Options<CDumpOptions> = {
   order: choice('sorted', 'ids'),
   roots: listOf(count, 'ids of types'),
@@ -219,8 +219,8 @@ export class CHeader {
   }
 
   /**
-   * Queues a type behind those that must be defined before it. True if whoever asks needs the whole definition rather
-   * than a forward declaration: that is so unless a pointer and a name lie between.
+   * Queues a type behind the types that must be defined before it. True if the referring type needs the whole definition rather than a
+   * forward declaration: it does unless a pointer and a name lie between.
    */
   #order(id: number, throughPointer: boolean): boolean {
     const set = this.#set

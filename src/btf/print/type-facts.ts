@@ -1,4 +1,4 @@
-// What there is to say of a type, part by part and in words: two types are the same if all of it is.
+// The facts of a type in words, part by part: two types are the same if all their facts are.
 
 import { decodeType, isEnumType } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -11,7 +11,7 @@ export interface Fact {
   readonly text: string
 }
 
-/** What there is to say of a type, part by part. */
+/** The facts of a type, part by part. */
 export function factsOf(set: TypeSet, id: number): Fact[] {
   const type = decodeType(set, id)
   const declare = (target: number): string => plainDeclarations(set).declare(target, '').replace(/\s+/g, ' ')

@@ -1,5 +1,5 @@
-// Checks a type index and the blobs it describes where nobody vouches for either, such as in a file: every record has to
-// lie inside its blob, one behind the other. What entries of the name index lead to is looked at by whoever follows them.
+// Checks a type index and the blobs it describes where they come from elsewhere, such as from a file: every record has to lie inside its
+// blob, one behind the other. Entries of the name index are checked by each lookup that follows them.
 
 import { BadFormatError } from '../../core/errors.ts'
 import { readSections } from '../../core/sections.ts'

@@ -45,11 +45,11 @@ export interface NamedBlob {
   /** `vmlinux`, or the module's name. */
   readonly name: string
   readonly bytes: Uint8Array<SharedArrayBuffer>
-  /** What a walk over it has found already. */
+  /** The result of a walk over it that is done already. */
   readonly walked?: Walked | undefined
 }
 
-/** What was found of a sound blob, from a position of an output on. */
+/** The result of the walk over a sound blob; its types stand in an output from a position on. */
 export interface Walked {
   readonly header: BtfHeader
   readonly result: WalkResult
@@ -79,7 +79,7 @@ export interface IndexFailure {
   readonly error: KerndexError
 }
 
-/** What became of a batch of blobs. */
+/** The index of a batch of blobs, and the blobs that are not in it. */
 export interface IndexedTypes {
   readonly records: TypeSetRecord[]
   readonly failures: IndexFailure[]
@@ -138,7 +138,7 @@ export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): Index
   }
 }
 
-/** What was found of one blob. */
+/** The result of the walk over one blob. */
 interface IndexedBlob {
   readonly name: string
   readonly blob: Uint8Array<SharedArrayBuffer>

@@ -22,7 +22,7 @@ function signed(memory: WasmMemory, count: number): Int32Array<SharedArrayBuffer
   return new Int32Array(buffer, byteOffset, count)
 }
 
-/** What is found of a batch, in a memory of its own that goes when the batch is done, and the writing of its name index. */
+/** The columns of a batch, in a memory of its own that is given back when the batch is done, and the writing of its name index. */
 export class BatchNames {
   readonly output: WalkOutput
   readonly #memory: WasmMemory

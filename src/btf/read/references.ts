@@ -2,7 +2,7 @@
 import { infoKind, infoVlen, KIND_ARRAY, KIND_FUNC_PROTO } from '../format.ts'
 import { isComposite, KINDS, TYPE_WORDS } from '../kinds.ts'
 
-/** What is called back for the words of a record. */
+/** The functions that are called for the words of a record. */
 interface Visitor {
   name(position: number): void
   type(position: number): void

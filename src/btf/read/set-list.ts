@@ -8,7 +8,7 @@ import type { FoundType } from './stored-types.ts'
 import type { Type } from './type.ts'
 import { TypeSet } from './type-set.ts'
 
-/** Modules whose types are not read before somebody asks for them. */
+/** Modules whose types are not read before they are asked for. */
 export interface LazyModules {
   /** Names of all modules that could be loaded, in the kernel's order. */
   readonly available: readonly string[]
@@ -16,7 +16,7 @@ export interface LazyModules {
   load(names: readonly string[]): readonly TypeSetRecord[]
 }
 
-/** What can be said of types before all of them are read. */
+/** The answers about types that can be given before all of them are read. */
 export interface EarlyTypes {
   /** Every type of a name, given as a byte string with its hash, in the order of `Types.find`; undefined where that cannot be told. */
   find(query: string, hash: number): readonly FoundType[] | undefined
@@ -52,7 +52,7 @@ export class SetList {
     for (const record of records) this.#add(record)
   }
 
-  /** What may answer before the sets are read; undefined once they are. */
+  /** The source of answers before the sets are read; undefined once they are. */
   get unread(): UnreadTypes | undefined {
     return this.#unread
   }
@@ -112,7 +112,7 @@ export class SetList {
   read(): void {
     const records = this.#unread?.read()
     if (records === undefined) return
-    // What cannot be opened stays unread, with nothing of it added.
+    // A set that cannot be opened stays unread, with nothing of it added.
     for (const { index } of records) viewIndex(index)
     this.#unread = undefined
     for (const record of records) this.#add(record)

@@ -86,7 +86,7 @@ export function sizesOf(set: TypeSet): Sizes {
   return sizes
 }
 
-/** What has been worked out for one set; types below its first id are asked of the base. */
+/** The alignments that have been worked out for one set; for types below its first id the base is asked. */
 export class Sizes {
   readonly pointer: number
   readonly #set: TypeSet

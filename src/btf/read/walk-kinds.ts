@@ -13,7 +13,7 @@ import {
   NO_SIZE,
 } from './walk-constants.ts'
 
-/** What the loops know of kinds, for blobs with a layout section or without. */
+/** Writes the table for blobs with a layout section or without. */
 export function writeKinds(table: Uint8Array, layout: KindLayout | undefined): void {
   for (let kind = 0; kind < MOST_KINDS; kind++) {
     const words = trailingWords(kind, layout)

@@ -56,7 +56,7 @@ export interface WalkBase {
 /** The base of a set that is split on nothing. */
 export const NO_BASE: WalkBase = { typeCount: 1, stringBytes: 0, strings: [] }
 
-/** What a walk finds, one entry a type; the arrays may be longer. */
+/** The columns that a walk writes, one entry a type; the arrays may be longer. */
 export interface WalkOutput {
   /** Position of each type in words from the start of its blob. */
   readonly offsets: Uint32Array
@@ -66,7 +66,7 @@ export interface WalkOutput {
   readonly places: Int32Array
 }
 
-/** What a finished walk found. */
+/** The result of a finished walk. */
 export interface WalkResult {
   readonly count: number
   readonly named: number
@@ -130,14 +130,14 @@ export class Walk {
   readonly #kinds: Uint8Array
   readonly state: Uint32Array
   readonly kindCounts: Uint32Array
-  /** What was found of the last types: what is larger and lasts no longer than a batch is in a memory that goes with it. */
+  /** The columns of the last types, before they are moved to the batch's output. */
   readonly held: WalkOutput
   #base: { readonly strings: readonly SharedRange[]; readonly address: number } | undefined
   #layout: KindLayout | undefined
 
   private constructor({ memory, exports }: OpenWasm) {
     this.memory = memory
-    // What the module exports is known from its source, and held to it by a test.
+    // The module's exports are known from its source; a test holds their types to it.
     this.loops = exports as WalkLoops
     this.#kinds = memory.allocate(KIND_BYTES)
     writeKinds(this.#kinds, undefined)
@@ -271,7 +271,7 @@ export class WalkBatch {
     this.#words = new Uint32Array(walk.memory.buffer, at, blob.length >>> 2)
     this.#layout = readLayout(blob, header) ?? this.#base.layout
     const base = this.#base.stringBytes
-    // What was found of a blob that was given up counts no more.
+    // The entries of a blob that was given up count no more.
     if (from < this.#heldFrom) this.#heldFrom = from
     this.#from = from
     this.#first = typesStart / 4
@@ -305,7 +305,7 @@ export class WalkBatch {
     return end - walk.get(STATE_AT)
   }
 
-  /** What was found of the blob. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong */
+  /** The result of the walk over the blob. @throws BadFormatError if a type refers to one that does not exist, or the base is wrong */
   result(): WalkResult {
     const walk = this.#walk
     const count = this.#heldFrom + walk.get(STATE_SLOT) - this.#from
@@ -337,7 +337,7 @@ export class WalkBatch {
     return { count, named: walk.get(STATE_NAMED), kindCounts: walk.kindCounts.slice(), sorted }
   }
 
-  /** Takes over what another walk found of `count` types, from one position of its output to one of this. */
+  /** Takes over the columns of `count` types from another walk, from a position of its output to a position of this one. */
   adopt({ offsets, hashes, places }: WalkOutput, from: number, to: number, count: number): void {
     this.flush(to)
     this.#output.offsets.set(offsets.subarray(from, from + count), to)
@@ -352,7 +352,7 @@ export class WalkBatch {
     this.#heldFrom = to
   }
 
-  /** Moves what is held of so many types. */
+  /** Moves the held columns of so many types to the output. */
   #move(types: number): void {
     const { held } = this.#walk
     const { offsets, hashes, places } = this.#output

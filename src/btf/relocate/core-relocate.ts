@@ -33,7 +33,7 @@ export interface Relocation {
 }
 
 /**
- * What becomes of a relocation:
+ * The outcome of a relocation:
  * - `ok`: it has a value.
  * - `poisoned`: nothing in the kernel fits. libbpf makes the instruction invalid, so the program loads only if it never
  *   gets there, for example because it asked with field_exists first.
@@ -91,7 +91,7 @@ export class Relocator {
     this.#types = typesArgument(types, 'types')
   }
 
-  /** What becomes of a relocation on this kernel. Never throws for what a program contains. */
+  /** The outcome of a relocation on this kernel. Never throws for what a program contains. */
   relocate(asked: Relocation): RelocationResult {
     const { kind, typeId, access } = RELOCATION(asked, 'relocation')
     return this.#relocate({ kind: KIND(kind, 'kind'), typeId, access })

@@ -26,7 +26,7 @@ const OK: Outcome = { status: 'ok' }
 const failed = (reason: string): Outcome => ({ status: 'failed', reason })
 
 /**
- * What becomes of a relocation that has a value when it meets its instruction: the rules by which libbpf patches it. The
+ * The outcome of a relocation that has a value, at its instruction: the rules by which libbpf patches it. The
  * instruction has to hold what the compiler must have put there (`localValue`), or it is not the one that was meant.
  * @param at byte offset of the instruction in the program's section; it must begin inside of it
  */

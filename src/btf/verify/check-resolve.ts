@@ -177,7 +177,7 @@ class Resolver {
     }
   }
 
-  /** What a kind without rules of its own refers to: types that are there, and may be walked. */
+  /** Of a kind without rules of its own only this is checked: the types that it refers to exist and keep their own rules. */
   #references(frame: Frame): Step {
     const set = this.#set
     const ids = referencedTypes(set.words, set.position(frame.id))

@@ -39,11 +39,11 @@ export interface CheckError {
   readonly message: string
 }
 
-/** What a check found. */
+/** The result of a check. */
 export interface CheckResult {
   readonly ok: boolean
   readonly errors: readonly CheckError[]
-  /** What a loader fills into the types of a BPF object before the kernel sees them; the strict check is of what comes of it. */
+  /** The values that a loader fills into the types of a BPF object before the kernel sees them; the strict check is of the types with them. */
   readonly filledIn?: readonly string[]
 }
 
@@ -52,7 +52,7 @@ const MAX_ERRORS = 100
 const MAX_TYPE_ID = 0xfffff
 const MAX_NAME_OFFSET = 0xffffff
 
-/** What a split blob is checked against. */
+/** The base on which a split blob is checked. */
 export interface CheckBase {
   readonly set: TypeSet
   readonly shape: BaseShape
@@ -60,7 +60,7 @@ export interface CheckBase {
 
 /** How to check. */
 export interface CheckOptions {
-  /** What the blob is split on. */
+  /** The base of a split blob. */
   readonly base?: CheckBase | undefined
   /** Also the kernel's own rules. */
   readonly strict?: boolean | undefined

@@ -1,4 +1,4 @@
-// What a loader fills into the types of a BPF object before it hands them to the kernel: clang leaves the sizes of sections, the
+// Fills into the types of a BPF object what a loader does before it hands them to the kernel: clang leaves the sizes of sections, the
 // places of variables and everything external open (libbpf, bpf_object_fixup_btf and bpf_object__collect_externs).
 import { BTF_MAGIC, infoVlen, KIND_DATASEC, KIND_FUNC, KIND_INT, KIND_VAR, OLD_HEADER_BYTES } from '../format.ts'
 import { TYPE_WORDS } from '../kinds.ts'

@@ -41,7 +41,7 @@ export interface NatsOptions {
   readonly resultBytes?: number | undefined
   /** Milliseconds after which what is left of jobs goes by itself. Default: 30 days. */
   readonly keepMs?: number | undefined
-  /** Milliseconds after which a piece comes back that nobody extends; 30,000 at least. Default: 60,000. */
+  /** Milliseconds after which a piece comes back that its worker does not extend; 30,000 at least. Default: 60,000. */
   readonly takenMs?: number | undefined
 }
 

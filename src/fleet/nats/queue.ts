@@ -49,7 +49,7 @@ const ANSWER_MS = 5_000
 /** Messages of a long answer that are sent or fetched at once. */
 const PARTS_AT_ONCE = 4
 
-/** The status of a message that nobody takes. */
+/** The status of a message that has no receiver. */
 const NOBODY_THERE = 503
 
 const COUNTS = 'Kerndex-Counts'
@@ -68,7 +68,7 @@ export class NatsQueue implements Queue {
   readonly connection: NatsConnection
   readonly client: JetStreamClient
   readonly manager: JetStreamManager
-  /** Those that nobody waits at. */
+  /** The inboxes that are free. */
   readonly #inboxes: Inbox[] = []
 
   /**

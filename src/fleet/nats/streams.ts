@@ -139,7 +139,7 @@ async function unlessThere(make: () => Promise<unknown>, failed: string): Promis
   }
 }
 
-/** How a fleet's streams are kept, for whoever relies on them. */
+/** How safely the broker keeps a fleet's streams. */
 export interface Durability {
   readonly server: string
   readonly replicas: number

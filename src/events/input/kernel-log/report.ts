@@ -230,7 +230,7 @@ export class Report {
     }
     const dumped = dumpedBy(words)
     if (dumped !== undefined) {
-      // The stack before it, which had no end of its own, is of whoever was named before.
+      // The stack before it, which had no end of its own, belongs to the task that was named before.
       this.end()
       // A stack that is printed for its own sake: what went wrong earlier is not its reason.
       if (!this.#reporting) this.#summary = undefined

@@ -81,7 +81,7 @@ function parenthesesBefore(text: string, start: number, end: number): number {
   return -1
 }
 
-/** ` symbol+0x10` behind the address, and the file where none was printed: perf's own words, for whoever reads them next. */
+/** ` symbol+0x10` behind the address, and the file where none was printed: in perf's own form, so that other tools read it. */
 export function inWords({ symbol, offset, owner, user, printed }: Frame, raw: RawFrame): string | undefined {
   if (symbol === null || user || printed) return undefined
   const words = ` ${symbol}+0x${(offset ?? 0).toString(16)}`

@@ -25,7 +25,7 @@ const MISC = /^[KUHGgMESPp]{1,6}$/
 const LONGEST_COMM = 15
 /** perf writes a period in ten columns, numbers of threads in five or seven. */
 const PERIOD_COLUMNS = 8
-/** What stands in front of a time is longer only where somebody made it so; that is not remembered. */
+/** The text in front of a time is longer only in crafted input, which is not remembered. */
 const LONGEST_FRONT = 128
 
 /** Whose a sample is. */
