@@ -146,6 +146,9 @@ class Apt {
     } catch (error) {
       throw new Missing(`the lists of ${mirror} cannot be fetched: ${error}`)
     }
+    // apt takes what it cannot fetch for a warning.
+    if (!readdirSync(lists).some((file) => file.includes('_Packages')))
+      throw new Missing(`the lists of ${mirror} cannot be fetched: see what apt-get update says`)
     writeFileSync(join(lists, 'updated'), '')
   }
 
