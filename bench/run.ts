@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { SUITE_NAMES, type SuiteName } from '../src/cli/bench-suites.ts'
+import { meant } from '../src/core/arguments.ts'
 import { packageUrl } from '../src/core/place.ts'
 import { writeFileSafely } from '../src/sources/write-file.ts'
 import { benchBulk } from './bulk.ts'
@@ -37,7 +38,9 @@ function optionsOrEnd(): Options {
   try {
     return readOptions(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n(--help shows what is possible)\n`)
+    process.stderr.write(
+      `kerndex: ${error instanceof Error ? error.message : String(error)}\n(--help shows what is possible)\n`,
+    )
     process.exit(2)
   }
 }
@@ -109,7 +112,10 @@ function show(rows: readonly Row[]): void {
 /** Runs what was asked for. */
 async function measure(): Promise<Report> {
   const unknown = options.suites.find((suite) => !isSuite(suite))
-  if (unknown !== undefined) throw new RangeError(`no suite is called ${unknown}; there are ${SUITE_NAMES.join(', ')}`)
+  if (unknown !== undefined) {
+    const near = meant(unknown, SUITE_NAMES)
+    throw new RangeError(`no suite is called ${unknown}${near === '' ? `; there are ${SUITE_NAMES.join(', ')}` : near}`)
+  }
   const suites =
     options.suites.length > 0 ? options.suites.filter(isSuite) : SUITE_NAMES.filter((name) => name !== SCALE)
   const date = new Date().toISOString()
@@ -200,7 +206,7 @@ if (options.help) {
     // What was being measured may still run.
     if (stopped.aborted) process.exit(130)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`kerndex: ${error instanceof Error ? error.message : String(error)}\n`)
     if (stopped.aborted) process.exit(130)
     process.exitCode = error instanceof RangeError ? 2 : 3
   }

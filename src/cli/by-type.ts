@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { parseTypeQuestion } from '../btf/ask/type-question.ts'
 import type { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
+import { nearType } from './unknown.ts'
 
 /** What the options come to. */
 export interface TypeOptions {
@@ -40,9 +41,10 @@ export function askedInWords({ takes, as, returns }: TypeOptions): string {
   return parts.join(' and ')
 }
 
-/** The type of the options that the kernel does not have, if there is one. */
+/** That the kernel does not have a type of the options, if that is so. */
 export function unknownType(types: Types, { takes, returns }: TypeOptions): string | undefined {
-  return [takes, returns].find((type) => type !== undefined && !types.knows(type))
+  const unknown = [takes, returns].find((type) => type !== undefined && !types.knows(type))
+  return unknown && `there is no type ${unknown}${nearType(types, unknown)}`
 }
 
 function readable(text: string): string {

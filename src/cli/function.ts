@@ -77,7 +77,7 @@ async function answer(
     const found = types.functions(byType ? { takes, as, returns, name, module } : { name, module })
     if (await print(found, options, kernel)) unanswered.answered()
     else {
-      const why = unknown !== undefined ? `there is no type ${unknown}` : whyNone(types, query, options)
+      const why = unknown ?? whyNone(types, query, options)
       if (options.json) await writeJson({ query, module: null, reason: why ?? 'no such function' })
       unanswered.missed(byType && query === '*' ? `what ${askedInWords(options)}` : query, why)
     }

@@ -8,6 +8,7 @@ import { packageUrl } from '../core/place.ts'
 import { keepCode } from '../snapshot/keep-code.ts'
 import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
+import { fittedRows } from './fit.ts'
 import { fitted } from './help.ts'
 import { note, OutputClosed, write } from './output.ts'
 import { commandsOf, makeProgram, withCommonBehind } from './program.ts'
@@ -30,7 +31,8 @@ async function run(given: readonly string[]): Promise<void> {
     command.exitOverride().configureOutput({
       writeOut: (text) => process.stdout.write(columns === undefined ? text : fitted(text, columns)),
       // One prefix for all that is said to people.
-      outputError: (text, print) => print(text.replace(/^error: /, 'kerndex: ')),
+      outputError: (text, print) =>
+        print(fittedRows(text.replace(/^error: /, 'kerndex: '), process.stderr.columns || undefined, 2)),
     })
   }
   await program.parseAsync(args, { from: 'user' })

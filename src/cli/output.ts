@@ -69,5 +69,5 @@ export function writeJson(value: unknown, replacer?: (key: string, value: unknow
 
 /** A note to the person at the terminal, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`kerndex: ${printableLines(text)}\n`)
+  process.stderr.write(fittedRows(`kerndex: ${printableLines(text)}\n`, process.stderr.columns || undefined, 2))
 }

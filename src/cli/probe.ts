@@ -4,18 +4,20 @@ import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
 import { UsageError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
+import type { Kernel } from '../kernel.ts'
 import type { SuffixCensus } from '../probes/census.ts'
 import type { ProbePlan } from '../probes/plan.ts'
 import { CAUTIONS, type Caution, type Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
 import type { AmbiguityPolicy, ProbeTarget } from '../probes/target.ts'
-import { asksByType, type TypeOptions, withTypeOptions } from './by-type.ts'
+import { asksByType, type TypeOptions, unknownType, withTypeOptions } from './by-type.ts'
 import { colours as pico } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { fitRows, note, write, writeJson } from './output.ts'
 import { partOf } from './unanswered.ts'
+import { nearFunction } from './unknown.ts'
 
 interface ListOptions extends CommonOptions, TypeOptions {
   readonly verbose?: boolean
@@ -78,8 +80,8 @@ Examples:
     .action(async (args: string[], options: ListOptions) => {
       const specs = await gather(args, asksByType(options))
       const allow = allowed(options.allow)
-      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
-        const plan = probes.plan(specs, {
+      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async (kernel) => {
+        const plan = kernel.probes.plan(specs, {
           looseSuffix: options.looseSuffix,
           ambiguous: 'all',
           allow,
@@ -96,6 +98,7 @@ Examples:
           }
         }
         complain(plan)
+        hint(kernel, plan, options)
         return exitOf(plan)
       })
     })
@@ -132,8 +135,8 @@ Examples:
     .action(async (args: string[], options: PlanOptions) => {
       const specs = await gather(args, asksByType(options))
       const allow = allowed(options.allow)
-      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async ({ probes }) => {
-        const plan = probes.plan(specs, {
+      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async (kernel) => {
+        const plan = kernel.probes.plan(specs, {
           looseSuffix: options.looseSuffix,
           ambiguous: options.ambiguous,
           args: options.args?.split(',').filter(Boolean),
@@ -145,6 +148,7 @@ Examples:
           await printMulti(plan, options.json === true)
           complain(plan)
         } else complain(plan, await printPlan(plan, options))
+        hint(kernel, plan, options)
         return exitOf(plan)
       })
     })
@@ -307,6 +311,17 @@ function complain(plan: ProbePlan, told?: Told): void {
   const unknown = new Set(doubted.flatMap(({ reasons }) => reasons.map(({ message }) => message)))
   for (const message of [...unknown].slice(0, MOST_IN_FULL)) note(message)
   for (const { code, message } of plan.reasons) if (!inRows.has(message)) note(`${message} (${code})`)
+}
+
+/** Says on stderr what was probably meant by names and types that are not there. */
+function hint({ symbols, types }: Kernel, plan: ProbePlan, options: TypeOptions): void {
+  const unknown = asksByType(options) ? unknownType(types, options) : undefined
+  if (unknown !== undefined) note(unknown)
+  for (const { function: name, module, reasons } of plan.specs.flatMap(({ targets }) => targets)) {
+    if (!reasons.some(({ code }) => code === 'NOT_FOUND')) continue
+    const near = nearFunction(symbols, module, name)
+    if (near !== '') note(`there is no ${printable(name)}${near}`)
+  }
 }
 
 function exitOf(plan: ProbePlan): number {

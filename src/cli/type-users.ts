@@ -10,7 +10,7 @@ import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
 import { fitRows, write, writeJson } from './output.ts'
 import { parseQuestion } from './types.ts'
-import { whyNoType } from './unknown.ts'
+import { nearType, whyNoMember, whyNoType } from './unknown.ts'
 import { whereaboutsOf, whereaboutsText } from './whereabouts.ts'
 
 /** Modules of a row that are named. */
@@ -88,8 +88,8 @@ export async function printMembers(
   return uses.length > 0
     ? undefined
     : type !== undefined && !types.knows(type)
-      ? `there is no type ${type}`
-      : 'no such member'
+      ? `there is no type ${type}${nearType(types, type)}`
+      : whyNoMember(types, name)
 }
 
 function countsOf({ holds, points, calls, takes, returns }: TypeUsers): string {

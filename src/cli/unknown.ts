@@ -1,5 +1,6 @@
 // Why a name has no answer: its module is not loaded, or it is not there, and what was probably meant.
 
+import { memberNames } from '../btf/ask/member-path.ts'
 import type { Types } from '../btf/types.ts'
 import { meant } from '../core/arguments.ts'
 import { isGlob } from '../core/glob.ts'
@@ -33,6 +34,22 @@ export function whyNoType(types: Types, module: string | undefined, name: string
   return withoutTypes(types, module) ?? `no such type${near(name, typeNames(types, module, false))}`
 }
 
+/** Why there is no member of a name in any type. */
+export function whyNoMember(types: Types, name: string): string {
+  return `no such member${near(name, allMembers(types))}`
+}
+
+/** What was probably meant by a type, written as in C, that is not there. */
+export function nearType(types: Types, type: string): string {
+  const [name] = /[\w$]+(?=[\s*]*$)/.exec(type) ?? []
+  return name === undefined ? '' : near(name, typeNames(types, undefined, false))
+}
+
+/** What was probably meant by a function that is not there. */
+export function nearFunction(symbols: SymbolTable, module: string | undefined, name: string): string {
+  return near(name, symbolNames(symbols, module))
+}
+
 function withoutTypes(types: Types, module: string | undefined): string | undefined {
   if (module === undefined || isGlob(module) || types.set(module) !== undefined) return undefined
   const names = types.sets.map((set) => set.name)
@@ -43,10 +60,11 @@ function withoutTypes(types: Types, module: string | undefined): string | undefi
 function near(name: string, names: Iterable<string>): string {
   if (name.length < 3 || hints++ >= MOST_HINTS) return ''
   const some: string[] = []
+  const ends = name.length < 6 ? 1 : 2
   for (const each of names) {
     // A slip changes one or two letters: what shares neither beginning nor end is something else.
     if (Math.abs(each.length - name.length) > 2) continue
-    if (!each.startsWith(name.slice(0, 2)) && !each.endsWith(name.slice(-3))) continue
+    if (!each.startsWith(name.slice(0, ends)) && !each.endsWith(name.slice(-ends - 1))) continue
     if (each === name || some.push(each) >= MOST_NEAR) break
   }
   return meant(name, some)
@@ -55,6 +73,14 @@ function near(name: string, names: Iterable<string>): string {
 function* symbolNames(symbols: SymbolTable, owner: string | undefined): Generator<string> {
   for (let id = 0; id < symbols.size; id++) {
     if (owner === undefined || symbols.ownerOf(id) === owner) yield symbols.nameOf(id)
+  }
+}
+
+function* allMembers(types: Types): Generator<string> {
+  for (const set of types.sets) {
+    for (let id = set.firstId; id < set.endId; id++) {
+      if (set.kindOf(id) === 'STRUCT' || set.kindOf(id) === 'UNION') yield* memberNames(set, id)
+    }
   }
 }
 

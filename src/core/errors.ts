@@ -4,6 +4,7 @@
 export type ErrorCode =
   | 'NO_PERMISSION'
   | 'NOT_READABLE'
+  | 'NOT_WRITABLE'
   | 'NOT_FOUND'
   | 'AMBIGUOUS'
   | 'BAD_FORMAT'
@@ -49,6 +50,13 @@ export class NoPermissionError extends KerndexError {
 export class NotReadableError extends KerndexError {
   constructor(message: string, place?: ErrorPlace, options?: ErrorOptions) {
     super('NOT_READABLE', message, place, options)
+  }
+}
+
+/** A file cannot be written: no such directory, no right to, no room. */
+export class NotWritableError extends KerndexError {
+  constructor(message: string, place?: ErrorPlace, options?: ErrorOptions) {
+    super('NOT_WRITABLE', message, place, options)
   }
 }
 
@@ -156,6 +164,8 @@ export function errorFromRecord(record: ErrorRecord): KerndexError {
       return new NoPermissionError(message, place)
     case 'NOT_READABLE':
       return new NotReadableError(message, place)
+    case 'NOT_WRITABLE':
+      return new NotWritableError(message, place)
     case 'NOT_FOUND':
       return new NotFoundError(message)
     case 'AMBIGUOUS':

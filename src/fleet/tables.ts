@@ -54,6 +54,9 @@ export interface TableCounts {
   damaged: number
 }
 
+/** Codes that say nothing of a table: it is not there, or there is no place for it. */
+const NOT_THE_TABLE: ReadonlySet<string> = new Set(['NOT_READABLE', 'NOT_WRITABLE', 'NOT_FOUND'])
+
 /** A worker's tables. */
 export class Tables {
   readonly counts: TableCounts = { fetched: 0, fetchedBytes: 0, opened: 0, closed: 0, damaged: 0 }
@@ -127,8 +130,7 @@ export class Tables {
       return await openKernel({ layout: parseLayout(placed.layout), catalog, threads: 0, types: false })
     } catch (error) {
       // Its digest is right: it was never a table, or is of another version.
-      if (error instanceof KerndexError && error.code !== 'NOT_READABLE' && error.code !== 'NOT_FOUND')
-        throw new BadFormatError(error.message)
+      if (error instanceof KerndexError && !NOT_THE_TABLE.has(error.code)) throw new BadFormatError(error.message)
       throw error
     }
   }

@@ -146,7 +146,7 @@ export class CatalogStore {
   /**
    * Writes an entry's file, and makes the folders for it. The disk is not waited for, file by file: what is damaged is found out when it
    * is read, and written anew by the next that adds it.
-   * @throws NotReadableError if it cannot be written */
+   * @throws NotWritableError if it cannot be written */
   async writeEntry(entry: BuildEntry, bytes = encodeEntry(entry)): Promise<void> {
     const folder = await this.makeFolder(entry.kernel)
     const path = join(folder, entryKey(entry) + ENTRY_SUFFIX)
@@ -203,7 +203,7 @@ export class CatalogStore {
     }
   }
 
-  /** @throws NotReadableError if it cannot be written */
+  /** @throws NotWritableError if it cannot be written */
   async writeBook(book: Book): Promise<void> {
     const file = await createFile(this.bookPath(book.kernel), { secret: false, special: 'refuse' })
     try {

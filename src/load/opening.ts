@@ -2,7 +2,7 @@
 // cache, a capture, a file of text, a snapshot file.
 
 import { statSync } from 'node:fs'
-import { NotReadableError } from '../core/errors.ts'
+import { NotReadableError, NotWritableError } from '../core/errors.ts'
 import { type CacheUser, openCache, type SnapshotCache, type SnapshotCacheOptions } from '../snapshot/cache.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
 import { identityOf } from '../sources/identity.ts'
@@ -46,7 +46,7 @@ export async function cachedOpening(
     const { directory, maxBytes } = cache
     files = await openCache({ directory, maxBytes }, user)
   } catch (error) {
-    if (!(error instanceof NotReadableError)) throw error
+    if (!(error instanceof NotReadableError || error instanceof NotWritableError)) throw error
     return plainOpening(load, [{ did: 'ignored', path: '', error }])
   }
   return new CachedKernel(source, files, options, load)

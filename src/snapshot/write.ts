@@ -15,7 +15,7 @@ export interface WriteOptions {
 
 /**
  * Writes a snapshot to a file that only its owner may read. Returns its length in bytes.
- * @throws UsageError if what is there must not be replaced; NotReadableError if it cannot be written; LimitError; AbortedError
+ * @throws UsageError if what is there must not be replaced; NotWritableError if it cannot be written; LimitError; AbortedError
  */
 export async function writeSnapshot(
   path: string,

@@ -42,11 +42,14 @@ export function readFailure(path: string, cause: unknown): NoPermissionError | N
       { cause },
     )
   }
+  return new NotReadableError(`${path} cannot be read: ${whyFailed(cause)}`, { path }, { cause })
+}
+
+/** What the system says of a failed call, without the call and its path, which Node adds. */
+export function whyFailed(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause)
-  // Node names the call and the path again.
   const call = cause instanceof Error && 'syscall' in cause ? message.lastIndexOf(`, ${String(cause.syscall)} '`) : -1
-  const why = call < 0 ? message : message.slice(0, call)
-  return new NotReadableError(`${path} cannot be read: ${why}`, { path }, { cause })
+  return call < 0 ? message : message.slice(0, call)
 }
 
 /** The `code` of a system error, such as ENOENT. */

@@ -5,9 +5,9 @@ import { constants, lstatSync, readFileSync, readlinkSync, type Stats } from 'no
 import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { KerndexError, NotReadableError, UsageError } from '../core/errors.ts'
+import { KerndexError, NotWritableError, UsageError } from '../core/errors.ts'
 import { checkAborted } from '../core/until.ts'
-import { errorCode } from './reader.ts'
+import { errorCode, whyFailed } from './reader.ts'
 
 /** How a file is to be written. */
 export interface FileOptions {
@@ -25,7 +25,7 @@ export interface FileOptions {
 
 /** A file that is being written. */
 export interface FileWriter {
-  /** @throws NotReadableError if it cannot be written; AbortedError */
+  /** @throws NotWritableError if it cannot be written; AbortedError */
   write(data: string | Uint8Array): Promise<void>
   /** Has everything on the disk, still under another name. */
   flush(): Promise<void>
@@ -44,7 +44,7 @@ const STALE_MS = 24 * 3_600_000
 
 /**
  * Opens a file for writing.
- * @throws UsageError if it is there and must not be replaced, or is of a kind that is not written; NotReadableError if it
+ * @throws UsageError if it is there and must not be replaced, or is of a kind that is not written; NotWritableError if it
  * cannot be written; AbortedError
  */
 export async function createFile(path: string, options: FileOptions): Promise<FileWriter> {
@@ -83,8 +83,7 @@ export async function writeFileSafely(path: string, data: string | Uint8Array, o
 /** A failed write as a kerndex error. */
 export function writeFailure(path: string, cause: unknown): KerndexError {
   if (cause instanceof KerndexError) return cause
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new NotReadableError(`${path} cannot be written: ${why}`, { path }, { cause })
+  return new NotWritableError(`${path} cannot be written: ${whyFailed(cause)}`, { path }, { cause })
 }
 
 /** @throws UsageError if what is at a path must not be replaced */
@@ -310,7 +309,7 @@ const BEFORE = 'before'
 /**
  * Writes a folder with `fill`, which is given the path of an empty one that only its owner may look into. It takes the place
  * of the folder that is at the path, which stays until then.
- * @throws what `fill` throws; NotReadableError if the folder cannot be written
+ * @throws what `fill` throws; NotWritableError if the folder cannot be written
  */
 export async function writeFolder(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
   const directory = dirname(path)

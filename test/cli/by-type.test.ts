@@ -71,6 +71,30 @@ describe('function', () => {
   })
 })
 
+test('slips are told what was probably meant', async () => {
+  // A process looks for near names three times.
+  const some = await kerndexes([
+    at('function', '--takes', 'struct virtqueu *'),
+    at('probe', 'list', '--takes', 'struct fle *'),
+    at('type', 'task_struct.mm.pgdx'),
+  ])
+  const others = await kerndexes([
+    at('type', '--with-member', 'pgdx'),
+    at('probe', 'plan', 'kprobe:vfs_raed', 'kprobe:vfs_read'),
+  ])
+  const said = [
+    'there is no type struct virtqueu *; did you mean "virtqueue"?',
+    'there is no type struct fle *; did you mean "file"?',
+    'struct mm_struct has no member pgdx; did you mean "pgd"?',
+    'no such member; did you mean "pgd"?',
+    'there is no vfs_raed; did you mean "vfs_read"?',
+  ]
+  for (const [i, { code, stderr }] of [...some, ...others].entries()) {
+    expect(stderr).toContain(said[i])
+    expect(code).toBe(1)
+  }
+})
+
 describe('type', () => {
   test('--users', async () => {
     const [users] = rows('users')

@@ -123,7 +123,7 @@ describe('probe plan', () => {
     expect(times(some.out + some.err, 'there is no function nope')).toBe(1)
     expect(some.err).toBe('kerndex: 2 of 3 specifications cannot be attached to\n')
     // Many are told by codes, and where the words are.
-    const many = await run(['plan', ...Array.from({ length: 12 }, (_, i) => `kprobe:nope${i}`)])
+    const many = await run(['plan', ...Array.from({ length: 12 }, (_, i) => `kprobe:none_of_that_name_${i}`)])
     expect(times(many.out, 'NOT_FOUND')).toBe(12)
     expect(many.err).toBe('kerndex: 12 specifications cannot be attached to: -v says why\n')
     // Arguments that functions lack are in their rows, those about which they disagree in none.

@@ -14,6 +14,7 @@ import {
   NoPermissionError,
   NotFoundError,
   NotReadableError,
+  NotWritableError,
   UnsupportedError,
   UsageError,
   WorkerFailedError,
@@ -24,6 +25,7 @@ const place = { path: '/x', line: 3, byteOffset: 9, typeId: 7 }
 const cases: [code: string, error: KerndexError][] = [
   ['NO_PERMISSION', new NoPermissionError('m', place)],
   ['NOT_READABLE', new NotReadableError('m', place)],
+  ['NOT_WRITABLE', new NotWritableError('m', place)],
   ['NOT_FOUND', new NotFoundError('m')],
   ['AMBIGUOUS', new AmbiguousError('m', [])],
   ['BAD_FORMAT', new BadFormatError('m', place)],

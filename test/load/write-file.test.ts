@@ -85,7 +85,11 @@ describe('a regular file', () => {
   })
 
   it('cannot be in a folder that is not there, nor be one', async () => {
-    await expect(createFile(join(folder, 'none/out'), INTO)).rejects.toMatchObject({ code: 'NOT_READABLE' })
+    await expect(createFile(join(folder, 'none/out'), INTO)).rejects.toMatchObject({
+      code: 'NOT_WRITABLE',
+      // Not the file beside it, which is nobody's business.
+      message: `${join(folder, 'none/out')} cannot be written: ENOENT: no such file or directory`,
+    })
     await expect(createFile(folder, INTO)).rejects.toMatchObject(refused)
   })
 })
@@ -115,7 +119,7 @@ describe('what is no file', () => {
     symlinkSync('/dev/null', join(folder, 'link'))
     await writeFileSafely(join(folder, 'link'), 'x', INTO)
     expect(readlinkSync(join(folder, 'link'))).toBe('/dev/null')
-    await expect(writeFileSafely('/dev/full', 'x', INTO)).rejects.toMatchObject({ code: 'NOT_READABLE' })
+    await expect(writeFileSafely('/dev/full', 'x', INTO)).rejects.toMatchObject({ code: 'NOT_WRITABLE' })
   })
 
   it('is written into: a pipe, as soon as somebody reads it, and at its pace', async () => {
@@ -193,7 +197,7 @@ describe('what killed writers left', () => {
   it('a folder that cannot be filled leaves the old one', async () => {
     await writeFolder(join(folder, 'capture'), async (inside) => writeFile(join(inside, 'a'), '1'))
     const failing = writeFolder(join(folder, 'capture'), () => Promise.reject(new Error('disk full')))
-    await expect(failing).rejects.toMatchObject({ code: 'NOT_READABLE' })
+    await expect(failing).rejects.toMatchObject({ code: 'NOT_WRITABLE' })
     expect(readdirSync(folder)).toEqual(['capture'])
     expect(readFileSync(join(folder, 'capture', 'a'), 'utf8')).toBe('1')
   })

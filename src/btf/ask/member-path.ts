@@ -1,5 +1,6 @@
 // Paths to members, such as `task_struct.mm.pgd` or `sk_buff.cb[3]`, to offsets and types.
 
+import { meant } from '../../core/arguments.ts'
 import { LimitError, NotFoundError, UsageError } from '../../core/errors.ts'
 import { sayingAs } from '../../core/explain.ts'
 import { printable } from '../../core/printable.ts'
@@ -78,6 +79,28 @@ export function findMember(set: TypeSet, id: number, name: string, depth = 0): F
   return undefined
 }
 
+/** The names of the members that `findMember` looks through. */
+export function* memberNames(set: TypeSet, id: number, depth = 0): Generator<string> {
+  const type = decodeType(set, id)
+  if ((type.kind !== 'STRUCT' && type.kind !== 'UNION') || depth > MAX_DEPTH) return
+  for (const member of type.members) {
+    if (member.name !== '') yield member.name
+    else yield* memberNames(set, skipModifiers(set, member.type), depth + 1)
+  }
+}
+
+/** Names that are compared with one that is not there: a hostile struct nests as many as it likes. */
+const MOST_COMPARED = 4_096
+
+function nearMember(set: TypeSet, id: number, name: string): string {
+  const names: string[] = []
+  for (const each of memberNames(set, id)) {
+    if (names.length >= MOST_COMPARED) break
+    names.push(each)
+  }
+  return meant(name, names)
+}
+
 /**
  * Follows steps from a type.
  * @throws NotFoundError naming the step that leads nowhere; UsageError for an index out of bounds.
@@ -113,7 +136,7 @@ export function resolveSteps(set: TypeSet, rootId: number, steps: readonly PathS
       bits = 0
     } else {
       const found = findMember(set, type.id, step)
-      if (!found) throw new NotFoundError(`${describe(type)} has no member ${step}`)
+      if (!found) throw new NotFoundError(`${describe(type)} has no member ${step}${nearMember(set, type.id, step)}`)
       bitOffset += found.bitOffset
       id = found.member.type
       bits = found.member.bits
