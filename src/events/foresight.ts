@@ -29,6 +29,9 @@ export const FORESIGHT: ForesightLimits = { ns: 2_000_000_000n, most: 16_384 }
 const SAME_FACT_NS = 50_000_000n
 /** Nanoseconds that a fact waits for its second telling, in a recording that was not seen to tell twice. */
 const FIRST_TWIN_NS = 1_000_000n
+/** Nanoseconds within which the threads of a group end that is killed, or whose leader returns from `main`. */
+const TOGETHER_NS = 10_000_000n
+
 /** What was found out of a forked thread's number. */
 export interface Child {
   readonly isThread: boolean
@@ -57,6 +60,7 @@ interface Held<Item> {
 
 interface Question {
   readonly child: number
+  readonly ts: bigint
   /** The thread group of the forking thread, as far as it was known when it forked, and what is asked of that thread itself. */
   readonly knownGroup: number | undefined
   readonly ofForker: Question | undefined
@@ -64,9 +68,10 @@ interface Question {
   column: number | undefined
   /** Whether the child forked threads: a leader may exit before those. */
   madeThreads: boolean
-  /** The thread that forked it, and whether that exited while the child lived. */
+  /** The thread that forked it, when that exited if the child lived then, and whether the child went at once after it. */
   readonly forker: number
-  forkerWent: boolean
+  forkerWentAt: bigint | undefined
+  wentTogether: boolean
   /** Whether the child exited; after that its number stands for another thread. */
   exited: boolean
   /** Its number stood for another thread before, in this recording. */
@@ -94,12 +99,14 @@ export class Foresight<Item> {
   readonly #asked = new Map<number, Question>()
   /** Flags of clone calls whose fork is still to come, by the child's number. */
   readonly #flags = new Map<number, number>()
-  /** Groups whose leader has exited while others of it live. */
-  readonly #leaderless = new Set<number>()
+  /** Groups whose leader has exited while others of it live; false where one that may have been the last of them has exited. */
+  readonly #leaderless = new Map<number, boolean>()
   /** Whether the recording tells facts twice. */
   #toldTwice = false
   /** The column was filled in when a whole recording was read out: all of it is at hand, and answers are waited for. */
   #readOut = false
+  /** When the recorder had no room last. */
+  #lostAt = -1n
   readonly #numbers = new Numbers()
   readonly #habits = new Habits()
   /** Facts that were told a moment ago, by what they are. */
@@ -120,8 +127,8 @@ export class Foresight<Item> {
 
   push(item: Item, ts: bigint): void {
     const event = this.#eventOf(item)
-    this.#learn(event)
-    const held: Held<Item> = { item, event, ts, question: this.#ask(event), both: false, told: false }
+    this.#learn(event, ts)
+    const held: Held<Item> = { item, event, ts, question: this.#ask(event, ts), both: false, told: false }
     this.#held.push(held)
     this.#compare(held)
     this.#release(ts)
@@ -146,9 +153,10 @@ export class Foresight<Item> {
   }
 
   /** Takes from an event what it says of others that are held. */
-  #learn(event: ProcessEvent): void {
+  #learn(event: ProcessEvent, ts: bigint): void {
     const { type, pid, tid, life } = event
     if (life?.newTask !== undefined) setBounded(this.#flags, life.newTask.tid, life.newTask.flags, MOST_NUMBERS)
+    if (type === 'lost') this.#lostAt = ts
     if (tid === undefined) return
     const open = this.#open.get(tid)
     if (pid !== undefined && event.pidIsHint === true) this.#numbers.column(tid, pid)
@@ -162,11 +170,12 @@ export class Foresight<Item> {
       const old = life?.oldPid === undefined || life.oldPid === pid ? undefined : this.#open.get(life.oldPid)
       if (old !== undefined) this.#settle(old, thread(pid))
       this.#leaderless.delete(pid)
+      this.#outlivesGroup(pid)
       return
     }
     if (life?.byThread === false) return
     if (open !== undefined && !open.exited) this.#learnOf(open, event, tid)
-    if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead)
+    if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead, ts)
   }
 
   #learnOf(open: Question, { pid, pidIsHint }: ProcessEvent, tid: number): void {
@@ -174,16 +183,17 @@ export class Foresight<Item> {
     else if (pid !== undefined) open.column = pid
   }
 
-  #learnExit(tid: number, pid: number | undefined, groupDead: boolean | undefined): void {
+  #learnExit(tid: number, pid: number | undefined, groupDead: boolean | undefined, ts: bigint): void {
     const open = this.#open.get(tid)
     if (groupDead === undefined) {
       // Nothing more is said of this child, but perhaps that its number is used again.
       if (open !== undefined) {
         open.exited = true
+        open.wentTogether = outlived(open) && ts - (open.forkerWentAt ?? ts) <= TOGETHER_NS
         const isForkers = open.column !== undefined && open.column === forkerGroup(open)
         if (isForkers || outlived(open)) this.#habits.add(open.kind, true)
       }
-      this.#outlive(tid)
+      this.#outlive(tid, ts)
       return
     }
     const group = pid ?? this.#groupOf(tid) ?? tid
@@ -191,35 +201,49 @@ export class Foresight<Item> {
       // A leader that goes before its threads, or a thread: who has forked nothing that may be a thread is none of the first.
       const mayLead = open?.madeThreads === true || this.#byForker.has(tid)
       if (open !== undefined && !mayLead) this.#habits.add(open.kind, true)
-      if (open !== undefined) this.#settle(open, mayLead ? this.#byColumn(open) : thread(forkerGroup(open)))
-      if (open === undefined ? group === tid : open.answer?.isThread === false) this.#leaderless.add(tid)
-      this.#outlive(tid)
+      if (open !== undefined && mayLead && this.#readOut && open.column !== undefined && !this.#numbers.live) {
+        // Unless its number is used again, the column is right.
+        open.exited = true
+      } else if (open !== undefined) this.#settle(open, mayLead ? this.#byColumn(open) : thread(forkerGroup(open)))
+      if (open === undefined ? group === tid : open.answer?.isThread !== true)
+        setBounded(this.#leaderless, tid, true, MOST_NUMBERS)
+      this.#outlive(tid, ts)
       return
     }
     this.#leaderless.delete(group)
     if (open === undefined) return
     // The last of a group whose leader went before it is a thread.
     const forkers = forkerGroup(open)
-    const mayBeLast = forkers !== undefined && (open.column === forkers || this.#leaderless.has(forkers))
+    const mayBeLast = forkers !== undefined && (open.column === forkers || this.#leaderless.get(forkers) === true)
     if (mayBeLast && open.column === tid && !this.#numbers.live && !open.again) {
-      // Unless its number is used again, the column is right.
+      // The same as above.
       open.exited = true
       this.#habits.add(open.kind, true)
       return
     }
     const last = mayBeLast && (open.column !== tid || !this.#numbers.live)
     this.#habits.add(open.kind, last)
-    this.#settle(open, last ? thread(forkers) : process())
-    if (last) this.#leaderless.delete(forkers)
+    // Without the column this may be a process, and the last of that group be still to come.
+    const guessed = open.column !== forkers && forkers !== undefined && this.#leaderless.has(forkers)
+    this.#settle(open, { ...(last ? thread(forkers) : process()), guessed })
+    if (last) setBounded(this.#leaderless, forkers, false, MOST_NUMBERS)
+  }
+
+  /** A group has ended, or begun anew by exec: what its leader forked and lives on is none of its threads. */
+  #outlivesGroup(group: number): void {
+    // Unless its exit was lost.
+    for (const question of this.#byForker.get(group) ?? [])
+      if (!question.exited && forkerGroup(question) === group)
+        this.#settle(question, { ...process(), guessed: question.ts <= this.#lostAt })
   }
 
   /** What a thread forked lives on after its exit. */
-  #outlive(tid: number): void {
-    for (const question of this.#byForker.get(tid) ?? []) question.forkerWent ||= !question.exited
+  #outlive(tid: number, ts: bigint): void {
+    for (const question of this.#byForker.get(tid) ?? []) if (!question.exited) question.forkerWentAt ??= ts
   }
 
   /** Asks of a fork whether it made a thread, where it does not say so itself. */
-  #ask({ type, pid, tid, life }: ProcessEvent): Question | undefined {
+  #ask({ type, pid, tid, life }: ProcessEvent, ts: bigint): Question | undefined {
     const child = life?.childTid
     if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
     const before = this.#open.get(child)
@@ -227,18 +251,21 @@ export class Foresight<Item> {
     // The number is given out again: the thread that had it is gone, and nothing more is said of it.
     if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
+    this.#outlivesGroup(child)
     const ofForker = this.#asked.get(tid)
     const knownGroup = this.#groupOf(tid) ?? pid
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
     const question: Question = {
       child,
+      ts,
       knownGroup,
       ofForker,
       forker: tid,
       column: undefined,
       madeThreads: false,
-      forkerWent: false,
+      forkerWentAt: undefined,
+      wentTogether: false,
       exited: false,
       again,
       closed: false,
@@ -272,7 +299,8 @@ export class Foresight<Item> {
   #byColumn(question: Question): Child {
     const { child, column } = question
     const forkers = forkerGroup(question)
-    if (column === undefined) return { ...process(), guessed: true, open: true }
+    if (column === undefined)
+      return { ...(question.wentTogether ? thread(forkers) : process()), guessed: true, open: true }
     if (this.#readOut && this.#isDoubtful(question)) return this.#byConduct(question)
     return column === child || (forkers !== undefined && column !== forkers) ? process() : thread(column)
   }
@@ -291,7 +319,8 @@ export class Foresight<Item> {
     const { child, column, kind } = question
     const forkers = forkerGroup(question)
     if (column === child && this.#numbers.live) return process()
-    if (column !== undefined && column === forkers) return thread(column)
+    // More than chance, as few numbers are of one group twice.
+    if (column !== undefined && column === forkers) return { ...thread(column), guessed: true }
     const isThread = outlived(question) || this.#habits.isOfThreads(kind)
     return { ...(isThread ? thread(forkers) : process()), guessed: true, open: column === undefined }
   }
@@ -302,7 +331,9 @@ export class Foresight<Item> {
     this.#forget(question)
   }
 
-  #settle(question: Question, answer: Child): void {
+  #settle(question: Question, given: Child): void {
+    // A number is given out again when its group is no more.
+    const answer = given.isThread && given.group === question.child ? process() : given
     question.answer ??= answer
     if (answer.isThread && question.ofForker !== undefined) question.ofForker.madeThreads = true
     this.#forget(question)
@@ -379,7 +410,7 @@ function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
 
 /** A child that lived on after the leader which forked it had exited. */
 function outlived(question: Question): boolean {
-  return question.forkerWent && question.forker === forkerGroup(question)
+  return question.forkerWentAt !== undefined && question.forker === forkerGroup(question)
 }
 
 /** Spent places at the front before they are given up. */

@@ -121,7 +121,12 @@ function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefin
       cache.counters.failures.parent_info++
     }
     // Of a parent that may be a thread, the parent may be another process.
-    if ((entry.guessed || entry.parent?.guessed === true) && !incomplete.includes('thread_group'))
+    if (
+      (entry.guessed || entry.parentGuessed || entry.parent?.guessed === true) &&
+      !incomplete.includes('thread_group')
+    )
+      incomplete.push('thread_group')
+    if (event.tid !== undefined && cache.isGuessedThread(event.tid, event.ts) && !incomplete.includes('thread_group'))
       incomplete.push('thread_group')
     if (cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent)))
       incomplete.push('lost_events')
@@ -203,11 +208,15 @@ function fork(event: ProcessEvent, cache: ProcessCache, told: Child | undefined)
   if (told?.isThread ?? life?.childIsThread ?? false) {
     cache.counters.threadForks++
     const pid = told?.group ?? (life?.childPid === childTid ? undefined : life?.childPid) ?? forkerPid
-    if (pid !== undefined) cache.learnThread(childTid, pid, ts, life?.childComm)
+    if (pid !== undefined) cache.learnThread(childTid, pid, ts, life?.childComm, told?.guessed)
+    if (told?.guessed === true) cache.counters.guessedForks++
+    const incomplete: Missing[] = told?.guessed === true ? ['thread_group'] : []
     const entry = pid === undefined ? undefined : cache.find(pid, ts)
-    return answer(event, cache, entry, { type: 'thread_fork', pid, tid: event.tid, warnings })
+    return answer(event, cache, entry, { type: 'thread_fork', pid, tid: event.tid, warnings, incomplete })
   }
-  const parent = told?.parentsChild === true ? forker?.parent : forker
+  // The real parent is what the forker's parent is by then.
+  const above = told?.parentsChild === true ? forker?.parent : undefined
+  const parent = told?.parentsChild === true ? above && cache.becameBy(above, ts) : forker
   const ppid = told?.parentsChild === true ? forker?.ppid : forkerPid
   const guessed = told?.guessed ?? (life?.byThread === true && life.childIsThread === undefined)
   if (guessed) cache.counters.guessedForks++
@@ -222,6 +231,7 @@ function fork(event: ProcessEvent, cache: ProcessCache, told: Child | undefined)
     args: life?.args,
     uid: life?.uid,
     guessed,
+    parentGuessed: life?.byThread === true && event.tid !== undefined && cache.isGuessedThread(event.tid, ts),
   }
   const { entry, known, reused } = cache.fork(birth, parent, told?.open ?? guessed)
   const all: Warning[] = [
@@ -280,35 +290,50 @@ function exit(event: ProcessEvent, cache: ProcessCache): Placed {
   const pid = own(event, cache)
   if (pid === undefined) return answer(event, cache, undefined, {})
   const entry = cache.find(pid, ts)
+  const incomplete: Missing[] = []
   if (life?.byThread === true && tid !== undefined) {
-    const last = life.groupDead ?? isLast(entry, tid, pid)
+    const { last, doubtful } =
+      life.groupDead === undefined ? isLast(entry, tid, pid, cache) : { last: life.groupDead, doubtful: false }
+    if (doubtful) incomplete.push('thread_group')
     if (!last) {
       cache.counters.threadExits++
       if (entry?.tentative === true && entry.threads.size === 1 && pid === tid) {
         // What was taken for a process is one of several threads: those of the process that forked it.
         const group = entry.parent
         cache.retract(entry)
-        return answer(event, cache, group, { type: 'thread_exit', pid: group?.snapshot.pid ?? pid, tid })
+        return answer(event, cache, group, {
+          type: 'thread_exit',
+          pid: group?.snapshot.pid ?? pid,
+          tid,
+          incomplete: ['thread_group'],
+        })
       }
       if (life.comm !== undefined) cache.renameThread(tid, life.comm)
       cache.dropThread(tid, pid, ts)
-      return answer(event, cache, entry, { type: 'thread_exit', pid, tid })
+      return answer(event, cache, entry, { type: 'thread_exit', pid, tid, incomplete })
     }
   }
   const warnings = mismatch(event, cache, 'exit')
   const first = entry === undefined || cache.exit(entry, ts)
-  return answer(event, cache, entry, { pid, warnings: first ? warnings : [...warnings, 'duplicate'] })
+  return answer(event, cache, entry, { pid, warnings: first ? warnings : [...warnings, 'duplicate'], incomplete })
 }
 
 /**
  * Where the kernel does not say whether a thread was the last: a thread that is no leader never is while its leader lives, nor
  * is anybody while another is known to live. Of a process that was not seen to start the leader counts.
  */
-function isLast(entry: Entry | undefined, tid: number, pid: number): boolean {
-  if (entry === undefined) return tid === pid
-  if (tid !== pid && entry.threads.has(pid)) return false
-  for (const other of entry.threads) if (other !== tid) return false
-  return true
+function isLast(entry: Entry | undefined, tid: number, pid: number, cache: ProcessCache): Last {
+  if (entry === undefined) return { last: tid === pid, doubtful: false }
+  if (tid !== pid && entry.threads.has(pid)) return { last: false, doubtful: false }
+  for (const other of entry.threads)
+    if (other !== tid) return { last: false, doubtful: cache.isGuessedThread(other, undefined) }
+  return { last: true, doubtful: entry.doubtful > 0 }
+}
+
+/** Whether an exit was the last of a process, and whether that hangs on threads that may be processes, or the other way round. */
+interface Last {
+  readonly last: boolean
+  readonly doubtful: boolean
 }
 
 /** The kernel has freed a thread: if it was a process's last, the process has ended. */

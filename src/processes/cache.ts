@@ -118,6 +118,20 @@ export class ProcessCache {
     )
   }
 
+  /** Whether a number's thread, which may end at this time, was taken for one of its group and nothing said so for certain. */
+  isGuessedThread(tid: number, ts: bigint | undefined): boolean {
+    if (typeof tid !== 'number') number(tid, 'tid')
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
+    return this.#threads.isGuessed(tid, ts)
+  }
+
+  /** The image that the process of an image was at a time, by exec after exec. */
+  becameBy(entry: Entry, ts: bigint | undefined): Entry {
+    checkEntry(entry, 'entry')
+    if (ts !== undefined && typeof ts !== 'bigint') bigint(ts, 'ts')
+    return this.#images.becameBy(entry, ts)
+  }
+
   /** Takes an entry back: what was taken for a process was a thread. */
   retract(entry: Entry): void {
     checkEntry(entry, 'entry')
@@ -140,17 +154,19 @@ export class ProcessCache {
   }
 
   /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
-  learnThread(tid: number, pid: number, startTs?: bigint, comm?: string): void {
+  learnThread(tid: number, pid: number, startTs?: bigint, comm?: string, guessed = false): void {
     if (typeof tid !== 'number') number(tid, 'tid')
     if (typeof pid !== 'number') number(pid, 'pid')
     if (startTs !== undefined && typeof startTs !== 'bigint') bigint(startTs, 'startTs')
     if (comm !== undefined && typeof comm !== 'string') text(comm, 'comm')
-    if (tid === pid || (startTs === undefined && this.#threads.groupOf(tid) === pid)) return
+    if (typeof guessed !== 'boolean') flag(guessed, 'guessed')
+    if (tid === pid) return
+    if (startTs === undefined && this.#threads.groupOf(tid) === pid && !this.#threads.isGuessed(tid, startTs)) return
     const entry = this.#images.newest(tid)
     if (entry?.alive && entry.tentative) {
       this.retract(entry)
     }
-    const forgotten = this.#threads.learn(tid, pid, startTs, comm)
+    const forgotten = this.#threads.learn(tid, pid, startTs, comm, guessed)
     if (forgotten !== undefined) this.#images.newest(forgotten[1])?.threads.delete(forgotten[0])
     this.#images.newest(pid)?.threads.add(tid)
   }
@@ -196,6 +212,7 @@ export class ProcessCache {
       flags: birth.flags,
       ppid: birth.ppid,
       guessed: birth.guessed,
+      parentGuessed: birth.parentGuessed,
     }
     return { entry: this.#images.insert(inherited, parent, undefined, tentative), known: false, reused }
   }

@@ -20,6 +20,8 @@ export interface Birth {
   readonly sinceTs?: bigint | undefined
   /** Nothing said for certain that this is a process, and no thread. */
   readonly guessed?: boolean | undefined
+  /** A thread forked it of which nothing said for certain whose it was. */
+  readonly parentGuessed?: boolean | undefined
   /** The recording may hold the same fact a second time, from another recorder and with another time. */
   readonly retold?: boolean | undefined
 }
@@ -71,6 +73,10 @@ export interface Entry extends Counted {
   readonly tentative: boolean
   /** Made by a fork of which nothing said it for certain. */
   readonly guessed: boolean
+  /** Forked by a thread of which nothing said for certain whose it was. */
+  readonly parentGuessed: boolean
+  /** Children that live and may be its threads. */
+  doubtful: number
   /** An event of its own told of its exec, and did not only mention it. */
   told?: boolean
 }

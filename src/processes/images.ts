@@ -79,6 +79,18 @@ export class Images {
     return undefined
   }
 
+  /** The image that a process was at a time, by exec after exec from this one. */
+  becameBy(entry: Entry, ts: bigint | undefined): Entry {
+    const images = this.#byPid.get(entry.snapshot.pid) ?? []
+    let last = entry
+    for (let i = images.indexOf(entry) + 1; i > 0 && i < images.length; i++) {
+      const next = images[i]!
+      if (next.snapshot.previousExecId !== last.snapshot.execId || (ts !== undefined && next.startTs > ts)) break
+      last = next
+    }
+    return last
+  }
+
   /** All images, the one used longest ago first. */
   all(): Entry[] {
     return [...this.#entries.keys()]
@@ -98,6 +110,7 @@ export class Images {
   /** Gives an image the parent that it was without. */
   adopt(entry: Entry, parent: Entry): void {
     entry.parent = parent
+    if (entry.guessed) parent.doubtful++
     this.#references.take(parent, 'parent')
   }
 
@@ -141,13 +154,18 @@ export class Images {
       threads: new Set([pid]),
       tentative,
       guessed: birth.guessed ?? tentative,
+      parentGuessed: birth.parentGuessed ?? previous?.parentGuessed ?? false,
+      doubtful: 0,
       refcount: 0,
       color: 'inUse',
       operations: { 'process++': 0, 'process--': 0, 'parent++': 0, 'parent--': 0 },
     }
     if (birth.execId === undefined) this.#references.take(entry, 'process')
     else this.#byId.set(birth.execId, entry)
-    if (parent !== undefined) this.#references.take(parent, 'parent')
+    if (parent !== undefined) {
+      this.#references.take(parent, 'parent')
+      if (entry.guessed) parent.doubtful++
+    }
     const images = this.#byPid.get(pid)
     if (images === undefined) this.#byPid.set(pid, [entry])
     else {
@@ -180,6 +198,7 @@ export class Images {
   #giveParent(entry: Entry): void {
     if (entry.parentGiven || entry.parent === undefined) return
     entry.parentGiven = true
+    if (entry.guessed) entry.parent.doubtful--
     this.#references.give(entry.parent, 'parent')
   }
 

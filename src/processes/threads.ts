@@ -27,6 +27,8 @@ interface Thread {
   startTs: bigint | undefined
   endTs: bigint | undefined
   ended: boolean
+  /** Nothing said for certain that it is a thread, and of this group. */
+  guessed: boolean
 }
 
 /** The threads of a cache's processes that are not leaders. */
@@ -46,20 +48,28 @@ export class ThreadTable {
     pid: number,
     startTs: bigint | undefined,
     comm: string | undefined,
+    guessed = false,
   ): readonly [number, number] | undefined {
     const threads = this.#byTid.get(tid) ?? []
     const last = threads.at(-1)
     if (last !== undefined && !last.ended && last.pid === pid) {
       last.startTs ??= startTs
       last.comm ??= comm
+      last.guessed &&= guessed
       return undefined
     }
     if (last !== undefined && !last.ended) end(last, startTs)
     const kept = threads.slice(1 - MOST_OF_ONE)
-    kept.push({ tid, pid, comm, startTs, endTs: undefined, ended: false })
+    kept.push({ tid, pid, comm, startTs, endTs: undefined, ended: false, guessed })
     const forgotten = setBounded(this.#byTid, tid, kept, MOST_THREADS)
     const gone = forgotten?.[1].at(-1)
     return gone === undefined || gone.ended ? undefined : [gone.tid, gone.pid]
+  }
+
+  /** Whether the thread that has a number, or whose end is told at this time, was only taken for one of its group. */
+  isGuessed(tid: number, ts: bigint | undefined): boolean {
+    const thread = this.#byTid.get(tid)?.at(-1)
+    return thread?.guessed === true && (!thread.ended || thread.endTs === ts)
   }
 
   rename(tid: number, comm: string): void {
@@ -76,11 +86,12 @@ export class ThreadTable {
   /** The thread that had a number at a time; without one, the last. */
   find(tid: number, ts: bigint | undefined): ThreadView | undefined {
     const threads = this.#byTid.get(tid) ?? []
-    if (ts === undefined) return view(threads.at(-1))
+    const last = threads.at(-1)
+    if (last === undefined || ts === undefined) return last && view(last)
     for (let i = threads.length - 1; i >= 0; i--) {
       const { startTs, endTs, ended } = threads[i]!
       if ((startTs === undefined || startTs <= ts) && (!ended || endTs === undefined || ts <= endTs))
-        return view(threads[i])
+        return view(threads[i]!)
     }
     return undefined
   }
@@ -91,7 +102,7 @@ export class ThreadTable {
     for (const threads of this.#byTid.values())
       for (const thread of threads) {
         const group = groups.get(thread.pid)
-        const one = { ...thread }
+        const one = view(thread)
         if (group === undefined) groups.set(thread.pid, [one])
         else group.push(one)
       }
@@ -103,8 +114,7 @@ export class ThreadTable {
   }
 }
 
-function view(thread: Thread | undefined): ThreadView | undefined {
-  if (thread === undefined) return undefined
+function view(thread: Thread): ThreadView {
   const { tid, pid, comm, startTs, endTs } = thread
   return { tid, pid, comm, startTs, endTs }
 }
