@@ -2,7 +2,7 @@
 // and the lines that ftrace and perf print of them. It shares nothing with the code under test but the meaning of the events:
 // include/linux/sched.h, kernel/fork.c, kernel/exit.c and de_thread of fs/exec.c say what follows what.
 
-import { random } from '../random.ts'
+import { seededRandom } from '../../bench/lib/random.ts'
 
 /** What a simulated recording is like. */
 export interface Workload {
@@ -72,7 +72,7 @@ const CLONE_THREAD = 0x10000
 
 /** Lets a workload happen. */
 export function simulate({ seed, events, pidMax, threads, cloneParent, leaderFirst, names }: Workload): Happened[] {
-  const below = random(seed)
+  const below = seededRandom(seed)
   const chance = (percent: number) => below(100) < percent
   const happened: Happened[] = []
   const tasks: Task[] = []
