@@ -8,7 +8,7 @@ import type { NothingReason } from './symbols/locate.ts'
 import type { SymbolMatch } from './symbols/symbol.ts'
 import { HIDDEN_OWNER } from './symbols/table.ts'
 
-/** What was at an address at a time. */
+/** The symbol that was at an address at a time. */
 export interface PastAnswer {
   readonly match: SymbolMatch | undefined
   /** Why there is no symbol. `stale_layout`: a module was there at another time, but not at this. */
@@ -51,7 +51,7 @@ export class HostHistory {
   }
 
   /**
-   * What was at an address at a time. Names of another time are never given.
+   * The symbol that was at an address at a time. Names of another time are never given.
    * @throws UsageError
    */
   find(address: bigint, time: Date): PastAnswer {

@@ -50,7 +50,7 @@ const arrived = channel('kerndex:ready')
 export class Kernel {
   #timing: Timing
   #snapshot: Reader
-  /** What waits for the current snapshot's types; undefined where they came with it. */
+  /** The loading of the current snapshot's types; undefined where they came with it. */
   #typesLoading: Promise<void> | undefined
   #pending: PendingTypes | undefined
   #memory: LoadMemory | undefined
@@ -171,7 +171,7 @@ export class Kernel {
     return this.#verified
   }
 
-  /** What became of the cache: files opened, written, or ignored with the reason. Also on the channel `kerndex:cache`. */
+  /** Reports of the cache: files opened, written, or ignored with the reason. Also on the channel `kerndex:cache`. */
   get cacheReports(): readonly CacheReport[] {
     return this.#opening.reports
   }
@@ -201,7 +201,7 @@ export class Kernel {
   }
 
   /**
-   * What starts at every address, in order, through the query pool.
+   * The symbols that start at every address, in order, through the query pool.
    * @throws ClosedError, AbortedError, WorkerFailedError
    */
   async startingAtMany(addresses: BigUint64Array, options: BulkOptions = {}): Promise<StartingAnswer> {
@@ -346,7 +346,7 @@ export class Kernel {
     await this.close()
   }
 
-  /** What the current snapshot is of, and whether it is provisional or the kernel closed. */
+  /** The kernel that the current snapshot is of, and whether it is provisional or the kernel closed. */
   toJSON() {
     return { ...this.#snapshot.toJSON(), provisional: this.#provisional, closed: this.#closed }
   }

@@ -39,7 +39,7 @@ function bytesOf(value: unknown, name: string): number {
   return value as number // It is a number.
 }
 
-/** What `openCatalog` takes. */
+/** The options of `openCatalog`, with their checks. */
 const CATALOG_OPTIONS: Options<CatalogOptions> = { directory: pathOf, maxBytes: bytesOf }
 
 /** How to add a host's builds. */
@@ -49,7 +49,7 @@ export interface CatalogAddOptions {
 
 const ADD_OPTIONS: Options<CatalogAddOptions> = { signal }
 
-/** What to export. */
+/** The entries to export. */
 export interface CatalogExportOptions {
   /** Kernels or modules; default all. */
   readonly buildIds?: readonly string[] | undefined

@@ -137,7 +137,7 @@ function catalogArgument(value: unknown, name: string): string | Catalog {
   throw wrong(name, 'a directory, or what openCatalog gave', value)
 }
 
-/** What `openKernel` takes. */
+/** The options of `openKernel`, with their checks. */
 const OPEN_OPTIONS: Options<OpenOptions> = {
   from: path,
   // Asked for only where a layout is given: the catalogue is a part of its own.

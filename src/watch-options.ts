@@ -31,7 +31,7 @@ const WATCH_OPTIONS: Options<WatchOptions> = {
     value === Number.POSITIVE_INFINITY ? value : whole(0, Number.MAX_SAFE_INTEGER)(value, name),
 }
 
-/** What a caller of `watch` gave, checked. @throws UsageError */
+/** The options of a caller of `watch`, checked. @throws UsageError */
 export function watchOptions(given: WatchOptions): WatchOptions {
   const { intervalMs, ...others } = optionsOf(given, 'watch', WATCH_OPTIONS)
   if (intervalMs === undefined) throw wrong('intervalMs', INTERVAL, undefined)

@@ -150,7 +150,7 @@ function lay({ kind, sections, symbols }: BuildEntry, from: bigint): { sections:
 
 const roundUp = (value: bigint, to: bigint): bigint => ((value + to - 1n) / to) * to
 
-/** What is known of a module's memory in the book. */
+/** A module's memory in the book. */
 function memoryOf(entry: BuildEntry, sections: readonly Laid[]): ModuleMemory {
   const own = sections.filter(({ name }) => !name.startsWith('.data..percpu'))
   const starts = {
@@ -182,7 +182,7 @@ function* textOf(entry: BuildEntry, sections: readonly Laid[]): Generator<Buffer
   if (length > 0) yield Buffer.from(lines.join(''), 'latin1')
 }
 
-/** What a book says of an entry whose symbols are in its table; its sections are added to the rows. */
+/** The book's record of an entry whose symbols are in its table; its sections are added to the rows. */
 function entryIn(
   table: SymbolTable,
   entry: BuildEntry,

@@ -4,7 +4,7 @@
 import { BadFormatError } from '../core/errors.ts'
 import { BUILD_ID } from './json.ts'
 
-/** What goes into the file. */
+/** The content of the file. */
 export interface ElfContent {
   readonly buildId: string
   /** `e_machine` of elf.h; 0 where it is not known. */

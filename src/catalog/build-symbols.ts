@@ -48,7 +48,7 @@ export class BuildSymbols {
   /** The build id of the kernel that it belongs to. */
   readonly kernel: string
   readonly release: string | undefined
-  /** What offsets are counted from: `_text` or `_stext` of a kernel, `.text` of a module. */
+  /** The place from which offsets are counted: `_text` or `_stext` of a kernel, `.text` of a module. */
   readonly origin: string
   readonly #book: Book
   readonly #entry: BookEntry

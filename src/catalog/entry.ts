@@ -7,7 +7,7 @@ import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_SYMBOLS_OF_ENTRY } from './limits.ts'
 import { pack, unpack } from './packed.ts'
 
-/** What a build is known by. */
+/** The identity of a build. */
 export interface BuildIdentity {
   readonly kind: 'vmlinux' | 'module'
   /** `vmlinux`, or the module's name. */
@@ -172,7 +172,7 @@ function hexadecimal(text: string, from: number, to: number): bigint | undefined
   return /^[0-9a-f]{1,16}$/.test(digits) ? BigInt(`0x${digits}`) : undefined
 }
 
-/** What two entries of one identity disagree about, in words that name the symbol; undefined if they are the same. */
+/** The difference of two entries of one identity, in words that name the symbol; undefined if they are the same. */
 export function disagreement(one: BuildEntry, other: BuildEntry): string | undefined {
   const byBase = [one, other].some(({ sections }) => sections.some(({ name }) => name === BASE))
   const [a, b] = [one, other].map((entry) => placesOf(entry, byBase)) as [string[], string[]] // Of two, two.

@@ -1,4 +1,4 @@
-// What of a kernel moves with its image from boot to boot, and what stays: told by addresses, because kernels differ in how they call
+// Which symbols of a kernel move with its image from boot to boot, and which stay: told by addresses, because kernels differ in how they call
 // symbols that do not move.
 
 /** Symbols with which a kernel's image begins; the first that there is places it. */
@@ -12,5 +12,5 @@ export interface Anchor {
 
 /** Nothing of the image lies further behind its anchor. */
 export const MOST_IMAGE = 2 ** 30
-/** What stays where it is has small values, such as offsets of per-cpu variables. */
+/** Symbols that stay where they are have small values, such as offsets of per-cpu variables. */
 export const MOST_ABSOLUTE = 2 ** 40

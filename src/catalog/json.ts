@@ -56,7 +56,7 @@ export class Fields {
     return BigInt(`0x${this.text(name, ADDRESS)}`)
   }
 
-  /** What `read` makes of a field, if it is there. */
+  /** The result of `read` for a field, if it is there. */
   maybe<T>(name: string, read: (value: unknown) => T): T | undefined {
     const value = this.#fields[name]
     return value === undefined || value === null ? undefined : read(value)
@@ -86,5 +86,5 @@ const ADDRESS = /^[0-9a-f]{1,16}$/
 export const BUILD_ID = /^[0-9a-f]{8,128}$/
 /** A name of a module, section, release …: no blanks, nothing that a terminal or a path could take for more. */
 export const WORD = /^[!-~]{1,200}$/
-/** What may be the name of a module, and a part of a file's name. */
+/** Names that may be those of modules, and parts of a file's name. */
 export const MODULE_NAME = /^[0-9A-Za-z_.-]{1,100}$/

@@ -46,7 +46,7 @@ export interface HostLayout {
   readonly generation: number
 }
 
-/** What a layout is made of. */
+/** The input of a layout. */
 export interface LayoutTold {
   readonly buildId: string
   readonly bootId: string | undefined
@@ -208,7 +208,7 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
   const dynamic = head.texts('dynamic')
   for (const each of dynamic) {
     const { owner = '' } = parseLine(each) ?? {}
-    // What belongs to a build is never taken from a layout.
+    // Symbols of a build are never taken from a layout.
     if (!isDynamic(owner)) throw new BadFormatError(`${what}: a dynamic line is none`)
   }
   return {

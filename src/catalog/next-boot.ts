@@ -13,7 +13,7 @@ import { REGION_WORDS } from '../symbols/regions.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { type Anchor, MOST_ABSOLUTE, MOST_IMAGE } from './image.ts'
 
-/** What modules are known by; undefined where a host does not tell it of any. */
+/** The identities of modules; undefined where a host tells none. */
 export type Identities = ReadonlyMap<string, ModuleKey> | undefined
 
 /** A boot that was loaded. */
@@ -24,7 +24,7 @@ export interface EarlierBoot {
   readonly identities: Identities
 }
 
-/** What the small files of another boot of the same kernel tell. */
+/** The facts in the small files of another boot of the same kernel. */
 export interface NextBoot {
   /** A symbol at the beginning of the kernel's image, and where it is now. */
   readonly anchor: Anchor
@@ -33,7 +33,7 @@ export interface NextBoot {
   readonly identities: Identities
 }
 
-/** What of an earlier boot's table is certain of another boot. */
+/** The part of an earlier boot's table that is certain of another boot. */
 export interface MovedBoot {
   /** The core, and modules of which anything is certain. Of all other memory it says that nothing is known yet. */
   readonly table: PlacedTable
@@ -53,7 +53,7 @@ interface Memory {
   readonly end: bigint
 }
 
-/** What of an owner moves together. */
+/** Symbols of an owner that move together. */
 interface Movable {
   readonly ids: readonly Ids[]
   readonly memory: readonly Memory[]
@@ -81,7 +81,7 @@ export function moveBoot({ table, modules, identities }: EarlierBoot, now: NextB
     for (const { from, to } of ids) pieces.push({ lender: 0, from, to, high, low, owner })
     for (const { start, end } of own) memory.push({ start: start + distance, end: end + distance, owner })
   }
-  // What has a small value stays where it is at every boot.
+  // A symbol of a small value stays where it is at every boot.
   add({ ids: earlier.between(CORE, 0n, BigInt(MOST_ABSOLUTE)), memory: [] }, 0n, CORE)
   const slide = now.anchor.address - begin
   const end = begin + BigInt(MOST_IMAGE)
@@ -123,7 +123,7 @@ function isSame(name: string, before: Identities, now: Identities): boolean | un
   return a?.srcversion !== undefined && a.srcversion === b?.srcversion
 }
 
-/** What is left of memory without [start, end). */
+/** The ranges of memory without [start, end). */
 function without(memory: Memory, start: bigint, end: bigint): Memory[] {
   if (end <= memory.start || start >= memory.end) return [memory]
   const parts = [

@@ -4,7 +4,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants, crc32 } from 'node:zlib'
 import { BadFormatError, LimitError, UnsupportedError } from '../core/errors.ts'
 
-/** What may be stored. */
+/** The kinds of content that may be stored. */
 export type PackedKind = 'entry' | 'layout'
 
 const VERSION = { entry: 1, layout: 2 } as const

@@ -28,7 +28,7 @@ export interface UnplacedSymbol {
   readonly type: string
 }
 
-/** What could be placed by a catalogue, and what not. */
+/** Which owners could be placed by a catalogue, and which not. */
 export interface Placement {
   /** Modules of whose memory nothing is known: ask for these. */
   readonly missing: readonly MissingModule[]
@@ -37,7 +37,7 @@ export interface Placement {
   readonly unplaced: readonly UnplacedSymbol[]
 }
 
-/** What a host's table is made of, and what is to be said of it. */
+/** The pieces that a host's table is made of, and the report on them. */
 export interface PlacedHost {
   readonly table: PlacedTable
   readonly placement: Placement
@@ -101,7 +101,7 @@ const HALF = 2 ** 32
 class Places {
   readonly high: Uint32Array
   readonly low: Uint32Array
-  /** What each group of the module's entry has to be moved by. */
+  /** The distance by which each group of the module's entry has to be moved. */
   readonly groupHigh = new Uint32Array(MOST_GROUP + 1)
   readonly groupLow = new Uint32Array(MOST_GROUP + 1)
   /** Whether the sections of the module keep the distances that they have in its entry. */
@@ -320,7 +320,7 @@ function placeModule(
   for (let at = first, next = first; at < end; at = next) {
     next = at + ROW.words
     const group = rows[at + ROW.group]!
-    // What keeps its distances is one piece.
+    // Symbols that keep their distances are one piece.
     const isOne = places.agree && places.isShifted(group)
     while (isOne && next < end && rows[next + ROW.group] === group) next += ROW.words
     const from = rows[at + ROW.from]!
@@ -339,7 +339,7 @@ function placeModule(
       low = distance >>> 0
       high = (places.high[number]! - rows[at + ROW.high]! - (distance < 0 ? 1 : 0)) >>> 0
     }
-    // What lies side by side in the book, and is moved alike, is one piece.
+    // Symbols that lie side by side in the book, and are moved alike, are one piece.
     if (last !== undefined && last.to === from && last.high === high && last.low === low) last.to = to
     else {
       last = { lender, from, to, high, low, owner }

@@ -34,7 +34,7 @@ const ENTRIES = [
 const STARTS = /^(?:secondary|common)_startup_64(?:_no_verify)?$/
 const LAST_BYTES = 32
 
-/** What the kernel is moved by at boot is a multiple of this, on x86 and on arm64. */
+/** The distance by which the kernel is moved at boot is a multiple of this, on x86 and on arm64. */
 const STEP = 0x20_0000n
 /** Where images begin within a step: `_text` at its beginning, `_stext` of arm64 behind the image's header. */
 const BEGINS: Readonly<Record<string, readonly bigint[]>> = { _text: [0n], _stext: [0n, 0x1_0000n] }

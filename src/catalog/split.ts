@@ -11,7 +11,7 @@ import { ANCHORS, type Anchor, MOST_ABSOLUTE, MOST_IMAGE } from './image.ts'
 import { MODULE_NAME } from './json.ts'
 import { MOST_SYMBOLS_OF_ENTRY } from './limits.ts'
 
-/** What a host tells beside its kallsyms text. */
+/** The facts that a host tells beside its kallsyms text. */
 export interface HostTold {
   /** The kernel's build id. */
   readonly kernel: string

@@ -25,7 +25,7 @@ import { Pacer } from './pacer.ts'
 import { isSameText } from './text-digests.ts'
 import { Timeline } from './timeline.ts'
 
-/** What became of a use of the cache; every one is published here. */
+/** The outcome of every use of the cache is published here. */
 const used = channel('kerndex:cache')
 
 /** A message of the channel `kerndex:cache`, and an element of `kernel.cacheReports`. */
@@ -48,11 +48,11 @@ export interface KernelLoad extends Omit<Loaded, 'memory'> {
 /** Loads a source with the options that the caller gave and these. */
 export type Load = (generation: number, more: Pick<LoadOptions, 'earlier' | 'knownTypes' | 'signal'>) => Promise<Loaded>
 
-/** What a snapshot that came from a file is checked by. */
+/** The facts by which a snapshot from a file is checked. */
 interface FromFile {
   readonly path: string
   readonly handle: Handle
-  /** Those that have been loaded; undefined if the file's turned out to be damaged. */
+  /** The types that have been loaded; undefined if those of the file turned out to be damaged. */
   types: LoadedTypes | undefined
   readonly files: readonly BtfFile[]
   /** How the kernel's text is known again; undefined where the file is of another boot, whose text was another. */
@@ -151,7 +151,7 @@ export class CachedKernel {
     this.#writing = this.#writing.then(keepCode)
   }
 
-  /** What the file of a key gives, if there is one and it is of the kernel's present state. */
+  /** The load from the file of a key, if there is one and it is of the kernel's present state. */
   async #open(key: CacheKey, host: HostFacts): Promise<KernelLoad | undefined> {
     const timeline = new Timeline()
     const cache = this.#cache
@@ -205,7 +205,7 @@ export class CachedKernel {
     }
   }
 
-  /** What the file of another boot makes certain of this one: everything else comes with the check. */
+  /** The load of what a file of another boot makes certain for this one: everything else comes with the check. */
   async #openEarlier(key: CacheKey, host: HostFacts): Promise<KernelLoad | undefined> {
     const timeline = new Timeline()
     const cache = this.#cache
@@ -375,7 +375,7 @@ export class CachedKernel {
     return identities
   }
 
-  /** What types a file of another boot, or of another state of the modules, can give. */
+  /** The types that a file of another boot, or of another state of the modules, can give. */
   async #knownTypes(key: CacheKey): Promise<LoadedTypes | undefined> {
     const cache = this.#cache
     if (this.#options.types === false) return undefined
@@ -469,7 +469,7 @@ export class CachedKernel {
   }
 }
 
-/** What a kernel is known by; undefined where it does not say. */
+/** The key of a kernel; undefined where the kernel does not tell it. */
 function keyOf({ buildId, bootId }: HostFacts): CacheKey | undefined {
   return buildId === undefined || bootId === undefined ? undefined : { buildId, bootId }
 }

@@ -30,7 +30,7 @@ const CAPTURE_OPTIONS: Options<CaptureOptions> = { from: pathOf, replace: flag, 
 export interface CaptureSummary {
   readonly path: string
   readonly files: readonly { readonly name: string; readonly bytes: number }[]
-  /** What the host did not have or could not give. */
+  /** Things that the host did not have or could not give. */
   readonly absences: readonly Absence[]
   /** Modules came or went in every attempt: the files may be of several moments. */
   readonly unsettled: boolean
@@ -139,7 +139,7 @@ async function gather(source: Source, { signal, onFile }: CaptureOptions) {
   return { files, absences, unsettled: !settled }
 }
 
-/** What of /proc/modules does not change with mere use: all but how often each module is used, and by which. */
+/** The fields of /proc/modules that do not change with mere use: all but how often each module is used, and by which. */
 function places(modules: Buffer): string {
   return modules.toString('latin1').replace(/^(\S+ \d+) \S+ \S+/gm, '$1')
 }

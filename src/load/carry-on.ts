@@ -3,7 +3,7 @@
 import type { Plan, Workspace } from '../symbols/workspace.ts'
 import { Pacer } from './pacer.ts'
 
-/** What a plan gives. @throws AbortedError, and what the plan throws */
+/** Carries a plan out and gives its result. @throws AbortedError, and what the plan throws */
 export async function carryOn<T>(plan: Plan<T>, workspace: Workspace, signal?: AbortSignal): Promise<T> {
   const pacer = new Pacer(signal)
   pacer.check()

@@ -98,7 +98,7 @@ export class CatalogStore {
   }
 
   /**
-   * Whose the catalogue is: files of others are not used.
+   * The owner of the catalogue: files of other users are not used.
    * @throws NotReadableError if others than its owner may write into it
    */
   #owner(): number {

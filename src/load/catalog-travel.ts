@@ -12,7 +12,7 @@ import { type ArchiveFile, writeArchive } from '../sources/write-archive.ts'
 /** An entry of a catalogue. */
 export interface CatalogEntry extends BuildIdentity {
   readonly path: string
-  /** Of its file. */
+  /** Bytes of its file. */
   readonly bytes: number
   readonly written: Date
 }

@@ -1,4 +1,4 @@
-// What is done with a catalogue's files: captures are split into them, books are made of them and remembered, layouts placed.
+// Work on a catalogue's files: captures are split into them, books are made of them and remembered, layouts placed.
 
 import { join } from 'node:path'
 import type { Book } from '../catalog/book.ts'
@@ -14,7 +14,7 @@ import { type CatalogEntry, readEntries, writeEntries } from './catalog-travel.t
 import { anySource, readHost, readText } from './host-reading.ts'
 import { placeLayout } from './place-layout.ts'
 
-/** What came of a capture. */
+/** The entries that a capture gave. */
 export interface CatalogAdded {
   /** The kernel's build id. */
   readonly buildId: string
@@ -27,7 +27,7 @@ export interface CatalogAdded {
   readonly skipped: readonly { readonly module: string; readonly reason: string }[]
 }
 
-/** What was new of several entries. */
+/** Which of several entries were new. */
 export type Merged = Pick<CatalogAdded, 'added' | 'known'>
 
 /** The directory of a user's catalogue: beside the cache, which is secret. @throws NotReadableError if there is none */

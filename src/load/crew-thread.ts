@@ -1,4 +1,4 @@
-// What a thread of the pool does in a crew, and the words by which the crew and its threads agree: see crew.ts.
+// The part of a pool's thread in a crew, and the words of memory by which the crew and its threads agree: see crew.ts.
 
 import { threadId } from 'node:worker_threads'
 import { runWasm, type SharedMemory } from '../core/wasm-memory.ts'
@@ -50,7 +50,7 @@ export const numberOf = (step: StepName): number => STEPS.findIndex(([name]) => 
 /** Milliseconds that the calling thread waits for others before it looks after its event loop. */
 export const PATIENCE = 1
 
-/** What a thread needs to join. */
+/** The memory and numbers that a thread needs to join. */
 export interface JoinTask {
   readonly memory: SharedMemory
   /** By which the thread knows the memory again: what it is given is a new object each time. */

@@ -60,7 +60,7 @@ export async function symbolsOfEarlier(
   }
 }
 
-/** What these modules are known by; undefined where the host tells it of none. */
+/** The identities of these modules; undefined where the host tells none. */
 async function identitiesNow(source: Source, modules: readonly ModuleInfo[]): Promise<Identities> {
   if (modules.length === 0) return new Map()
   if (source.identitiesNow !== undefined) return source.identitiesNow(modules.map(({ name }) => name))
@@ -68,7 +68,7 @@ async function identitiesNow(source: Source, modules: readonly ModuleInfo[]): Pr
   return isAbsence(text) ? undefined : parseIdentities(text)
 }
 
-/** What the modules of a load are known by, for a later boot; undefined where they are others by now. */
+/** The identities of a load's modules, for a later boot; undefined where other modules are loaded by now. */
 export async function identitiesFact(
   source: Source,
   { modules = [] }: HostFacts,

@@ -1,4 +1,4 @@
-// What the first lines of a kallsyms text tell: whether addresses are shown, and where the kernel's image begins.
+// The facts in the first lines of a kallsyms text: whether addresses are shown, and where the kernel's image begins.
 
 import { ANCHORS, type Anchor } from '../catalog/image.ts'
 import type { ByteReader } from '../sources/reader.ts'

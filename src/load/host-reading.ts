@@ -30,7 +30,7 @@ export async function anySource(from: string | undefined): Promise<Source> {
   return openSource(from)
 }
 
-/** What a host's small files say, and what they do not. */
+/** The facts in a host's small files, and the absences. */
 export interface ReadHost {
   readonly told: HostTold
   readonly facts: HostFacts

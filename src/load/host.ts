@@ -1,4 +1,4 @@
-// What a source's small files say of the host, and whether two hosts are in the same state.
+// The facts of a host, from its source's small files, and whether two hosts are in the same state.
 
 import { release } from 'node:os'
 import type { HostFacts } from '../snapshot/host-facts.ts'
@@ -11,10 +11,10 @@ export const HOST_FILES = ['modules', 'version', 'boot_id', 'notes'] as const sa
 
 export type HostFile = (typeof HOST_FILES)[number]
 
-/** Those files' bytes, or why there are none. */
+/** The bytes of the files, or why there are none. */
 type HostBytes = Readonly<Partial<Record<HostFile, Buffer | Absence>>>
 
-/** What the files say. What is not there is recorded, never an error. */
+/** The facts in the files. A missing file is recorded as an absence, never an error. */
 export function hostOf(source: Source, files: HostBytes): HostFacts {
   const absences: Absence[] = []
   const parsed = <T>(name: HostFile, parse: (bytes: Buffer) => T): T | undefined => {

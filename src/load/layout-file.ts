@@ -39,7 +39,7 @@ export interface LayoutSummary {
   readonly path: string
   readonly bytes: number
   readonly layout: HostLayout
-  /** What the host did not have or could not give. */
+  /** Things that the host did not have or could not give. */
   readonly absences: readonly Absence[]
 }
 

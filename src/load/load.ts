@@ -53,7 +53,7 @@ export interface LoadOptions {
   readonly keep?: Keep | undefined
   /** The modules whose types to load beside vmlinux; default all. */
   readonly modules?: ReadonlySet<string> | undefined
-  /** What the load before this one remembers: what has not changed is taken over. */
+  /** The memory of the load before this one: parts that have not changed are taken over. */
   readonly earlier?: LoadMemory | undefined
   /** Type sets that are known from elsewhere, such as a file: those whose files are still the same are taken over. */
   readonly knownTypes?: LoadedTypes | undefined
@@ -62,7 +62,7 @@ export interface LoadOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
 }
 
-/** What a load leaves behind for the next one of the same source. */
+/** The memory that a load leaves for the next one of the same source. */
 export interface LoadMemory {
   readonly text: TextMemory
   readonly types: LoadedTypes
@@ -241,7 +241,7 @@ async function sectionsOf(
   return { starts: parseModuleSections(text), missing: [] }
 }
 
-/** What is known of modules' memory; nothing where addresses are hidden. */
+/** The facts about modules' memory; none where addresses are hidden. */
 function memoryOf(modules: readonly ModuleInfo[], sections: ReadonlyMap<string, ModuleSections>): ModuleMemory[] {
   const listed = modules.map(({ name, address, size, state }) => ({
     owner: name,

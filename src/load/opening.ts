@@ -19,7 +19,7 @@ export interface Opening {
   again(generation: number, earlier: LoadMemory | undefined, signal: AbortSignal): Promise<KernelLoad>
   /** Ends what is under way and waits for what must not be cut. */
   close(): Promise<void>
-  /** What became of the cache, if one was asked for. */
+  /** Reports of the uses of the cache, if one was asked for. */
   readonly reports: readonly CacheReport[]
 }
 

@@ -92,7 +92,7 @@ function handleOf(
   }
 }
 
-/** What puts layouts together with a catalogue's entries. */
+/** Puts layouts together with a catalogue's entries. */
 interface Placer {
   place(layout: HostLayout, source: string, generation: number, signal?: AbortSignal): Promise<Handle>
 }

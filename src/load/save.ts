@@ -11,7 +11,7 @@ import { snapshotSource } from '../snapshot/source.ts'
 import { writeSnapshot } from '../snapshot/write.ts'
 import { loadKernel } from './load.ts'
 
-/** What a snapshot file says of itself. */
+/** The description of a snapshot file. */
 export interface SnapshotInfo {
   readonly path: string
   readonly bytes: number

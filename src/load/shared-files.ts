@@ -64,7 +64,7 @@ export class FileCounter {
   }
 }
 
-/** What a helper is asked to do. */
+/** A helper's task. */
 export interface HelpTask {
   readonly paths: readonly string[]
   readonly base: BaseShape
@@ -73,7 +73,7 @@ export interface HelpTask {
   readonly helper: number
 }
 
-/** What a helper has done: a row for each of its files, in numbers, because thousands of objects take long to hand over. */
+/** A helper's result: a row for each of its files, in numbers, because thousands of objects take long to hand over. */
 export interface Helped {
   readonly rows: Uint32Array
   readonly identities: readonly string[]

@@ -36,16 +36,16 @@ const MORE_BUFFERS = 2
 
 const NEWLINE = 0x0a
 
-/** What the load of the symbols needs. */
+/** The input of a load of symbols. */
 export interface SymbolLoad {
   readonly threads: LoaderThreads | undefined
   readonly pacer: Pacer
   readonly timeline: Timeline
-  /** What else is known of the host; awaited only when the text has been read. */
+  /** Further facts of the host; awaited only when the text has been read. */
   readonly facts: Promise<BuildFacts>
   /** Which symbols to keep; default all. */
   readonly keep?: Keep | undefined
-  /** What an earlier load of the same text remembers: what has not changed since is not parsed again. */
+  /** The memory of an earlier load of the same text: stretches that have not changed since are not parsed again. */
   readonly earlier?: TextMemory | undefined
   /** Bytes of text a chunk; the result does not depend on it. */
   readonly chunkBytes?: number
@@ -228,7 +228,7 @@ class TextLoad {
   check(): void {
     const { builder } = this
     for (; this.#checked < builder.stretches && builder.isScanned(this.#checked); this.#checked++) {
-      // What an earlier load has taken needs no second look.
+      // A stretch that an earlier load has scanned needs no second look.
       if (builder.knownAs(this.#checked) >= 0) this.#any = true
       const { lines, any } = builder.linesOf(this.#checked)
       this.#lines += lines

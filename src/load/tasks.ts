@@ -1,4 +1,4 @@
-// What a loader thread can be asked to do. The same functions run on the calling thread when there are no others.
+// The tasks of loader threads. The same functions run on the calling thread when there are no others.
 
 import { threadId } from 'node:worker_threads'
 import { type JoinTask, join } from './crew-thread.ts'
@@ -9,7 +9,7 @@ import { type AbsoluteSpan, absoluteNow } from './timeline.ts'
 /** A task for a loader thread. */
 export type LoaderTask = ({ readonly do: 'join' } & JoinTask) | ({ readonly do: 'help' } & HelpTask)
 
-/** What each task gives, with the work it consisted of. */
+/** The result of each task, with the work it consisted of. */
 export type LoaderResult = { readonly spans: readonly AbsoluteSpan[] } & (
   | { readonly did: 'join' }
   | { readonly did: 'help'; readonly helped: Helped | undefined }

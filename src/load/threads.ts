@@ -12,7 +12,7 @@ import { readPiscina } from '../core/packages.ts'
 import { weigh } from '../core/shared-memory.ts'
 import { giveBack, type WasmMemory } from '../core/wasm-memory.ts'
 
-/** What a worker sends back: Piscina would strip an error of its class and code. */
+/** The answer of a worker: Piscina would strip an error of its class and code. */
 export type Answer<T> = { readonly value: T } | { readonly error: ErrorRecord }
 
 /** Runs a task inside a worker and packs what comes of it. */
@@ -42,7 +42,7 @@ export class Threads<Task, Result> {
    * since a thread without work never collects.
    */
   #memory: WasmMemory | undefined
-  /** What the last idle thread died of. */
+  /** The error by which the last idle thread died. */
   #death: unknown
   #broken = false
   #closed = false

@@ -1,4 +1,4 @@
-// What a load did when, on which thread: the record behind `kerndex status` and the diagnostics channel.
+// The record of a load: which work was done when, on which thread. It is behind `kerndex status` and the diagnostics channel.
 
 import { channel } from 'node:diagnostics_channel'
 import { threadId } from 'node:worker_threads'
@@ -9,7 +9,7 @@ export type Work = 'start' | 'read' | 'parse' | 'gather' | 'merge' | 'index'
 /** One piece of work. Times are milliseconds since the load began. */
 export interface Span {
   readonly work: Work
-  /** What it worked on: `kallsyms`, a blob's module, … */
+  /** The input it worked on: `kallsyms`, a blob's module, … */
   readonly what: string
   /** The thread's number in Node; 0 is the main thread. */
   readonly thread: number
@@ -42,7 +42,7 @@ export class Timeline {
   /** How many threads the load had beside the calling one. */
   readonly threads: number
   readonly #origin = absoluteNow()
-  /** Those of this thread without its number: it is in a module that takes a cold process milliseconds to have. */
+  /** The spans; those of this thread without its number: it is in a module that takes a cold process milliseconds to have. */
   readonly #spans: (Omit<Span, 'thread'> & { readonly thread?: number })[] = []
 
   constructor(threads = 0) {

@@ -109,7 +109,7 @@ class Helpers {
     this.counter.end(this.#files)
   }
 
-  /** What those did who have begun. @throws WorkerFailedError */
+  /** The results of the threads that have begun. @throws WorkerFailedError */
   async answers(): Promise<LoaderResult[]> {
     return Promise.all(this.#answers.filter((_, helper) => this.counter.hasBegun(helper)))
   }

@@ -4,11 +4,11 @@
 /** A version of Linux from which on something holds: major and minor. */
 export type Since = readonly [major: number, minor: number]
 
-/** What the kernel does on an architecture. */
+/** The abilities of the kernel on an architecture. */
 interface ArchitectureRow {
   /** Symbols that no other architecture has. */
   readonly symbols: readonly string[]
-  /** What the kernel puts in front of a system call's name (has_arch_syscall_prefix, kernel/bpf/verifier.c). */
+  /** The prefix of a system call's name (has_arch_syscall_prefix, kernel/bpf/verifier.c). */
   readonly systemCalls: string
   /**
    * Least bytes between two instructions, where all have as many. Undefined where they have any length: there, functions may begin with an

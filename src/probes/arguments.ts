@@ -57,7 +57,7 @@ export function argumentsOf(set: TypeSet, funcId: number, architecture: Architec
   }))
 }
 
-/** What a function returns. */
+/** A function's return value. */
 export interface ReturnedValue {
   /** In C. */
   readonly type: string
@@ -67,7 +67,7 @@ export interface ReturnedValue {
   readonly format: string | undefined
 }
 
-/** What a FUNC returns. */
+/** The return value of a FUNC. */
 export function returnedBy(set: TypeSet, funcId: number): ReturnedValue {
   const type = protoOf(set, funcId)?.returnType ?? 0
   const shape = type === 0 ? undefined : shapeOf(set, type)
@@ -78,7 +78,7 @@ export function returnedBy(set: TypeSet, funcId: number): ReturnedValue {
   }
 }
 
-/** What a calling convention needs to know of a type; undefined for what the kernel never passes by value. */
+/** A type as calling conventions see it; undefined for a type that the kernel never passes by value. */
 export function shapeOf(set: TypeSet, type: number): ValueShape | undefined {
   const id = skipModifiers(set, type)
   const size = sizeOf(set, id)

@@ -8,7 +8,7 @@ import type { ProbeSpec } from './spec.ts'
 import { splitSuffix } from './suffix.ts'
 import { type Expansion, type Home, type ProbeTarget, targetOf } from './target.ts'
 
-/** What a plan asks of prototypes. */
+/** The types by which a plan chooses functions. */
 export type TypesAsked = Pick<FunctionQuestion, 'takes' | 'as' | 'returns'>
 
 /** The functions of a kernel whose prototype is as asked. */
@@ -28,7 +28,7 @@ export class FunctionsByType {
     this.#asked = [...taken, ...(returns === undefined ? [] : [`returns ${returns}`])].join(' and ')
   }
 
-  /** What of an expansion is as asked; where nothing is, a target that says so. */
+  /** The targets of an expansion that are as asked; where none is, a target that says so. */
   among(home: Home, spec: ProbeSpec, { targets, rejected }: Expansion): Expansion {
     const found = targets.filter((target) => this.#has(target))
     const left = rejected.filter((target) => this.#has(target))

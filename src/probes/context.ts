@@ -11,7 +11,7 @@ import { kprobeObstacles, trampolineObstacles } from './obstacles.ts'
 import { type Caution, NO_CAUTION, type Reason, reason } from './reasons.ts'
 import { SuffixIndex } from './suffix.ts'
 
-/** What plans are made from: a snapshot is one. */
+/** The input of plans: a snapshot is one. */
 export interface ProbeSource extends FactSource {
   readonly types: Types
   readonly skipped: { readonly leftOut: { readonly data: number; readonly owners: number } }
@@ -61,14 +61,14 @@ export class ProbeContext {
     return this.#suffixes
   }
 
-  /** What stands in the way of every kprobe on this host, less the cautions that are left to the kernel. */
+  /** The reasons against every kprobe on this host, without the cautions that are left to the kernel. */
   kprobeObstacles(allow: ReadonlySet<Caution>): readonly Reason[] {
     this.#kprobeObstacles ??= kprobeObstacles(this.facts)
     const all = this.#kprobeObstacles
     return allow.size === 0 || all.length === 0 ? all : all.filter(({ code }) => !includes(allow, code))
   }
 
-  /** What stands in the way of every BPF trampoline on this host. */
+  /** The reasons against every BPF trampoline on this host. */
   get trampolineObstacles(): readonly Reason[] {
     this.#trampolineObstacles ??= trampolineObstacles(this.facts)
     return this.#trampolineObstacles

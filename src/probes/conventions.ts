@@ -5,7 +5,7 @@
 
 import type { Architecture } from './architectures.ts'
 
-/** What a convention needs to know of a type. */
+/** A type as calling conventions see it. */
 export interface ValueShape {
   readonly kind: 'integer' | 'aggregate'
   /** Bytes. */
@@ -21,7 +21,7 @@ export interface ArgumentPlace {
   readonly registers: readonly string[]
   /** Bytes from the stack pointer at the function's entry to the part that is on the stack. */
   readonly stack: number | undefined
-  /** What is there is the address of the argument. */
+  /** The address of the argument is there, not the argument. */
   readonly indirect: boolean
 }
 

@@ -1,4 +1,4 @@
-// What BTF says of a symbol: which FUNC is its own, how far the arguments can be trusted, and the symbol as a candidate.
+// A symbol as BTF describes it: which FUNC is its own, how far the arguments can be trusted, and the symbol as a candidate.
 
 import type { TypeSet } from '../btf/read/type-set.ts'
 import { protoOf } from './arguments.ts'

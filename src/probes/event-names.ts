@@ -3,7 +3,7 @@
 
 import { isReturn, type ProbeKind } from './kinds.ts'
 
-/** What an event is named after; a target is one. */
+/** The facts that an event's name is made of; a target has them. */
 export interface NamedPlace {
   readonly kind: ProbeKind
   readonly function: string

@@ -25,7 +25,7 @@ import type { ProbeSpec } from './spec.ts'
 import { type Expansion, type Home, ProbeTarget, type TargetFamily, targetOf } from './target.ts'
 import { trampolineReasons } from './trampoline-reasons.ts'
 
-/** What a specification with a glob for its function means. */
+/** The targets of a specification with a glob for its function. */
 export function expandGlob(home: Home, spec: ProbeSpec): Expansion {
   const targets: ProbeTarget[] = []
   const rejected: ProbeTarget[] = []
@@ -39,7 +39,7 @@ function globTargets(home: Home, spec: ProbeSpec): Iterable<ProbeTarget> {
   return isTrampoline(spec.kind) ? globTrampolines(home, spec, spec.kind) : globKprobes(home, spec, spec.kind)
 }
 
-/** Of each function the trampoline, or the kprobe where that is better. */
+/** For each function the trampoline, or the kprobe where that is better. */
 function globBest(home: Home, spec: ProbeSpec, [trampoline, kprobe]: BestKinds): Iterable<ProbeTarget> {
   const best = new Map<number, ProbeTarget>()
   for (const target of globKprobes(home, spec, kprobe)) {

@@ -9,7 +9,7 @@ import { isBetter, type Verdict, type Warning } from './reasons.ts'
 import type { ProbeSpec } from './spec.ts'
 import type { Expansion, Home, ProbeTarget } from './target.ts'
 
-/** What a specification means. One that names a single function always gives at least one target, perhaps a refused one. */
+/** The targets of a specification. One that names a single function always gives at least one target, perhaps a refused one. */
 export function expand(home: Home, spec: ProbeSpec): Expansion {
   if (isGlob(spec.function)) return expandGlob(home, spec)
   const targets = exactTargets(home, spec)

@@ -1,4 +1,4 @@
-// What a host's own files say of its probes, each read when first asked for: lists of functions, configuration, lockdown.
+// The facts of a host's own files about probes, each read when first asked for: lists of functions, configuration, lockdown.
 
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { SymbolTable } from '../symbols/table.ts'
@@ -10,7 +10,7 @@ import { atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel
 import { type ReservedCode, readReservedCode } from './reserved-code.ts'
 import { TraceableByName, TraceableBySite, type TraceableFunctions } from './traceable.ts'
 
-/** What facts are read from: a snapshot is one. */
+/** The source of facts: a snapshot is one. */
 export interface FactSource {
   readonly symbols: SymbolTable
   readonly host: { readonly release: string | undefined; readonly source: string }

@@ -1,4 +1,4 @@
-// What the kernel itself refuses, whatever the function: its deny lists, the limits of BPF trampolines, and since when.
+// Rules by which the kernel itself refuses any function: its deny lists, the limits of BPF trampolines, and since when.
 
 import { ARCHITECTURES, type Since } from './architectures.ts'
 

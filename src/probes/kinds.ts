@@ -1,7 +1,7 @@
 // The kinds of probes, a row each: how they are spelled, by what they are attached, when they fire and what they are refused for. A new
 // kind is a row here, and what it is refused for beyond that in trampoline-reasons.ts or kprobe-reasons.ts.
 
-/** What every probe of a kind has. */
+/** The row of a kind of probe. */
 interface KindRow {
   /** Another spelling that other tools have for it. */
   readonly alias?: string
@@ -11,7 +11,7 @@ interface KindRow {
   readonly returns: boolean
   /** A program may use it to change what the function returns (BPF_MODIFY_RETURN). */
   readonly modifies?: boolean
-  /** What is passed to the function is still known when it fires. */
+  /** The function's arguments are still known when the probe fires. */
   readonly keepsArguments: boolean
   /** bpftrace has attach points of the kind; `at any offset` in a function. */
   readonly bpftrace: 'at any offset' | 'at the entry' | 'none'
@@ -28,12 +28,12 @@ const ROWS = {
 
 type Rows = typeof ROWS
 
-/** What can be attached. */
+/** The kinds that can be attached. */
 export type ProbeKind = keyof Rows
 type KindsBy<By> = { [Kind in ProbeKind]: Rows[Kind]['by'] extends By ? Kind : never }[ProbeKind]
-/** What BPF trampolines are attached as. */
+/** The kinds that are attached as BPF trampolines. */
 export type TrampolineKind = KindsBy<'trampoline'>
-/** What kprobes are attached as. */
+/** The kinds that are attached as kprobes. */
 export type KprobeKind = KindsBy<'kprobe'>
 
 /** The rows, by kind. */
@@ -42,14 +42,14 @@ export const PROBE_KINDS: Readonly<Record<ProbeKind, KindRow>> = ROWS
 /** A trampoline, and what is taken where none can be attached. */
 export type BestKinds = readonly [TrampolineKind, KprobeKind]
 
-/** What may be asked for instead of a kind: the best there is, in the order of preference. */
+/** Words that may stand in place of a kind: the best one there is, in the order of preference. */
 const BEST = {
   entry: ['fentry', 'kprobe'],
   return: ['fexit', 'kretprobe'],
 } as const satisfies Readonly<Record<string, BestKinds>>
 type BestKind = keyof typeof BEST
 
-/** What can be asked for: a kind, or the best there is at a function's entry or return. */
+/** A kind, or the word for the best one at a function's entry or return. */
 export type AskedKind = ProbeKind | BestKind
 
 /** Kinds as they are spelled, in any of their spellings. */

@@ -28,7 +28,7 @@ export function kprobeReasons(
   const { facts, missing, symbols } = context
   const general = context.kprobeObstacles(allow)
   const misplaced = placeReasons(context, symbol, allow)
-  // What holds for every kprobe, or for every address there, needs no company of facts that would not change it.
+  // A reason that holds for every kprobe, or for every address there, stands alone: further ones would not change it.
   if (isRefused(misplaced, 'kernel')) return [...misplaced, ...general]
   if (isRefused(general, 'kernel')) return general
   const reasons: Reason[] = [...general, ...misplaced]

@@ -6,7 +6,7 @@ import type { FunctionArgument } from './arguments.ts'
 import { fetchText, returnRegister } from './conventions.ts'
 import { isReturn, isTrampoline, PROBE_KINDS, type ProbeKind } from './kinds.ts'
 
-/** What lines are made from. */
+/** The input of lines. */
 export interface LinePlace {
   readonly kind: ProbeKind
   readonly method: 'name' | 'module:name' | 'address' | 'multi'
@@ -72,7 +72,7 @@ export function kprobeEventsLine(
 }
 
 /**
- * What is returned. `$retval` is refused where the probe is given by address (trace_kprobe_create marks only symbols as
+ * The return value in a line. `$retval` is refused where the probe is given by address (trace_kprobe_create marks only symbols as
  * returns), so that the register is named there.
  */
 function fetchReturned(
@@ -98,7 +98,7 @@ function fetches(fetched: readonly FunctionArgument[], architecture: Architectur
     let label = usable ? name : `arg${i + 1}`
     while (names.has(label)) label += '_'
     names.add(label)
-    // What is passed by reference is an address there, whatever it points to.
+    // An argument that is passed by reference is an address there, whatever it points to.
     pieces.push(`${label}=${where}:${place?.indirect === true ? 'x64' : format}`)
   })
   return pieces

@@ -46,7 +46,7 @@ export function inOrder(modules: ReadonlySet<string>): string[] {
   return [...modules].sort((a, b) => Number(b === 'vmlinux') - Number(a === 'vmlinux'))
 }
 
-/** What kprobe events make of a name that several symbols may have. */
+/** The symbol that kprobe events take for a name of several symbols. */
 export interface Namesake {
   /** Whether they refuse it because it is not unique; undefined where that is not known. */
   readonly refused: boolean | undefined

@@ -1,4 +1,4 @@
-// What stands in the way of every probe of a kind on a host, whatever the function: features that the kernel was built
+// The reasons against every probe of a kind on a host, whatever the function: features that the kernel was built
 // without, kprobes disarmed, lockdown.
 
 import { ARCHITECTURES } from './architectures.ts'
@@ -12,7 +12,7 @@ export const RELEASE_UNKNOWN: Reason = reason(
   "the kernel's release is not known, and with it the limits of its trampolines: put a copy of /proc/version into the capture",
 )
 
-/** What stands in the way of every kprobe on this host. */
+/** The reasons against every kprobe on this host. */
 export function kprobeObstacles(facts: ProbeFacts): Reason[] {
   if (facts.lacks('register_kprobe', 'CONFIG_KPROBES')) {
     return [reason('KPROBES_OFF', 'the kernel was built without kprobes (CONFIG_KPROBES)')]
@@ -29,7 +29,7 @@ export function kprobeObstacles(facts: ProbeFacts): Reason[] {
   return reasons
 }
 
-/** What stands in the way of every BPF trampoline on this host. */
+/** The reasons against every BPF trampoline on this host. */
 export function trampolineObstacles(facts: ProbeFacts): Reason[] {
   if (facts.lacks('register_ftrace_direct', 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS')) {
     const what = 'the kernel was built without direct calls from ftrace'

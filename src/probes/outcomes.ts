@@ -13,7 +13,7 @@ import { noTrace } from './trampoline-reasons.ts'
 
 /**
  * One name that is several functions, or several FUNCs, with all of them and the ways out.
- * @param by who refuses: the kernel, or kerndex while the kernel takes one of them
+ * @param by the one that refuses: the kernel, or kerndex while the kernel takes one of them
  */
 export function ambiguous(
   home: Home,
@@ -61,7 +61,7 @@ export function ambiguous(
   })
 }
 
-/** What is known of an ambiguous name beside its functions. */
+/** The facts of an ambiguous name beside its functions. */
 interface Naming {
   readonly module?: string | undefined
   readonly name?: string

@@ -14,14 +14,14 @@ import { fitsMulti, hasMulti } from './recipe.ts'
 import { type ProbeSpec, parseSpec } from './spec.ts'
 import type { AmbiguityPolicy, ProbeTarget, TargetSettings } from './target.ts'
 
-/** What a plan depends on beside the specifications. */
+/** The options of a plan, beside the specifications. */
 export interface PlanOptions {
   /**
    * Take `foo.isra.0`, `foo.constprop.0`, … for kprobes where there is no `foo`. Default false: they are only offered,
    * because their arguments may not be the ones that the source code names.
    */
   readonly looseSuffix?: boolean | undefined
-  /** What to do where one name is several functions; default: say so and attach to none. */
+  /** How to treat one name that is several functions; default: say so and attach to none. */
   readonly ambiguous?: AmbiguityPolicy | undefined
   /** Names of the arguments that the probe uses. Functions share a probe only if these agree. */
   readonly args?: readonly string[] | undefined
@@ -40,7 +40,7 @@ export interface PlanOptions {
   readonly returns?: string | undefined
 }
 
-/** What `plan` takes. */
+/** The options of `plan`, with their checks. */
 export const PLAN_OPTIONS: Options<PlanOptions> = {
   looseSuffix: flag,
   ambiguous: choice<AmbiguityPolicy>('error', 'all', 'first'),
@@ -51,14 +51,14 @@ export const PLAN_OPTIONS: Options<PlanOptions> = {
   ...TYPES_ASKED,
 }
 
-/** What became of one specification. */
+/** The plan of one specification. */
 export interface SpecPlan {
   readonly spec: ProbeSpec
   /** `ok` if all of its targets are, `no` if it has none that can be attached. */
   readonly verdict: Verdict
-  /** What to attach, or the one target that says why not. */
+  /** The targets to attach, or the one that says why not. */
   readonly targets: readonly ProbeTarget[]
-  /** What a glob matched and cannot be attached to. */
+  /** The targets that a glob matched and that cannot be attached to. */
   readonly rejected: readonly ProbeTarget[]
 }
 
@@ -88,7 +88,7 @@ export interface MultiList {
 /** Targets of a plan that `console.log` shows. */
 const MOST_SHOWN = 8
 
-/** What to attach for all specifications. */
+/** The plan of all specifications. */
 export class ProbePlan {
   readonly specs: readonly SpecPlan[]
   /**
@@ -152,7 +152,7 @@ export class ProbePlan {
     return [...new Set(this.targets.flatMap(({ module }) => module ?? []))]
   }
 
-  /** What one kprobe multi-link takes of the plan's kprobes. */
+  /** Those of the plan's kprobes that one kprobe multi-link takes. */
   get multi(): MultiList {
     const { symbols } = this.#context
     const able = new Map<bigint, string>()

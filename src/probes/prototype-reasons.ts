@@ -1,4 +1,4 @@
-// What a BPF trampoline cannot pass on: btf_distill_func_proto (kernel/bpf/btf.c) and the limits of each architecture.
+// Prototypes that a BPF trampoline cannot pass on: btf_distill_func_proto (kernel/bpf/btf.c) and the limits of each architecture.
 
 import {
   infoVlen,

@@ -1,6 +1,6 @@
 // Why a probe cannot be attached, or cannot be judged: stable codes with words for people.
 
-/** What the planner says of a target. */
+/** The planner's verdict on a target. */
 export type Verdict = 'ok' | 'no' | 'unknown'
 
 /** Codes of reasons for `no`. */
@@ -50,7 +50,7 @@ export type UnknownCode =
 
 export type ReasonCode = RefusalCode | UnknownCode
 
-/** What kerndex refuses although the kernel may take it; `allow` switches each of them off. */
+/** The cautions: kerndex refuses these although the kernel may take them; `allow` switches each of them off. */
 export const CAUTIONS = [
   'AMBIGUOUS',
   'FRAGMENT',

@@ -13,7 +13,7 @@ import { type Caution, verdictOf } from './reasons.ts'
 /** How the kernel is told which function is meant. */
 export type AttachMethod = 'name' | 'module:name' | 'address' | 'multi'
 
-/** What another program needs to attach. */
+/** A recipe: all that another program needs to attach. */
 export interface AttachRecipe {
   readonly method: AttachMethod
   /** The symbol to name; for an attachment by address, what lies there. */
@@ -31,7 +31,7 @@ export interface AttachRecipe {
   readonly kprobeEvents: string | undefined
 }
 
-/** What a recipe is made for. */
+/** The target of a recipe. */
 export interface RecipePlace {
   readonly kind: ProbeKind
   readonly id: number
@@ -41,7 +41,7 @@ export interface RecipePlace {
   readonly btf: { readonly module: string; readonly id: number } | undefined
   /** All arguments as BTF declares them. */
   readonly declared: readonly FunctionArgument[]
-  /** Those that a line may fetch. */
+  /** The arguments that a line may fetch. */
   readonly fetched: readonly FunctionArgument[]
   /** How tracefs prints what is returned; `none` for a function that returns nothing, undefined where it is not known. */
   readonly returned: string | undefined
@@ -49,7 +49,7 @@ export interface RecipePlace {
   readonly event: string
 }
 
-/** What recipes depend on beside the place. */
+/** The facts that recipes depend on beside the place. */
 interface RecipeSettings {
   /** Attach by one multi-link where that is possible. */
   readonly multi: boolean

@@ -5,7 +5,7 @@
 import { type Absence, isAbsence } from '../sources/source.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 
-/** What an instruction is reserved for. */
+/** The mechanism that an instruction is reserved for. */
 export type Reserved = 'a jump label' | 'a static call' | 'a BUG or WARN'
 
 interface ReservedTable {
@@ -71,7 +71,7 @@ export class ReservedCode {
     return contains(this.#text, address)
   }
 
-  /** What the instruction at an address is reserved for, if it is. */
+  /** The mechanism that the instruction at an address is reserved for, if it is. */
   at(address: bigint): Reserved | undefined {
     return this.#at.get(address)
   }

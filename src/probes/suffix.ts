@@ -1,4 +1,4 @@
-// What compilers append to function names, and what it means for a probe: is it the entry of a function, and can its
+// The suffixes that compilers append to function names, and what they mean for a probe: is it the entry of a function, and can its
 // arguments be trusted.
 //
 // gcc makes variants of a function (`.isra.0`, `.constprop.0`, `.part.0`, `.cold`), clang and LTO rename static ones
@@ -11,7 +11,7 @@ import type { SymbolTable } from '../symbols/table.ts'
 export type SuffixPart = 'isra' | 'constprop' | 'part' | 'cold' | 'llvm' | 'lto_priv' | 'localalias'
 
 /**
- * What a name stands for: a function as written; a variant of one that can be entered; a fragment that is jumped to from
+ * The meanings of a name: a function as written; a variant of one that can be entered; a fragment that is jumped to from
  * the middle of one; a label of assembler code; other names with dots (local data, numbered statics).
  */
 export type NameClass = 'plain' | 'variant' | 'fragment' | 'label' | 'other'

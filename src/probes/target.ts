@@ -28,7 +28,7 @@ export interface TargetArgument {
   readonly trusted: Trust
 }
 
-/** What all targets of a plan share. */
+/** The facts that all targets of a plan share. */
 export interface TargetSettings {
   /** Names of the arguments that the probe uses; undefined: all that are there. */
   readonly args: readonly string[] | undefined
@@ -40,7 +40,7 @@ export interface TargetSettings {
   readonly events: EventNames
 }
 
-/** What all targets share that one specification finds in one module. */
+/** The facts that all targets of one specification in one module share. */
 export interface TargetFamily {
   readonly context: ProbeContext
   readonly settings: TargetSettings
@@ -51,7 +51,7 @@ export interface TargetFamily {
   readonly set: TypeSet | undefined
 }
 
-/** What few targets have. */
+/** Facts that few targets have. */
 export interface TargetDetails {
   /** Its name, where neither a symbol nor a FUNC has it. */
   readonly function?: string | undefined
@@ -233,7 +233,7 @@ export class ProbeTarget {
     return this.symbolId === undefined ? [] : variantsBeside(this.#context, this.symbolId)
   }
 
-  /** What does not stand in the way but matters. */
+  /** Remarks that are no reason against the target. */
   get warnings(): readonly Warning[] {
     const lockdown = this.verdict === 'no' ? undefined : lockdownWarning(this.#context.facts, isTrampoline(this.kind))
     const given = [...(this.#details.warnings ?? []), ...(lockdown === undefined ? [] : [lockdown])]
@@ -341,23 +341,23 @@ function attachRow(attach: AttachRecipe | undefined) {
   return { ...attach, address: hex(address), btf, bpftrace, kprobeEvents }
 }
 
-/** What to do with one name that stands for several functions. */
+/** How to treat one name that stands for several functions. */
 export type AmbiguityPolicy = 'error' | 'all' | 'first'
 
-/** What expansion depends on beside the specification. */
+/** The options of an expansion, beside the specification. */
 export interface ExpandSettings extends TargetSettings {
   /** Take a variant such as `foo.isra.0` where there is no `foo`. */
   readonly looseSuffix: boolean
   readonly ambiguous: AmbiguityPolicy
 }
 
-/** What targets are made in. */
+/** The context in which targets are made. */
 export interface Home {
   readonly context: ProbeContext
   readonly settings: ExpandSettings
 }
 
-/** What a specification means: targets that can be attached or perhaps, and those that a glob matched in vain. */
+/** The targets of a specification: those that can be attached or perhaps can, and those that a glob matched in vain. */
 export interface Expansion {
   readonly targets: readonly ProbeTarget[]
   readonly rejected: readonly ProbeTarget[]

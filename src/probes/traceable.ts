@@ -83,7 +83,7 @@ export class TraceableByName implements TraceableFunctions {
     return best
   }
 
-  /** What the lines of a name say of one function of it. */
+  /** The answer that the lines of a name give for one function of that name. */
   #among(id: number, name: string, owner: string, listed: number): Traceable {
     const ids = this.#functionsNamed(name, owner)
     if (this.#places(ids) <= listed) return 'yes'

@@ -50,7 +50,7 @@ const SAME_FACT_NS = 1_000_000n
 
 export interface CacheOptions {
   readonly capacity?: number | undefined
-  /** What `execId`s begin with: the node's name. */
+  /** The beginning of `execId`s: the node's name. */
   readonly node?: string | undefined
   /** Nanoseconds of event time between collections; what ended goes at the second after. Default: 30 s. */
   readonly intervalNs?: bigint | undefined
@@ -340,7 +340,7 @@ export class ProcessCache {
   }
 
   /**
-   * What a process was at a time, in nanoseconds on the stream's clock: its image and its name then. undefined before it began,
+   * A process as it was at a time, in nanoseconds on the stream's clock: its image and its name then. undefined before it began,
    * after it ended, and where it is no longer kept. Counts nothing.
    */
   at(pid: number, ts: bigint): ProcessSnapshot | undefined {

@@ -1,4 +1,4 @@
-// What the process cache counts. Every warning is a counter too: nobody notices a rare line in a log.
+// The counters of the process cache. Every warning is a counter too: a rare line in a log is easily missed.
 
 /** A family of counts as monitoring shows it; `label` names what its values are told apart by. */
 export interface CounterFamily {

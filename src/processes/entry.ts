@@ -1,4 +1,4 @@
-// What the process cache keeps of one image, and how an image is first heard of.
+// An entry of the process cache, which is one image of a process, and how an image is first heard of.
 
 import { wrong } from '../core/arguments.ts'
 import type { ProcessSnapshot } from './process.ts'
@@ -59,9 +59,9 @@ export interface Entry extends Counted {
   readonly startTs: bigint
   /** When it ended; undefined while it lives, or where no event told when. */
   endTs: bigint | undefined
-  /** What it was before it took other names, oldest first. */
+  /** The names it had before, oldest first. */
   former: Former[] | undefined
-  /** Whose child it is; held by reference until `parentGiven`. */
+  /** Its parent; held by reference until `parentGiven`. */
   parent: Entry | undefined
   parentGiven: boolean
   /** Its parent's number, where nothing else is known of the parent. */

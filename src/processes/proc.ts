@@ -1,4 +1,4 @@
-// What /proc says of a process: its files' text, parsed. Knows nothing of files.
+// The texts of /proc about a process, parsed. Knows nothing of files.
 
 import { text } from '../core/arguments.ts'
 
@@ -11,7 +11,7 @@ const FLAGS = 9 - 3
 const NUM_THREADS = 20 - 3
 const START_TIME = 22 - 3
 
-/** What /proc/PID/stat holds of use here. */
+/** The fields of /proc/PID/stat that are used here. */
 export interface ProcStat {
   readonly pid: number
   readonly comm: string

@@ -1,4 +1,4 @@
-// What is known of a process: the immutable snapshot that events carry, and its JSON.
+// A process as events carry it: an immutable snapshot, and its JSON.
 
 import { wrong } from '../core/arguments.ts'
 

@@ -6,7 +6,7 @@ import type { ProcessCounters } from './counters.ts'
 
 export type Color = 'inUse' | 'deletePending' | 'deleteReady' | 'deleted'
 
-/** What of an entry counting needs. */
+/** The fields of an entry that counting needs. */
 export interface Counted {
   refcount: number
   color: Color

@@ -39,10 +39,10 @@ export interface MatchOptions extends BulkOptions {
   readonly owner?: Pattern | undefined
 }
 
-/** What every bulk lookup takes. */
+/** The options of every bulk lookup. */
 export const BULK_OPTIONS: Options<BulkOptions> = { signal }
 
-/** What `matching` takes. */
+/** The options of `matching`. */
 const MATCH_OPTIONS: Options<MatchOptions> = { signal, owner: pattern }
 
 /** Threads that answer bulk lookups over whatever table they are given. Started on first use. */
@@ -56,7 +56,7 @@ export class QueryPool {
   }
 
   /**
-   * What contains each address, in order: `SymbolTable.findMany` on the pool; on this thread where they are few.
+   * The symbol that contains each address, in order: `SymbolTable.findMany` on the pool; on this thread where they are few.
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
   async findMany(table: SymbolTable, addresses: BigUint64Array, options: BulkOptions = {}): Promise<BulkAnswer> {
@@ -69,7 +69,7 @@ export class QueryPool {
   }
 
   /**
-   * What starts at each address, in order: `SymbolTable.startingAtMany` on the pool.
+   * The symbols that start at each address, in order: `SymbolTable.startingAtMany` on the pool.
    * @throws AbortedError, WorkerFailedError, ClosedError
    */
   async startingAtMany(

@@ -1,10 +1,10 @@
-// What a query thread can be asked to do over a shared table: answer a stretch of addresses or names, or match a pattern.
+// The tasks of query threads over a shared table: answer a stretch of addresses or names, or match a pattern.
 
 import type { Pattern } from '../symbols/arguments.ts'
 import type { NamedAnswer, PackedNames } from '../symbols/lookup-names.ts'
 import { SymbolTable } from '../symbols/table.ts'
 
-/** What every task carries. */
+/** The members of every task. */
 interface Common {
   /** The symbol table's buffer. */
   readonly table: SharedArrayBuffer
@@ -31,7 +31,7 @@ export type QueryTask = Common &
     | { readonly do: 'match'; readonly pattern: Pattern; readonly owner: Pattern | undefined }
   )
 
-/** What comes back. */
+/** The answers of tasks. */
 export type QueryResult =
   | { readonly did: 'fill' }
   | { readonly did: 'name'; readonly answer: NamedAnswer }

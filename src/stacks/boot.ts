@@ -9,14 +9,14 @@ import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import type { RawFrame } from './frame.ts'
 import { type Rebase, StackResolver } from './resolve.ts'
 
-/** What is known of the boot that a trace, or a symbol table, is of. */
+/** The facts of the boot that a trace, or a symbol table, is of. */
 export interface BootFacts {
   readonly bootId?: string | undefined
   readonly release?: string | undefined
   readonly stext?: bigint | undefined
 }
 
-/** What is known of a boot, as an argument. */
+/** The check of these facts as an argument. */
 export const BOOT_FACTS = nested<BootFacts>({ bootId: text, release: text, stext: bigint })
 
 /**
@@ -68,7 +68,7 @@ function rebaseBy(delta: bigint, symbols: SymbolTable): Rebase {
   return { delta, start: start - delta, end: end - delta + 1n }
 }
 
-/** What a kernel may be moved by at boot is a multiple of this: pages on s390, far more elsewhere. */
+/** The distance by which a kernel is moved at boot is a multiple of this: pages on s390, far more elsewhere. */
 const PAGE = 0x1000n
 /** A single frame at such a multiple can be believed: by chance one in 65,536 would be there. */
 const LARGE_PAGE = 0x10000n
@@ -118,7 +118,7 @@ export function judgeByWitnesses(frames: Iterable<RawFrame>, symbols: SymbolTabl
       continue
     }
     const named = symbols.named(name, { owner: 'vmlinux' })
-    // What is nowhere in the table, at an address where it has nothing, may have come and gone.
+    // A name that is nowhere in the table, at an address where the table has nothing, may have come and gone.
     if (named.length === 0 && found.reason !== 'contradiction') continue
     against++
     if (named.length === 1) for (const delta of displacements(frame, address, named[0]!)) add(votes, delta, frame)

@@ -55,7 +55,7 @@ export function isEntryName(name: string): boolean {
   return ENTRY_NAMES.some((pattern) => pattern.test(name))
 }
 
-/** Such code of one kernel. */
+/** The entry code of one kernel. */
 export class Entries {
   readonly #start: bigint
   readonly #end: bigint

@@ -1,4 +1,4 @@
-// What a frame of a stack is: as a tool printed it, and as it reads once it was looked up.
+// A frame of a stack: as a tool printed it, and as it reads once it was looked up.
 
 import { wrong } from '../core/arguments.ts'
 import { printable } from '../core/printable.ts'

@@ -1,11 +1,11 @@
-// What a printed name is evidence of: which symbol it stands for (by name, then module, then the size that the kernel
+// Printed names as evidence: which symbol it stands for (by name, then module, then the size that the kernel
 // prints), and whether it agrees with what the table has at its address.
 
 import type { KernelSymbol } from '../symbols/symbol.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { type Frame, type FrameReason, KERNEL_CODE, type RawFrame } from './frame.ts'
 
-/** What a name in a trace stands for. `symbol` is set where all candidates that are left start at one address. */
+/** The symbols that a name in a trace may stand for. `symbol` is set where all candidates that are left start at one address. */
 export interface NameAnswer {
   readonly symbol: KernelSymbol | undefined
   readonly reason: FrameReason | undefined

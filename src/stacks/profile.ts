@@ -100,7 +100,7 @@ export interface ProfileSample {
   readonly weight: bigint
 }
 
-/** What a profile's numbers count: what the tool measured, or events. */
+/** The unit of a profile's numbers: the tool's own measure, or events. */
 export type Weighing = 'measured' | 'events'
 
 /** A stack of a profile, outermost frame first. */
