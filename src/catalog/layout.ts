@@ -3,7 +3,8 @@
 
 import { joinAddress } from '../core/address.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
-import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
+import type { ModuleIdentity, ModuleInfo } from '../sources/facts.ts'
+import type { ModuleSections } from '../sources/module-sections.ts'
 import { PAGE } from '../symbols/claims.ts'
 import { sectionPlace } from '../symbols/pieces.ts'
 import type { Anchor } from './image.ts'

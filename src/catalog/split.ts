@@ -2,7 +2,8 @@
 
 import { bisect } from '../core/bisect.ts'
 import { BadFormatError, LimitError, NoPermissionError } from '../core/errors.ts'
-import type { ModuleIdentity, ModuleInfo, ModuleSections } from '../sources/facts.ts'
+import type { ModuleIdentity, ModuleInfo } from '../sources/facts.ts'
+import type { ModuleSections } from '../sources/module-sections.ts'
 import { PAGE } from '../symbols/claims.ts'
 import { TYPE_CODE } from '../symbols/kinds.ts'
 import { layoutOfSections, sectionPlace, startsOf } from '../symbols/pieces.ts'

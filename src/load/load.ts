@@ -7,8 +7,9 @@ import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TypesLater } from '../snapshot/pending-types.ts'
 import type { FactRecord, Handle, ReadLater } from '../snapshot/snapshot.ts'
 import { loadTypesNow } from '../snapshot/types-now.ts'
-import { type ModuleInfo, type ModuleSections, parseModuleSections } from '../sources/facts.ts'
+import type { ModuleInfo } from '../sources/facts.ts'
 import { inSharedMemory } from '../sources/later.ts'
+import { type ModuleSections, parseModuleSections } from '../sources/module-sections.ts'
 import {
   type Absence,
   type BtfFile,

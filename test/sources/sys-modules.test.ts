@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { type ModuleInfo, parseModuleSections } from '../../src/sources/facts.ts'
+import type { ModuleInfo } from '../../src/sources/facts.ts'
+import { parseModuleSections } from '../../src/sources/module-sections.ts'
 import { gatherIdentities, gatherSections } from '../../src/sources/sys-modules.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'kerndex-sys-module-'))

@@ -1,7 +1,7 @@
 // Kernels that never were: modules laid out as kernel/module/main.c does it, with what /proc and /sys would say of them and
 // where their memory really is.
 import * as fc from 'fast-check'
-import { parseModuleSections } from '../../src/sources/facts.ts'
+import { parseModuleSections } from '../../src/sources/module-sections.ts'
 import type { ModuleMemory } from '../../src/symbols/regions.ts'
 
 /** Memory that is really a module's. */

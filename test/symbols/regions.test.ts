@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseModuleSections, parseModules } from '../../src/sources/facts.ts'
+import { parseModules } from '../../src/sources/facts.ts'
+import { parseModuleSections } from '../../src/sources/module-sections.ts'
 import type { ModuleMemory } from '../../src/symbols/regions.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { fixtureBytes } from '../fixtures.ts'
