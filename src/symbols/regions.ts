@@ -54,6 +54,8 @@ interface Group extends GroupFacts {
 
 const CORE = 0
 const GROUP_END = 2 ** 32
+/** How many addresses there are. */
+const ADDRESSES = 1n << 64n
 
 /** Regions that were found, and all that they depend on: where that is the same again they need not be looked for. */
 export interface FoundRegions {
@@ -92,8 +94,10 @@ export function* regionsOf(
 function* wordsOf({ owners, modules, groups }: Omit<FoundRegions, 'words'>): Generator<void, Uint32Array, void> {
   const known = knownModules(modules, owners)
   const codes: SectionCodes = new Map()
-  const found: Group[] = []
-  for (const facts of groups) {
+  // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
+  const upperHalf = groups.some(({ half, core }) => half >= 0x8000_0000 && core !== undefined)
+  const upper: Group[] = []
+  for (const facts of groups.filter(({ half }) => half !== 0 || !upperHalf)) {
     const { half } = facts
     const sectioned = known.flatMap(({ owner, half: own, start, end, sections, loading }): SectionedModule[] => {
       if (sections === undefined) return []
@@ -101,21 +105,29 @@ function* wordsOf({ owners, modules, groups }: Omit<FoundRegions, 'words'>): Gen
       const bytes = own === half && end > start ? end - start : undefined
       return starts.length === 0 ? [] : [{ owner, starts, bytes, loading }]
     })
-    found.push({ ...facts, sectioned })
+    upper.push({ ...facts, sectioned })
     yield
   }
-  // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
-  const upperHalf = found.some(({ half, core }) => half >= 0x8000_0000 && core !== undefined)
-  const upper = found.filter(({ half }) => half !== 0 || !upperHalf)
-  const layout = layoutOf(upper)
-  const words: number[] = []
+  const layout = layoutOf(upper, owners.length)
+  const builtin = Uint8Array.from(owners, (owner) => (isBuiltin(owner) ? 1 : 0))
+  const regions: { readonly half: number; readonly ranges: readonly OwnedRange[] }[] = []
   for (const group of upper) {
-    for (const { start, end, owner } of regionsOfGroup(owners, group, known, layout)) {
-      words.push(group.half, start, end === GROUP_END ? group.half + 1 : group.half, end === GROUP_END ? 0 : end, owner)
-    }
+    regions.push({ half: group.half, ranges: regionsOfGroup(builtin, group, known, layout) })
     yield
   }
-  return Uint32Array.from(words)
+  const words = new Uint32Array(REGION_WORDS * regions.reduce((sum, { ranges }) => sum + ranges.length, 0))
+  let at = 0
+  for (const { half, ranges } of regions) {
+    for (let i = 0; i < ranges.length; i++, at += REGION_WORDS) {
+      const { start, end, owner } = ranges[i]!
+      words[at] = half
+      words[at + 1] = start
+      words[at + 2] = end === GROUP_END ? half + 1 : half
+      words[at + 3] = end === GROUP_END ? 0 : end
+      words[at + 4] = owner
+    }
+  }
+  return words
 }
 
 function sameFacts(a: Omit<FoundRegions, 'words'>, b: FoundRegions): boolean {
@@ -182,35 +194,46 @@ interface KnownModule {
 
 function knownModules(modules: readonly ModuleMemory[], owners: readonly string[]): KnownModule[] {
   const numbers = new Map(owners.map((name, number) => [name, number]))
-  return modules.flatMap(({ owner: name, start, end, sections, loading = false, bare = false }) => {
+  // Halves by way of memory: there are thousands of modules, and each step with bigints makes another one.
+  const view = new DataView(new ArrayBuffer(8))
+  const known: KnownModule[] = []
+  for (const { owner: name, start, end, sections, loading = false, bare = false } of modules) {
     const owner = numbers.get(name)
-    if (owner === undefined || owner === CORE) return []
-    const half = Number(start >> 32n)
-    const low = Number(start & 0xffff_ffffn)
-    const inOneGroup = end > start && Number((end - 1n) >> 32n) === half
-    return [{ owner, half, start: low, end: inOneGroup ? low + Number(end - start) : low, sections, loading, bare }]
-  })
+    if (owner === undefined || owner === CORE) continue
+    view.setBigUint64(0, start)
+    const half = view.getUint32(0)
+    const low = view.getUint32(4)
+    view.setBigUint64(0, end)
+    const lowEnd = view.getUint32(4) || GROUP_END
+    const lastHalf = lowEnd === GROUP_END ? (view.getUint32(0) - 1) >>> 0 : view.getUint32(0)
+    const inOneGroup = end > start && end <= ADDRESSES && lastHalf === half
+    known.push({ owner, half, start: low, end: inOneGroup ? lowEnd : low, sections, loading, bare })
+  }
+  return known
 }
+
+const READ_ONLY = 1
+const DATA = 2
 
 /**
  * Whether pieces of a module are apart. Until 6.3 its read-only data lies below its data in one allocation; since 6.4 data is
  * allocated first. Sections tell it of every module, symbols of those that have both; the majority counts, because an
  * allocation may also fall into a hole below.
  */
-function layoutOf(groups: readonly Group[]): ModuleLayout {
+function layoutOf(groups: readonly Group[], owners: number): ModuleLayout {
   let { apart, together } = layoutOfSections(groups.flatMap(({ sectioned }) => sectioned))
   if (apart + together === 0) {
     for (const { claims } of groups) {
-      const data = new Set<number>()
-      const readOnly = new Set<number>()
-      const told = new Set<number>()
+      // The kinds that were seen of each owner.
+      const seen = new Uint8Array(owners)
       for (const { owner, first, last } of claims) {
-        for (const kind of [first, last]) {
-          if (kind === PIECE.readOnly) readOnly.add(owner)
-          else if (kind === PIECE.data) data.add(owner)
-          if (told.has(owner) || !data.has(owner) || !readOnly.has(owner)) continue
-          told.add(owner)
-          if (kind === PIECE.readOnly) apart++
+        for (let side = 0; side < 2; side++) {
+          const kind = side === 0 ? first : last
+          const sort = kind === PIECE.readOnly ? READ_ONLY : kind === PIECE.data ? DATA : 0
+          if (sort === 0 || seen[owner] === (READ_ONLY | DATA)) continue
+          seen[owner] = seen[owner]! | sort
+          if (seen[owner] !== (READ_ONLY | DATA)) continue
+          if (sort === READ_ONLY) apart++
           else together++
         }
       }
@@ -221,16 +244,16 @@ function layoutOf(groups: readonly Group[]): ModuleLayout {
 
 /** The regions of one group, ascending. */
 function regionsOfGroup(
-  owners: readonly string[],
+  builtin: Uint8Array,
   { half, core, coreParts, claims, sectioned }: Group,
   modules: readonly KnownModule[],
   layout: ModuleLayout,
-): OwnedRange[] {
+): readonly OwnedRange[] {
   const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start)
   const rest = pieces.claims.filter(({ owner }) => !pieces.owners.has(owner))
-  const ranges = layout.apart ? [] : believedRanges(modules, half, rest, layout.known)
-  const joined = joinClaims(pieces.claims, core, layout.apart, owners)
-  const isOwn = ({ owner }: OwnedRange) => isBuiltin(owners[owner]!)
+  const ranges = layout.apart ? [] : believedRanges(modules, half, rest, layout.known, builtin.length)
+  const joined = joinClaims(pieces.claims, core, layout.apart, builtin)
+  const isOwn = ({ owner }: OwnedRange) => builtin[owner] === 1
   const fixed = overlay(coreParts, overlay(ranges, pieces.stretches))
   const told = overlay(
     overlay(
@@ -262,13 +285,13 @@ function joinClaims(
   claims: readonly Claim[],
   core: OwnedRange | undefined,
   apart: boolean,
-  owners: readonly string[],
+  builtin: Uint8Array,
 ): OwnedRange[] {
   const joined: OwnedRange[] = []
   claims.forEach(({ start, end, owner, first }, i) => {
     const before = claims[i - 1]
     const stretch = joined[joined.length - 1]
-    const isNear = before?.owner === owner && start - before.end < MOST_OFFSET && !isBuiltin(owners[owner]!)
+    const isNear = before?.owner === owner && start - before.end < MOST_OFFSET && builtin[owner] === 0
     if (isNear && stretch !== undefined && !(core !== undefined && core.start < start && core.end > before.end)) {
       const isOne = mayShare(before.last, first)
       if (isOne || (!apart && before.last !== PIECE.text && first !== PIECE.text)) {
@@ -291,43 +314,46 @@ function believedRanges(
   half: number,
   claims: readonly Claim[],
   layoutKnown: boolean,
+  owners: number,
 ): OwnedRange[] {
   const ranges = modules
     .filter((module) => module.half === half && module.end > module.start)
     .sort((a, b) => a.start - b.start)
-  const ofOwner = new Map(ranges.map((range) => [range.owner, range]))
-  const doubted = new Set<number>()
+  // By owner: there are thousands.
+  const ofOwner: (KnownModule | undefined)[] = new Array(owners)
+  for (const range of ranges) ofOwner[range.owner] = range
+  const doubted = new Uint8Array(owners)
   ranges.forEach((range, i) => {
     const next = ranges[i + 1]
     if (next === undefined || next.start >= range.end) return
-    doubted.add(range.owner)
-    doubted.add(next.owner)
+    doubted[range.owner] = 1
+    doubted[next.owner] = 1
   })
-  const inside = new Map<number, Claim[]>()
-  const outside = new Map<number, number>()
+  const inside: (Claim[] | undefined)[] = new Array(owners)
+  const outside = new Float64Array(owners)
   let r = 0
   for (const claim of claims) {
     while (r < ranges.length && ranges[r]!.end <= claim.start) r++
-    const range = ofOwner.get(claim.owner)
+    const range = ofOwner[claim.owner]
     const isInside = range !== undefined && claim.start >= range.start && claim.start < range.end
     if (isInside) {
-      const own = inside.get(claim.owner)
-      if (own === undefined) inside.set(claim.owner, [claim])
+      const own = inside[claim.owner]
+      if (own === undefined) inside[claim.owner] = [claim]
       else own.push(claim)
-    } else outside.set(claim.owner, (outside.get(claim.owner) ?? 0) + claim.symbols)
+    } else outside[claim.owner] = outside[claim.owner]! + claim.symbols
     // What a module left elsewhere, as freed initialisation code is listed, says nothing against another's range.
     const isLeft = range !== undefined && !isInside
     for (let at = r; at < ranges.length && ranges[at]!.start < claim.end; at++) {
-      if (ranges[at]!.owner !== claim.owner && !isLeft) doubted.add(ranges[at]!.owner)
+      if (ranges[at]!.owner !== claim.owner && !isLeft) doubted[ranges[at]!.owner] = 1
     }
   }
   const stretches: OwnedRange[] = []
   for (const { owner, start, end } of ranges) {
-    const own = inside.get(owner) ?? []
+    const own = inside[owner] ?? []
     const symbols = own.reduce((sum, claim) => sum + claim.symbols, 0)
     const hasData = own.some(({ first, last }) => (first | last) > PIECE.text)
-    const strayed = (outside.get(owner) ?? 0) * (layoutKnown ? 4 : symbols + 1)
-    if (doubted.has(owner) || !hasData || strayed > symbols) continue
+    const strayed = outside[owner]! * (layoutKnown ? 4 : symbols + 1)
+    if (doubted[owner] === 1 || !hasData || strayed > symbols) continue
     let from = start
     own.forEach((claim, i) => {
       const next = own[i + 1]
@@ -342,7 +368,9 @@ function believedRanges(
 }
 
 /** The first with the others laid over them, ascending. */
-function overlay(fixed: readonly OwnedRange[], claimed: readonly OwnedRange[]): OwnedRange[] {
+function overlay(fixed: readonly OwnedRange[], claimed: readonly OwnedRange[]): readonly OwnedRange[] {
+  if (fixed.length === 0) return claimed
+  if (claimed.length === 0) return fixed
   const result: OwnedRange[] = []
   let c = 0
   let start = 0
