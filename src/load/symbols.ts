@@ -83,8 +83,6 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
     throw error
   }
   const crew = new Crew(workspace, threads, availableParallelism(), pacer, timeline)
-  // Threads that rest cost more to start than a text that has hardly changed.
-  if (load.earlier === undefined || threads?.awake === true) crew.summon()
   const text = new TextLoad(reader, load, workspace, crew)
   try {
     try {
@@ -173,6 +171,7 @@ class TextLoad {
     for (;;) {
       if (filled === text.length) {
         timeline.record('read', 'kallsyms', start)
+        this.#summon()
         // A line longer than a buffer is a stretch by itself: nothing else bounds how many symbols one may have.
         const cut =
           text.length > this.chunkBytes
@@ -209,6 +208,12 @@ class TextLoad {
       throw new NotReadableError('kallsyms is empty: the system hides it from this process, or it was never written')
     if (filled > 0) await this.#queue(text, filled)
     onProgress?.(total)
+  }
+
+  /** Calls threads once the text is longer than a buffer: a shorter one is done before a thread has begun. */
+  #summon(): void {
+    // A text that has hardly changed is done before threads have started.
+    if (this.earlier === undefined || this.#load.threads?.awake === true) this.#crew.summon()
   }
 
   /** Has a stretch scanned: at once where there are no other threads. */

@@ -2,13 +2,14 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
-import { Worker } from 'node:worker_threads'
+import { threadId, Worker } from 'node:worker_threads'
 import { afterAll, expect, it } from 'vitest'
 import { lendThreads } from '../../src/load/lent-threads.ts'
 import { openKernel } from '../../src/open-kernel.ts'
-import { fixturePath } from '../fixtures.ts'
+import { CAPTURE, fixturePath } from '../fixtures.ts'
 
-const from = fixturePath('edge/edge.kallsyms')
+const from = CAPTURE
+const small = fixturePath('edge/edge.kallsyms')
 const types = false
 
 afterAll(() => lendThreads(undefined, () => Promise.reject(new Error('end'))).catch(() => {}))
@@ -26,7 +27,7 @@ const bytesOf = (kernel: { handle(): { readonly symbols: SharedArrayBuffer } }) 
 it('a kernel is opened with the threads of the one before it, asked for or not', async () => {
   const first = await openKernel({ from, types, threads: 2 })
   await first.close()
-  // So small a text is read before any thread is there.
+  // It may be open before all of them are there.
   await lendThreads(2, async (threads) => threads?.start())
   const before = await nextThread()
   const [second, third] = [await openKernel({ from, types, threads: 2 }), await openKernel({ from, types })]
@@ -37,6 +38,14 @@ it('a kernel is opened with the threads of the one before it, asked for or not',
     expect(bytesOf(kernel).equals(bytesOf(first))).toBe(true)
     await kernel.close()
   }
+})
+
+it('a text that one buffer holds calls no thread', async () => {
+  const before = await nextThread()
+  const kernel = await openKernel({ from: small, types, threads: 3 })
+  expect(kernel.timing.spans.every(({ thread }) => thread === threadId)).toBe(true)
+  await kernel.close()
+  expect(await nextThread()).toBe(before + 1)
 })
 
 it('a kernel that is closed, or whose opening is given up, ends no threads of another', async () => {
