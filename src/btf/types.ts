@@ -4,8 +4,8 @@ import { type Check, instance, nameText, number, options as optionsOf, text, wro
 import { AmbiguousError, KerndexError, NotFoundError, UsageError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { compileGlob, globPrefix, isGlob } from '../core/glob.ts'
-import { printable } from '../core/printable.ts'
 import { AskedTypes, type TypeUsers } from './ask/asked-types.ts'
+import { Candidate, candidate } from './ask/candidate.ts'
 import { KernelFunction } from './ask/functions.ts'
 import { type MemberPlace, parsePath, resolveSteps } from './ask/member-path.ts'
 import {
@@ -25,7 +25,7 @@ import type { TypeUse } from './ask/type-uses.ts'
 import { buildUsers } from './ask/users-build.ts'
 import { UsersIndex } from './ask/users-index.ts'
 import { infoKind, KIND_FUNC } from './format.ts'
-import { KEYWORD_KINDS, type KindName, kindName, kindNumber, typeInWords } from './kinds.ts'
+import { KEYWORD_KINDS, type KindName, kindName, kindNumber } from './kinds.ts'
 import { flavoursOf } from './read/flavour.ts'
 import type { TypeSetRecord } from './read/index-types.ts'
 import { byteString, hashByteString } from './read/names.ts'
@@ -33,26 +33,6 @@ import { FOUND_NUMBERS, isKind } from './read/set-group.ts'
 import { type LazyModules, SetList, type UnreadTypes } from './read/set-list.ts'
 import { decodeType, skipModifiers, type Type, type TypeCandidate } from './read/type.ts'
 import type { TypeSet } from './read/type-set.ts'
-
-/** A candidate that says in a text what it is. */
-class Candidate implements TypeCandidate {
-  readonly module: string
-  readonly id: number
-  readonly kind: KindName
-  readonly name: string
-
-  constructor(module: string, id: number, kind: KindName, name: string) {
-    this.module = module
-    this.id = id
-    this.kind = kind
-    this.name = name
-  }
-
-  /** `struct nft_ctx [nf_tables]`. */
-  toString(): string {
-    return `${typeInWords(this)}${this.module === 'vmlinux' ? '' : ` [${printable(this.module)}]`}`
-  }
-}
 
 /**
  * The sets of one kernel. The first record is vmlinux; modules follow in the order the kernel prefers them (load
@@ -377,10 +357,6 @@ const KEYWORDS: Readonly<Record<string, ReadonlySet<KindName>>> = KEYWORD_KINDS
 function inOrder(found: readonly number[], end: number): number[] {
   const positions = Array.from({ length: end / FOUND_NUMBERS }, (_, i) => i * FOUND_NUMBERS)
   return positions.sort((a, b) => found[a]! - found[b]! || found[a + 1]! - found[b + 1]!)
-}
-
-function candidate(set: TypeSet, id: number, name: string): TypeCandidate {
-  return new Candidate(set.name, id, kindName(infoKind(set.words[set.position(id) + 1]!)), name)
 }
 
 function samePlace(a: MemberPlace, b: MemberPlace): boolean {

@@ -2,7 +2,7 @@
 
 import type { TypeUsers } from '../btf/ask/asked-types.ts'
 import type { KernelFunction } from '../btf/ask/functions.ts'
-import type { TypeUse } from '../btf/ask/type-uses.ts'
+import { type TypeUse, useInWords } from '../btf/ask/type-uses.ts'
 import type { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import { compileGlob } from '../core/glob.ts'
@@ -96,13 +96,11 @@ function countsOf({ holds, points, calls, takes, returns }: TypeUsers): string {
   return `held ${holds.length}, pointed to ${points.length}, called with ${calls.length}, taken ${takes.length}, returned ${returns.length} times`
 }
 
-function inWords({ kind, name, member, type, bitOffset, bits, modules }: TypeUse): string {
-  const outer =
-    kind === 'STRUCT' || kind === 'UNION' ? `${kind.toLowerCase()} ${name === '' ? '(anonymous)' : name}` : name
-  const what = member === '' ? outer : `${outer}.${member}`
+function inWords(use: TypeUse): string {
+  const { kind, type, bitOffset, bits, modules } = use
   const place =
     kind === 'VAR' ? '' : `  offset ${Math.floor(bitOffset / 8)}${bits > 0 ? ` bits ${bitOffset % 8}+${bits}` : ''}`
   const more = modules.length - MOST_MODULES
   const where = modules.slice(0, MOST_MODULES).join(', ') + (more > 0 ? ` and ${more} more` : '')
-  return `${printable(what)}${place}  ${type}  [${printable(where)}]`
+  return `${useInWords(use)}${place}  ${type}  [${printable(where)}]`
 }

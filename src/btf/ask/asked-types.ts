@@ -17,6 +17,7 @@ import { isModifier, KEYWORD_KINDS, KINDS, type KindName } from '../kinds.ts'
 import { factsOf } from '../print/type-facts.ts'
 import { skipModifiers, type TypeCandidate } from '../read/type.ts'
 import type { TypeSet } from '../read/type-set.ts'
+import { candidate } from './candidate.ts'
 import { KernelFunction } from './functions.ts'
 import type { TypeQuestion } from './type-question.ts'
 import { type TypeUse, UseFinder } from './type-uses.ts'
@@ -215,7 +216,7 @@ export class AskedTypes {
     const set = this.#index.sets[rank]!
     const id = this.#index.idIn(rank, ordinal)
     if (module !== undefined && set.name !== module) return []
-    return [{ module: set.name, id, kind: set.kindOf(id), name: set.nameOf(id) }]
+    return [candidate(set, id)]
   }
 
   /** The types that a question means, under all names and with all qualifiers. */

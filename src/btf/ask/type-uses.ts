@@ -1,5 +1,7 @@
 // Members and variables of some type or name, in words: in which struct, along which path, at which bit.
 
+import { sayingAs } from '../../core/explain.ts'
+import { printable } from '../../core/printable.ts'
 import {
   infoFlag,
   infoVlen,
@@ -10,7 +12,7 @@ import {
   KIND_VAR,
   MAX_DEPTH,
 } from '../format.ts'
-import { isModifier, type KindName } from '../kinds.ts'
+import { isComposite, isModifier, type KindName, kindNumber } from '../kinds.ts'
 import { plainDeclarations } from '../print/c-declare.ts'
 import { byteString } from '../read/names.ts'
 import type { TypeSet } from '../read/type-set.ts'
@@ -37,6 +39,20 @@ export interface TypeUse {
   /** Width of a bitfield in bits; 0 for any other member. */
   readonly bits: number
 }
+
+/** What is used as what: `struct virtio_chan.vq`, or a variable. */
+export function useInWords({ kind, name, member }: Pick<TypeUse, 'kind' | 'name' | 'member'>): string {
+  const outer = isComposite(kindNumber(kind)) ? `${kind.toLowerCase()} ${name === '' ? '(anonymous)' : name}` : name
+  return printable(member === '' ? outer : `${outer}.${member}`)
+}
+
+/** `struct virtio_chan.vq: struct virtqueue *, offset 24 [9pnet_virtio]`. */
+const telling = sayingAs<TypeUse & { modules: string[] }>((use) => {
+  const { kind, type, bitOffset, bits, module } = use
+  const within = bits > 0 ? ` bits ${bitOffset % 8}+${bits}` : ''
+  const place = kind === 'VAR' ? '' : `, offset ${Math.floor(bitOffset / 8)}${within}`
+  return `${useInWords(use)}: ${type}${place}${module === 'vmlinux' ? '' : ` [${printable(module)}]`}`
+})
 
 /** Something with a name, and the way from it to what is within. */
 interface Place {
@@ -175,7 +191,8 @@ export class UseFinder {
     const key = `${kind} ${name} ${member} ${bitOffset} ${bits} ${type}`
     const known = this.#uses.get(key)
     if (known === undefined) {
-      this.#uses.set(key, { module: set.name, modules: [set.name], id, kind, name, member, type, bitOffset, bits })
+      const modules = [set.name]
+      this.#uses.set(key, telling({ module: set.name, modules, id, kind, name, member, type, bitOffset, bits }))
     } else if (known.modules.at(-1) !== set.name) known.modules.push(set.name)
   }
 
