@@ -48,7 +48,7 @@ const ANY = -1
 const FEW_ALIASES = 16
 
 /** The first of the symbols that start where `id` does: in steps that double, as some tables have thousands of names at one address. */
-function firstAt(low: Uint32Array, from: number, id: number): number {
+export function firstAt(low: Uint32Array, from: number, id: number): number {
   const start = low[id]!
   let step = 1
   let known = id
@@ -63,7 +63,7 @@ function firstAt(low: Uint32Array, from: number, id: number): number {
 }
 
 /** Behind the last of the symbols that start where `id` does. */
-function behindAt(low: Uint32Array, end: number, id: number): number {
+export function behindAt(low: Uint32Array, end: number, id: number): number {
   const start = low[id]!
   let step = 1
   let known = id

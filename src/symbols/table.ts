@@ -37,7 +37,9 @@ import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
 import { COUNTS, openSymbolColumns, RUN_WORDS, type SymbolColumns } from './layout.ts'
 import {
   answerAt,
+  behindAt,
   candidatesAt,
+  firstAt,
   type KindFilter,
   type NothingReason,
   ownerOf,
@@ -136,6 +138,8 @@ export class SymbolTable {
   readonly #borrowed: BorrowedNames | undefined
   readonly #ownerNumbers: ReadonlyMap<string, number>
   readonly #sized: SizedLookup | undefined
+  /** Of the address whose sizes were asked last: its first symbol, and what those of each owner reach to, where owners meet. */
+  #sizes: { readonly first: number; readonly byOwner: ReadonlyMap<number, number> } | undefined
 
   /**
    * Attaches to a table's buffer; `names` are the buffers that come with it, if any do.
@@ -501,14 +505,18 @@ export class SymbolTable {
     const { low, kind } = columns
     const group = groupOfId(this.#groups, id)
     const start = low[id]!
-    let last = id
-    while (last + 1 < group.end && low[last + 1] === start) last++
-    let first = id
-    while (first > group.first && low[first - 1] === start) first--
-    if (((kind[first]! | kind[last + 1]!) & UNSURE) === 0) return low[last + 1]! - start
-    const owner = ownerOf(columns, id)
-    const own = candidatesAt(columns, group, start, last).find((one) => ownerOf(columns, one.id) === owner)
-    return own !== undefined && low[own.id] === start ? own.size : 0
+    const behind = behindAt(low, group.end, id)
+    const first = firstAt(low, group.first, id)
+    if (((kind[first]! | kind[behind]!) & UNSURE) === 0) return low[behind]! - start
+    if (this.#sizes?.first !== first) {
+      const byOwner = new Map<number, number>()
+      // Of each owner the likeliest.
+      for (const one of candidatesAt(columns, group, start, behind - 1).reverse()) {
+        byOwner.set(ownerOf(columns, one.id), low[one.id] === start ? one.size : 0)
+      }
+      this.#sizes = { first, byOwner }
+    }
+    return this.#sizes.byOwner.get(ownerOf(columns, id)) ?? 0
   }
 
   #check(id: number): void {

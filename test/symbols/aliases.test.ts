@@ -19,3 +19,16 @@ it('lookups at an address of many names give the first, its true size, and end s
   expect([match?.symbol.name, match?.offset, match?.size]).toEqual(['name_0', 7, 0x100])
   expect(symbols.startingAt(0xffffffff81000100n)).toHaveLength(NAMES)
 })
+
+it.each([
+  ['one owner', ''],
+  ['two owners', '\t[m]'],
+])('all sizes at an address of many names of %s are there, and end soon', async (_, other) => {
+  const names = Array.from({ length: NAMES }, (_, i) => `ffffffff81000100 T name_${i}${i % 2 === 0 ? '' : other}\n`)
+  const { symbols } = await snapshotOfText(
+    `ffffffff81000000 T _stext\n${names.join('')}ffffffff81000200 T next\nffffffff81001000 T _etext\n`,
+  )
+  // Again: one by one over all names this would be 2.5 thousand million steps for each.
+  const sizes = Array.from(symbols.matching('name_*'), ({ size }) => size)
+  expect([sizes.length, ...new Set(sizes)]).toEqual([NAMES, 0x100])
+})
