@@ -1,13 +1,14 @@
-// The harness as a process, and the command that runs it: small runs over a shipped capture. What they measure is not judged.
+// The harness as a process, and the command that runs it: small runs over a small part of a capture. What they measure is not judged.
 
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Report, readReport } from '../../bench/lib/report.ts'
-import { CAPTURE } from '../fixtures.ts'
+import { blob } from '../btf/fixtures.ts'
+import { CAPTURE, fixtureBytes } from '../fixtures.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-bench-run-'))
 const file = (name: string) => join(folder, name)
@@ -28,21 +29,17 @@ function start(entry: string, args: readonly string[]): Promise<Ended> {
   })
 }
 
+/** A capture whose processes spend their time on the harness and not on a kernel: the first symbols of one, and a few types. */
+const FEW = file('few')
+mkdirSync(join(FEW, 'btf'), { recursive: true })
+const lines = fixtureBytes('debian-6.1-amd64/kallsyms.gz').toString('latin1').split('\n')
+writeFileSync(join(FEW, 'kallsyms'), `${lines.slice(0, 5_000).join('\n')}\n`)
+writeFileSync(join(FEW, 'btf', 'vmlinux'), blob('synthetic/all-kinds'))
+
 const bench = (...args: string[]) => start('bench/run.js', args)
-const SMALL = [
-  '--data',
-  CAPTURE,
-  '--input',
-  'debian-6.1-amd64',
-  '--processes',
-  '1',
-  '--rounds',
-  '1',
-  '--threads',
-  '0,1',
-  '--questions',
-  '3000',
-]
+const MEAGRE = ['--processes', '1', '--rounds', '1', '--threads', '0,1', '--questions', '3000']
+const SMALL = ['--data', FEW, '--input', 'few', ...MEAGRE]
+const WHOLE = ['--data', CAPTURE, '--input', 'debian-6.1-amd64', ...MEAGRE]
 
 describe('a run that is stopped', () => {
   it('reports what it has measured by then, and ends with 130', async () => {
@@ -70,7 +67,7 @@ describe('a run', () => {
 
   it('prints a table a suite and ends well', () => {
     expect(ended.code).toBe(0)
-    for (const suite of ['load', 'memory']) expect(ended.stdout).toContain(`${suite}: debian-6.1-amd64\n`)
+    for (const suite of ['load', 'memory']) expect(ended.stdout).toContain(`${suite}: few\n`)
   })
 
   it('says of loads how much processor time they took, in all and on the main thread', () => {
@@ -88,14 +85,14 @@ describe('a run', () => {
   it('writes a report that fits its schema, with what it ran and on what', () => {
     expect(report.settings).toEqual({
       suites: ['load', 'memory'],
-      inputs: ['debian-6.1-amd64'],
+      inputs: ['few'],
       processes: 1,
       rounds: 1,
       seed: 1,
       threads: [0, 1],
       questions: 3000,
     })
-    expect(report.inputs).toEqual([{ name: 'debian-6.1-amd64', symbols: 96_457, typeFiles: 13 }])
+    expect(report.inputs).toEqual([{ name: 'few', symbols: 5_000, typeFiles: 1 }])
     expect(new Set(report.rows.map(({ suite }) => suite))).toEqual(new Set(report.settings.suites))
   })
 
@@ -126,7 +123,7 @@ describe('a run', () => {
   })
 
   it('ends with 1 if a bar is missed or has no row, and names the row', async () => {
-    const bar = { suite: 'load', input: 'debian-6.1-amd64', what: 'import', by: 'kerndex', of: 'median' }
+    const bar = { suite: 'load', input: 'few', what: 'import', by: 'kerndex', of: 'median' }
     writeFileSync(file('met.json'), JSON.stringify({ bars: [{ ...bar, most: 1e9 }] }))
     writeFileSync(file('missed.json'), JSON.stringify({ bars: [{ ...bar, least: 1e9 }] }))
     writeFileSync(file('absent.json'), JSON.stringify({ bars: [{ ...bar, by: 'nobody', least: 1 }] }))
@@ -134,7 +131,7 @@ describe('a run', () => {
     for (const name of ['missed.json', 'absent.json']) {
       const { code, stderr } = await bench('--read', 'run.json', '--check', 'met.json', '--check', name)
       expect(code).toBe(1)
-      expect(stderr).toContain('bar missed: load, debian-6.1-amd64: import, ')
+      expect(stderr).toContain('bar missed: load, few: import, ')
     }
   })
 })
@@ -155,7 +152,7 @@ describe('the suite scale', () => {
 describe.runIf(process.env.KERNDEX_LONG)('every suite', () => {
   it('checks its answers and gives a JSON object a row', async () => {
     const suites = ['lookups', 'names', 'bulk', 'types', 'probes', 'refresh', 'tools']
-    const { code, stdout, stderr } = await bench(...suites, ...SMALL, '--json')
+    const { code, stdout, stderr } = await bench(...suites, ...WHOLE, '--json')
     expect(stderr).not.toMatch(/left out: (?!tools)/)
     expect(code).toBe(0)
     const rows = stdout
@@ -191,9 +188,11 @@ describe('kerndex bench', () => {
 
   it('runs the harness over a capture and gives a JSON object a row', async () => {
     const { code, stdout } = await kerndex(
-      'probes',
+      'memory',
       '--from',
-      CAPTURE,
+      FEW,
+      '--threads',
+      '0',
       '--processes',
       '1',
       '--json',

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PastedReader, readPasted } from '../../src/stacks/pasted.ts'
 import { CAPTURE, edge, fixtureBytes, fixturePath } from '../fixtures.ts'
 import { tableOf } from '../symbols/build-table.ts'
-import { kerndex, kerndexes, objects } from './run.ts'
+import { asked, kerndex, kerndexes, objects } from './run.ts'
 
 const EDGE = fixturePath('edge/edge.kallsyms')
 const at = (...args: string[]) => ['address', ...args, '--from', EDGE, '--threads', '0']
@@ -68,7 +68,7 @@ describe('what people paste', () => {
 
   it('is read from stdin, a bad word on any line notwithstanding', async () => {
     const stdin = `RIP: 0010:f_global+0x8/0x30\r\nffffffff81000018\n\xff\xfe\x1b[2J\n\n${'x'.repeat(1000)}\n12345678901234567 dupname+4`
-    const { code, stdout, stderr } = await kerndex(at('--json'), { stdin: Buffer.from(stdin, 'latin1') })
+    const { code, stdout, stderr } = await asked(at('--json'), Buffer.from(stdin, 'latin1'))
     expect(code).toBe(1)
     expect(brief(stdout)).toEqual([
       ...named('0010:f_global+0x8/0x30', F.slice(1) as string[]),
@@ -86,7 +86,7 @@ describe('what people paste', () => {
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout.split('\n').length).toBe(100_001)
     expect(stdout).toBe(stdout.slice(0, stdout.indexOf('\n') + 1).repeat(100_000))
-    const endless = await kerndex(at(), { stdin: `${'z'.repeat(3 << 20)}\nffffffff81000018` })
+    const endless = await asked(at(), `${'z'.repeat(3 << 20)}\nffffffff81000018`)
     expect(endless.code).toBe(1)
     expect(endless.stdout).toContain('f_global')
   })
@@ -110,7 +110,7 @@ describe('what people paste', () => {
   })
 
   it('a module may be an argument of its own', async () => {
-    const { code, stdout } = await kerndex(at('dupname+0x4', '[mod_b]', 'ffffffff81000018', '--json'))
+    const { code, stdout } = await asked(at('dupname+0x4', '[mod_b]', 'ffffffff81000018', '--json'))
     expect(code).toBe(0)
     expect(brief(stdout)).toEqual([...named('dupname+0x4 [mod_b]', B), F])
   })
@@ -119,11 +119,11 @@ describe('what people paste', () => {
 describe('many at once', () => {
   it('are answered as one by one, whatever lies there', async () => {
     const table = tableOf(edge('edge'))
-    const asked: bigint[] = []
+    const near: bigint[] = []
     for (const { address, size } of table)
-      for (const off of [-1n, 0n, 1n, BigInt(size) - 1n, BigInt(size)]) asked.push(address + off)
-    const questions = asked.filter((address) => address >= 0n).map((address) => address.toString(16))
-    const { stdout } = await kerndex(at('--json'), { stdin: questions.join('\n') })
+      for (const off of [-1n, 0n, 1n, BigInt(size) - 1n, BigInt(size)]) near.push(address + off)
+    const questions = near.filter((address) => address >= 0n).map((address) => address.toString(16))
+    const { stdout } = await asked(at('--json'), questions.join('\n'))
     const plain = questions.map((text) => {
       const address = BigInt(`0x${text}`)
       const match = table.at(address)
@@ -190,13 +190,13 @@ describe('rows', () => {
     )
   })
   afterAll(() => rm(folder, { recursive: true }))
-  const rows = (...lines: [format: string, ...asked: string[]][]) =>
-    kerndexes(lines.map(([format, ...asked]) => at(...asked, '--format', format)))
+  const rows = (...lines: [format: string, ...words: string[]][]) =>
+    kerndexes(lines.map(([format, ...words]) => at(...words, '--format', format)))
 
   it('follow a template', async () => {
-    const asked = ['ffffffff81000018', '0xffffffffc0100024', '0x10', 'dupname+4', 'nope+1']
+    const given = ['ffffffff81000018', '0xffffffffc0100024', '0x10', 'dupname+4', 'nope+1']
     const every = '{{{query}}}\\t{symbol}|{size}|{owner}|{type}|{aliases}|{candidates}|{reason}\\\\{{x}}'
-    const [plain, all] = await rows(['{address} {symbol}+{offset}', ...asked], [every, ...asked.slice(0, 4)])
+    const [plain, all] = await rows(['{address} {symbol}+{offset}', ...given], [every, ...given.slice(0, 4)])
     expect(plain?.code).toBe(1)
     expect(plain?.stdout.split('\n')).toEqual([
       '0xffffffff81000018 f_global+0x8',
@@ -233,10 +233,10 @@ describe('rows', () => {
   })
 
   it('quote what CSV has quotes for, and escape what a terminal would act on', async () => {
-    const asked = ['address', '0xffffffff81000014', '0xffffffff81000024']
+    const given = ['address', '0xffffffff81000014', '0xffffffff81000024']
     const lines = [
-      ['csv', ...asked],
-      ['{symbol}', ...asked],
+      ['csv', ...given],
+      ['{symbol}', ...given],
       ['csv', 'symbol', 'say*', '*2J*', 'nope'],
       ['tsv', 'symbol', 'say*'],
       ['{name}={address}/{size}', 'symbol', 'say*', 'nope'],
@@ -262,7 +262,7 @@ describe('rows', () => {
 
   it('of all symbols are as many as there are', async () => {
     const lines = fixtureBytes('debian-6.1-amd64/kallsyms.gz').toString('latin1').trimEnd().split('\n')
-    const { code, stdout } = await kerndex([
+    const { code, stdout } = await asked([
       'symbol',
       '*',
       '--format',

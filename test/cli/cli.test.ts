@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { CAPTURE, edge, fixtureBytes, fixturePath } from '../fixtures.ts'
 import { readPlainly } from '../symbols/plain-table.ts'
-import { kerndex, kerndexes, MAIN, objects } from './run.ts'
+import { asked, kerndex, kerndexes, MAIN, objects } from './run.ts'
 
 const EDGE = fixturePath('edge/edge.kallsyms')
 const ZERO = fixturePath('edge/zero.kallsyms')
@@ -15,8 +15,8 @@ const inline = ['--threads', '0'] as const
 
 describe('kerndex address', () => {
   it('answers in JSON: one object an address, in the order asked', async () => {
-    const asked = ['ffffffff81000018', '0xffffffffc0100024', '0x10', '0xffffffff81000000']
-    const { code, stdout, stderr } = await kerndex(['address', ...asked, '--from', EDGE, '--json', ...inline])
+    const given = ['ffffffff81000018', '0xffffffffc0100024', '0x10', '0xffffffff81000000']
+    const { code, stdout, stderr } = await kerndex(['address', ...given, '--from', EDGE, '--json', ...inline])
     expect(stderr).toBe('kerndex: no symbol for 0x0000000000000010 (user): 1 of 4 addresses\n')
     expect(code).toBe(1)
     expect(objects(stdout)).toEqual([
@@ -71,14 +71,7 @@ describe('kerndex address', () => {
   })
 
   it('prints symbol+offset/size [owner] for people', async () => {
-    const { code, stdout } = await kerndex([
-      'address',
-      'ffffffffc0202010',
-      'ffffffff81000018',
-      '--from',
-      EDGE,
-      ...inline,
-    ])
+    const { code, stdout } = await asked(['address', 'ffffffffc0202010', 'ffffffff81000018', '--from', EDGE, ...inline])
     expect(code).toBe(0)
     expect(stdout).toContain('kprobe_insn_page+0x10/0x1000 [__builtin__kprobes]')
     expect(stdout).toMatch(/f_global\+0x8\/0x30 +(= )?f_weak, __f_local/)
@@ -86,7 +79,7 @@ describe('kerndex address', () => {
 
   it('takes addresses from stdin, one a line, and goes on after a bad one', async () => {
     const stdin = 'ffffffff81000018\r\n\n  0xffffffff82000004  \nqq\nffffffff81000000'
-    const { code, stdout, stderr } = await kerndex(['address', '--from', EDGE, '--json', ...inline], { stdin })
+    const { code, stdout, stderr } = await asked(['address', '--from', EDGE, '--json', ...inline], stdin)
     expect(code).toBe(1)
     expect(stderr).toContain('"qq" is no address')
     expect(objects(stdout)).toMatchObject([{ symbol: 'f_global' }, { symbol: 'data_sym' }, { symbol: '_stext' }])
@@ -94,7 +87,7 @@ describe('kerndex address', () => {
 
   it('refuses an argument that is no address before it loads anything', async () => {
     for (const wrong of ['zz', '', '12345678901234567', '1.5']) {
-      const { code, stdout, stderr } = await kerndex(['address', wrong, '--from', '/nowhere'])
+      const { code, stdout, stderr } = await asked(['address', wrong, '--from', '/nowhere'])
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       expect(stderr).toContain('is no address')
     }
@@ -103,8 +96,8 @@ describe('kerndex address', () => {
 
 describe('kerndex symbol', () => {
   it('answers in JSON: one object a name, globs and owners understood', async () => {
-    const asked = ['dupname', 'mod_a:dupname', 'mod_?:*fn1', 'foo', 'vmlinux:_stext']
-    const { code, stdout } = await kerndex(['symbol', ...asked, '--from', EDGE, '--json', ...inline])
+    const names = ['dupname', 'mod_a:dupname', 'mod_?:*fn1', 'foo', 'vmlinux:_stext']
+    const { code, stdout } = await asked(['symbol', ...names, '--from', EDGE, '--json', ...inline])
     expect(code).toBe(1)
     const symbol = (address: string, name: string, owner: string, type = 't') => ({
       address: `0xffffffff${address}`,
@@ -126,9 +119,7 @@ describe('kerndex symbol', () => {
   })
 
   it('takes names from stdin', async () => {
-    const { code, stdout } = await kerndex(['symbol', '--from', EDGE, '--json', ...inline], {
-      stdin: 'ro_sym\n\nf_*\n',
-    })
+    const { code, stdout } = await asked(['symbol', '--from', EDGE, '--json', ...inline], 'ro_sym\n\nf_*\n')
     expect(code).toBe(0)
     expect(objects(stdout)).toMatchObject([{ query: 'ro_sym' }, { query: 'f_*', symbols: [{}, {}, {}, {}] }])
   })
@@ -145,7 +136,7 @@ describe('kerndex symbol', () => {
       const order = lines.map((_, i) => i)
       const at = (i: number) => symbols[i]!.address
       order.sort((a, b) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : a - b))
-      const { code, stdout } = await kerndex(['symbol', '*', '--format', 'kallsyms', '--from', from])
+      const { code, stdout } = await asked(['symbol', '*', '--format', 'kallsyms', '--from', from])
       expect(code).toBe(0)
       expect(stdout.length).toBeGreaterThan(0)
       expect(stdout === `${order.map((i) => lines[i]).join('\n')}\n`).toBe(true)
@@ -154,7 +145,7 @@ describe('kerndex symbol', () => {
   })
 
   it('prints a part of it as kallsyms text too', async () => {
-    const { stdout } = await kerndex(['symbol', 'mod_a:*', '--format', 'kallsyms', '--from', EDGE, ...inline])
+    const { stdout } = await asked(['symbol', 'mod_a:*', '--format', 'kallsyms', '--from', EDGE, ...inline])
     expect(stdout).toBe(
       edge('edge')
         .toString()
@@ -168,7 +159,7 @@ describe('kerndex symbol', () => {
 
 describe('kerndex status', () => {
   it('describes a capture in JSON', async () => {
-    const { code, stdout } = await kerndex(['status', '--from', CAPTURE, '--json', '--threads', '2'])
+    const { code, stdout } = await asked(['status', '--from', CAPTURE, '--json', '--threads', '2'])
     expect(code).toBe(0)
     const [facts, ...more] = objects(stdout)
     expect(more).toEqual([])
@@ -200,7 +191,7 @@ describe('kerndex status', () => {
   })
 
   it('draws a picture of the load for people', async () => {
-    const { code, stdout } = await kerndex(['status', '--from', CAPTURE, ...inline])
+    const { code, stdout } = await asked(['status', '--from', CAPTURE, ...inline])
     expect(code).toBe(0)
     const picture = Buffer.from(stdout, 'latin1').toString()
     for (const work of ['read', 'parse', 'gather', 'merge', 'index']) {
@@ -211,15 +202,15 @@ describe('kerndex status', () => {
   })
 
   it('does not take an empty kallsyms for a kernel', async () => {
-    const { code, stdout, stderr } = await kerndex(['status', '--from', fixturePath('edge/empty.kallsyms'), ...inline])
+    const { code, stdout, stderr } = await asked(['status', '--from', fixturePath('edge/empty.kallsyms'), ...inline])
     expect([code, stdout]).toEqual([3, ''])
     expect(stderr).toContain('NOT_READABLE')
   })
 
   it('names bad lines', async () => {
     const from = fixturePath('edge/short-line.kallsyms')
-    expect((await kerndex(['status', '--from', from, ...inline])).stdout).toMatch(/1 bad lines? skipped: 4 \(name\)/)
-    const { stdout } = await kerndex(['status', '--from', from, '--json', ...inline])
+    expect((await asked(['status', '--from', from, ...inline])).stdout).toMatch(/1 bad lines? skipped: 4 \(name\)/)
+    const { stdout } = await asked(['status', '--from', from, '--json', ...inline])
     expect(objects(stdout)).toMatchObject([{ symbols: { skipped: 1, skippedLines: [{ line: 4, reason: 'name' }] } }])
   })
 })
@@ -242,7 +233,7 @@ describe('exit codes and words', () => {
     ['an option without its value', ['status', '--from'], 2, /--from/],
     ['too many arguments', ['status', 'x'], 2, /argument/],
   ])('%s', async (_, args, code, words) => {
-    const outcome = await kerndex(args)
+    const outcome = await asked(args)
     expect({ code: outcome.code, stdout: outcome.stdout }).toEqual({ code, stdout: '' })
     expect(outcome.stderr).toMatch(words)
     expect(outcome.stderr).not.toMatch(/\n +at /)
@@ -251,7 +242,7 @@ describe('exit codes and words', () => {
   it.each([[['--help']], [['status', '--help']], [['address', '--help']], [['symbol', '--help']]])(
     '%j shows examples and exit codes',
     async (args) => {
-      const { code, stdout, stderr } = await kerndex(args)
+      const { code, stdout, stderr } = await asked(args)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toMatch(/Examples:\n +\$ /)
       expect(stdout).toMatch(/Exit codes?:/)
@@ -313,14 +304,14 @@ describe('exit codes and words', () => {
 
   it('a large number of questions on stdin is answered in full', async () => {
     const { symbols } = readPlainly(edge('edge'))
-    const asked = Array.from({ length: 20_000 }, (_, i) => symbols[3 + (i % 20)]!.address.toString(16))
+    const questions = Array.from({ length: 20_000 }, (_, i) => symbols[3 + (i % 20)]!.address.toString(16))
     const { code, stdout } = await kerndex(['address', '--from', EDGE, '--json', ...inline], {
-      stdin: asked.join('\n'),
+      stdin: questions.join('\n'),
     })
     expect(code).toBe(0)
     const answers = objects(stdout)
     expect(answers.length).toBe(20_000)
-    expect(answers[19_999]).toMatchObject({ address: `0x${asked[19_999]}` })
+    expect(answers[19_999]).toMatchObject({ address: `0x${questions[19_999]}` })
   })
 })
 

@@ -1,5 +1,4 @@
-// `kerndex probe` run as a program on a capture: listings, JSON rows, exit codes.
-import { execFile } from 'node:child_process'
+// `kerndex probe` on a capture: listings, JSON rows, exit codes.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixture } from '../btf/fixtures.ts'
 import { fixturePath } from '../fixtures.ts'
 import { DEBIAN } from '../probes/fixtures.ts'
-import { MAIN } from './run.ts'
+import { asked } from './run.ts'
 
 let capture = ''
 
@@ -27,14 +26,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(capture, { recursive: true, force: true }))
 
-function run(args: readonly string[], input = '', from = capture): Promise<{ exit: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const all = [MAIN, 'probe', ...args, '--from', from, '--threads', '0']
-    const child = execFile(process.execPath, all, { maxBuffer: 1 << 28 }, (error, out, err) => {
-      resolve({ exit: error ? Number(error.code) : 0, out, err })
-    })
-    child.stdin?.end(input)
-  })
+async function run(args: readonly string[], input = '', from = capture) {
+  const { code, stdout, stderr } = await asked(['probe', ...args, '--from', from, '--threads', '0'], input)
+  return { exit: code, out: Buffer.from(stdout, 'latin1').toString(), err: stderr }
 }
 
 const rows = (out: string): Record<string, unknown>[] =>

@@ -1,7 +1,8 @@
-// Runs the compiled command as people do: a process of its own, with pipes.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+// Runs the compiled command as people do, a process of its own with pipes; or, where that shows nothing more, in one for many.
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { afterAll } from 'vitest'
 
 /** The command as it is installed. */
 export const MAIN = fileURLToPath(new URL('../../dist/lib/cli.cjs', import.meta.url))
@@ -40,14 +41,37 @@ export function kerndex(args: readonly string[], { stdin, during }: RunOptions =
 
 const SEVERAL = fileURLToPath(new URL('several.mjs', import.meta.url))
 
-/** Runs several command lines without input, one after the other in one process; what came of each. */
-export async function kerndexes(lines: readonly (readonly string[])[]): Promise<Outcome[]> {
-  const args = [SEVERAL, MODULE, JSON.stringify(lines)]
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    env: { ...process.env, NO_COLOR: '1' },
-    maxBuffer: 1 << 28,
+let server: ChildProcess | undefined
+let last: Promise<unknown> = Promise.resolve()
+afterAll(async () => {
+  if (server === undefined) return
+  const ended = once(server, 'exit')
+  server.disconnect()
+  await ended
+})
+
+/** Runs a command line in the process that a test file has for all that it asks so, after those that were asked before. */
+export function asked(args: readonly string[], stdin: string | Uint8Array = ''): Promise<Outcome> {
+  const outcome = last.then(() => {
+    server ??= fork(SEVERAL, [MODULE], { execArgv: [], env: { ...process.env, NO_COLOR: '1' }, stdio: 'ignore' })
+    const child = server
+    return new Promise<Outcome>((resolve, reject) => {
+      const died = () => reject(new Error(`kerndex ${args.join(' ')} ended the process`))
+      child.once('exit', died)
+      child.once('message', (answer) => {
+        child.off('exit', died)
+        resolve(answer as Outcome) // What several.mjs sends.
+      })
+      child.send({ args, stdin: Buffer.from(stdin).toString('latin1') })
+    })
   })
-  return JSON.parse(stdout) as Outcome[] // What several.mjs prints.
+  last = outcome.catch(() => undefined)
+  return outcome
+}
+
+/** Runs several command lines without input, one after the other; what came of each. */
+export function kerndexes(lines: readonly (readonly string[])[]): Promise<Outcome[]> {
+  return Promise.all(lines.map((line) => asked(line)))
 }
 
 /** The objects of NDJSON output. Addresses are strings in it, so nothing is lost. */

@@ -1,10 +1,13 @@
-// Runs several command lines of `kerndex` in one process, one after the other, and prints what came of each as JSON: starting a
+// Runs command lines of `kerndex` as they are asked for, one after the other in one process, and says what came of each: starting a
 // process for each would take most of a test's time. The command is a module that runs when it is imported; under another query
 // it is another module, over the same library.
-const [main, lines] = process.argv.slice(2)
-const stdout = process.stdout.write.bind(process.stdout)
-const outcomes = []
-for (const [number, args] of JSON.parse(lines).entries()) {
+import { Readable } from 'node:stream'
+
+const main = process.argv[2]
+let number = 0
+
+process.on('disconnect', () => process.exit())
+process.on('message', async ({ args, stdin }) => {
   const pieces = { stdout: [], stderr: [] }
   for (const stream of ['stdout', 'stderr']) {
     process[stream].write = (data) => {
@@ -12,12 +15,13 @@ for (const [number, args] of JSON.parse(lines).entries()) {
       return true
     }
   }
+  const input = Readable.from(stdin === '' ? [] : [Buffer.from(stdin, 'latin1')])
+  Object.defineProperty(process, 'stdin', { value: input, configurable: true })
   process.exitCode = undefined
   process.argv = [process.argv[0], main, ...args]
-  const { done } = await import(`${main}?${number}`)
+  const { done } = await import(`${main}?${number++}`)
   await done
+  process.removeAllListeners('beforeExit')
   const [out, err] = [Buffer.concat(pieces.stdout).toString('latin1'), Buffer.concat(pieces.stderr).toString()]
-  outcomes.push({ code: process.exitCode ?? 0, stdout: out, stderr: err })
-}
-process.exitCode = 0
-stdout(JSON.stringify(outcomes))
+  process.send({ code: process.exitCode ?? 0, stdout: out, stderr: err })
+})

@@ -1,5 +1,4 @@
-// The commands about types, run as programs on a small capture: output, JSON fields, exit codes.
-import { execFile } from 'node:child_process'
+// The commands about types on a small capture: output, JSON fields, exit codes.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixture, plainFixture } from '../btf/fixtures.ts'
 import { writeElf } from '../core/elf-writer.ts'
-import { MAIN } from './run.ts'
+import { asked } from './run.ts'
 
 let capture = ''
 
@@ -31,27 +30,17 @@ beforeAll(async () => {
 afterAll(() => rm(capture, { recursive: true, force: true }))
 
 interface Run {
-  readonly exit: number
+  readonly exit: number | null
   readonly out: string
   readonly err: string
   readonly json: Record<string, unknown>[]
 }
 
-function run(args: readonly string[], from: string | undefined = capture, input = ''): Promise<Run> {
-  const all = from === '' ? args : [...args, '--from', from]
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...all], { maxBuffer: 1 << 28 }, (error, out, err) => {
-      const exit = error ? Number(error.code) : 0
-      const json = args.includes('--json')
-        ? out
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => JSON.parse(line))
-        : []
-      resolve({ exit, out, err, json })
-    })
-    child.stdin?.end(input)
-  })
+async function run(args: readonly string[], from: string | undefined = capture, input = ''): Promise<Run> {
+  const { code, stdout, stderr } = await asked(from === '' ? args : [...args, '--from', from], input)
+  const out = Buffer.from(stdout, 'latin1').toString()
+  const lines = args.includes('--json') ? out.split('\n').filter(Boolean) : []
+  return { exit: code, out, err: stderr, json: lines.map((line) => JSON.parse(line)) }
 }
 
 describe('type', () => {

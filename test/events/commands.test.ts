@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { MAIN } from '../cli/run.ts'
+import { asked, MAIN } from '../cli/run.ts'
 import { HOST, sample } from './samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-commands-'))
@@ -33,10 +33,9 @@ function start(...args: string[]) {
   return { child, ended }
 }
 
-function kerndex(input: string | Buffer, ...args: string[]): Promise<Ended> {
-  const { child, ended } = start(...args)
-  child.stdin.end(input)
-  return ended
+async function kerndex(input: string | Buffer, ...args: string[]): Promise<Ended> {
+  const { code, stdout, stderr } = await asked([...args, '--from', HOST, '--threads', '0'], input)
+  return { code, out: stdout, err: stderr }
 }
 
 const file = (name: string, content: string | Buffer = '') => {
@@ -47,7 +46,9 @@ const file = (name: string, content: string | Buffer = '') => {
 
 describe('resolve', () => {
   it('is a filter from stdin to stdout', async () => {
-    const { code, out, err } = await kerndex('[<0>] vfs_read+0xbb/0x360\n', 'resolve')
+    const { child, ended } = start('resolve')
+    child.stdin.end('[<0>] vfs_read+0xbb/0x360\n')
+    const { code, out, err } = await ended
     expect({ code, out, err }).toEqual({ code: 0, out: '[<ffffffff816b8aab>] vfs_read+0xbb/0x360\n', err: '' })
   })
   it('takes plain and packed files one after another, of different formats', async () => {

@@ -17,9 +17,9 @@ const EVERY = [256, 1024, 4096]
 /** Those that the slowest shapes go on to; a line may have 8 MiB. */
 const SLOWEST = long ? [16_384, 65_536, 1 << 18, 1 << 20, 1 << 22, 1 << 23] : [16_384, 32_768, 65_536]
 /** How many of these there are of each kind of shape. */
-const SLOWEST_COUNT = long ? 100 : 8
+const SLOWEST_COUNT = long ? 100 : 5
 /** Shapes of one character that are tried of a format; all of them in the long run. */
-const MOST_CHARACTERS = long ? Number.POSITIVE_INFINITY : 1500
+const MOST_CHARACTERS = long ? Number.POSITIVE_INFINITY : 700
 /** Every so many are looked at by the detection of all other formats too. */
 const DETECTED = 10
 /** Milliseconds below which growth is noise. */

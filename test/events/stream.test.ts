@@ -25,11 +25,15 @@ const profileOf = async (...given: Parameters<typeof run>) => {
 
 describe('the bytes that come out', () => {
   it('are the same for any number of threads, over several stretches', async () => {
-    const text = sample(DEBIAN, 'perf-script.txt')
-    expect(text.length).toBeGreaterThan(10 * STRETCH_BYTES)
-    for (const product of ['text', 'ndjson', 'compact'] as const) {
+    const text = sample(DEBIAN, 'perf-script.txt').subarray(0, 7 * STRETCH_BYTES)
+    expect(text.length).toBeGreaterThan(6 * STRETCH_BYTES)
+    for (const [product, ...counts] of [
+      ['text', 1, 2, 3],
+      ['ndjson', 2],
+      ['compact', 2],
+    ] as const) {
       const inline = await output(text, debian, product)
-      for (const threads of [1, 2, 3]) {
+      for (const threads of counts) {
         expect((await output(text, debian, product, { threads })).equals(inline), `${product} ${threads}`).toBe(true)
       }
     }

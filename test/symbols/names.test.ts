@@ -6,6 +6,7 @@ import { packNames } from '../../src/symbols/lookup-names.ts'
 import { NO_SYMBOL } from '../../src/symbols/search.ts'
 import type { KernelSymbol } from '../../src/symbols/symbol.ts'
 import { edge, fixtureBytes } from '../fixtures.ts'
+import { same } from '../same.ts'
 import { tableOf } from './build-table.ts'
 import { inOrder, readPlainly } from './plain-table.ts'
 
@@ -30,7 +31,7 @@ describe('in bulk', () => {
         const { address, owner } = table.get(id)
         return `${address.toString(16)} ${owner}`
       })
-      expect(found, name).toEqual(byName.get(name) ?? [])
+      same(found, byName.get(name) ?? [], () => name)
     })
   })
 
@@ -54,8 +55,7 @@ describe('in bulk', () => {
     const { ids, counts } = table.startingAtMany(BigUint64Array.from(asked))
     asked.forEach((address, i) => {
       const all = table.startingAt(address)
-      expect(counts[i]).toBe(all.length)
-      expect(ids[i]).toBe(all[0]?.id ?? NO_SYMBOL)
+      same([counts[i], ids[i]], [all.length, all[0]?.id ?? NO_SYMBOL])
     })
   })
 })
