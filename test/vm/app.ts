@@ -9,6 +9,9 @@ import { run } from './shell.ts'
 /** Programs in C that the guest calls by name: the source, beside this file's, and the name. */
 const PROGRAMS: Readonly<Record<string, string>> = { 'attach.c': 'attach', 'workload.c': 'workload' }
 
+/** Folders of the project with compiled modules that suites, and what runs them, import. */
+export const COMPILED = ['dist/test', 'dist/bench/lib']
+
 /** Writes the archive that is unpacked to /opt/app. `root` is the project's folder, which has been built. */
 export function writeApp(root: string, archive: string): void {
   const stage = mkdtempSync(join(tmpdir(), 'kerndex-app-'))
@@ -39,7 +42,7 @@ export function writeApp(root: string, archive: string): void {
     const listed = run('npm', ['ls', '--omit=dev', '--omit=peer', '--all', '--parseable'], { cwd: root })
     const packages = listed.trim().split('\n').slice(1)
     run('tar', ['-cf', archive, '-C', stage, '.'])
-    run('tar', ['-rf', archive, '-C', root, 'dist/test', ...packages.map((path) => relative(root, path))])
+    run('tar', ['-rf', archive, '-C', root, ...COMPILED, ...packages.map((path) => relative(root, path))])
   } finally {
     rmSync(stage, { recursive: true, force: true })
   }
