@@ -133,7 +133,8 @@ export class Resolve {
   /** By key, or by build id and boot: in the body, or in the query. */
   #tableOf(call: Call, body: Readonly<Record<string, unknown>>): Promise<OpenTable> {
     const buildId = optionalText(body, 'buildId')
-    if (buildId !== undefined) return this.#tables.ofBuild(buildId, optionalText(body, 'bootId'))
+    const { boot } = body
+    if (buildId !== undefined) return this.#tables.ofBuild(buildId, optionalText(body, 'bootId'), boot !== undefined)
     return this.#tables.use(optionalText(body, 'table') ?? call.query.get('table'))
   }
 

@@ -130,15 +130,27 @@ export class Tables {
     }
   }
 
-  /** The table of a kernel's build, of one boot if that is said. @throws HttpError 404, 503 */
-  async ofBuild(buildId: string, bootId?: string): Promise<OpenTable> {
+  /**
+   * The table of a kernel's build, of one boot if that is said; `anyBoot`: of any, because the caller says where the kernel lay.
+   * @throws HttpError 404, 409 where boots of it differ and none is named, 503
+   */
+  async ofBuild(buildId: string, bootId: string | undefined, anyBoot: boolean): Promise<OpenTable> {
     const wanted = buildId.toLowerCase()
-    const fits = ({ identity }: TableState) =>
-      identity?.buildId === wanted && (bootId === undefined || identity.bootId === bootId)
-    const found = this.list().find(fits)
-    if (found !== undefined) return this.use(found.key)
-    const boot = bootId === undefined ? '' : ` and boot ${bootId}`
-    throw notFound(`no table is of build ${wanted}${boot}: names of another build are never given`)
+    const found = this.list().filter(
+      ({ identity }) => identity?.buildId === wanted && (bootId === undefined || identity.bootId === bootId),
+    )
+    const [first] = found
+    if (first === undefined) {
+      const boot = bootId === undefined ? '' : ` and boot ${bootId}`
+      throw notFound(`no table is of build ${wanted}${boot}: names of another build are never given`)
+    }
+    // An address is another function's in another boot.
+    const boots = new Set(found.map(({ identity }) => `${identity?.bootId} ${identity?.text}`))
+    if (boots.size > 1 && !anyBoot) {
+      const keys = found.map(({ key }) => key).join(', ')
+      throw new HttpError(409, `several boots of build ${wanted} are here (${keys}): say which, by bootId or table`)
+    }
+    return this.use(first.key)
   }
 
   /** Opens every table once, in order, so that it is known what each is of. */
