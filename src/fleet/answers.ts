@@ -37,6 +37,7 @@ const NO_BYTES = new Uint8Array(0)
 export class AddressAnswers {
   #ids = new Uint32Array(0)
   #offsets = new Uint32Array(0)
+  #head = new Uint32Array(HEAD_WORDS)
 
   /**
    * What a piece's addresses are, with words of their symbols or without, and how many have none. Little-endian: a word for each
@@ -51,6 +52,7 @@ export class AddressAnswers {
     if (this.#ids.length < count) {
       this.#ids = new Uint32Array(count)
       this.#offsets = new Uint32Array(count)
+      this.#head = new Uint32Array(HEAD_WORDS + count)
     }
     const into = { ids: this.#ids.subarray(0, count), offsets: this.#offsets.subarray(0, count) }
     const { ids, offsets } = symbols.findMany(addresses, into)
@@ -58,9 +60,10 @@ export class AddressAnswers {
     // No id fills its bits, so that none is taken for UNKNOWN or FAR.
     const shift = Math.clz32((dictionary?.length ?? symbols.size) + 1)
     const limit = 2 ** shift
-    const head = new Uint32Array(HEAD_WORDS + count)
     const far: number[] = []
     const unknown: bigint[] = []
+    // An answer is handed out once, in memory of its size: what is made on the way is what V8 collects for.
+    const head = this.#head
     for (let i = 0; i < count; i++) {
       const id = ids[i]!
       const offset = offsets[i]!
@@ -74,7 +77,10 @@ export class AddressAnswers {
     }
     const words = dictionary === undefined ? NO_BYTES : Buffer.from(JSON.stringify(dictionary))
     head.set([count, shift, far.length / 2, unknown.length, words.length])
-    const parts = [head, Uint32Array.from(far), BigUint64Array.from(unknown)].map(bytesOf)
+    const parts = [
+      bytesOf(head.subarray(0, HEAD_WORDS + count)),
+      ...[Uint32Array.from(far), BigUint64Array.from(unknown)].map(bytesOf),
+    ]
     return { bytes: Buffer.concat([...parts, words]), missing: unknown.length }
   }
 }

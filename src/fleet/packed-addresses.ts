@@ -43,9 +43,7 @@ export function packAddresses(addresses: BigUint64Array): Uint8Array {
  */
 export function unpackAddresses(bytes: Uint8Array, room?: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
   if (bytes.length % WORD_BYTES !== 0 || bytes.length < PACKED_HEAD_BYTES) throw damaged(bytes)
-  // What a message holds lies anywhere in memory.
-  const aligned = bytes.byteOffset % WORD_BYTES === 0 ? bytes : new Uint8Array(bytes)
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / WORD_BYTES)
+  const words = wordsOf(bytes)
   const [count = 0, runs = 0] = words
   const expected = runs === WHOLE ? count * 2 : count + runs * 2
   if (words.length !== HEAD_WORDS + expected || (runs !== WHOLE && runs > count)) throw damaged(bytes)
@@ -67,6 +65,18 @@ export function unpackAddresses(bytes: Uint8Array, room?: BigUint64Array<ArrayBu
   }
   if (i !== count) throw damaged(bytes)
   return addresses
+}
+
+/** Where pieces go that do not lie at a whole word, as few do in what came from a socket: one is read at a time. */
+let scratch = new Uint32Array(0)
+
+/** Bytes as words, until the next ones are read. */
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  const count = bytes.length / WORD_BYTES
+  if (bytes.byteOffset % WORD_BYTES === 0) return new Uint32Array(bytes.buffer, bytes.byteOffset, count)
+  if (scratch.length < count) scratch = new Uint32Array(count)
+  new Uint8Array(scratch.buffer).set(bytes)
+  return scratch.subarray(0, count)
 }
 
 function damaged(bytes: Uint8Array): BadFormatError {
