@@ -13,11 +13,11 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { freePort } from '../src/cli/free-port.ts'
 import { benchUrl, commandUrl, packageUrl } from '../src/core/place.ts'
 import { NatsQueue, progressOf } from '../src/fleet.ts'
 import { openKernel, saveSnapshot } from '../src/index.ts'
@@ -158,14 +158,6 @@ async function local(works: readonly Work[]): Promise<number> {
   const task = join(folder, 'local.json')
   writeFileSync(task, JSON.stringify({ works, to: join(folder, 'local.out') }))
   return Number(await output([fileURLToPath(benchUrl('cold/fleet-local')), task]))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 interface Fleet {

@@ -4,7 +4,6 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +11,7 @@ import type { Command } from 'commander'
 import { NotFoundError, NotReadableError, UsageError } from '../core/errors.ts'
 import { commandUrl, packageUrl } from '../core/place.ts'
 import { EXIT } from './exit.ts'
+import { freePort } from './free-port.ts'
 import { interrupted } from './interrupt.ts'
 import { note, write } from './output.ts'
 
@@ -140,17 +140,6 @@ async function startServer(program: string, folder: string, started: Started[]):
     child.on('exit', () => reject(new NotReadableError(`${program} ended: ${said}`)))
   })
   return `nats://127.0.0.1:${port}`
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
 
 function background(args: readonly string[], env: Readonly<Record<string, string>>): Started {

@@ -1,11 +1,11 @@
 // Counters of the fleet commands as a scraper reads them: over HTTP while a worker works, and in the file that is left.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { hostPort, submitMetrics, withMetrics, workerMetrics } from '../../src/cli/fleet-metrics.ts'
+import { freePort } from '../../src/cli/free-port.ts'
 import { newJobName } from '../../src/fleet/job.ts'
 import { packAddresses } from '../../src/fleet/packed-addresses.ts'
 import { submitJob } from '../../src/fleet/producer.ts'
@@ -36,14 +36,6 @@ function scraped(text: string): Map<string, number> {
     rows.set(row, Number(value))
   }
   return rows
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 it('tells what a worker did, over HTTP and in a file', async () => {

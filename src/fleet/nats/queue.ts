@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { count } from '../../core/arguments.ts'
 import { BadFormatError, NotReadableError } from '../../core/errors.ts'
 import {
@@ -31,6 +31,7 @@ import {
   type Waiting,
 } from '../queue.ts'
 import { connectNats, type NatsClients, type NatsOptions, natsClients, natsOptions, requestFailure } from './connect.ts'
+import { Inbox } from './inbox.ts'
 import {
   DEFAULT_TAKEN_MS,
   type Durability,
@@ -340,47 +341,6 @@ export class NatsQueue implements Queue {
       return Object.keys(state.subjects ?? {})
     } catch (error) {
       throw requestFailure(`the stream ${stream}`, error)
-    }
-  }
-}
-
-/**
- * Where pieces arrive that were asked for. A piece comes under its own subject, which does not tell the request that it answers: so each
- * request has an inbox to itself, which the next one uses again.
- */
-class Inbox {
-  readonly #connection: NatsConnection
-  readonly #subscription: Subscription
-  #arrived: ((message: Msg) => void) | undefined
-
-  constructor(connection: NatsConnection, subject: string) {
-    this.#connection = connection
-    this.#subscription = connection.subscribe(subject, {
-      callback: (error, message) => {
-        if (error === null) this.#arrived?.(message)
-      },
-    })
-  }
-
-  /** Asks, and waits for the one message that answers. An inbox that did not get it is of no use any more. @throws NotReadableError */
-  async ask(subject: string, payload: string, timeoutMs: number): Promise<Msg> {
-    let timer: NodeJS.Timeout | undefined
-    try {
-      return await new Promise<Msg>((resolve, reject) => {
-        this.#arrived = resolve
-        timer = setTimeout(
-          () => reject(new NotReadableError(`${subject}: no answer in ${timeoutMs} ms, or no right to ask`)),
-          timeoutMs,
-        )
-        this.#connection.publish(subject, payload, { reply: this.#subscription.getSubject() })
-      })
-    } catch (error) {
-      // What comes late would be taken for the answer to another request: here it comes back to the queue.
-      if (!this.#connection.isClosed()) this.#subscription.unsubscribe()
-      throw requestFailure(subject, error)
-    } finally {
-      clearTimeout(timer)
-      this.#arrived = undefined
     }
   }
 }
