@@ -1,6 +1,6 @@
 // What the page asks its server. All paths are relative: token and prefix are in the page's own address.
 
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 
 /** What was asked for, or why there is none. What was there before stays until the new answer comes: nothing jumps. */
 export interface Asked<T> {
@@ -55,8 +55,8 @@ export function useAsked<T>(path: string, version: unknown = 0): Asked<T> {
     error: undefined,
     loading: path !== '',
   })
-  // The version says when to ask again.
-  useEffect(() => {
+  // The version says when to ask again. Nothing is painted first: what is asked for is on its way meanwhile.
+  useLayoutEffect(() => {
     if (path === '') return
     const control = new AbortController()
     setState((before) => ({ ...before, loading: true }))

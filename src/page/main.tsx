@@ -1,7 +1,7 @@
 // The page: what stands on every view, and which view the address means.
 
 import { render } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { printable } from '../core/printable.ts'
 import type { NewsAnswer, TablesAnswer } from '../serve/answers.ts'
 import { ask } from './api.ts'
@@ -35,7 +35,7 @@ function App() {
     return () => removeEventListener('hashchange', follow)
   }, [])
   // Asked again when a table has news.
-  useEffect(() => {
+  useLayoutEffect(() => {
     ask<TablesAnswer>('v1/tables').then(setTables, (error: unknown) => setFailure(String(error)))
   }, [version])
   useEffect(() => {

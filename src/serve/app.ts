@@ -72,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const { snapshot } = await tables.use(call.query.get('table'))
     const length = call.header('content-length')
     const size = length === undefined ? Number.POSITIVE_INFINITY : Number(length)
-    return streams.reply(call, snapshot, call.pieces(limits.stream), size, call.query.get('title') ?? 'pasted')
+    return streams.reply(call, snapshot, call.patiently(limits.stream), size, call.query.get('title') ?? 'pasted')
   }
   const elf = async ({ params }: Call): Promise<Reply> => ({
     type: 'application/octet-stream',

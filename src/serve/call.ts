@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { gunzipSync } from 'node:zlib'
-import { fastEnough } from './fast-enough.ts'
+import { Pace, paced } from './fast-enough.ts'
 import { badRequest, HttpError, tooLarge, tooMany } from './http-error.ts'
 import type { Limits } from './limits.ts'
 
@@ -45,6 +45,8 @@ export class Call {
   readonly limits: Limits
   /** Aborted when the caller is gone, or the server ends. */
   readonly signal: AbortSignal
+  /** The time that the caller has. */
+  readonly pace: Pace
   readonly #held: Held
   #taken = 0
 
@@ -65,6 +67,7 @@ export class Call {
     this.params = place.params
     this.limits = limits
     this.signal = signal
+    this.pace = new Pace(limits)
     this.#held = held
   }
 
@@ -108,7 +111,7 @@ export class Call {
    */
   async body(most: number): Promise<Buffer> {
     const pieces: Buffer[] = []
-    for await (const piece of fastEnough(this.pieces(most), this.limits)) {
+    for await (const piece of paced(this.pieces(most), this.pace, true)) {
       this.hold(piece.length)
       pieces.push(piece)
     }
@@ -138,6 +141,11 @@ export class Call {
       if (length > most) throw tooLarge(`a body may have ${most} bytes`)
       yield piece
     }
+  }
+
+  /** The same for what is worked on as it comes: it may come slowly, as long as nobody else needs the place. @throws HttpError 413, 408 */
+  patiently(most: number): AsyncGenerator<Buffer> {
+    return paced(this.pieces(most), this.pace, false)
   }
 
   /** The body as JSON. @throws HttpError 400 if it is none, and as `body` */

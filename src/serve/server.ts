@@ -49,7 +49,7 @@ export class HttpServer {
   readonly #sockets = new Set<Socket>()
   /** Requests under way: in all, and those that work on much. */
   #running = 0
-  #streaming = 0
+  readonly #streaming = new Set<Call>()
   #idle: (() => void) | undefined
 
   constructor(options: HttpServerOptions) {
@@ -136,9 +136,9 @@ export class HttpServer {
         if (listeners.size >= limits.listeners) throw unavailable('as many listen as may')
         return listeners.add(response)
       }
-      this.#admit(route)
-      counted = route.load ?? 'plain'
       call = new Call(request, { path, query, params }, limits, held, gone.signal)
+      this.#admit(route, call)
+      counted = route.load ?? 'plain'
       const reply = await route.run(call)
       await this.#write(request, response, reply, call)
     } catch (error) {
@@ -147,7 +147,7 @@ export class HttpServer {
       call?.release()
       if (counted !== undefined) {
         this.#running--
-        if (counted === 'stream') this.#streaming--
+        if (call !== undefined) this.#streaming.delete(call)
         if (this.#running === 0) this.#idle?.()
       }
       metrics.request(name, response.statusCode, (performance.now() - begun) / 1000)
@@ -205,15 +205,21 @@ export class HttpServer {
   }
 
   /** @throws HttpError 429, 503 */
-  #admit({ load }: Route): void {
+  #admit({ load }: Route, call: Call): void {
     const { limits } = this.#options
     if (load !== 'none') {
       if (this.isEnding) throw unavailable('the server is ending')
       if (this.#running >= limits.requests) throw unavailable('too many requests are being answered')
-      if (load === 'stream' && this.#streaming >= limits.streams) throw tooMany('too many texts are being worked on')
+      if (load === 'stream' && this.#streaming.size >= limits.streams) {
+        // A place that waits for its caller is somebody else's once it is needed.
+        const late = [...this.#streaming].find(({ pace }) => pace.isLate)
+        if (late === undefined) throw tooMany('too many texts are being worked on')
+        this.#streaming.delete(late)
+        late.pace.giveWay()
+      }
     }
     this.#running++
-    if (load === 'stream') this.#streaming++
+    if (load === 'stream') this.#streaming.add(call)
   }
 
   async #write(request: IncomingMessage, response: ServerResponse, reply: Reply, call: Call): Promise<void> {
@@ -236,7 +242,9 @@ export class HttpServer {
     response.writeHead(status)
     for await (const piece of body) {
       if (response.destroyed) return
-      if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+      if (!response.write(piece))
+        await call.pace.wait(() => Promise.race([once(response, 'drain'), once(response, 'close')]), false)
+      call.pace.moved(piece.length)
     }
     response.end()
   }

@@ -159,6 +159,20 @@ describe('what is refused', () => {
     }
   })
 
+  it('texts that wait for their callers, once somebody else needs the place', async () => {
+    const serving = await start({ limits: { streams: 1, bodyMs: 50 } })
+    try {
+      const text = await slowPost(serving.url, 'v1/text')
+      const heard = once(text, 'data') as Promise<[Buffer]>
+      await expect
+        .poll(async () => (await ask(`${serving.url}v1/text`, { method: 'POST', body: '0x1\n' })).status)
+        .toBe(200)
+      expect((await heard)[0].toString()).toMatch(/^HTTP\/1.1 408 /)
+    } finally {
+      await serving.close()
+    }
+  })
+
   it('more bytes than may be held for all', async () => {
     const serving = await start({ limits: { held: 50_000 } })
     try {

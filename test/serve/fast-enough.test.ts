@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { fastEnough } from '../../src/serve/fast-enough.ts'
+import { Pace, paced } from '../../src/serve/fast-enough.ts'
 
 const LIMITS = { bodyMs: 10_000, bodyRate: 1000 }
 
@@ -16,7 +16,7 @@ async function taken(pieces: readonly (readonly [bytes: number, waited: number])
     }
   })()
   let bytes = 0
-  for await (const piece of fastEnough(arriving, LIMITS, () => now)) {
+  for await (const piece of paced(arriving, new Pace(LIMITS, () => now), true)) {
     bytes += piece.length
     now += busy
   }
@@ -47,6 +47,29 @@ it('save no time up', async () => {
 
 it('do not pay for what the server takes for itself', async () => {
   expect(await taken(Array(10).fill([10, 10]), 60_000)).toBe(100)
+})
+
+it('may come slowly where nobody needs the place, and give way where somebody does', async () => {
+  let now = 0
+  const pace = new Pace(LIMITS, () => now)
+  let arrives: (piece: Uint8Array) => void = () => {}
+  const next = () => new Promise<Uint8Array>((resolve) => (arrives = resolve))
+  const first = pace.wait(next, false)
+  now += 60_000
+  expect(pace.isLate).toBe(true)
+  arrives(new Uint8Array(1))
+  await first
+  // Nobody waits for it while it is worked on.
+  expect(pace.isLate).toBe(false)
+  // What it sends wins time back.
+  pace.moved(5_000)
+  const second = pace.wait(next, false)
+  now += 4_999
+  expect(pace.isLate).toBe(false)
+  now += 1
+  expect(pace.isLate).toBe(true)
+  pace.giveWay()
+  await expect(second).rejects.toMatchObject(late)
 })
 
 it('are never taken at less than the least rate, but for the time that all have', () =>
