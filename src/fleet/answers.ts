@@ -59,7 +59,8 @@ export class AddressAnswers {
     const dictionary = names ? dictionaryOf(ids, symbols) : undefined
     // No id fills its bits, so that none is taken for UNKNOWN or FAR.
     const shift = Math.clz32((dictionary?.length ?? symbols.size) + 1)
-    const limit = 2 ** shift
+    // A shift, not a power: V8 moves a power into the loop and works it out for each address.
+    const limit = (1 << shift) >>> 0
     const far: number[] = []
     const unknown: bigint[] = []
     // An answer is handed out once, in memory of its size: what is made on the way is what V8 collects for.
@@ -123,7 +124,7 @@ export function decodeAddresses(bytes: Uint8Array): AddressAnswer {
   const words = new Uint32Array(own.buffer, HEAD_WORDS * WORD_BYTES, count + far * 2)
   const ids = new Uint32Array(count)
   const offsets = new Uint32Array(count)
-  const mask = 2 ** shift - 1
+  const mask = ((1 << shift) >>> 0) - 1
   let nextFar = count
   let unknown = 0
   for (let i = 0; i < count; i++) {

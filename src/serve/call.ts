@@ -143,7 +143,7 @@ export class Call {
     }
   }
 
-  /** The same for what is worked on as it comes: it may come slowly, as long as nobody else needs the place. @throws HttpError 413, 408 */
+  /** The same for what is worked on as it comes: it may come slowly, as long as no other caller needs the place. @throws HttpError 413, 408 */
   patiently(most: number): AsyncGenerator<Buffer> {
     return paced(this.pieces(most), this.pace, false)
   }

@@ -1,5 +1,5 @@
 // How long callers may keep the server waiting. Bodies that are held in memory have to come at a least rate; texts, which may be piped
-// as they are made, may take their time, until somebody else needs the place.
+// as they are made, may take their time until another caller needs the place.
 
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'

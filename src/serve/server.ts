@@ -211,7 +211,7 @@ export class HttpServer {
       if (this.isEnding) throw unavailable('the server is ending')
       if (this.#running >= limits.requests) throw unavailable('too many requests are being answered')
       if (load === 'stream' && this.#streaming.size >= limits.streams) {
-        // A place that waits for its caller is somebody else's once it is needed.
+        // A text that waits for its caller gives its place to the next caller.
         const late = [...this.#streaming].find(({ pace }) => pace.isLate)
         if (late === undefined) throw tooMany('too many texts are being worked on')
         this.#streaming.delete(late)
