@@ -1,4 +1,4 @@
-// What `kerndex address` answers, in each of its forms, many addresses at a time. What all addresses of a symbol share is put into
+// The answers of `kerndex address`, in each of its forms, many addresses at a time. What all addresses of a symbol share is put into
 // words once (symbols/phrases.ts); what depends on more than the symbol is put into words each time.
 
 import { formatAddress } from '../core/address.ts'

@@ -1,6 +1,6 @@
 // The suites of the harness by name: what both of its commands list, and what it has to have.
 
-/** What each suite measures. `scale` runs only where it is named. */
+/** The suites, and what each measures. `scale` runs only where it is named. */
 export const SUITE_HELP = {
   load: 'start-up: a cold process that loads a kernel',
   lookups: 'addresses to symbols, one by one',

@@ -45,7 +45,7 @@ export function addBtfCommand(program: Command): void {
   for (const command of btf.commands) command.addHelpText('after', HELP[command.name()]!)
 }
 
-/** What the help of each command says behind its options. */
+/** The text in the help of each command behind its options. */
 const HELP: Readonly<Record<string, string>> = {
   dump: `
 Exit codes: 0 done, 1 a module or type was not found, 2 wrong usage, 3 a file or the kernel's data cannot be read.

@@ -6,7 +6,7 @@ import type { Types } from '../btf/types.ts'
 import { UsageError } from '../core/errors.ts'
 import { nearType } from './unknown.ts'
 
-/** What the options come to. */
+/** The options as a question. */
 export interface TypeOptions {
   readonly takes?: string
   readonly as?: number

@@ -1,4 +1,4 @@
-// What may come next on a command line, from the definitions of the commands: words, files, or names of a kernel.
+// The words that may come next on a command line, from the definitions of the commands: words, files, or names of a kernel.
 
 import type { Argument, Command, Option } from 'commander'
 

@@ -28,7 +28,7 @@ async function textOf(families: readonly Family[]): Promise<string> {
 
 const one = (value: number): Values => [[{}, value]]
 
-/** What a worker did, and how much waits. */
+/** The counts of a worker, and how much waits. */
 export function workerMetrics(counts: WorkerCounts, waiting: readonly Waiting[]): Promise<string> {
   const { tables, seconds, answered } = counts
   const found = (name: string) => answered.get(name) ?? 0
@@ -72,7 +72,7 @@ export function workerMetrics(counts: WorkerCounts, waiting: readonly Waiting[])
   ])
 }
 
-/** What sending a job came to. */
+/** The outcome of sending a job. */
 export function submitMetrics({ sent, before, waits }: Submitted, seconds: number): Promise<string> {
   return textOf([
     ['counter', 'sent_pieces_total', 'Pieces that are in the queue or answered', one(sent.pieces)],

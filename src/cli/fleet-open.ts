@@ -1,4 +1,4 @@
-// What the fleet commands share: the options that say where the broker and the tables are, and the opening of both.
+// Shared by the fleet commands: the options that say where the broker and the tables are, and the opening of both.
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'

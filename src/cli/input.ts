@@ -1,4 +1,4 @@
-// What a command is asked about: its arguments, or stdin, one a line.
+// The questions to a command: its arguments, or stdin, one a line.
 
 import { fstatSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'

@@ -36,7 +36,7 @@ async function run(given: readonly string[]): Promise<void> {
     })
   }
   await program.parseAsync(args, { from: 'user' })
-  // Who clears the cache wants nothing in it.
+  // A user who clears the cache wants nothing in it.
   if (word !== 'cache') await keepCode()
 }
 

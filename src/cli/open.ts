@@ -11,7 +11,7 @@ import { openKernel } from '../open-kernel.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 
-/** What the common options come to. */
+/** The common options, read. */
 export interface CommonOptions {
   readonly from?: string
   readonly threads?: number

@@ -1,4 +1,4 @@
-// What the filter commands share: their inputs as streams, progress with rate and time left, the dead-letter file, and where
+// Shared by the filter commands: their inputs as streams, progress with rate and time left, the dead-letter file, and where
 // their product goes.
 
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What a stream command counted, and how that reads as Prometheus text.
+// The counts of a stream command, and their Prometheus text.
 
 import type { PlacedAnswer } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'

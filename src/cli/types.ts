@@ -1,4 +1,4 @@
-// What the commands about types share: opening types, and turning a question into a module and a name.
+// Shared by the commands about types: opening types, and turning a question into a module and a name.
 
 import type { Types } from '../btf/types.ts'
 import { openTypes } from '../load/open-types.ts'

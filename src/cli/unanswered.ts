@@ -1,4 +1,4 @@
-// What a command was asked for and has no answer to: counted, and said on stderr once, when the command ends with 1 for it.
+// Questions to which a command has no answer: counted, and said on stderr once, when the command ends with 1 for it.
 
 import { counted } from '../core/explain.ts'
 import { EXIT } from './exit.ts'

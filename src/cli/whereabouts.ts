@@ -1,4 +1,4 @@
-// What a kernel says of functions beside their prototypes: where they are, whose they are, and whether they can be probed.
+// Facts about functions beside their prototypes: where they are, which owner they belong to, and whether they can be probed.
 
 import type { KernelFunction } from '../btf/ask/functions.ts'
 import { formatAddress } from '../core/address.ts'

@@ -1,4 +1,4 @@
-// What the readers of streams and the writers of profiles take, beside the checks that all of kerndex shares.
+// Checks of the arguments of readers of streams and writers of profiles, beside the checks that all of kerndex shares.
 
 import { bigint, choice, count, flag, like, listOf, nested, type Options, text } from '../core/arguments.ts'
 import { BOOT_FACTS } from '../stacks/boot.ts'
@@ -12,7 +12,7 @@ import type { StretchPlan } from './stretch-plan.ts'
 
 const PRODUCTS = ['text', 'ndjson', 'compact', 'profile', 'parts', 'compact-parts'] as const
 
-/** What is made of a stream. */
+/** The product of a stream. */
 export const product = choice<StretchPlan['product']>(...PRODUCTS)
 export const productOrUsual = choice<StretchPlan['product'] | 'usual'>('usual', ...PRODUCTS)
 
@@ -38,7 +38,7 @@ export const READ_OPTIONS: Options<ReadOptions> = {
   passthrough: flag,
 }
 
-/** What is known beside a profile's stacks. */
+/** The facts beside a profile's stacks. */
 export const profileFacts = like<ProfileFacts>(
   {
     title: text,

@@ -63,7 +63,7 @@ export class Cutter {
     return end > 0 ? this.#take(end) : undefined
   }
 
-  /** What is left at the end, torn last line and all. */
+  /** The rest at the end, with a torn last line. */
   end(): Stretch | undefined {
     return this.#length > 0 ? this.#take(this.#length) : undefined
   }

@@ -60,7 +60,7 @@ function array<T>(value: unknown, name: string): T[] {
 /** That they are the parts that a stream gave; what is in them is not looked at again. */
 const PARTS = like<EventParts>({ type: array }, 'the parts of events, as runStream gives them')
 
-/** What is written of an event before and behind its stack. */
+/** The text of an event before and behind its stack. */
 interface Written {
   readonly part: EventPart
   readonly before: string

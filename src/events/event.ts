@@ -1,4 +1,4 @@
-// What every input format is decoded into: one event with the process it names, its time, its weight and its stack.
+// The event that every input format is decoded into, with the process it names, its time, its weight and its stack.
 
 import type { Described } from '../processes/entry.ts'
 import type { RawFrame, StackShape } from '../stacks/frame.ts'
@@ -19,11 +19,11 @@ export type EventType =
   | 'module_free'
   | 'lost'
 
-/** What an event says of a process's life. Only what the format gives is set. */
+/** The facts of a process's life that an event tells. Only those that the format gives are set. */
 export interface Lifecycle {
   /** The event speaks of threads, as the kernel's sched tracepoints and perf do: `pid` may be any thread's number. */
   readonly byThread: boolean
-  /** Who tells it, where a recording may hold it twice: the recorder's own events, or the kernel's tracepoints. */
+  /** The teller, where a recording may hold a fact twice: the recorder's own events, or the kernel's tracepoints. */
   readonly told?: 'recorder' | 'tracepoint' | undefined
   /** A task that was made, and the flags of its clone call; its fork is told by another event. */
   readonly newTask?: { readonly tid: number; readonly flags: number } | undefined
@@ -54,7 +54,7 @@ export interface Lifecycle {
   readonly groupDead?: boolean | undefined
 }
 
-/** What of an event matters to processes. */
+/** The fields of an event that matter to processes. */
 export interface ProcessEvent {
   readonly type: EventType
   readonly pid: number | undefined
@@ -91,7 +91,7 @@ export interface TraceEvent {
   readonly lastTs: bigint | undefined
   readonly cpu: number | undefined
   readonly comm: string | undefined
-  /** What the stack weighs in a profile: a period, a count of hits, or 1; of merged events what all of them weigh. */
+  /** The weight of the stack in a profile: a period, a count of hits, or 1; for merged events the sum. */
   readonly weight: bigint
   /** The unit of the weight, where the format says it: `nanoseconds`, `bytes`, or a word of its own. */
   readonly unit: string | undefined
@@ -135,7 +135,7 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
 }
 
 /**
- * What two tellings of one fork, exec or exit say together: the later one, where both say it. Written out, as V8 makes a new class
+ * The facts of two tellings of one fork, exec or exit together: those of the later one, where both have one. Written out, as V8 makes a new class
  * for each object that others are spread into, and every later look into such an object is a search.
  */
 export function together(first: Lifecycle, later: Lifecycle): Lifecycle {

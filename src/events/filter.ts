@@ -2,7 +2,7 @@
 
 import type { TraceEvent } from './event.ts'
 
-/** What an event has to be to be wanted; what is left open, any event is. */
+/** Conditions that an event has to meet; one that is left out is met by any event. */
 export interface EventFilter {
   /** Names of processes. */
   readonly comms?: readonly string[] | undefined

@@ -23,7 +23,7 @@ export interface Folding {
 /** Nodes kept; when there are more, the tree begins anew, which bounds memory without bookkeeping. */
 const MOST_NODES = 1 << 17
 
-/** What a profile keeps of a frame, wherever in the tree it stands. */
+/** A frame as a profile keeps it, wherever in the tree it stands. */
 interface KeptFrame {
   readonly frame: ProfileFrame
   /** The last part of a profile that has it, and its number there. */

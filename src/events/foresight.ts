@@ -1,4 +1,4 @@
-// What events say of each other. Tracepoints of the scheduler speak of threads, and a fork does not say whether it made one:
+// The facts that events tell of each other. Tracepoints of the scheduler speak of threads, and a fork does not say whether it made one:
 // what comes after it does. So events, which come in the order of their times, are held back until those behind have
 // said what they know of a thread's number at that time; a number that is used again later stands for another thread. A
 // fact that two recorders told is one event.
@@ -11,7 +11,7 @@ import { Habits, MOST_NUMBERS, Numbers } from './thread-numbers.ts'
 const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
 
-/** Of kernel threads each is a process of its own. */
+/** The parent of kernel threads, of which each is a process of its own. */
 const KTHREADD = 2
 
 /** Nanoseconds of event time, and events, by which the answer to a question has to come. */
@@ -32,7 +32,7 @@ const FIRST_TWIN_NS = 1_000_000n
 /** Nanoseconds within which the threads of a group end that is killed, or whose leader returns from `main`. */
 const TOGETHER_NS = 10_000_000n
 
-/** What was found out of a forked thread's number. */
+/** The answer to the question whether a fork made a thread. */
 export interface Child {
   readonly isThread: boolean
   /** Its thread group, where it is known. */
@@ -49,7 +49,7 @@ export interface Child {
 interface Held<Item> {
   readonly item: Item
   readonly ts: bigint
-  /** What is asked of its child; undefined where nothing is. */
+  /** The question about its child; undefined where there is none. */
   readonly question: Question | undefined
   /** The event, with what another recorder said of the same fact. */
   event: ProcessEvent
@@ -64,7 +64,7 @@ interface Question {
   /** The thread group of the forking thread, as far as it was known when it forked, and what is asked of that thread itself. */
   readonly knownGroup: number | undefined
   readonly ofForker: Question | undefined
-  /** What the read-out column says, which is filled in when the trace is read: right but for numbers that are used again. */
+  /** The value of the column of thread groups, which is filled in when the trace is read: right but for numbers that are used again. */
   column: number | undefined
   /** Whether the child forked threads: a leader may exit before those. */
   madeThreads: boolean
@@ -78,7 +78,7 @@ interface Question {
   readonly again: boolean
   /** Nothing more will be said of it: its number was given to another thread. */
   closed: boolean
-  /** What kind of program forked it: programs repeat themselves. */
+  /** The kind of program that forked it: programs repeat themselves. */
   readonly kind: string
   answer: Child | undefined
 }
@@ -95,7 +95,7 @@ export class Foresight<Item> {
   readonly #open = new Map<number, Question>()
   /** Open questions by the thread that forked the child. */
   readonly #byForker = new Map<number, Set<Question>>()
-  /** What was asked last of each number, of events that are held. */
+  /** The last question about each number, of events that are held. */
   readonly #asked = new Map<number, Question>()
   /** Flags of clone calls whose fork is still to come, by the child's number. */
   readonly #flags = new Map<number, number>()
@@ -134,7 +134,7 @@ export class Foresight<Item> {
     this.#release(ts)
   }
 
-  /** What follows was read out of the recorder's buffer as a whole, with the column as it was known then. */
+  /** The events that follow were read out of the recorder's buffer as a whole, with the column as it was known then. */
   readOut(): void {
     this.#readOut = true
   }
@@ -237,7 +237,7 @@ export class Foresight<Item> {
         this.#settle(question, { ...process(), guessed: question.ts <= this.#lostAt })
   }
 
-  /** What a thread forked lives on after its exit. */
+  /** The children of a thread live on after its exit. */
   #outlive(tid: number, ts: bigint): void {
     for (const question of this.#byForker.get(tid) ?? []) if (!question.exited) question.forkerWentAt ??= ts
   }
@@ -377,7 +377,7 @@ export class Foresight<Item> {
       const { question, ts, event, both, told } = this.#held[this.#head]!
       const patient = this.#readOut || now - ts < this.#limits.ns
       const waits = question !== undefined && question.answer === undefined && !question.closed && patient
-      // What two recorders may tell waits for the other.
+      // A fact that two recorders may tell waits for the second.
       const patience = this.#toldTwice ? SAME_FACT_NS : FIRST_TWIN_NS
       const twin = isLife(event) && event.life?.told !== undefined && !both && !told && now - ts < patience
       if (!waits && !twin) this.#handOn()

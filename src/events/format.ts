@@ -1,4 +1,4 @@
-// What an input format is, and what its decoders share. Lines are latin1 text: one character a byte, so that nothing is
+// An input format, and what the decoders of all formats share. Lines are latin1 text: one character a byte, so that nothing is
 // lost on the way and positions are positions in the input.
 
 import { decodeName } from '../core/bytes.ts'

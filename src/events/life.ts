@@ -1,4 +1,4 @@
-// What an event does to the process cache, and which process it belongs to after that. Events come in the order of their
+// The effect of an event on the process cache, and the process that it belongs to after that. Events come in the order of their
 // times, as far as they waited for each other, and with what those behind them say of their children.
 
 import { flag, like } from '../core/arguments.ts'
@@ -170,7 +170,7 @@ function isRoot(entry: Entry): boolean {
   return entry.snapshot.pid <= 2
 }
 
-/** What is said of a process that nothing is known of. */
+/** The answer for a process of which nothing is known. */
 function unknownProcess(pid: number, tid: number, comm?: string): ProcessSnapshot {
   return {
     execId: '',
@@ -279,7 +279,7 @@ function exec(event: ProcessEvent, cache: ProcessCache): Placed {
   return answer(event, cache, entry, { warnings: known ? [...warnings, 'duplicate'] : warnings })
 }
 
-/** What the kernel names a process after exec: the file's last part, cut to 15 bytes (TASK_COMM_LEN). */
+/** The name that the kernel gives a process after exec: the file's last part, cut to 15 bytes (TASK_COMM_LEN). */
 function commOf(filename: string): string {
   const name = filename.slice(filename.lastIndexOf('/') + 1)
   return Buffer.byteLength(name) <= 15 ? name : Buffer.from(name).subarray(0, 15).toString('utf8')

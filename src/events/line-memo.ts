@@ -25,7 +25,7 @@ export class LineMemo {
   #heap = new DataView(new ArrayBuffer(1 << 16))
   readonly #frames: RawFrame[] = []
   #bytes: DataView = new DataView(new ArrayBuffer(0))
-  /** What was asked for last and not found. */
+  /** The line that was asked for last and not found. */
   #start = 0
   #end = 0
   #hash = 0

@@ -9,7 +9,7 @@ import { planOf, type ReadOptions } from './plan.ts'
 import { StretchWorker } from './stretch.ts'
 import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 
-/** What a resolver of pieces is made for. */
+/** The options of a resolver of pieces. */
 export interface PieceOptions extends ReadOptions {
   /** The input format's name. */
   readonly input: string

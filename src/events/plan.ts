@@ -1,4 +1,4 @@
-// What is to be made of a stream, from how its reader asked for it and from what its beginning says of the boot it is of.
+// Makes the plan for a stream, from the reader's options and from what the stream's beginning tells of its boot.
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses } from '../stacks/boot.ts'
@@ -13,7 +13,7 @@ import type { StretchPlan } from './stretch-plan.ts'
 export interface ReadOptions {
   /** Default `return`. */
   readonly mode?: LookupMode | undefined
-  /** What is known of the boot that the stream is of. */
+  /** The facts about the boot that the stream is of. */
   readonly boot?: BootFacts | undefined
   readonly folding?: Partial<Folding> | undefined
   /** Which events are wanted; default: all. */
@@ -48,7 +48,7 @@ export function planOf(
   }
 }
 
-/** What the options and the stream's first stacks say of the boot it is of. */
+/** The boot of a stream, by the options and its first stacks. */
 function bootOf(
   sample: Buffer,
   format: InputFormat,

@@ -41,7 +41,7 @@ export interface StreamOptions extends ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What `runStream` takes. */
+/** The options of `runStream`. */
 const STREAM_OPTIONS: Options<StreamOptions> = {
   ...READ_OPTIONS,
   input: text,
@@ -256,7 +256,7 @@ function startHelpers(snapshot: Snapshot, plan: StretchPlan, count: number): Hel
   }
 }
 
-/** What a stream begins with. */
+/** The beginning of a stream. */
 interface Beginning {
   readonly sample: Buffer
   /** It is the whole stream. */

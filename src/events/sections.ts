@@ -4,7 +4,7 @@
 /** Events of one CPU that are held until another's part shows; more go on as they are. */
 export const MOST_OF_ONE_CPU = 65_536
 
-/** What to do with an event: hold it with those that are held, or let those go before it. */
+/** Whether to hold an event with the others that are held, or to let those go before it. */
 export type Verdict = 'hold' | 'release' | 'pass'
 
 /** Tells the parts of one recording, CPU by CPU, from events of all CPUs in one order. */
@@ -31,7 +31,7 @@ export class Sections {
     if (!this.#holding) return 'pass'
     const cpus = this.#cpus
     const last = cpus.length - 1
-    // What says no CPU is of the part that it stands in.
+    // An event without a CPU belongs to the part that it stands in.
     if (cpu !== undefined && cpu !== cpus[last] && cpus.length > 0) {
       const isPart = !cpus.includes(cpu) && (begins || (ts !== undefined && ts < this.#newest))
       if (!isPart) return this.#end()

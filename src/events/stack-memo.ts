@@ -6,7 +6,7 @@ import type { RawFrame } from '../stacks/frame.ts'
 /** Bytes kept of all stacks, and of the longest. What is made of them takes a few times as much. */
 const MOST_BYTES = 1 << 23
 const LONGEST = 1 << 16
-/** What a stack and what is made of it take for each of its bytes. */
+/** Bytes that a stack takes, with its frames and its text, for each byte of its lines. */
 const MADE = 4
 /** Hashes of stacks that were met once. */
 const SEEN = 1 << 14

@@ -18,7 +18,7 @@ import type { StretchAnswer, StretchPlan } from './stretch-plan.ts'
 export interface MergeOptions {
   /** The input format's name. */
   readonly input: string
-  /** What tells equal stacks apart: nothing, the process's name (the default), or that with its number. */
+  /** The fact that tells equal stacks apart: nothing, the process's name (the default), or that with its number. */
   readonly prefix?: Exclude<Folding['prefix'], 'thread'> | undefined
   /** Which events are wanted; default: all. */
   readonly filter?: EventFilter | undefined
@@ -55,7 +55,7 @@ class Node {
   }
 }
 
-/** What equal stacks have in common beside their frames. */
+/** The facts that equal stacks have in common beside their frames. */
 interface Root extends Pick<MergedStack, 'event' | 'unit' | 'comm' | 'pid' | 'shape'> {
   readonly node: Node
   /** Where whole stacks end that were met before. Weak, as who remembers the stacks also forgets them. */

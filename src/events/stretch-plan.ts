@@ -1,4 +1,4 @@
-// What a stretch is asked for, and what comes of it: both go from thread to thread.
+// The plan for the stretches of a stream, and the answer for each: both go from thread to thread.
 
 import type { Frame, LookupMode } from '../stacks/frame.ts'
 import type { ProfilePart } from '../stacks/profile.ts'
@@ -7,7 +7,7 @@ import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import type { EventParts } from './parts.ts'
 
-/** What to make of the stretches of one stream. The same for all of them. */
+/** How the stretches of one stream are read and written. The same for all of them. */
 export interface StretchPlan {
   /** The input format's name. */
   readonly input: string
@@ -39,7 +39,7 @@ export interface BadInputLine {
   readonly text: string
 }
 
-/** What came of a stretch. */
+/** The product of a stretch, with its counts. */
 export interface StretchAnswer extends Readonly<FrameCounts> {
   readonly bytes: Uint8Array | undefined
   /** The stacks, a part for each event that is told apart. */

@@ -1,5 +1,5 @@
-// What is done with a stretch of a stream, on whatever thread: decode its lines, look up its stacks, and write the
-// product down. A stretch is whole records, so that stretches do not depend on each other.
+// The work on a stretch of a stream, on whatever thread: its lines are decoded, its stacks looked up, and the product is
+// written down. A stretch is whole records, so that stretches do not depend on each other.
 
 import { UsageError } from '../core/errors.ts'
 import { type Frame, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
@@ -29,7 +29,7 @@ import {
   type StretchPlan,
 } from './stretch-plan.ts'
 
-/** What the present stream makes of a stack that was met before. */
+/** A stack that was met before, as the present stream writes it. */
 interface Made {
   readonly counts: Readonly<FrameCounts>
   readonly stack: LineStack
@@ -235,7 +235,7 @@ export class StretchWorker {
     return this.#stacks?.add(frames, starts)
   }
 
-  /** What is made of a known stack. Stacks that can be known are all of one shape. */
+  /** A known stack, looked up and written. Stacks that can be known are all of one shape. */
   #madeOf(stack: Known, shape: StackShape): Made {
     if (stack.made !== undefined) return stack.made
     const counts = noFrames()
@@ -356,7 +356,7 @@ export class StretchWorker {
   }
 }
 
-/** What a remembered frame and a node of folded stacks take, about: an object of so many words, and a place in a map. */
+/** Bytes that a remembered frame and a node of folded stacks take, about: an object of so many words, and a place in a map. */
 const FRAME_BYTES = 256
 const NODE_BYTES = 320
 const NO_FRAMES: readonly Frame[] = []

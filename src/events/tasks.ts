@@ -1,4 +1,4 @@
-// What an events thread can be asked to do: one stretch of a stream, which lies in shared memory.
+// The task of an events thread: one stretch of a stream, which lies in shared memory.
 
 import { setBounded } from '../core/bounded-map.ts'
 import { SymbolTable } from '../symbols/table.ts'

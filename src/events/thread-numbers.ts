@@ -1,4 +1,4 @@
-// What a recording has shown so far of thread numbers and of programs: which numbers were used before, whether the column of
+// Facts about thread numbers and programs that a recording has shown so far: which numbers were used before, whether the column of
 // thread groups is right, and whether a program forks processes or threads. Questions about a fork are answered by it where the
 // recording says nothing certain (foresight.ts).
 
@@ -66,7 +66,7 @@ const MOST_KINDS = 1024
 const HABIT = 64
 const LEAST_HABIT = 4
 
-/** What programs fork: processes or threads. */
+/** Whether programs fork processes or threads. */
 export class Habits {
   readonly #counts = new Map<string, { threads: number; all: number }>()
 

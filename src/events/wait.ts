@@ -27,7 +27,7 @@ const LEAST_RESET_NS = 10_000_000_000n
 /** Items in a row that have to say so: a single time may be wrong. */
 const RESET_ITEMS = 64
 
-/** What is done with the items of a wait. */
+/** The functions that take the items of a wait. */
 export interface WaitWork<Item> {
   /** Takes the next item in the order of the times; `settle` is told what came of it, then or later. */
   readonly apply: (item: Item, number: number, late: boolean) => void
@@ -42,7 +42,7 @@ export class OrderedWait<Item, Result> {
   readonly #limits: WaitLimits
   readonly #work: WaitWork<Item>
   readonly #resetNs: bigint
-  /** What came last, one after another, and is so old that the clock may have been set anew. */
+  /** The last items, one after another, that are so old that the clock may have been set anew. */
   #behind: Waiting<Item>[] = []
   /** By time, the earliest first. */
   readonly #waiting = new Line<Waiting<Item>>()
@@ -52,7 +52,7 @@ export class OrderedWait<Item, Result> {
   #first = 0
   #count = 0
   #newest: bigint | undefined
-  /** What is kept until the caller says that its order is known; undefined where nothing is. */
+  /** Items that are kept until the caller says that their order is known; undefined where none are. */
   #kept: Waiting<Item>[] | undefined
   #applied: bigint | undefined
 
@@ -113,7 +113,7 @@ export class OrderedWait<Item, Result> {
     }
   }
 
-  /** What came of an item that was applied; null if nothing is to be written of it. */
+  /** Settles an item that was applied; null if nothing is to be written of it. */
   settle(number: number, result: Result | null): void {
     this.#results.set(number - this.#first, result)
   }

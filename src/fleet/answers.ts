@@ -1,4 +1,4 @@
-// What comes of a piece, as bytes: ids and offsets of addresses, with names where they are asked for, or a part of a profile.
+// The answer to a piece, as bytes: ids and offsets of addresses, with names where they are asked for, or a part of a profile.
 
 import { bytes as someBytes } from '../core/arguments.ts'
 import { BadFormatError } from '../core/errors.ts'
@@ -6,7 +6,7 @@ import { type CodeKind, type ProfileFrame, type ProfilePart, profileParts } from
 import { NO_SYMBOL } from '../symbols/search.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 
-/** What all addresses of one symbol have in common. */
+/** The facts that all addresses of one symbol share. */
 export interface SymbolWords {
   readonly symbol: string
   readonly owner: string
@@ -25,7 +25,7 @@ export interface AddressAnswer {
   readonly names: readonly SymbolWords[] | undefined
 }
 
-/** What of an answer the others follow from: five words in front of the rest. */
+/** The head of an answer, which tells the sizes of the parts behind it: five words. */
 const HEAD_WORDS = 5
 /** Words of addresses that have no symbol, and of those whose offset takes more bits than are left beside an id. */
 const UNKNOWN = 0xffff_ffff
@@ -103,7 +103,7 @@ function dictionaryOf(ids: Uint32Array, symbols: SymbolTable): SymbolWords[] {
   return words
 }
 
-/** What is said of a symbol of the table. */
+/** The words for a symbol of the table. */
 export function wordsOf(symbols: SymbolTable, id: number): SymbolWords {
   const address = symbols.addressOf(id)
   const match = symbols.at(address)

@@ -1,4 +1,4 @@
-// What a job is: which table its pieces are looked up in, what they are made of, and what is to be made of them. Its record is
+// A job: the table in which its pieces are looked up, what the pieces are, and what is to be made of them. Its record is
 // JSON that others wrote: it is checked when it is read.
 
 import { createHash, randomBytes } from 'node:crypto'
@@ -17,11 +17,11 @@ import {
 import { BadFormatError, UnsupportedError, UsageError } from '../core/errors.ts'
 import type { LookupMode } from '../stacks/frame.ts'
 
-/** What the pieces of a job are: whole records of its input format, lines of merged stacks, or packed addresses. */
+/** The pieces of a job: whole records of its input format, lines of merged stacks, or packed addresses. */
 export type PieceKind = 'records' | 'stacks' | 'addresses'
 
 /**
- * What is made of pieces. Of records `text`, `ndjson` and `compact`, in order; of merged stacks a `profile`; of addresses ids and
+ * The product of pieces. Of records `text`, `ndjson` and `compact`, in order; of merged stacks a `profile`; of addresses ids and
  * offsets (`ids`), which mean something with the table alone, or names too (`names`).
  */
 export type Product = 'text' | 'ndjson' | 'compact' | 'profile' | 'ids' | 'names'
@@ -57,7 +57,7 @@ export interface Job {
   readonly sent?: JobTotals | undefined
 }
 
-/** What a job came to when all of it had been sent. */
+/** The size of a job, once all of it has been sent. */
 export interface JobTotals {
   readonly pieces: number
   /** Events or addresses. */
@@ -119,7 +119,7 @@ export const jobArgument: Check<Job> = (value, name) => {
   return job
 }
 
-/** What a job came to, as an argument. */
+/** The same as an argument. */
 export const totalsArgument: Check<JobTotals> = like<JobTotals>(TOTALS, '{ pieces, events, bad, digest }')
 
 /** The bytes of a job's record. */
@@ -148,7 +148,7 @@ export function decodeJob(bytes: Uint8Array): Job {
   }
 }
 
-/** What has to be the same where a job is sent again: all but when, and how far it came. */
+/** The fields that have to be the same where a job is sent again: all but the time, and how far it came. */
 export function sameJob(a: Job, b: Job): boolean {
   const essence = ({ opened, sent, ...rest }: Job) =>
     JSON.stringify(Object.entries(rest).sort(([x], [y]) => (x < y ? -1 : 1)))

@@ -8,7 +8,7 @@ const HEAD_WORDS = 2
 /** Instead of the number of runs: what follows are whole addresses. */
 const WHOLE = 0xffff_ffff
 const WORD_BYTES = 4
-/** What a piece takes beside its addresses, each of which takes eight bytes at most. */
+/** Bytes that a piece takes beside its addresses, each of which takes eight bytes at most. */
 export const PACKED_HEAD_BYTES = HEAD_WORDS * WORD_BYTES
 
 /** Addresses as bytes, little-endian: their lower halves, then each upper half with the number of those that it holds for. */

@@ -5,7 +5,7 @@ import { BadFormatError } from '../core/errors.ts'
 import { contentKey, isContentKey } from './job.ts'
 import type { Store } from './store.ts'
 
-/** What a host's table is made of. */
+/** The pieces of a host's table. */
 export interface PlacedTable {
   /** The content key of an archive with the entries of the host's kernel and modules, as `Catalog#export` writes it. */
   readonly builds: string

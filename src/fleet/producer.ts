@@ -36,7 +36,7 @@ import { PACKED_HEAD_BYTES } from './packed-addresses.ts'
 import { Beginning, piecesOf } from './pieces.ts'
 import { type Kept, type Queue, queueArgument } from './queue.ts'
 
-/** What to send, and what for. */
+/** The input of a job, and its product. */
 export interface SubmitOptions {
   /** The content key of the table, which is in the store. */
   readonly table: string
@@ -80,7 +80,7 @@ const SUBMIT_OPTIONS: Options<SubmitOptions> = {
   onWait: callback,
 }
 
-/** What sending a job came to. */
+/** The outcome of sending a job. */
 export interface Submitted {
   readonly job: Job
   readonly sent: JobTotals

@@ -32,7 +32,7 @@ export interface Piece {
   readonly bytes: Uint8Array
 }
 
-/** What came of a piece. */
+/** The answer to a piece. */
 export interface Answer {
   readonly job: string
   readonly number: number
@@ -104,7 +104,7 @@ export interface Queue {
   answered(job: string): Promise<Set<number>>
   /** The numbers of the pieces of a job that were given up. */
   buried(job: string): Promise<Set<number>>
-  /** What came of a piece, if anything did. */
+  /** The answer to a piece, if there is one. */
   answerOf(job: string, number: number): Promise<Answer | undefined>
   letterOf(job: string, number: number): Promise<DeadLetter | undefined>
   /** Removes a job with all that belongs to it. */
@@ -134,7 +134,7 @@ const QUEUE: Options<Queue> = {
   close: callback,
 }
 
-/** What queues and those that use them take. */
+/** Checks of the arguments of queues and of their users. */
 export const queueArgument: Check<Queue> = like(QUEUE, 'a queue, such as NatsQueue.open() gives')
 export const partitionArgument: Check<number> = whole(0, PARTITIONS - 1)
 export const pieceArgument: Check<Piece> = like<Piece>(

@@ -1,4 +1,4 @@
-// What a worker does with a piece: looks it up in its table, as one run over the whole stream would.
+// The work on a piece: it is looked up in its table, as one run over the whole stream would.
 
 import { parseAddress } from '../core/address.ts'
 import { setBounded } from '../core/bounded-map.ts'
@@ -15,7 +15,7 @@ import { type Job, jobArgument } from './job.ts'
 import { unpackAddresses } from './packed-addresses.ts'
 import { type Piece, pieceArgument } from './queue.ts'
 
-/** What came of a piece, and what was counted. */
+/** The answer to a piece, and the counts. */
 export interface Resolved {
   readonly bytes: Uint8Array
   readonly counts: Readonly<Record<string, number>>

@@ -1,4 +1,4 @@
-// What came of a job: how far it is, its answers in order, or merged into one profile.
+// The results of a job: how far it is, its answers in order, or merged into one profile.
 
 import { bigint, count, instance, like, text } from '../core/arguments.ts'
 import { BadFormatError, NotFoundError } from '../core/errors.ts'

@@ -45,7 +45,7 @@ const DEFAULT_OPEN = 16
 const DEFAULT_BYTES = 2 ** 32
 const DEFAULT_STALL_MS = 15_000
 
-/** What was done with tables. */
+/** Counts of the work with tables. */
 export interface TableCounts {
   fetched: number
   fetchedBytes: number
@@ -256,7 +256,7 @@ async function isUsed(path: string): Promise<boolean> {
   }
 }
 
-/** What a file says a host's table is made of; undefined where it is a table itself. @throws BadFormatError, NotReadableError */
+/** The pieces of a host's table, as a file names them; undefined where the file is a table itself. @throws BadFormatError, NotReadableError */
 async function placedIn(path: string): Promise<PlacedTable | undefined> {
   const file = await open(path).catch((error: unknown) => {
     throw readFailure(path, error)

@@ -45,7 +45,7 @@ const WORKER_OPTIONS: Options<WorkerOptions> = {
   onFailure: callback,
 }
 
-/** What a worker did. */
+/** Counts of a worker's work. */
 export interface WorkerCounts {
   pieces: number
   /** Addresses, frames and events by what became of them. */

@@ -1,8 +1,8 @@
-// What the page asks its server. All paths are relative: token and prefix are in the page's own address.
+// The page's requests to its server. All paths are relative: token and prefix are in the page's own address.
 
 import { useLayoutEffect, useState } from 'preact/hooks'
 
-/** What was asked for, or why there is none. What was there before stays until the new answer comes: nothing jumps. */
+/** An answer, or why there is none. The one before stays until the new one comes: nothing jumps. */
 export interface Asked<T> {
   readonly answer: T | undefined
   readonly error: string | undefined
@@ -42,7 +42,7 @@ async function reasonOf(response: Response): Promise<string> {
     const { error } = (await response.json()) as { error?: unknown } // Its errors are objects with words.
     if (typeof error === 'string') return error
   } catch {
-    // It was somebody else who answered.
+    // The answer is not from this server.
   }
   return `the server answered ${response.status}`
 }

@@ -22,7 +22,7 @@ interface Piece {
   readonly kind: 'member' | 'bits' | 'union' | 'hole'
 }
 
-/** What fills a struct, in order. Structs without a name are what is in them; unions are one piece. */
+/** The parts that fill a struct, in order. Structs without a name are what is in them; unions are one piece. */
 export function piecesOf(layout: LayoutAnswer): Piece[] {
   const pieces: Piece[] = []
   if (layout.kind === 'UNION') {

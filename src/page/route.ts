@@ -16,7 +16,7 @@ export interface Route {
   readonly query: Readonly<Record<string, string>>
 }
 
-/** What every view is given. */
+/** The properties of every view. */
 export interface ViewProps {
   readonly route: Route
   readonly table: string

@@ -92,7 +92,7 @@ const KINDS: Readonly<Record<SearchHit['kind'], string>> = {
   address: '@',
 }
 
-/** What was found. */
+/** The hits. */
 export function SearchView({ route, table, version }: ViewProps) {
   const query = route.query.q ?? ''
   const path = query === '' ? '' : tablePath(table, 'search', { q: query, limit: 60 })

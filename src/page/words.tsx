@@ -146,7 +146,7 @@ export function Tabs(props: {
   )
 }
 
-/** What is said where there is nothing to show yet, or why there will not be. */
+/** The words where there is nothing to show yet, or why there will not be. */
 export function Waiting({ error }: { readonly error: string | undefined }) {
   if (error === undefined) return <p class="quiet waiting">…</p>
   return <Failure error={error} />

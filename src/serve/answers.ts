@@ -1,4 +1,4 @@
-// What the server tells the page, as JSON: types alone, so that both sides read the same description. Addresses are `0x…` texts.
+// The server's answers to the page, as JSON: types alone, so that both sides read the same description. Addresses are `0x…` texts.
 
 /** A table that there is. */
 export interface TableAnswer {
@@ -31,7 +31,7 @@ export interface TypeRef {
 
 export interface SearchHit {
   readonly kind: 'function' | 'symbol' | 'type' | 'member' | 'address'
-  /** What was found, as people call it. */
+  /** The hit in words. */
   readonly name: string
   readonly owner: string
   /** In a few words: where it is, how large. */

@@ -19,7 +19,7 @@ import { Symbolicate } from './symbolicate.ts'
 import { type TableSource, Tables } from './tables.ts'
 import { Views } from './views.ts'
 
-/** What a server is made for. */
+/** The options of a server. */
 export interface ServeOptions {
   readonly sources: readonly TableSource[]
   readonly open: (from: string | undefined) => Promise<Kernel>

@@ -12,7 +12,7 @@ const LIST_MS = 30_000
 /** Files of symbols that are kept: megabytes each. */
 const MOST_FILES = 8
 
-/** What a catalogue has; nothing without one. */
+/** The builds of a catalogue; none without a catalogue. */
 export class Builds {
   readonly #catalog: Catalog | undefined
   #list: { readonly until: number; readonly byDebugId: Promise<ReadonlyMap<string, string>> } | undefined

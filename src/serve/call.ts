@@ -6,7 +6,7 @@ import { Pace, paced } from './fast-enough.ts'
 import { badRequest, HttpError, tooLarge, tooMany } from './http-error.ts'
 import type { Limits } from './limits.ts'
 
-/** What a route answers. */
+/** The answer of a route. */
 export interface Reply {
   readonly status?: number
   readonly type?: string
@@ -134,7 +134,7 @@ export class Call {
   async *pieces(most: number): AsyncGenerator<Buffer> {
     if (Number(this.header('content-length') ?? 0) > most) throw tooLarge(`a body may have ${most} bytes`)
     let length = 0
-    // What is left of a body that is too large is not the reader's to end: the answer still has to leave.
+    // The rest of a body that is too large is left unread: the answer still has to leave.
     const arriving: AsyncIterable<Buffer> = this.request.iterator({ destroyOnReturn: false })
     for await (const piece of arriving) {
       length += piece.length

@@ -126,7 +126,7 @@ function neighbour({ address, name, owner, size }: KernelSymbol, isText: boolean
   return { address: formatAddress(address), name, owner, size, isText }
 }
 
-/** What lies before or behind a symbol, each address once, nearest first. */
+/** The symbols before or behind a symbol, each address once, nearest first. */
 function around({ symbols }: Reader, { id, address }: KernelSymbol, step: 1 | -1): NeighbourAnswer[] {
   const found: NeighbourAnswer[] = []
   let last = address

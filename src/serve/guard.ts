@@ -1,4 +1,4 @@
-// Who may ask: the token in the path or in a header, the Host that a browser thinks it talks to, and the path's prefix.
+// Whether a caller may ask: the token in the path or in a header, the Host that a browser thinks it talks to, and the path's prefix.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -11,7 +11,7 @@ export interface GuardOptions {
   readonly token: string | undefined
   /** Names by which this server may be asked, beside addresses and `localhost`; undefined: no Host is checked. */
   readonly hosts: readonly string[] | undefined
-  /** What stands in front of every path, without a slash behind it; empty: nothing. */
+  /** The prefix of every path, without a slash behind it; may be empty. */
   readonly prefix: string
   /** Believe X-Forwarded-Host: a proxy in front of this server sets it. */
   readonly behindProxy: boolean

@@ -1,4 +1,4 @@
-// What callers send as JSON, checked where it comes in.
+// JSON from callers, checked where it comes in.
 
 import { badRequest } from './http-error.ts'
 

@@ -1,4 +1,4 @@
-// What one server allows: how much a caller may send, how many may be served at once, how long the slow are waited for.
+// The limits of a server: how much a caller may send, how many may be served at once, how long the slow are waited for.
 
 /** The bounds of a server. Bytes, milliseconds and counts. */
 export interface Limits {

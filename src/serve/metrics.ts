@@ -1,4 +1,4 @@
-// What a server counts, and how that reads as Prometheus text.
+// The counters of a server, and their Prometheus text.
 
 import type { Held } from './call.ts'
 import type { Tables } from './tables.ts'

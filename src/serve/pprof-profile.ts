@@ -57,7 +57,7 @@ export function forRemoteSymbols(bytes: Buffer, snapshot: Snapshot): Buffer {
   return gzipSync(profile.encode())
 }
 
-/** Whose code a kernel address is; undefined for user space, and for what no known owner has. */
+/** The owner of a kernel address; undefined for user space, and for memory of no known owner. */
 function ownerOf(location: Location, { symbols }: Snapshot): string | undefined {
   const address = BigInt.asUintN(64, BigInt(location.address))
   if (address === 0n || symbols.at(address) === undefined) return undefined

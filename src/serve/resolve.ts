@@ -20,7 +20,7 @@ const TURN = 1024
 /** Characters that are gathered before they are sent. */
 const CHUNK = 1 << 16
 
-/** What a request of JSON asks for. */
+/** A request of JSON. */
 interface Question {
   readonly mode: LookupMode
   readonly shape: StackShape
@@ -331,7 +331,7 @@ function frameText({ address, symbol, offset, size, owner, aliases, reason }: Fr
   return JSON.stringify({ address: at, symbol, offset, size, owner, aliases, reason: reason ?? null })
 }
 
-/** What stands for a marker of a call chain, which is no frame. */
+/** The frame that stands for a marker of a call chain, which is none. */
 function noFrame({ address }: RawFrame): string {
   const shown = address === undefined ? null : formatAddress(address)
   return JSON.stringify({

@@ -28,7 +28,7 @@ interface Row {
 
 /** Finds routes by method and path. */
 export class Router {
-  /** Those whose paths are words alone, by path; and those with names in them. */
+  /** Routes whose paths are words alone, by path; and routes with names in their paths. */
   readonly #plain = new Map<string, Row>()
   readonly #named: Row[] = []
 

@@ -79,7 +79,7 @@ export class Search {
     }
   }
 
-  /** What is at an address, where the text is one that nobody would take for a name. */
+  /** The symbol at an address, where the text is one that is never a name. */
   #address(query: string): SearchHit[] {
     if (!/^0x/i.test(query) && !/^[0-9a-f]{8,16}$/i.test(query)) return []
     const address = parseAddress(query)

@@ -263,7 +263,7 @@ export class HttpServer {
     for (const [name, value] of Object.entries({ ...SAFE, ...failure.headers })) {
       if (!response.hasHeader(name)) response.setHeader(name, value)
     }
-    // What was not read of the request would be taken for the next one.
+    // The unread rest of the request would be taken for the next one.
     const unread = !request.complete && request.method !== 'GET' && request.method !== 'HEAD'
     if (unread) response.setHeader('Connection', 'close')
     if (status === 204) {
@@ -291,7 +291,7 @@ export class HttpServer {
   }
 }
 
-/** What the codes of kerndex's errors are in HTTP. */
+/** The HTTP status for each code of kerndex's errors. */
 const STATUS: Readonly<Partial<Record<KerndexError['code'], number>>> = {
   USAGE: 400,
   NOT_FOUND: 404,

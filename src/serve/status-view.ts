@@ -1,4 +1,4 @@
-// What was loaded, how long each part took, and what is missing and why, as the page shows it.
+// The state of a table for the page: its parts, how long each took to load, and what is missing and why.
 
 import type { Absence } from '../sources/source.ts'
 import type { StatusAnswer, TableAnswer } from './answers.ts'
@@ -54,7 +54,7 @@ export function statusAnswer({ kernel, snapshot, live }: OpenTable, state: Table
   }
 }
 
-/** What can be done about what is not there. */
+/** How each absence can be mended. */
 function mendOf({ what, reason }: Absence, live: boolean): string | null {
   if (/permission|hides addresses/.test(reason))
     return 'run kerndex as root, or with CAP_SYSLOG and CAP_DAC_READ_SEARCH'

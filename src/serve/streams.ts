@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<string, string>> = {
   pprof: 'application/octet-stream',
 }
 
-/** What a stream came to. */
+/** The counts of a stream. */
 export interface StreamSummary {
   readonly format: string | undefined
   readonly lines: number
@@ -153,7 +153,7 @@ export class Streams {
   }
 }
 
-/** What the caller's own bytes are to blame for. */
+/** Errors for which the caller's own bytes are to blame. */
 function asHttp(error: unknown): unknown {
   if (!(error instanceof KerndexError)) return error
   if (['USAGE', 'UNSUPPORTED', 'BAD_FORMAT', 'NOT_READABLE'].includes(error.code))

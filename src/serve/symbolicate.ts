@@ -21,7 +21,7 @@ type Place = Placed | BuildSymbols
 
 interface Placed {
   readonly table: OpenTable
-  /** What offsets count from: `_text`, or a module's `.text`. */
+  /** The place from which offsets count: `_text`, or a module's `.text`. */
   readonly start: bigint
   /** Whose symbols may answer: those of another owner are another build's, for all that is known. */
   readonly owner: string
@@ -120,7 +120,7 @@ export class Symbolicate {
   }
 }
 
-/** What lies at an offset of a table's kernel or module. */
+/** The symbol at an offset of a table's kernel or module. */
 function inTable({ table, start, owner }: Placed, offset: number): { name: string; offset: number } | undefined {
   const address = start + BigInt(offset)
   const match = address > MAX_ADDRESS ? undefined : table.snapshot.symbols.at(address)

@@ -17,7 +17,7 @@ export interface TableSource {
   readonly from: string | undefined
 }
 
-/** What is known of a table from when it was last open. */
+/** The facts of a table from when it was last open. */
 export interface Identity {
   readonly source: string
   readonly release: string | undefined
@@ -51,7 +51,7 @@ export interface TableState {
   readonly failure: string | undefined
 }
 
-/** What a new generation brought. */
+/** The news of a new generation. */
 export interface GenerationNews {
   readonly key: string
   readonly generation: number
@@ -246,7 +246,7 @@ function missingFrom(these: readonly string[], others: readonly string[]): strin
   return these.filter((name) => !known.has(name))
 }
 
-/** What a table is of; found out once a generation, as the files of modules are many. */
+/** The kernel that a table is of; found out once a generation, as the files of modules are many. */
 function identityOf(row: Row, kernel: Kernel): Identity {
   const snapshot = kernel.snapshot()
   const { generation } = snapshot

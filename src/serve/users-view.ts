@@ -1,4 +1,4 @@
-// Who uses a type, as the page lists it: what holds it, points to it, calls with it, takes or returns it.
+// The uses of a type, as the page lists them: types that hold it or point to it, and functions that take or return it.
 
 import type { KernelFunction } from '../btf/ask/functions.ts'
 import type { TypeUse } from '../btf/ask/type-uses.ts'

@@ -9,7 +9,7 @@ import { asText, type Decoder, type FrameMemo, hexAddress, type InputFormat, typ
 import { isObject, type Json, type JsonObject, parseJson } from '../json.ts'
 import { fileOf, NO_FILE } from './dso.ts'
 
-/** What bpftrace itself says. */
+/** Lines that bpftrace itself prints. */
 const MESSAGE = /^(?:Attaching |Attached |WARNING|ERROR|Lost \d|stdin:)/
 const ATTACHED = /^Attach(?:ing|ed) \d+ probes?/
 /** Bytes before `[` in a line that opens a map. */
@@ -61,7 +61,7 @@ function closing(text: string): { readonly keys: string; readonly value: string 
   return text.endsWith(']:') ? { keys: text.slice(0, -2), value: '' } : undefined
 }
 
-/** What a value weighs: a count or a sum, or a statistic's total; undefined for what is neither. */
+/** The weight of a value: a count or a sum, or a statistic's total; undefined for anything else. */
 function weightOf(value: string): bigint | undefined {
   if (/^-?\d{1,30}$/.test(value)) return BigInt(value)
   const total = /^count \d{1,20}, average -?\d{1,20}, total (-?\d{1,20})$/.exec(value)
@@ -87,7 +87,7 @@ class BpftraceText implements Decoder {
   #map: OpenMap | undefined
   #frames: RawFrame[] = []
   #lines: number[] = []
-  /** What was printed right in front of a stack. */
+  /** The line that was printed right in front of a stack. */
   #before = ''
 
   constructor(sink: Sink) {

@@ -3,7 +3,7 @@
 import { moduleOfFile } from '../../sources/facts.ts'
 import { detached } from '../format.ts'
 
-/** What a file says of its frame. */
+/** The facts about a frame that its file tells. */
 export interface FrameFile {
   /** `vmlinux`, a module, or the file as printed; undefined where none was, or `[unknown]`. */
   readonly owner: string | undefined

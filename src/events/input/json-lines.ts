@@ -1,10 +1,10 @@
-// What the formats of one JSON object a line share.
+// The decoder that the formats of one JSON object a line share.
 
 import { type TraceEvent, traceEvent } from '../event.ts'
 import { asText, type Decoder, type FrameMemo, type Sink } from '../format.ts'
 import { isObject, type JsonObject, parseJson } from '../json.ts'
 
-/** What an object says; a string is the reason why it says nothing. */
+/** The event of an object; a string is the reason why it is none. */
 export type Reading = Omit<Partial<TraceEvent>, 'line' | 'record'> & Pick<TraceEvent, 'type'>
 
 /** A decoder of objects, one a line, that are passed on unchanged. */

@@ -17,7 +17,7 @@ const MOST_NUMBERS = 1 << 23
 const BYTES_COST = 4
 /** Characters that its samples may have when they are written out, every frame and label of each. */
 const MOST_EXPANDED = 1 << 27
-/** What a frame takes beside its name. */
+/** The cost of a frame beside its name. */
 const FRAME_CHARACTERS = 96
 const GZIP = '\u001f\u008b'
 /** Fields that are looked at to tell a profile. */
@@ -223,7 +223,7 @@ function readProfile(bytes: Uint8Array, sink: Sink): void {
     const { number } = message(type, budget)
     return { name: text(number(1)), unit: text(number(2)) }
   })
-  // What the profile prefers, or the last, as pprof shows it.
+  // The value that the profile prefers, or the last one, which is what pprof shows.
   const wanted = text(profile.number(14))
   const preferred = types.findIndex(({ name }) => name === wanted && name !== '')
   const type = types[preferred < 0 ? types.length - 1 : preferred]
@@ -274,7 +274,7 @@ function framesOf(address: bigint, file: string | undefined, names: readonly str
   return named.map((name, i) => rawFrame({ ...place, name, inlined: i < named.length - 1 }))
 }
 
-/** Who a sample is of, as far as its labels say, and the labels that say something else. */
+/** The process of a sample, as far as its labels name it, and the other labels. */
 function labelsOf(labels: readonly Uint8Array[], text: (index: bigint) => string, budget: Budget): Partial<TraceEvent> {
   const fields: [string, string][] = []
   const who: { pid?: number; tid?: number; comm?: string } = {}

@@ -17,7 +17,7 @@ const NEW_TASK = /^pid=(\d{1,10}) comm=.{0,64} clone_flags=([0-9a-f]{1,16}) oom_
 const RENAME = /^pid=(\d{1,10}) oldcomm=.{0,64} newcomm=(.{0,64}) oom_score_adj=-?\d{1,6}$/s
 const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
 
-/** What one of these tracepoints says. */
+/** One of these tracepoints, decoded. */
 export interface SchedEvent {
   readonly type: EventType
   /** The thread it is about, or that forks; undefined where that is who the line is of. */

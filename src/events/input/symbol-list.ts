@@ -8,7 +8,7 @@ import { asText, countLines, hexAddress, type InputFormat } from '../format.ts'
 /** `ADDRESS TYPE NAME` and a tab before the module's brackets, as in kallsyms; else `[ADDRESS] NAME [MODULE]`. */
 const LINE =
   /^(?:([0-9a-f]{8,16}) (?:[A-Za-z?] ([^\t]+)(?:\t\[([^\]]+)\])?|(\S+)(?: \[(\S+)\])?)|([^\s;]+)(?: \[(\S+)\])?)$/
-/** What only these lists look like: a name alone could be anything. */
+/** Lines that only these lists have: a name alone could be anything. */
 const TOLD = /^(?:[0-9a-f]{8,16} (?:[A-Za-z?] )?[A-Za-z_.$][^\s;]*(?:[ \t]\[\S+\])?|[A-Za-z_][\w.]* \[[\w-]+\])$/
 
 export const symbolList: InputFormat = {

@@ -102,7 +102,7 @@ function userStack(addresses: Json | undefined): RawFrame[] | undefined {
   return frames
 }
 
-/** What an event is, and what it says of its process's life. */
+/** The type of an event, and what it tells of its process's life. */
 function kindOf(
   name: string,
   args: Map<string, Json>,

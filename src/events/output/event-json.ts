@@ -3,7 +3,7 @@
 import type { JsonRecord, TraceEvent } from '../event.ts'
 import { withoutMembers } from '../json.ts'
 
-/** What an event is and whose: the members that come first. */
+/** The members that come first: the event's type, process and time. */
 export function leadMembers(type: string, pid: number | undefined, tid: number | undefined): string {
   let text = `"type":"${type}"`
   if (pid !== undefined) text += `,"pid":${pid}`
@@ -74,7 +74,7 @@ function lifeMembers({ life, comm }: TraceEvent): string {
   return text
 }
 
-/** What enrichment adds, and what is therefore not taken over from an input that was enriched before. */
+/** Members that enrichment adds, and that are therefore not taken over from an input that was enriched before. */
 const ENRICHED = ['process', 'parent', 'kernel_stack', 'user_stack', 'shape', 'generation', 'incomplete', 'warnings']
 
 function recordMembers({ text, keys }: JsonRecord, { type, pid, tid, ts }: TraceEvent): string {

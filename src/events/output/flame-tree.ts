@@ -143,7 +143,7 @@ function scaled(value: number, units: typeof TIMES): string {
   return `${Number.isInteger(shown) ? shown : shown.toFixed(shown < 10 ? 2 : 1)} ${name}`
 }
 
-/** What the head of a picture says: the event, the total, how many events, and what is not drawn. */
+/** The line above a picture: the event, the total, how many events, and what is not drawn. */
 export function summary(profile: Profile, weighing: Weighing, tree: FlameTree): string {
   const unit = profile.unit(weighing)
   const parts = [profile.event ?? 'stacks', inUnits(tree.total, unit)]
@@ -161,7 +161,7 @@ function seconds(ns: bigint): string {
   return `${ns / 1_000_000_000n}.${String((ns % 1_000_000_000n) / 1000n).padStart(6, '0')}`
 }
 
-/** What is said of one frame. */
+/** The words for one frame. */
 export function nodeWords({ name, owner, kind, total, before }: FlameNode, tree: FlameTree, unit: string): string {
   const where = owner === undefined || owner === 'vmlinux' || kind === 'process' ? '' : ` [${owner}]`
   const then = tree.before > 0n ? `; before ${inUnits(before, unit)}, ${percent(before, tree.before)}` : ''

@@ -27,7 +27,7 @@ export function frameJson(frame: Frame): string {
   return text
 }
 
-/** What is said of a stack's frames in one place. */
+/** The facts of a stack that are written once for all its frames. */
 export interface StackSaying {
   readonly shape: StackShape
   /** Frames are looked up as they stand, whatever they are: none of them is told to be a PC. */

@@ -1,11 +1,11 @@
-// What an output of `resolve` is: its name, what the stretches of a stream make for it, and, where that is a profile, how the
+// An output of `resolve`: its name, what the stretches of a stream make for it, and, where that is a profile, how the
 // profile is written down. Each output registers itself in a file of its own; `outputs.ts` lists them.
 
 import type { Profile, Weighing } from '../../stacks/profile.ts'
 import type { Folding } from '../fold.ts'
 import type { StretchPlan } from '../stretch-plan.ts'
 
-/** What is known beside the stacks, for the outputs that have room for it. */
+/** Facts beside the stacks, for the outputs that have room for them. */
 export interface ProfileFacts {
   /** What was read, for people. */
   readonly title: string

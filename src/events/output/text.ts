@@ -14,7 +14,7 @@ export class TextRewriter {
   readonly #starts: readonly number[]
   readonly #out: ByteWriter
   readonly #words: Words
-  /** What is replaced: where it begins and ends, and by what. */
+  /** The replacements: where each begins and ends, and its text. */
   #edits: { readonly start: number; readonly end: number; readonly bytes: Uint8Array }[] = []
   #ordered = true
 

@@ -32,7 +32,7 @@ export interface NatsOptions {
   readonly tlsCa?: string | undefined
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
-  /** What the names of streams and subjects begin with. Default: kerndex. */
+  /** The beginning of the names of streams and subjects. Default: kerndex. */
   readonly prefix?: string | undefined
   /** Copies that a cluster keeps of streams that are made. Default 1. */
   readonly replicas?: number | undefined
@@ -196,7 +196,7 @@ export function connectFailure(
   wantsCertificate = false,
 ): KerndexError {
   const why = error instanceof Error ? error.message : String(error)
-  // What a URL holds beside its host may be a secret.
+  // The parts of a URL beside its host may be secret.
   const where = servers.map((server) => server.replace(/^(\w+:\/\/)?[^@]*@/, '$1')).join(', ')
   if (/authorization|authentication|permissions/i.test(why)) {
     return new NoPermissionError(`${where} does not let us in (${why}): give --nkey, --creds, --token-file or --user`)

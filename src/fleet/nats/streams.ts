@@ -144,7 +144,7 @@ export interface Durability {
   readonly server: string
   readonly replicas: number
   readonly storage: string
-  /** What can be lost, and what to do; undefined where several machines keep everything on disk. */
+  /** The data that can be lost, and what to do; undefined where several machines keep everything on disk. */
   readonly warning: string | undefined
 }
 

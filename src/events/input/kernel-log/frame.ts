@@ -160,7 +160,7 @@ export function readAddress(text: string, at: number): Place | undefined {
   return { address, column: at + 1, length, end: stop + 1, certain: false, inside: undefined }
 }
 
-/** What stands in `[<…>]`: digits, 0 or `(ptrval)` where they are hidden, or words that stand there instead. */
+/** The text in `[<…>]`: digits, 0 or `(ptrval)` where they are hidden, or words that stand there instead. */
 function readAngled(text: string, start: number): Place | undefined {
   let stop = hexEnd(text, start)
   const length = stop - start
@@ -256,7 +256,7 @@ interface Tail {
 }
 
 /**
- * What may stand behind a frame: `[module]`, `[module(OE) build-id]`, letters that say where the frame is from (arm64's
+ * The text that may stand behind a frame: `[module]`, `[module(OE) build-id]`, letters that say where the frame is from (arm64's
  * P is the PC out of saved registers), `(unreliable)` of powerpc, places in the source. undefined for anything else.
  */
 export function readTail(text: string, from: number): Tail | undefined {

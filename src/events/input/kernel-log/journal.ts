@@ -4,7 +4,7 @@ import { isDigit, skipBlanks } from '../characters.ts'
 
 /** Under which keys of JSON a logger has the kernel's words, the surest first. */
 export const MESSAGE_KEYS = ['"MESSAGE"', '"log"', '"message"', '"msg"'] as const
-/** What `journalctl -o export` puts in front of them. */
+/** The mark that `journalctl -o export` puts in front of the words. */
 export const EXPORTED = 'MESSAGE='
 
 /** Where the value of a member of JSON begins, whose key is given in quotes; the text's length if there is none. */

@@ -1,4 +1,4 @@
-// What the lines of a kernel log say that are no frames: what went wrong, whose stack follows, what kind of stack it is,
+// Lines of a kernel log that are no frames. They tell what went wrong, whose stack follows, what kind of stack it is,
 // and what registers hold. The words are those of the kernel's printk calls.
 
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
@@ -36,7 +36,7 @@ export function traceStart(words: string): number {
   return 0
 }
 
-/** What kind of stack the words announce: `''` for one that has no name of its own, undefined if they announce none. */
+/** The kind of stack that the words announce: `''` for one that has no name of its own, undefined if they announce none. */
 export function headingOf(words: string): string | undefined {
   const text = words.trim()
   if (text.length > LONGEST_HEADING) return undefined
@@ -48,7 +48,7 @@ export function headingOf(words: string): string | undefined {
 
 const LONGEST_HEADING = 256
 
-/** Whose stack it is. What the kernel calls PID is a thread's number. */
+/** The task that a stack is of. The kernel calls a thread's number PID. */
 export interface Who {
   readonly tid: number | undefined
   readonly tgid: number | undefined
@@ -86,7 +86,7 @@ function named(words: string, pid: number, pidEnd: number, from: number): Who {
   return { tid: Number(words.slice(pid, pidEnd)), tgid: undefined, comm: asText(words.slice(from, end).trim()) }
 }
 
-/** What sched_show_task says of each task before its stack, since Linux 5.10 and before. */
+/** The line of sched_show_task about each task before its stack, since Linux 5.10 and before. */
 export function taskHeader(words: string): Who | undefined {
   if (words.startsWith('task:')) {
     const state = words.indexOf(' state:')
@@ -111,7 +111,7 @@ export function taskHeader(words: string): Who | undefined {
   return { tid: Number(pid), tgid: undefined, comm: asText(parts.slice(0, state).join(' ')) }
 }
 
-/** Who the words name beside what they say: `by task cat/4711`, `by task 4711`, `pid=4711`, `comm "cat", pid 4711`. */
+/** The task that the words name beside what they tell: `by task cat/4711`, `by task 4711`, `pid=4711`, `comm "cat", pid 4711`. */
 export function mentioned(words: string): Who | undefined {
   const by = words.indexOf('by task ')
   if (by >= 0) {
@@ -134,7 +134,7 @@ function commIn(words: string): string | undefined {
   return quoted ?? between(words, words.indexOf('tgid '), '(', ')')
 }
 
-/** What stands between two marks from a place on; undefined if the place is -1. */
+/** The text between two marks from a place on; undefined if the place is -1. */
 function between(words: string, from: number, before: string, behind: string): string | undefined {
   const start = from < 0 ? -1 : words.indexOf(before, from)
   const end = start < 0 ? -1 : words.indexOf(behind, start + 1)
@@ -155,7 +155,7 @@ export function processLine(words: string): Who | undefined {
   return tid === undefined || end < 0 ? undefined : { tid, tgid: undefined, comm: asText(words.slice(quote + 1, end)) }
 }
 
-/** What a line says of registers that hold code. */
+/** The registers of a line that hold addresses of code. */
 export interface Register {
   /** `pc`: where the CPU was; `user`: it was in user space; `other`: nothing of where it was. */
   readonly role: 'pc' | 'user' | 'other'
@@ -227,7 +227,7 @@ function registerFrame(words: string, begin: number): Partial<RawFrame> | undefi
   const place = addressIn(words, at)
   const from = place?.end ?? at
   const symbol = findSymbol(words, from)
-  // What stands behind another label is another register's.
+  // The text behind another label belongs to another register.
   if (symbol !== undefined && !words.slice(from, symbol.frame.column).includes(': '))
     return { ...symbol.frame, address: place?.address, column: place?.column ?? 0, length: 0 }
   // decode_stacktrace.sh's words, or an address that had no name.

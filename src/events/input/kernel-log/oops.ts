@@ -1,6 +1,6 @@
 // Kernel log with stacks: what a kernel prints of oopses, warnings, stalls, hung tasks, of its sanitizers and of whatever
-// else prints stacks, on any architecture. Here its lines are told from those of other formats, and shared out by who printed them
-// (report.ts).
+// else prints stacks, on any architecture. Here its lines are told from those of other formats, and each goes to the report of the thread
+// or CPU that printed it (report.ts).
 
 import type { Decoder, FrameMemo, InputFormat, Sink } from '../../format.ts'
 import { readCallPair } from './call-pair.ts'
@@ -53,7 +53,7 @@ function recognise(lines: readonly string[]): number {
   return kernels > 2 ? kernels / 2 : 0
 }
 
-/** Sorts the lines by who printed them. */
+/** Gives each line to the report of its printer. */
 class KernelLog implements Decoder {
   readonly #sink: Sink
   readonly #memo: FrameMemo
@@ -70,7 +70,7 @@ class KernelLog implements Decoder {
   }
 
   line(text: string, number: number): void {
-    // What a hypervisor prints at the same console is of its own code.
+    // The lines of a hypervisor at the same console are about its own code.
     if (text.lastIndexOf('(XEN)', 64) >= 0) return
     if (text.startsWith(EXPORTED)) this.#exported = true
     else if (this.#exported) return

@@ -1,11 +1,11 @@
-// What loggers put in front of the kernel's words: time since boot or of day, host, level, and who called printk; in the
+// The text that loggers put in front of the kernel's words: time since boot or of day, host, level, and who called printk; in the
 // ways of dmesg, syslog, journald, /dev/kmsg, pstore, netconsole, test labs, Android and the makers of its chips.
 
 import { digitsEnd, isBlank, isDigit, skipBlanks } from '../characters.ts'
 import { isDateName, isTimeWord } from './date-words.ts'
 import { EXPORTED, MESSAGE_KEYS, memberAt } from './journal.ts'
 
-/** What stands in front of a line. */
+/** The prefix of a line. */
 export interface Prefix {
   /** Where the kernel's words begin, their own indentation included. */
   readonly start: number
@@ -344,7 +344,7 @@ function stampOf(text: string, open: number): { at: number; dot: number; stop: n
 
 /** Some terminals write pictures of CR and LF: U+240D and U+240A in UTF-8. */
 const PICTURES = '\xe2\x90\x8d\xe2\x90\x8a'
-/** What printk itself says of its caller, with CONFIG_PRINTK_CALLER. */
+/** A caller as printk itself names it, with CONFIG_PRINTK_CALLER. */
 const KERNELS_CALLER = /^[TC]\d{1,10}$/
 const TAGS = ['kernel', 'KERNEL', 'klogd', 'vmunix']
 const FACILITIES = new Set(['kern', 'user', 'daemon', 'syslog'])

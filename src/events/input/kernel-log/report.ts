@@ -1,4 +1,4 @@
-// What one printer of a kernel log reports. A line that is a frame is one wherever it stands; the lines around it say where a stack
+// The report of one printer of a kernel log. A line that is a frame is one wherever it stands; the lines around it say where a stack
 // begins and ends, whose it is and of what kind. Registers are no frames, but for the PC.
 
 import { type RawFrame, rawFrame } from '../../../stacks/frame.ts'
@@ -29,7 +29,7 @@ const MOST_FOREIGN = 8
 const OUTERMOST =
   /^(?:ret_from_fork(?:_asm)?|ret_from_kernel_thread|ret_from_kernel_user_thread|entry_SYS\w+|entry_INT80\w*|el0t?_\w+|ret_fast_syscall|ret_to_user|secondary_startup_64\w*|system_call\w*|handle_exception|start_kernel)$/
 
-/** What stands between a heading and its stack in /sys/kernel/debug/page_owner. */
+/** Lines between a heading and its stack in /sys/kernel/debug/page_owner. */
 const DETAIL = /^(?:PFN |Charged )/
 
 /** Whether a trace's first frame is the PC that was told before: 32-bit ARM gives its name alone. */
@@ -43,7 +43,7 @@ function certainFrame(words: string): Partial<RawFrame> | undefined {
   return read?.certain === true ? read.frame : undefined
 }
 
-/** What one printer reports. */
+/** Gathers the stacks of one printer. */
 export class Report {
   readonly #sink: Sink
   readonly #memo: FrameMemo
@@ -58,13 +58,13 @@ export class Report {
   /** The open stack's kind, and what the line before would make it. */
   #kind: string | undefined
   #heading: string | undefined
-  /** Whose the open stack is; `#who` is the one who was named last, by `CPU: … PID: …` or a task's header. */
+  /** The task of the open stack; `#who` is the task that was named last, by `CPU: … PID: …` or a task's header. */
   #owner: Who = NOBODY
   #who: Who = NOBODY
   #named: Who | undefined
-  /** No stack has been printed of the one who was named last. */
+  /** No stack has been printed of the task that was named last. */
   #expected = false
-  /** What went wrong, as the last report said, and as that of the open stack did. */
+  /** The message of the last failure, and of the one that the open stack belongs to. */
   #summary: string | undefined
   #about: string | undefined
   #ts: bigint | undefined
@@ -125,7 +125,7 @@ export class Report {
     this.#named = undefined
   }
 
-  /** What stands behind `Call Trace:` in its line. */
+  /** Takes the rest of a line behind `Call Trace:`. */
   #rest(words: string, column: number, number: number): void {
     if (skipMarks(words, skipBlanks(words, 0)) < words.length) this.#frame(words, column, number)
   }
@@ -148,7 +148,7 @@ export class Report {
     return true
   }
 
-  /** Of 32-bit ARM: the first line of a stack says both its frames, every other the next one outward. */
+  /** Takes a line of 32-bit ARM: the first line of a stack says both its frames, every other the next one outward. */
   #call({ where, from }: CallPair, column: number, number: number): void {
     const last = this.#frames.at(-1)
     if (!this.#traced || last?.name !== where.name) this.#push(rawFrame(where), column, number)

@@ -28,7 +28,7 @@ const PERIOD_COLUMNS = 8
 /** The text in front of a time is longer only in crafted input, which is not remembered. */
 const LONGEST_FRONT = 128
 
-/** Whose a sample is. */
+/** The thread that a sample is of. */
 export interface Who {
   readonly comm: string | undefined
   readonly pid: number | undefined
@@ -66,7 +66,7 @@ export function timedHead(text: string, known?: Map<string, Who>): Head | undefi
   return first
 }
 
-/** Whose the text in front of a time is; without a thread only if `any` is wanted. */
+/** The thread that the text in front of a time names; an answer without a thread only if `any` is wanted. */
 function whoseFront(text: string, end: number, known: Map<string, Who> | undefined, any: boolean): Who | undefined {
   if (known === undefined || end > LONGEST_FRONT) return whoBefore(text, end, any)
   const front = text.slice(0, end)

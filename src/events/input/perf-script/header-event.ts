@@ -22,7 +22,7 @@ export interface OpenEvent extends Omit<TraceEvent, 'frames' | 'frameLines'> {
   frameLines: readonly number[]
 }
 
-/** What a header says behind its time: one object for all events that say the same. */
+/** The text of a header behind its time, decoded: one object for all events with the same text. */
 export interface Kind {
   readonly type: EventType
   readonly name: string | undefined
@@ -121,7 +121,7 @@ function payloadField(payload: string): TraceEvent['fields'] {
   return [['payload', asText(payload)]]
 }
 
-/** What `perf mem` prints of an access: an address, its source as a number, and in words from here on. */
+/** The fields that `perf mem` prints of an access: an address, its source as a number, and in words from here on. */
 const ACCESS = '|OP '
 /** Digits of a sampled PC behind an access, at least: it stands behind a number of cycles. */
 const FEWEST_BEHIND_ACCESS = 6

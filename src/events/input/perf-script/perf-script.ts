@@ -151,7 +151,7 @@ class PerfScript implements Decoder {
       return
     }
     if (head.rest.startsWith('PERF_RECORD_')) {
-      // What perf tells of maps, switches and losses is no event of a process.
+      // Lines of perf about maps, switches and losses are no events of a process.
       const event = taskEvent(head, number)
       if (event === 'damaged') this.#perhaps = { text, line: number, between }
       else this.#header = event
