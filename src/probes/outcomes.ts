@@ -94,7 +94,9 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   const variants = variantsMeant(context, spec)
   const names = [...new Set(variants.map(({ name }) => name))]
   const hint =
-    names.length === 0 ? '' : `; it exists as ${names.join(', ')}: name that, or allow names with compiler suffixes`
+    names.length === 0
+      ? ''
+      : `; it exists as ${names.join(', ')}: name that, or allow names with compiler suffixes (looseSuffix, --loose-suffix)`
   return targetOf(home, {
     ...parts,
     module: module !== undefined && !isGlob(module) ? module : undefined,

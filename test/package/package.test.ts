@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -163,6 +163,12 @@ describe('the packed package, installed in an empty project', () => {
   it('has types that a strict consumer can use, and code that loads with its worker threads', async () => {
     await writeFile(join(project, 'consumer.ts'), consumer)
     await writeFile(join(project, 'consumer.cts'), requiring)
+    // The examples as they come with the package: copied into a project, they compile and run there.
+    const shown = join(installed, 'docs', 'examples')
+    const examples = (await readdir(shown)).filter((file) => file.endsWith('.ts'))
+    await mkdir(join(project, 'examples'), { recursive: true })
+    for (const file of examples) await copyFile(join(shown, file), join(project, 'examples', file))
+    expect(examples.length).toBeGreaterThanOrEqual(5)
     const options = {
       module: 'nodenext',
       target: 'es2023',
@@ -177,7 +183,10 @@ describe('the packed package, installed in an empty project', () => {
     }
     await writeFile(
       join(project, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: options, files: ['consumer.ts', 'consumer.cts'] }),
+      JSON.stringify({
+        compilerOptions: options,
+        files: ['consumer.ts', 'consumer.cts', ...examples.map((file) => `examples/${file}`)],
+      }),
     )
     for (const tsc of COMPILERS) {
       const compiled = await run(process.execPath, [tsc, '-p', project], { cwd: project }).catch((error) => error)
@@ -187,6 +196,9 @@ describe('the packed package, installed in an empty project', () => {
       cwd: project,
     })
     expect(stderr).toBe('')
+    const bulk = run(process.execPath, [join(project, 'out', 'examples', 'bulk.js'), CAPTURE], { cwd: project })
+    bulk.child.stdin?.end('ffffffff8ab669e8\n0\n')
+    expect((await bulk).stdout).toBe('vfs_read+0x8\n-\n')
     const required = await run(process.execPath, [join(project, 'out', 'consumer.cjs'), CAPTURE], { cwd: project })
     expect(required.stdout.trim()).toBe('vfs_read true')
     expect(JSON.parse(stdout)).toEqual({
