@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { type CacheEntry, openCache } from '../snapshot/cache.ts'
-import { write, writeJson } from './output.ts'
+import { fitRows, write, writeJson } from './output.ts'
 import { Unanswered } from './unanswered.ts'
 
 interface CacheCommandOptions {
@@ -31,7 +31,7 @@ Examples:
       if (options.json !== true && entries.length === 0) await write(`nothing in ${files.directory}\n`)
       const unusable = new Unanswered('no use', ['file', 'files'])
       for (const entry of entries) {
-        await (options.json ? writeJson(entry) : write(inWords(entry)))
+        await (options.json ? writeJson(entry) : write(fitRows(inWords(entry))))
         if (entry.problem === undefined) unusable.answered()
         else unusable.missed(entry.path, entry.problem)
       }

@@ -34,11 +34,12 @@ export function fittedRows(text: string, columns: number | undefined, indent: nu
       if (widthOf(row) <= columns) return row
       const set = /^ */.exec(row)![0].length
       const first = wrapped(row.slice(set), columns - set)[0]!
-      const rest = row.slice(set + first.length).trimStart()
-      const further = ' '.repeat(set + indent)
-      return [' '.repeat(set) + first, ...wrapped(rest, columns - set - indent).map((line) => further + line)].join(
-        '\n',
-      )
+      const rest = row.slice(set + first.length).trim()
+      // A long word that has room in no line set in so far is better cut nowhere.
+      const longest = Math.max(...rest.split(' ').map(widthOf))
+      const further = ' '.repeat(Math.max(0, Math.min(set + indent, columns - longest)))
+      const lines = wrapped(rest, columns - further.length).map((line) => further + line.trimStart())
+      return [' '.repeat(set) + first, ...lines].join('\n')
     })
     .join('\n')
 }

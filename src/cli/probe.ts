@@ -231,7 +231,7 @@ async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<Told | 
     else await write(inFull ? inWords(target) : `${heading(target)}\n`)
   }
   if (options.json) return undefined
-  await write(summary(plan))
+  await write(fitRows(summary(plan)))
   return inFull ? 'in words' : 'by codes'
 }
 
@@ -260,7 +260,8 @@ function heading(target: ProbeTarget): string {
 function inWords(target: ProbeTarget): string {
   const { reasons, warnings, candidates, args, attach, prototype, probeAddress, address, btf } = target
   const lines = [heading(target)]
-  const row = (label: string, text: string) => lines.push(`        ${label.padEnd(14)}${text}`)
+  const toCopy = (label: string, text: string) => lines.push(`        ${label.padEnd(14)}${text}`)
+  const row = (label: string, text: string) => lines.push(fitRows(`        ${label.padEnd(14)}${text}`, 14))
   for (const { code, message, by } of reasons) {
     row(code === 'NOT_FOUND' ? 'not found' : 'why', `${message} (${code}, by ${by === 'kernel' ? 'the kernel' : by})`)
   }
@@ -275,8 +276,8 @@ function inWords(target: ProbeTarget): string {
     row(i === 0 ? 'arguments' : '', `${(location ?? '-').padEnd(12)} ${printable(name)}: ${type}${doubt}`)
   }
   const unsafe = attach?.method === 'address' ? '  (with --unsafe)' : ''
-  if (attach?.bpftrace !== undefined) row('bpftrace', attach.bpftrace + unsafe)
-  if (attach?.kprobeEvents !== undefined) row('kprobe_events', attach.kprobeEvents)
+  if (attach?.bpftrace !== undefined) toCopy('bpftrace', attach.bpftrace + unsafe)
+  if (attach?.kprobeEvents !== undefined) toCopy('kprobe_events', attach.kprobeEvents)
   return `${lines.join('\n')}\n`
 }
 

@@ -8,7 +8,7 @@ import type { KernelSymbol } from '../symbols/symbol.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { fitRows, note, write, writeJson } from './output.ts'
 
 interface SaveOptions extends CommonOptions {
   readonly force?: boolean
@@ -100,7 +100,7 @@ Examples:
           const difference = compareSnapshots(saved.snapshot(), kernel.snapshot())
           const names = { file, against: kernel.host.source }
           if (options.json) await writeJson({ ...names, ...difference, symbols: symbolsAsJson(difference) })
-          else await write(inWords(names.file, names.against, difference))
+          else await write(fitRows(inWords(names.file, names.against, difference)))
           if (difference.same) return EXIT.ok
           note(`${file} differs from ${names.against}`)
           return EXIT.notFound
@@ -128,7 +128,7 @@ async function describe(info: SnapshotInfo, { json }: CommonOptions): Promise<vo
     ['written', written.toISOString()],
     ['bytes', `${bytes.toLocaleString('en-US')} (symbols ${symbolBytes.toLocaleString('en-US')}), layout ${version}`],
   ]
-  return write(`${path}\n${rows.map(([name, value]) => `  ${name!.padEnd(14)} ${value}\n`).join('')}`)
+  return write(fitRows(`${path}\n${rows.map(([name, value]) => `  ${name!.padEnd(14)} ${value}\n`).join('')}`, 15))
 }
 
 function symbolsAsJson({ symbols }: SnapshotDifference) {

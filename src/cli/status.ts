@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel.ts'
 import { colours as pico } from './colours.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
-import { note, write, writeJson } from './output.ts'
+import { fitRows, note, write, writeJson } from './output.ts'
 import { drawTimeline, withoutOverlap } from './timeline-picture.ts'
 
 interface StatusOptions extends CommonOptions {
@@ -56,7 +56,7 @@ Examples:
 
 async function report(kernel: Kernel, options: StatusOptions): Promise<void> {
   const facts = await gather(kernel)
-  await (options.json ? writeJson(facts) : write(inWords(kernel, facts)))
+  await (options.json ? writeJson(facts) : write(fitRows(inWords(kernel, facts), 2)))
 }
 
 type Facts = Awaited<ReturnType<typeof gather>>

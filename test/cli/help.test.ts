@@ -57,4 +57,8 @@ test('rows go on in lines that are set in, and no word is cut; colours take no r
   const set = '    struct virtqueue *vq, int a, 0x1234567890abcdef\n\nshort\n'
   const lines = fittedRows(set, 24, 2).split('\n')
   expect(lines).toEqual(['    struct virtqueue', '      *vq, int a,', '      0x1234567890abcdef', '', 'short', ''])
+  // What is too long for a line that is set in so far stands further out.
+  expect(fittedRows('  build id  eb4fbcd037e7253717950bf2  known\n', 26, 10)).toBe(
+    '  build id\n  eb4fbcd037e7253717950bf2\n  known\n',
+  )
 })
