@@ -76,13 +76,15 @@ const PARTS = {
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
   placing: /^(catalog\/next-boot|load\/(carry-on|earlier-boot)|symbols\/placed)\./,
+  'catalog-add':
+    /^(catalog\/(build-elf|build-symbols|slide)|host-history|load\/(catalog-travel|host-reading|recorded-layout))\./,
   catalog:
-    /^(catalog\/(?!image\.)|host-history\.|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
+    /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
   saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
   cached: /^load\/(cached|text-digests)\./,
   reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
-  loading:
-    /^(core\/wasm-memory|load\/(crew.*|load|symbols)|symbols\/(assemble|build|claim.*|extents|keep|loop.*|parse|pieces|places|regions|remembered|workspace))\./,
+  workspace: /^(core\/wasm-memory|symbols\/(claim.*|loop.*|pieces|places|regions|workspace))\./,
+  loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names|padding|text)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,

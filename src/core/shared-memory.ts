@@ -21,10 +21,10 @@ const LEAST = 64 * 1024
 /** The constructor with the option that TypeScript's library of the language version in use lacks. */
 const Resizable = ArrayBuffer as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer
 
-/** Has the collector count so many bytes for as long as `holder` lives; once for each holder. */
-export function weigh(holder: object, bytes: number): void {
+/** Has the collector count so many bytes, or `times` as many, for as long as `holder` lives; once for each holder. */
+export function weigh(holder: object, bytes: number, times = COUNTED): void {
   if (bytes < LEAST || weights.has(holder)) return
-  const counted = Math.max(bytes, Math.min(COUNTED * bytes, ENOUGH))
+  const counted = Math.max(bytes, Math.min(times * bytes, ENOUGH))
   try {
     weights.set(holder, new Resizable(counted, { maxByteLength: counted }))
   } catch (error) {
@@ -33,9 +33,12 @@ export function weigh(holder: object, bytes: number): void {
   }
 }
 
-/** Fresh shared memory, all zeros, whose size the collector counts. @throws RangeError where there is no room */
-export function sharedMemory(bytes: number): SharedArrayBuffer {
+/**
+ * Fresh shared memory, all zeros, whose size the collector counts: once, for `lasting` memory, of which a process has one and not one
+ * generation after the other. @throws RangeError where there is no room
+ */
+export function sharedMemory(bytes: number, lasting = false): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(bytes)
-  weigh(buffer, bytes)
+  weigh(buffer, bytes, lasting ? 1 : COUNTED)
   return buffer
 }

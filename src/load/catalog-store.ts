@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { BOOK_PREAMBLE_BYTES, type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../catalog/book.ts'
 import { type BuildEntry, decodeEntry, encodeEntry, entryKey } from '../catalog/entry.ts'
 import { BUILD_ID } from '../catalog/json.ts'
+import { setBounded } from '../core/bounded-map.ts'
 import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { identityOf } from '../sources/identity.ts'
@@ -39,6 +40,14 @@ export interface StoredEntry {
   readonly bytes: number
   readonly used: Date
 }
+
+/** Books that this process has read, by path: whoever opens the same catalogue again shares them for as long as anybody has them. */
+const booksRead = new Map<
+  string,
+  { readonly identity: string; readonly trusted: boolean; readonly book: WeakRef<Book> }
+>()
+/** Paths of books that are remembered. */
+const MOST_READ = 64
 
 /** The files in one directory. */
 export class CatalogStore {
@@ -109,7 +118,7 @@ export class CatalogStore {
   }
 
   /** Reads a file of the catalogue with `read`. @throws NotReadableError, and what `read` throws */
-  #read<T>(path: string, most: number, read: (descriptor: number, bytes: number, trusted: boolean) => T): T {
+  #read<T>(path: string, most: number, read: (descriptor: number, found: Stats, trusted: boolean) => T): T {
     const owner = this.#owner()
     let descriptor: number
     try {
@@ -122,7 +131,7 @@ export class CatalogStore {
       const why = found.isFile() ? distrustShared(found, owner) : 'it is no regular file'
       if (why !== undefined) throw new NotReadableError(`${path} is not used: ${why}`, { path })
       if (found.size > most) throw new LimitError(`${path} has ${found.size} bytes; the limit is ${most}`, { path })
-      return read(descriptor, found.size, owner === this.#uid || owner === 0)
+      return read(descriptor, found, owner === this.#uid || owner === 0)
     } finally {
       closeSync(descriptor)
     }
@@ -131,8 +140,8 @@ export class CatalogStore {
   /** @throws NotReadableError, BadFormatError, UnsupportedError, LimitError */
   readEntry(kernel: string, key: string): BuildEntry {
     const path = join(this.directory, kernel, key + ENTRY_SUFFIX)
-    const bytes = this.#read(path, MOST_ENTRY_BYTES, (descriptor, length) => {
-      const room = Buffer.alloc(length)
+    const bytes = this.#read(path, MOST_ENTRY_BYTES, (descriptor, { size }) => {
+      const room = Buffer.alloc(size)
       fill(descriptor, room, 0, path)
       return room
     })
@@ -179,16 +188,22 @@ export class CatalogStore {
   readBook(kernel: string): Book | undefined {
     const path = this.bookPath(kernel)
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined
-    return this.#read(path, MOST_BOOK_BYTES, (descriptor, length, trusted) => {
+    return this.#read(path, MOST_BOOK_BYTES, (descriptor, found, trusted) => {
+      const identity = identityOf(found)
+      const known = booksRead.get(path)
+      const shared = known?.identity === identity && known.trusted === trusted ? known.book.deref() : undefined
+      if (shared !== undefined) return shared
+      const length = found.size
       const preamble = Buffer.alloc(Math.min(BOOK_PREAMBLE_BYTES, length))
       fill(descriptor, preamble, 0, path)
       const header = Math.min(length, preamble.length < BOOK_PREAMBLE_BYTES ? length : bookHeaderLength(preamble))
       const block = sharedMemory(header)
       fill(descriptor, new Uint8Array(block), 0, path)
-      const table = sharedMemory(length - header)
+      const table = sharedMemory(length - header, true)
       fill(descriptor, new Uint8Array(table), header, path)
       const book = decodeBook(block, table, trusted)
       if (book.kernel !== kernel) throw new BadFormatError(`${path}: it is the book of kernel ${book.kernel}`, { path })
+      setBounded(booksRead, path, { identity, trusted, book: new WeakRef(book) }, MOST_READ)
       return book
     })
   }

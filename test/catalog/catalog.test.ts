@@ -188,6 +188,26 @@ describe('a host from a catalogue and a layout', () => {
     expect(again.symbols.names?.[0]).toBe(back.symbols.names?.[0])
     expect(again.symbols.buffer.byteLength).toBeLessThan(7 * again.symbols.size)
   })
+
+  it('shares them with whoever opens the same catalogue again, and not once its book is another', async () => {
+    const directory = join(folder, 'opened-again')
+    cpSync(join(folder, 'whole'), directory, { recursive: true })
+    const names = async () => {
+      const kernel = await openKernel({ from: join(folder, 'other.layout'), catalog: directory, threads: 0 })
+      await kernel.close()
+      return kernel.handle().names?.[0]
+    }
+    const first = await names()
+    expect(first).toBeInstanceOf(SharedArrayBuffer)
+    expect(await names()).toBe(first)
+    const book = join(directory, KERNEL, 'book')
+    const bytes = readFileSync(book)
+    rmSync(book)
+    writeFileSync(book, bytes)
+    const second = await names()
+    expect(second).not.toBe(first)
+    expect(Buffer.from(second!).equals(Buffer.from(first!))).toBe(true)
+  })
 })
 
 describe('a catalogue', () => {
