@@ -245,9 +245,11 @@ export function takingParts(code, reader) {
 }
 
 /** How an entry point reads the parts. Where it was taken into a bundle, they are not beside it. */
-const READS_BESIDE = `const require = (file) => {
+const READS_BESIDE = `let beside;
+const require = (file) => {
   try {
-    return process.getBuiltinModule('node:module').createRequire(import.meta.url)(file);
+    beside ??= process.getBuiltinModule('node:module').createRequire(import.meta.url);
+    return beside(file);
   } catch (error) {
     const missing = ['MODULE_NOT_FOUND', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE'].includes(error.code);
     if (!missing) throw error;

@@ -176,7 +176,7 @@ describe('entry points', () => {
       'export const two = part().two;',
       '',
     ])
-    expect(moduleOf(code)).toMatch(/^const require = \(file\) => \{\n/)
+    expect(moduleOf(code)).toMatch(/^let beside;\nconst require = \(file\) => \{\n/)
   })
 
   it('read a part that only some programs need when a function of it is called', async () => {
