@@ -15,12 +15,13 @@ import { compareAddress, compareSites, parseTruth } from '../vm/symbol-truth.ts'
 const folder = fixturePath('kernels')
 const releases = await readdir(folder)
 
-describe.each(releases)('%s', (release) => {
+describe.each(releases)('%s', async (release) => {
+  const files = await readdir(join(folder, release))
   /** A capture directory of the unpacked files. */
   let capture: string
   beforeAll(async () => {
     capture = await mkdtemp(join(tmpdir(), 'kerndex-kernels-'))
-    for (const file of await readdir(join(folder, release))) {
+    for (const file of files) {
       const bytes = brotliDecompressSync(await readFile(join(folder, release, file)))
       await writeFile(join(capture, file.replace(/\.br$/, '')), bytes)
     }
@@ -44,7 +45,8 @@ describe.each(releases)('%s', (release) => {
     ).toBe('')
   })
 
-  it('gives each site of ftrace to its function', async () => {
+  // Kernels before 6.5 list no addresses.
+  it.skipIf(!files.includes('sites.txt.br'))('gives each site of ftrace to its function', async () => {
     const text = await readFile(join(capture, 'sites.txt'), 'latin1')
     await using kernel = await openKernel({ from: capture, types: false, threads: 0 })
     const outcomes = [...compareSites('sites, from a capture', kernel.symbols, text)]
