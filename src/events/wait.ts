@@ -113,7 +113,7 @@ export class OrderedWait<Item, Result> {
     }
   }
 
-  /** Settles an item that was applied; null if nothing is to be written of it. */
+  /** Sets the result of an item that was applied; null if nothing is to be written of it. */
   settle(number: number, result: Result | null): void {
     this.#results.set(number - this.#first, result)
   }

@@ -19,7 +19,7 @@ const CLEAN_OPTIONS: Options<CleanOptions> = {
   unfinished: flag,
 }
 
-/** Counts of what was removed. */
+/** The content that was removed. */
 export interface Cleaned {
   readonly jobs: string[]
   readonly tables: string[]
