@@ -878,3 +878,31 @@ it('what perf mem says of an access is no frame', () => {
   const column = events[0]?.frames[0]?.column ?? 0
   expect(text.slice(0, column).endsWith('ffffffff821f2c2b')).toBe(true)
 })
+
+describe('names with newlines, and what was lost, in perf script', () => {
+  const text = `bash   131 372.984459: PERF_RECORD_COMM exec: a
+b:131/131
+bash   131 [001] 372.984460:          1 sched:sched_process_fork: comm=a
+b pid=131 child_comm=a
+b child_pid=977
+swapper     0 [000] 372.984465: PERF_RECORD_LOST lost 12
+bash   131 372.984470: sched:sched_process_exit: comm=never ends
+bash   131 372.984471: sched:sched_process_exit: comm=a pid=131 prio=120
+`
+  it('are put together where the next line shows it, else counted; losses are events', () => {
+    const { events, bad } = decode('perf-script', text)
+    expect(events.map(({ type, pid, tid, line, life }) => [type, pid, tid, line, life?.comm ?? life?.lost])).toEqual([
+      ['exec', 131, 131, 0, 'a\nb'],
+      ['fork', undefined, 131, 2, 'a\nb'],
+      ['lost', undefined, undefined, 5, 12],
+      ['tracepoint', undefined, 131, 6, undefined],
+      ['exit', undefined, 131, 7, 'a'],
+    ])
+    expect(bad.map(([line]) => line)).toEqual([6])
+  })
+
+  it('trace-cmd says how many were dropped', () => {
+    const { events } = decode('ftrace', 'CPU:1 [12 EVENTS DROPPED]\n')
+    expect(events.map(({ type, life }) => [type, life?.lost])).toEqual([['lost', 12]])
+  })
+})

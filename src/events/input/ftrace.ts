@@ -5,7 +5,7 @@
 import type { RawFrame } from '../../stacks/frame.ts'
 import { type TraceEvent, traceEvent } from '../event.ts'
 import { asText, countLines, type Decoder, hexAddress, type InputFormat, nanoseconds, type Sink } from '../format.ts'
-import { type SchedEvent, schedEvent } from './sched.ts'
+import { joinTorn, type SchedEvent, schedEvent, TORN } from './sched.ts'
 
 /**
  * What stands behind TASK: -TID, (TGID) or (-----), [CPU] and flags of 4 or 5 or more characters, or both as `0d..1`
@@ -38,12 +38,7 @@ export const ftrace: InputFormat = {
 }
 
 /** What the tracer had no room for: `CPU:1 [LOST 12 EVENTS]`, with no number where it does not know; trace-cmd's `CPU:1 [12 EVENTS DROPPED]`. */
-const LOST = /^CPU:\d{1,6} \[(?:LOST (?:(\d{1,18}) )?EVENTS|(?:\d{1,18} )?EVENTS DROPPED)\]/
-/** A scheduler's event that breaks off before the number of its process: a name in it holds a newline. */
-const TORN = /^sched_process_(?:fork: (?!.* child_pid=\d)|exec: (?!.* old_pid=\d)|exit: (?!.* prio=-?\d))/s
-/** Lines that a name may tear a line into, and how long they may be: a comm has 15 bytes, a file's name 4096. */
-const MOST_TORN = 16
-const LONGEST_TORN = 4096
+const LOST = /^CPU:\d{1,6} \[(?:LOST (?:(\d{1,18}) )?EVENTS|(?:(\d{1,18}) )?EVENTS DROPPED)\]/
 
 /** A stack's own line, which stands in place of an event. */
 const STACK = /^(?:kernel_stack: +|user_stack: +)?<(user )?stack trace ?>\s*$/
@@ -123,7 +118,7 @@ class Ftrace implements Decoder {
       this.end()
       const lost = LOST.exec(text)
       if (lost !== null) {
-        const [, count] = lost
+        const count = lost[1] ?? lost[2]
         this.#sink.event(
           traceEvent({
             ...{ type: 'lost', line: number, ts: this.#ts, fields: [['lost', count ?? 'unknown']] },
@@ -159,8 +154,10 @@ class Ftrace implements Decoder {
   /** Takes what may be the rest of a line that a newline in a name tore; true if it is put together with the line before. */
   #joins(text: string): boolean {
     const torn = this.#torn
-    if (torn === undefined || this.#inStack || ++torn.lines > MOST_TORN || text.length > LONGEST_TORN) return false
-    const found = { ...torn.found, what: `${torn.found.what}\n${text}` }
+    if (torn === undefined || this.#inStack) return false
+    const what = joinTorn(torn.found.what, text, ++torn.lines)
+    if (what === undefined) return false
+    const found = { ...torn.found, what }
     torn.found = found
     if (!TORN.test(found.what)) {
       this.#event = decodeEvent(found, torn.number)

@@ -17,6 +17,21 @@ const NEW_TASK = /^pid=(\d{1,10}) comm=.{0,64} clone_flags=([0-9a-f]{1,16}) oom_
 const RENAME = /^pid=(\d{1,10}) oldcomm=.{0,64} newcomm=(.{0,64}) oom_score_adj=-?\d{1,6}$/s
 const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
 
+/**
+ * An event of a process, as its line goes on behind its time, that breaks off before the number of the process: a name in it
+ * holds a newline.
+ */
+export const TORN =
+  /^[ \d]{0,24}(?:(?:sched:)?sched_process_(?:fork: (?!.* child_pid=\d)|exec: (?!.* old_pid=\d)|exit: (?!.* prio=-?\d))|PERF_RECORD_COMM(?: exec)?: (?!.*:\d+\/\d+$))/s
+/** Lines that a name may tear a line into, and how long they may be: a comm has 15 bytes, a file's name 4096. */
+const MOST_TORN = 16
+const LONGEST_TORN = 4096
+
+/** A torn line with the next one, which is its `joined`th; undefined where no name can have torn it so. */
+export function joinTorn(torn: string, next: string, joined: number): string | undefined {
+  return joined > MOST_TORN || next.length > LONGEST_TORN ? undefined : `${torn}\n${next}`
+}
+
 /** One of these tracepoints, decoded. */
 export interface SchedEvent {
   readonly type: EventType

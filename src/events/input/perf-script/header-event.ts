@@ -12,7 +12,9 @@ import type { Head } from './head.ts'
 /** `system:event`, but not `cycles:P`: letters behind an event that say how it is counted. */
 const TRACEPOINT = /^\w[\w-]*:(?![ukhIGHpPSDWebR]+$)\w+$/
 const TASK = /^PERF_RECORD_(FORK|EXIT)\((\d+):(\d+)\):\((-?\d+):(-?\d+)\)$/
-const COMM = /^PERF_RECORD_COMM( exec)?: (.*):(\d+)\/(\d+)$/
+const COMM = /^PERF_RECORD_COMM( exec)?: (.*):(\d+)\/(\d+)$/s
+/** What perf had no room for, or the kernel: --show-lost-events. */
+const LOST = /^PERF_RECORD_LOST(?:_SAMPLES)? lost (\d{1,18})$/
 /** Names of events are not longer, nor are comms by far. */
 const LONGEST_NAME = 1024
 
@@ -141,7 +143,7 @@ function behindAccess(payload: string): number {
   return payload.length
 }
 
-/** The event of a task; undefined for records of other kinds. */
+/** The event of a task, or of what was lost; undefined for records of other kinds. */
 export function taskEvent({ who, ts, rest }: Head, line: number): TraceEvent | 'damaged' | undefined {
   const { comm, cpu } = who
   const task = TASK.exec(rest)
@@ -161,6 +163,11 @@ export function taskEvent({ who, ts, rest }: Head, line: number): TraceEvent | '
     }
     const life: Lifecycle = { byThread: true, told: 'recorder', ppid: parentPid }
     return traceEvent({ type: 'exit', line, name, comm, pid, tid, cpu, ts, life })
+  }
+  const lost = LOST.exec(rest)?.[1]
+  if (lost !== undefined) {
+    const life: Lifecycle = { byThread: true, lost: Number(lost) }
+    return traceEvent({ type: 'lost', line, cpu, ts, life, fields: [['lost', lost]] })
   }
   const renamed = COMM.exec(rest)
   if (renamed === null) return /^PERF_RECORD_(?:FORK|EXIT|COMM)\b/.test(rest) ? 'damaged' : undefined

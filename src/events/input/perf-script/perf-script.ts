@@ -5,8 +5,9 @@ import type { RawFrame } from '../../../stacks/frame.ts'
 import { traceEvent } from '../../event.ts'
 import type { Decoder, InputFormat, LineStack, Sink } from '../../format.ts'
 import { isBlankLine, TAB } from '../characters.ts'
+import { joinTorn, TORN } from '../sched.ts'
 import { inWords, readFrame } from './frame.ts'
-import { timedHead, untimedHead, type Who } from './head.ts'
+import { type Head, timedHead, untimedHead, type Who } from './head.ts'
 import { headerEvent, type Kind, type OpenEvent, taskEvent } from './header-event.ts'
 
 const RELEASE = '# os release : '
@@ -87,6 +88,8 @@ class PerfScript implements Decoder {
   /** All frames at once, and the number of the first one's line. */
   #stack: LineStack | undefined
   #stackLine = 0
+  /** A header that lacks its end, as a newline in a name tore its line. */
+  #torn: { head: Head; readonly number: number; lines: number } | undefined
   /** What headers say in front of the time and behind it, by that text. For one stretch, which bounds them. */
   readonly #whos = new Map<string, Who>()
   readonly #kinds = new Map<string, Kind>()
@@ -144,20 +147,40 @@ class PerfScript implements Decoder {
     const head = timedHead(text, this.#whos)
     // A line of source behind its frame.
     if (head === undefined && text.startsWith('  ') && (this.#frames.length > 0 || this.#stack !== undefined)) return
+    if (head?.who.tid === undefined && this.#joins(text)) return
     const between = this.#between
     this.end()
     if (head?.who.tid === undefined) {
       this.#perhaps = { text, line: number, between }
       return
     }
+    if (TORN.test(head.rest)) this.#torn = { head, number, lines: 0 }
+    this.#open(head, text, number, between)
+  }
+
+  /** Begins a record with its header. */
+  #open(head: Head, text: string, number: number, between: boolean): void {
     if (head.rest.startsWith('PERF_RECORD_')) {
-      // Lines of perf about maps, switches and losses are no events of a process.
+      // Lines of perf about maps and switches are no events of a process.
       const event = taskEvent(head, number)
-      if (event === 'damaged') this.#perhaps = { text, line: number, between }
+      if (event === 'damaged') this.#perhaps = this.#torn === undefined ? { text, line: number, between } : undefined
       else this.#header = event
       return
     }
     this.#header = headerEvent(head, text.length, number, this.#kinds)
+  }
+
+  /** Takes what may be the rest of a torn header; true if it is put together with the line before. */
+  #joins(text: string): boolean {
+    const torn = this.#torn
+    if (torn === undefined || this.#frames.length > 0 || this.#stack !== undefined) return false
+    const rest = joinTorn(torn.head.rest, text, ++torn.lines)
+    if (rest === undefined) return false
+    torn.head = { ...torn.head, rest }
+    if (TORN.test(rest)) return true
+    this.#torn = undefined
+    this.#open(torn.head, rest, torn.number, false)
+    return true
   }
 
   /** Begins a sample with its first frame; false if what stood before is no header, nor a sample's end. */
@@ -185,6 +208,8 @@ class PerfScript implements Decoder {
     this.#between = false
     if (this.#held !== undefined) this.#sink.event(this.#held)
     this.#held = undefined
+    if (this.#torn !== undefined) this.#sink.bad(this.#torn.number, 'an event whose line a newline in a name tore')
+    this.#torn = undefined
     if (this.#perhaps !== undefined) this.#sink.bad(this.#perhaps.line, 'neither the header of a sample nor a frame')
     this.#perhaps = undefined
     const header = this.#header
