@@ -8,3 +8,5 @@ export const MOST_MODULES = 20_000
 export const MOST_LAYOUT_SECTIONS = 1 << 20
 /** Bytes of a layout's text, and of its dynamic lines. */
 export const MOST_LAYOUT_TEXT = 1 << 25
+/** Bytes of an entry's file. */
+export const MOST_ENTRY_BYTES = 1 << 26

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { BOOK_PREAMBLE_BYTES, type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../catalog/book.ts'
 import { type BuildEntry, decodeEntry, encodeEntry, entryKey } from '../catalog/entry.ts'
 import { BUILD_ID } from '../catalog/json.ts'
+import { MOST_ENTRY_BYTES } from '../catalog/limits.ts'
 import { setBounded } from '../core/bounded-map.ts'
 import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
@@ -28,8 +29,7 @@ import { carryOn } from './carry-on.ts'
 
 const ENTRY_SUFFIX = '.entry'
 const BOOK_NAME = 'book'
-/** The most bytes that an entry's file, and a book, may have. */
-const MOST_ENTRY_BYTES = 1 << 26
+/** The most bytes that a book may have. */
 const MOST_BOOK_BYTES = 2 ** 30
 
 /** An entry's file. */

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../catalog/entry.ts'
-import { NotReadableError, UsageError } from '../core/errors.ts'
+import { MOST_ENTRY_BYTES } from '../catalog/limits.ts'
+import { KerndexError, LimitError, NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
 import { type ArchiveFile, writeArchive } from '../sources/write-archive.ts'
@@ -46,10 +47,25 @@ export async function readEntries(path: string): Promise<BuildEntry[]> {
   if (isArchive(path)) {
     for (const [name, bytes] of await filesOfArchive(path)) if (name.endsWith(SUFFIX)) entries.push(decodeEntry(bytes))
   } else {
-    for (const file of entryFiles(path)) entries.push(decodeEntry(readFileSync(file)))
+    for (const file of entryFiles(path)) entries.push(decodeEntry(bytesOf(file)))
   }
   if (entries.length === 0) throw new NotReadableError(`${path} holds no entries of a catalogue`, { path })
   return entries
+}
+
+/** What a file holds that somebody named: a device never ends, and a pipe waits. @throws NotReadableError, NoPermissionError, LimitError */
+function bytesOf(path: string): Buffer {
+  try {
+    const found = statSync(path)
+    if (!found.isFile()) throw new NotReadableError(`${path} is not a regular file`, { path })
+    const { size } = found
+    if (size > MOST_ENTRY_BYTES) {
+      throw new LimitError(`${path} has ${size} bytes; the limit is ${MOST_ENTRY_BYTES}`, { path })
+    }
+    return readFileSync(path)
+  } catch (error) {
+    throw error instanceof KerndexError ? error : readFailure(path, error)
+  }
 }
 
 /** An entry's file itself, or those in a directory and the folders in it. */

@@ -36,7 +36,10 @@ export interface ReadParts {
   readonly types: readonly TypeSetRecord[]
 }
 
-/** Whether a path is a file that begins as a snapshot file does, in either byte order. Waits for the system. */
+/**
+ * Whether a path is a file that begins as a snapshot file does, in either byte order: not where it cannot be read, which is for whoever reads
+ * it as something else to say. Waits for the system.
+ */
 export function isSnapshotFile(path: string): boolean {
   // A pipe is not even opened: its writer would see it closed again.
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
@@ -50,6 +53,8 @@ export function isSnapshotFile(path: string): boolean {
     const words = Buffer.alloc(4)
     readSync(descriptor, words, 0, 4, 0)
     return words.readUInt32LE(0) === SNAPSHOT_LAYOUT.magic || words.readUInt32BE(0) === SNAPSHOT_LAYOUT.magic
+  } catch {
+    return false
   } finally {
     closeSync(descriptor)
   }

@@ -5,6 +5,9 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LimitError, NoPermissionError, NotReadableError } from '../../src/core/errors.ts'
+import { openTypes } from '../../src/load/open-types.ts'
+import { openCatalog } from '../../src/open-catalog.ts'
+import { openKernel } from '../../src/open-kernel.ts'
 import { readBlob } from '../../src/sources/blob.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import { parseBuildId, parseModules, parseRelease } from '../../src/sources/facts.ts'
@@ -242,3 +245,15 @@ describe('the small files', () => {
     }
   })
 })
+
+it.skipIf(process.platform !== 'linux')(
+  'what opens but cannot be read, or has no end, is NOT_READABLE to whoever asks',
+  async () => {
+    const catalog = await openCatalog({ directory: await directory({}) })
+    const path = '/proc/self/mem'
+    for (const ask of [() => openKernel({ from: path }), () => openTypes({ from: path }), () => catalog.import(path)]) {
+      await expect(ask()).rejects.toMatchObject({ code: 'NOT_READABLE' })
+    }
+    await expect(catalog.import('/dev/zero')).rejects.toMatchObject({ code: 'NOT_READABLE' })
+  },
+)
