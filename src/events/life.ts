@@ -128,8 +128,9 @@ function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefin
       incomplete.push('thread_group')
     if (event.tid !== undefined && cache.isGuessedThread(event.tid, event.ts) && !incomplete.includes('thread_group'))
       incomplete.push('thread_group')
-    if (cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent)))
-      incomplete.push('lost_events')
+    // An event that describes its process and parent itself is right whatever was lost before.
+    const mayBeStale = cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent))
+    if (mayBeStale && event.life?.image === undefined) incomplete.push('lost_events')
   }
   return {
     type: given.type ?? event.type,

@@ -121,3 +121,25 @@ describe('a stream with ids of its own', () => {
     expect(cache.entries().map(({ snapshot }) => snapshot.pid)).toEqual([1, 100, 101, 300])
   })
 })
+
+describe('what the rate limit of the export kept back', () => {
+  const lines = made.trim().split('\n')
+  /** The stream with a loss behind its first half, written as protobuf's JSON has numbers, or as Go's has. */
+  const lossy = (count: string) => [
+    ...lines.slice(0, 6),
+    `{"rate_limit_info":{"number_of_dropped_process_events":${count}},"node_name":"n1","time":"2026-11-28T20:00:12Z"}`,
+    ...lines.slice(6),
+    '{"process_kprobe":{"process":{"pid":1}},"time":"2026-11-28T20:00:24Z"}',
+  ]
+  it.each(['"25"', '25'])('is lost, and counted: %s', async (count) => {
+    const { events, cache } = await enrich(lossy(count).join('\n'))
+    expect(events.filter(({ type }) => type === 'lost')).toHaveLength(1)
+    expect(events[6]).toMatchObject({ type: 'lost', process: null, parent: null })
+    expect(cache.counters.lostEvents).toBe(25)
+  })
+  it('marks what names a process only by its number, not what describes it', async () => {
+    const { events } = await enrich(lossy('"25"').join('\n'))
+    const marked = events.map(({ incomplete }) => incomplete?.includes('lost_events') === true)
+    expect(marked).toEqual(events.map((_, i) => i === events.length - 1))
+  })
+})

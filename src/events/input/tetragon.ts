@@ -5,7 +5,7 @@ import type { Described } from '../../processes/entry.ts'
 import type { RawFrame } from '../../stacks/frame.ts'
 import type { EventType, Lifecycle } from '../event.ts'
 import { countLines, type FrameMemo, type InputFormat } from '../format.ts'
-import { isObject, type Json, type JsonObject, smallInteger, stringOf } from '../json.ts'
+import { isObject, type Json, type JsonObject, smallInteger, stringOf, wholeNumber } from '../json.ts'
 import { objectLines, type Reading, rfc3339 } from './json-lines.ts'
 import { frameOf } from './ndjson.ts'
 
@@ -19,7 +19,8 @@ const EVENTS: ReadonlyMap<string, EventType> = new Map([
   ['process_loader', 'tracepoint'],
   ['process_usdt', 'uprobe'],
   ['process_throttle', 'tracepoint'],
-  ['rate_limit_info', 'tracepoint'],
+  // What the exporter's rate limit kept back.
+  ['rate_limit_info', 'lost'],
   ['test', 'tracepoint'],
 ])
 
@@ -113,6 +114,8 @@ function framesOf(stack: Json | undefined, memo: FrameMemo, user: boolean): RawF
 }
 
 function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent: JsonObject): Lifecycle | undefined {
+  if (type === 'lost')
+    return { byThread: false, lost: Number(wholeNumber(event.number_of_dropped_process_events) ?? 0) }
   const image = imageOf(process)
   const kept = image === undefined ? {} : { image, above: aboveOf(event, image) }
   if (type !== 'exec' && type !== 'exit') return image === undefined ? undefined : { byThread: false, ...kept }
