@@ -326,7 +326,7 @@ function exit(event: ProcessEvent, cache: ProcessCache): Placed {
 function isLast(entry: Entry | undefined, tid: number, pid: number, cache: ProcessCache): Last {
   if (entry === undefined) return { last: tid === pid, doubtful: false }
   if (tid !== pid && entry.threads.has(pid)) return { last: false, doubtful: false }
-  for (const other of entry.threads)
+  for (const other of entry.threads.others())
     if (other !== tid) return { last: false, doubtful: cache.isGuessedThread(other, undefined) }
   return { last: true, doubtful: entry.doubtful > 0 }
 }

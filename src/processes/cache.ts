@@ -30,6 +30,7 @@ import {
   type EntryView,
 } from './entry.ts'
 import { Images } from './images.ts'
+import { Names } from './names.ts'
 import type { ProcessSnapshot } from './process.ts'
 import { ThreadTable, type ThreadView } from './threads.ts'
 
@@ -60,9 +61,10 @@ const CACHE_OPTIONS: Options<CacheOptions> = { capacity: count, node: text, inte
 
 export class ProcessCache {
   readonly counters = new ProcessCounters()
+  readonly #names = new Names()
   readonly #images: Images
   /** Threads that are not leaders. */
-  readonly #threads = new ThreadTable()
+  readonly #threads = new ThreadTable(this.#names)
   readonly #intervalNs: bigint
   #nextTick: bigint | undefined
   /** When events were lost last. */
@@ -74,7 +76,7 @@ export class ProcessCache {
     if (intervalNs <= 0n) throw wrong('intervalNs', 'a bigint above 0', intervalNs)
     this.#intervalNs = intervalNs
     this.counters.capacity = capacity
-    this.#images = new Images(this.counters, node)
+    this.#images = new Images(this.counters, node, this.#names)
   }
 
   /** The image that a process was at a time: the last that had begun. Without a time the newest. */
@@ -240,7 +242,7 @@ export class ProcessCache {
     }
     const old = birth.startTs === undefined ? this.#images.newest(birth.pid) : this.find(birth.pid, birth.startTs)
     const previous = old?.alive ? old : undefined
-    for (const tid of previous?.threads ?? []) if (tid !== birth.pid) this.#threads.end(tid, birth.startTs)
+    for (const tid of previous?.threads.others() ?? []) this.#threads.end(tid, birth.startTs)
     const kept = { ...birth, uid: birth.uid ?? previous?.snapshot.uid }
     const entry = this.#images.insert(kept, previous?.parent ?? givenParent, previous, false)
     if (previous !== undefined) this.#images.end(previous, birth.startTs)
@@ -293,7 +295,7 @@ export class ProcessCache {
       this.counters.duplicates.exit++
       return false
     }
-    for (const tid of entry.threads) if (tid !== entry.snapshot.pid) this.#threads.end(tid, endTs)
+    for (const tid of entry.threads.others()) this.#threads.end(tid, endTs)
     entry.threads.clear()
     this.#images.end(entry, endTs)
     return true
@@ -312,7 +314,7 @@ export class ProcessCache {
       if (former.length > MOST_NAMES) former.shift()
       entry.former = former
     }
-    entry.snapshot = Object.freeze({ ...snapshot, comm })
+    entry.snapshot = Object.freeze({ ...snapshot, comm: this.#names.keep(comm) })
   }
 
   /** A thread that is no leader took another name. */

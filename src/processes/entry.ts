@@ -1,6 +1,7 @@
 // An entry of the process cache, which is one image of a process, and how an image is first heard of.
 
 import { wrong } from '../core/arguments.ts'
+import { LivingThreads } from './living-threads.ts'
 import type { ProcessSnapshot } from './process.ts'
 import type { Color, Counted, Operations } from './refs.ts'
 import type { ThreadView } from './threads.ts'
@@ -67,8 +68,7 @@ export interface Entry extends Counted {
   /** Its parent's number, where nothing else is known of the parent. */
   readonly ppid: number | undefined
   alive: boolean
-  /** Numbers of its threads that are known to live. */
-  readonly threads: Set<number>
+  readonly threads: LivingThreads
   /** Made by a fork of which nothing said whether it made a process or a thread: what comes later may take it back. */
   readonly tentative: boolean
   /** Made by a fork of which nothing said it for certain. */
@@ -92,7 +92,7 @@ export function checkBirth(birth: Birth, parent: Entry | undefined): void {
 
 /** @throws UsageError */
 export function checkEntry(entry: Entry, name: string): void {
-  if (typeof entry?.snapshot !== 'object' || !(entry.threads instanceof Set)) {
+  if (typeof entry?.snapshot !== 'object' || !(entry.threads instanceof LivingThreads)) {
     throw wrong(name, 'an entry of this cache, as `find` gives it', entry)
   }
 }

@@ -4,6 +4,8 @@
 import { Oldest, setBounded } from '../core/bounded-map.ts'
 import type { ProcessCounters } from './counters.ts'
 import type { Birth, Described, Entry } from './entry.ts'
+import { LivingThreads } from './living-threads.ts'
+import type { Names } from './names.ts'
 import { execId } from './process.ts'
 import { References } from './refs.ts'
 
@@ -16,6 +18,7 @@ const MOST_IMAGES = 256
 export class Images {
   readonly #counters: ProcessCounters
   readonly #node: string
+  readonly #names: Names
   /** All entries, the one used longest ago first. */
   readonly #entries = new Map<Entry, true>()
   readonly #oldest = new Oldest(this.#entries)
@@ -28,9 +31,10 @@ export class Images {
   readonly #gone = new Map<number, true>()
 
   /** @param node what `execId`s begin with */
-  constructor(counters: ProcessCounters, node: string) {
+  constructor(counters: ProcessCounters, node: string, names: Names) {
     this.#counters = counters
     this.#node = node
+    this.#names = names
     this.#references = new References(counters, (entry) => this.#remove(entry))
   }
 
@@ -135,9 +139,9 @@ export class Images {
         execId: birth.execId ?? execId(this.#node, start, pid),
         pid,
         tid: pid,
-        comm: birth.comm,
-        binary: birth.binary,
-        args: birth.args,
+        comm: this.#names.keep(birth.comm),
+        binary: this.#names.keep(birth.binary),
+        args: this.#names.keep(birth.args),
         uid: birth.uid,
         startTs,
         parentExecId: parent?.snapshot.execId ?? birth.parentExecId,
@@ -151,7 +155,7 @@ export class Images {
       parentGiven: false,
       ppid: birth.ppid ?? previous?.ppid,
       alive: true,
-      threads: new Set([pid]),
+      threads: new LivingThreads(pid),
       tentative,
       guessed: birth.guessed ?? tentative,
       parentGuessed: birth.parentGuessed ?? previous?.parentGuessed ?? false,

@@ -27,27 +27,39 @@ export function execId(node: string, startTs: bigint, pid: number): string {
   return Buffer.from(`${node}:${startTs}:${pid}`).toString('base64')
 }
 
-const written = new WeakMap<ProcessSnapshot, string>()
+/** Texts of the snapshots that were written last: events of one moment are of few. All that are kept would take more than the snapshots. */
+const MOST_WRITTEN = 1 << 11
+let written = new WeakMap<ProcessSnapshot, string>()
+let writtenBefore = written
+let fresh = 0
 
-/** A snapshot as JSON text; written once for each, as snapshots do not change. */
+/** A snapshot as JSON text. */
 export function processJson(snapshot: ProcessSnapshot): string {
   if (typeof snapshot?.execId !== 'string') throw wrong('snapshot', "a process's snapshot", snapshot)
-  let text = written.get(snapshot)
-  if (text === undefined) {
-    text = JSON.stringify({
-      exec_id: snapshot.execId,
-      pid: snapshot.pid,
-      tid: snapshot.tid,
-      comm: snapshot.comm,
-      binary: snapshot.binary,
-      args: snapshot.args,
-      uid: snapshot.uid,
-      start_ts: snapshot.startTs === undefined ? undefined : String(snapshot.startTs),
-      parent_exec_id: snapshot.parentExecId,
-      previous_exec_id: snapshot.previousExecId,
-      flags: snapshot.flags,
-    })
-    written.set(snapshot, text)
+  const known = written.get(snapshot)
+  if (known !== undefined) return known
+  const text = writtenBefore.get(snapshot) ?? textOf(snapshot)
+  if (fresh++ === MOST_WRITTEN) {
+    writtenBefore = written
+    written = new WeakMap()
+    fresh = 1
   }
+  written.set(snapshot, text)
   return text
+}
+
+function textOf(snapshot: ProcessSnapshot): string {
+  return JSON.stringify({
+    exec_id: snapshot.execId,
+    pid: snapshot.pid,
+    tid: snapshot.tid,
+    comm: snapshot.comm,
+    binary: snapshot.binary,
+    args: snapshot.args,
+    uid: snapshot.uid,
+    start_ts: snapshot.startTs === undefined ? undefined : String(snapshot.startTs),
+    parent_exec_id: snapshot.parentExecId,
+    previous_exec_id: snapshot.previousExecId,
+    flags: snapshot.flags,
+  })
 }

@@ -2,6 +2,7 @@
 // when it ended. A number that is used again is another thread.
 
 import { setBounded } from '../core/bounded-map.ts'
+import type { Names } from './names.ts'
 
 /** Numbers of which threads are remembered; of more the one that was learnt longest ago is forgotten. */
 export const MOST_THREADS = 1 << 17
@@ -35,6 +36,11 @@ interface Thread {
 export class ThreadTable {
   /** By number, oldest first. */
   readonly #byTid = new Map<number, Thread[]>()
+  readonly #names: Names
+
+  constructor(names: Names) {
+    this.#names = names
+  }
 
   /** The group of a number's living thread; undefined if it is none that is known. */
   groupOf(tid: number): number | undefined {
@@ -47,11 +53,12 @@ export class ThreadTable {
     tid: number,
     pid: number,
     startTs: bigint | undefined,
-    comm: string | undefined,
+    name: string | undefined,
     guessed = false,
   ): readonly [number, number] | undefined {
     const threads = this.#byTid.get(tid) ?? []
     const last = threads.at(-1)
+    const comm = this.#names.keep(name)
     if (last !== undefined && !last.ended && last.pid === pid) {
       last.startTs ??= startTs
       last.comm ??= comm
@@ -74,7 +81,7 @@ export class ThreadTable {
 
   rename(tid: number, comm: string): void {
     const thread = this.#byTid.get(tid)?.at(-1)
-    if (thread !== undefined && !thread.ended) thread.comm = comm
+    if (thread !== undefined && !thread.ended) thread.comm = this.#names.keep(comm)
   }
 
   /** A thread ended; what the number is after that is another. */

@@ -1,4 +1,4 @@
-// Bytes written one piece after another: the memory is used again for each stretch, and grows to what the largest needs.
+// Bytes written one piece after another: the memory is used again for each stretch, as far as that is no more than usual.
 
 /** Bytes that a character of a string takes at most in UTF-8. */
 const MOST_UTF8 = 3
@@ -6,6 +6,8 @@ const MOST_UTF8 = 3
 const FEW = 40
 /** Characters of text that are gathered before they become bytes, for the same reason. */
 const GATHERED = 1 << 13
+/** Bytes of memory that are used again; more, which one large piece needed, is handed on. */
+const KEPT = 1 << 23
 
 export class ByteWriter {
   #bytes: Buffer
@@ -43,7 +45,13 @@ export class ByteWriter {
   /** All bytes since the last call, in memory of their own. */
   take(): Uint8Array {
     this.#settle()
-    const whole = new Uint8Array(this.#bytes.subarray(0, this.#length))
+    const bytes = this.#bytes
+    const large = bytes.length > KEPT
+    // What is large is not copied: for that moment it would be there twice.
+    const whole = large
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, this.#length)
+      : new Uint8Array(bytes.subarray(0, this.#length))
+    if (large) this.#bytes = Buffer.allocUnsafeSlow(KEPT)
     this.#length = 0
     return whole
   }
