@@ -80,6 +80,11 @@ function imageOf(input: GroupInput, runs: readonly { first: number; end: number 
   return { start, end: Math.max(lastLow + 1, Math.min(lastLow + MOST_OFFSET, next)), owner: CORE }
 }
 
+/** Whether a symbol is the core's: at one address there may be others', with names that say nothing of the core's sections. */
+function isCore({ runs }: GroupInput, id: number): boolean {
+  return runs.owner[upperBound(runs.start, 0, runs.start.length, id) - 1] === CORE
+}
+
 /** Where a marker stands in a group, if it does. */
 function lowOf(marker: MarkerAddress | undefined, half: number): number | undefined {
   return marker?.high === half ? marker.low : undefined
@@ -93,14 +98,13 @@ const ENDS = /(?:^_e|^__stop_|_end$|_end_|_stop$|_limit$|_etext$|_edata$)/
  * one ends. (What lies between the text and read-only data the kernel gives to others as free memory.)
  */
 function holesBehindSections(input: GroupInput, image: OwnedRange): Stretch[] {
-  const { low, runs, markers, nameOf, half, last } = input
-  const isCore = (id: number) => runs.owner[upperBound(runs.start, 0, runs.start.length, id) - 1] === CORE
+  const { low, markers, nameOf, half, last } = input
   return MARKERS.sectionEnd.flatMap((name) => {
     const end = lowOf(markers.get(name), half)
     if (end === undefined) return []
     let next = firstAtOrAbove(input, end)
-    for (; next < last && (low[next] === end || !isCore(next)); next++) {
-      if (low[next] === end && isCore(next) && !ENDS.test(nameOf(next))) return []
+    for (; next < last && (low[next] === end || !isCore(input, next)); next++) {
+      if (low[next] === end && isCore(input, next) && !ENDS.test(nameOf(next))) return []
     }
     return [{ start: pageEnd(end), end: next < last ? low[next]! : image.end }]
   })
@@ -142,10 +146,12 @@ function holesBetween(input: GroupInput, runs: readonly { first: number; end: nu
 }
 
 /** Whether what begins at symbol `before` and ends at the next, `after`, is one thing: `__start_X` and `__stop_X`. */
-function isPair({ low, nameOf, first, last }: GroupInput, before: number, after: number): boolean {
+function isPair(input: GroupInput, before: number, after: number): boolean {
+  const { low, nameOf, first, last } = input
   const stops = new Set<string>()
-  for (let id = after; id < last && low[id] === low[after]; id++) stops.add(nameOf(id))
+  for (let id = after; id < last && low[id] === low[after]; id++) if (isCore(input, id)) stops.add(nameOf(id))
   for (let id = before; id >= first && low[id] === low[before]; id--) {
+    if (!isCore(input, id)) continue
     const name = nameOf(id)
     if (name.startsWith('__start_') && stops.has(name.replace('__start_', '__stop_'))) return true
   }
