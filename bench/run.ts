@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { SUITE_NAMES, type SuiteName } from '../src/cli/bench-suites.ts'
 import { meant } from '../src/core/arguments.ts'
 import { packageUrl } from '../src/core/place.ts'
+import { readRegularFileNow } from '../src/sources/whole-file.ts'
 import { writeFileSafely } from '../src/sources/write-file.ts'
 import { benchBulk } from './bulk.ts'
 import { benchEvents } from './events.ts'
@@ -179,10 +180,13 @@ async function measure(): Promise<Report> {
   }
 }
 
+/** A file that somebody named: a pipe would be waited for. */
+const textOf = (file: string): string => readRegularFileNow(file).toString()
+
 async function main(): Promise<void> {
   // Read first: a mistake in one of them should not show after minutes of measuring.
-  const bars = options.check.flatMap((file) => readBars(readFileSync(file, 'utf8'), file))
-  const reportIn = (file: string) => readReport(readFileSync(file, 'utf8'), file)
+  const bars = options.check.flatMap((file) => readBars(textOf(file), file))
+  const reportIn = (file: string) => readReport(textOf(file), file)
   if (options.html !== undefined) checkLibrary()
   const earlier = options.against === undefined ? undefined : reportIn(options.against)
   const report = options.read === undefined ? await measure() : reportIn(options.read)

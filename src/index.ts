@@ -25,6 +25,7 @@ export type { LoadProgress } from './load/load.ts'
 export {
   type OpenedFile,
   type OpenedTypes,
+  type OpenTypeFileOptions,
   type OpenTypesOptions,
   openTypeFile,
   openTypes,

@@ -279,7 +279,7 @@ async function openingOf(
   if (catalog !== undefined) {
     throw new UsageError('catalog goes with a layout: give `from` the path of one, as kerndex layout writes it')
   }
-  const source = from === undefined ? machine.live() : await openSource(from)
+  const source = from === undefined ? machine.live() : await openSource(from, options.signal)
   const load = loading(source)
   if (cache === false || source.kind !== 'live' || !all || options.sections === true) return plainOpening(load)
   return cachedOpening(source, machine.user, cache === true ? {} : cache, { types, probes, symbolsFirst }, load)

@@ -2,14 +2,25 @@
 // something that never comes: that it ends at all is what is tested.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { inputFormat, readEvents, runStream } from '../src/events.ts'
-import { type Kernel, openElf, openKernel, openTypes, saveSnapshot, writeCapture } from '../src/index.ts'
+import { type Kernel, openElf, openKernel, openTypeFile, openTypes, saveSnapshot, writeCapture } from '../src/index.ts'
+import { FACT_FILES } from '../src/sources/source.ts'
 import { MAIN } from './cli/run.ts'
 import { CAPTURE, fixtureBytes, fixturePath } from './fixtures.ts'
 
@@ -18,8 +29,8 @@ const folder = mkdtempSync(join(tmpdir(), 'kerndex-waits-'))
 const pipes: string[] = []
 
 /** A pipe that nobody writes to. */
-function quietPipe(): string {
-  const path = join(folder, `pipe${pipes.length}`)
+function quietPipe(suffix = ''): string {
+  const path = join(folder, `pipe${pipes.length}${suffix}`)
   execFileSync('mkfifo', [path])
   pipes.push(path)
   return path
@@ -72,6 +83,11 @@ describe('a signal ends', () => {
       return openKernel({ from: capture, threads: 0, signal })
     },
     openTypes: (signal) => openTypes({ from: quietPipe(), signal }),
+    'openTypes of an archive': (signal) => openTypes({ from: quietPipe('.tar.gz'), signal }),
+    'openKernel of an archive': (signal) => openKernel({ from: quietPipe('.tar'), threads: 0, signal }),
+    openTypeFile: (signal) => openTypeFile(quietPipe(), undefined, { signal }),
+    'openTypeFile, of its base': (signal) =>
+      openTypeFile(fixturePath('debian-6.1-amd64/btf/vmlinux.gz'), quietPipe(), { signal }),
     writeCapture: (signal) => writeCapture(join(folder, 'never'), { from: quietPipe(), signal }),
     'runStream before the first byte': (signal) =>
       drained(runStream(quietStream(), kernel.snapshot(), 'text', { signal })),
@@ -92,6 +108,8 @@ describe('a signal ends', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'ABORTED', cause: { message: 'enough' } })
     // One that was aborted before it began does not begin.
     await expect(WAITS[name]!(control.signal)).rejects.toMatchObject({ code: 'ABORTED' })
+    // No thread of Node's is held: it would hold the end of the process.
+    await expect.poll(() => process.getActiveResourcesInfo().filter((what) => what.startsWith('FSReq'))).toEqual([])
   })
 
   it('a lookup whose threads are still starting', async () => {
@@ -170,6 +188,20 @@ it('a listener that throws silences none behind it', async () => {
   await expect(changing.refresh()).rejects.toThrow('first')
   expect([told, changing.generation]).toEqual([[2], 2])
   await changing.close()
+})
+
+it('what cannot wait does not: the facts and the type blobs of a capture that are pipes', async () => {
+  const capture = mkdtempSync(join(folder, 'capture-'))
+  mkdirSync(join(capture, 'btf'))
+  writeFileSync(join(capture, 'kallsyms'), fixtureBytes('edge/edge.kallsyms'))
+  for (const name of [...FACT_FILES, 'btf/some']) {
+    execFileSync('mkfifo', [join(capture, name)])
+    pipes.push(join(capture, name))
+  }
+  const opened = await openKernel({ from: capture, threads: 0 })
+  const why = opened.snapshot().host.absences.filter(({ reason }) => reason.endsWith('is not a regular file'))
+  expect(why.map(({ what }) => what)).toEqual(expect.arrayContaining(['modules', 'version']))
+  await opened.close()
 })
 
 it('what cannot wait does not: an ELF file that is a pipe', async () => {

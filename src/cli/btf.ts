@@ -107,7 +107,7 @@ function addDump(btf: Command): void {
 async function openSets(file: string | undefined, options: DumpOptions): Promise<readonly TypeSet[]> {
   if (file !== undefined) {
     if (options.module) throw new UsageError('--module chooses among the sets of a kernel; a file is one set')
-    return [(await openTypeFile(file, options.base)).set]
+    return [(await openTypeFile(file, options.base, { signal: interrupted })).set]
   }
   if (options.base !== undefined)
     throw new UsageError('--base is what a file is split on; without a file it means nothing')
@@ -146,7 +146,7 @@ function addCheck(btf: Command): void {
   ).action(async (files: string[], options: CheckOptions) => {
     const unsound = new Unanswered('the rules do not hold', ['file', 'files'])
     for (const file of files) {
-      const { bytes, base, object } = await readTypeFile(file, options.base)
+      const { bytes, base, object } = await readTypeFile(file, options.base, interrupted)
       const strict = options.strict ?? false
       const { ok, errors, filledIn = [] } = checkBtf(bytes, { strict, object, ...(base && { base }) })
       if (ok) unsound.answered()

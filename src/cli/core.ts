@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { type CheckedRelocation, checkObject } from '../btf/relocate/check-object.ts'
 import { readWhole } from '../sources/btf-file.ts'
+import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withCommonOptions } from './open.ts'
 import { note, write, writeJson } from './output.ts'
 import { typesOf } from './types.ts'
@@ -36,7 +37,7 @@ Examples:
       const types = await typesOf(options)
       const failing = new Unanswered('relocations are not ok', ['object', 'objects'])
       for (const object of objects) {
-        const checked = checkObject(await readWhole(object), types)
+        const checked = checkObject(await readWhole(object, interrupted), types)
         const bad = checked.filter(({ result }) => result.status !== 'ok').length
         if (bad > 0) failing.missed(object, `${bad} of ${checked.length}`)
         else failing.answered()

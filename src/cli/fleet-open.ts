@@ -1,6 +1,5 @@
 // Shared by the fleet commands: the options that say where the broker and the tables are, and the opening of both.
 
-import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { KerndexError, UsageError } from '../core/errors.ts'
 import { DirectoryStore } from '../fleet/directory-store.ts'
@@ -8,7 +7,8 @@ import { HttpStore } from '../fleet/http-store.ts'
 import { NatsObjectStore } from '../fleet/nats/object-store.ts'
 import { NatsQueue } from '../fleet/nats/queue.ts'
 import type { Store } from '../fleet/store.ts'
-import { readFailure } from '../sources/reader.ts'
+import { readSecret } from '../sources/whole-file.ts'
+import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 
 /** Where a fleet is. */
@@ -102,6 +102,7 @@ export async function withFleet<T>(options: FleetOptions, use: (fleet: Fleet) =>
     replicas,
     queueBytes: options.queueBytes,
     resultBytes: options.resultBytes,
+    signal: interrupted,
   })
   let store: Promise<Store> | undefined
   try {
@@ -121,14 +122,8 @@ export async function withFleet<T>(options: FleetOptions, use: (fleet: Fleet) =>
 async function openStore(queue: NatsQueue, { store, storeTokenFile, replicas }: FleetOptions): Promise<Store> {
   if (store === undefined) return NatsObjectStore.open(queue, replicas)
   if (!/^https?:/i.test(store)) return new DirectoryStore(store)
-  let token: string | undefined
-  if (storeTokenFile !== undefined) {
-    try {
-      token = readFileSync(storeTokenFile, 'utf8').trim()
-    } catch (error) {
-      throw readFailure(storeTokenFile, error)
-    }
-  }
+  const token =
+    storeTokenFile === undefined ? undefined : (await readSecret(storeTokenFile, interrupted)).toString().trim()
   return new HttpStore(store, token)
 }
 

@@ -4,6 +4,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { KerndexError } from '../core/errors.ts'
 import { isContentKey } from '../fleet/job.ts'
 import { encodePlaced } from '../fleet/placed-table.ts'
 import { keyOf, nothingStored, type Store } from '../fleet/store.ts'
@@ -12,6 +13,7 @@ import { saveSnapshot } from '../load/save.ts'
 import { type Catalog, openCatalog } from '../open-catalog.ts'
 import { isSnapshotFile } from '../snapshot/read.ts'
 import { readFailure } from '../sources/reader.ts'
+import { readRegularFile } from '../sources/whole-file.ts'
 import { withKernel } from './open.ts'
 
 /**
@@ -61,8 +63,8 @@ async function putNew(store: Store, bytes: Uint8Array): Promise<string> {
 }
 
 function read(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((error: unknown) => {
-    throw readFailure(path, error)
+  return readRegularFile(path).catch((error: unknown) => {
+    throw error instanceof KerndexError ? error : readFailure(path, error)
   })
 }
 

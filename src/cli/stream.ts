@@ -1,12 +1,12 @@
 // Shared by the filter commands: their inputs as streams, progress with rate and time left, the dead-letter file, and where
 // their product goes.
 
-import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { KerndexError, NotReadableError } from '../core/errors.ts'
 import type { PlacedAnswer } from '../events/run.ts'
 import { readFailure } from '../sources/reader.ts'
-import { mayWait, openStream } from '../sources/stream.ts'
+import { bytesOf, mayWait } from '../sources/stream.ts'
 import { PACKING_BYTES, packingOf, unpackedStream } from '../sources/unpack.ts'
 import { createFile, type FileWriter } from '../sources/write-file.ts'
 import { stdin } from './input.ts'
@@ -21,8 +21,6 @@ export interface InputStream {
   readonly whole: boolean
   readonly bytes: AsyncIterable<Uint8Array>
 }
-
-const READ_BYTES = 1 << 18
 
 /**
  * The files named, or stdin for none and for `-`, unpacked where they are packed, whatever they are called.
@@ -45,8 +43,7 @@ export function* inputStreams(files: readonly string[]): Generator<InputStream> 
     } catch (error) {
       throw error instanceof NotReadableError ? error : readFailure(file, error)
     }
-    const bytes = waits ? openStream(file, interrupted) : createReadStream(file, { highWaterMark: READ_BYTES })
-    yield { name: file, size, whole: !waits, bytes: readAll(file, bytes) }
+    yield { name: file, size, whole: !waits, bytes: readAll(file, bytesOf(file, interrupted)) }
   }
 }
 

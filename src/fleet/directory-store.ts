@@ -81,7 +81,9 @@ export class DirectoryStore implements Store {
 
   async #stat(key: string) {
     try {
-      return await stat(this.#path(key))
+      const there = await stat(this.#path(key))
+      // What was put is a regular file; a pipe would be waited for.
+      return there.isFile() ? there : undefined
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined
       throw readFailure(this.#path(key), error)

@@ -1,7 +1,7 @@
 // Writes the raw capture of a host: its files as they are, in a directory or an archive, for use elsewhere.
 
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { callback, flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
 import { NoPermissionError, UsageError } from '../core/errors.ts'
@@ -10,6 +10,7 @@ import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, absenceOf, FACT_FILES, isAbsence, type Source } from '../sources/source.ts'
+import { readRegularFile } from '../sources/whole-file.ts'
 import { writeArchive } from '../sources/write-archive.ts'
 import { writeFolder } from '../sources/write-file.ts'
 import { showsAddresses } from './first-lines.ts'
@@ -66,7 +67,7 @@ export async function writeCapture(to: string | URL, given?: CaptureOptions): Pr
 async function write(path: string, options: CaptureOptions): Promise<CaptureSummary> {
   if (path.endsWith('.tar')) throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
   checkTarget(path, options.replace === true)
-  const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'))
+  const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'), options.signal)
   if (!(await showsAddresses(source.openSymbols()))) {
     throw new NoPermissionError(`${source.description}: addresses are hidden from this user; run as root`)
   }
@@ -170,7 +171,7 @@ async function firstOf(what: string, paths: readonly string[]): Promise<Buffer |
   let failure: unknown
   for (const path of paths) {
     try {
-      return await readFile(path)
+      return await readRegularFile(path)
     } catch (error) {
       failure = error
     }

@@ -42,10 +42,11 @@ export async function writeEntries(
  * The entries of an archive, or of a catalogue's directory.
  * @throws NotReadableError if there are none; BadFormatError, UnsupportedError, LimitError if one is damaged
  */
-export async function readEntries(path: string): Promise<BuildEntry[]> {
+export async function readEntries(path: string, signal?: AbortSignal): Promise<BuildEntry[]> {
   const entries: BuildEntry[] = []
   if (isArchive(path)) {
-    for (const [name, bytes] of await filesOfArchive(path)) if (name.endsWith(SUFFIX)) entries.push(decodeEntry(bytes))
+    for (const [name, bytes] of await filesOfArchive(path, signal))
+      if (name.endsWith(SUFFIX)) entries.push(decodeEntry(bytes))
   } else {
     for (const file of entryFiles(path)) entries.push(decodeEntry(bytesOf(file)))
   }

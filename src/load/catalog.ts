@@ -61,7 +61,7 @@ export class CatalogFiles {
    * @throws BadFormatError if an entry of the same build says something else, naming the symbol: nothing is written then
    */
   async add(from: string | undefined, signal?: AbortSignal): Promise<CatalogAdded> {
-    const source = await anySource(from)
+    const source = await anySource(from, signal)
     const { told } = await readHost(source)
     const { vmlinux, modules, skipped } = splitHost(await readText(source, signal), told)
     const { added, known } = await this.#merge([vmlinux, ...modules], source.description, signal)
@@ -117,7 +117,7 @@ export class CatalogFiles {
   /** Adds the entries of an archive, or of another catalogue's directory. @throws as `add` */
   async importFrom(path: string, signal?: AbortSignal): Promise<Merged> {
     const byKernel = new Map<string, BuildEntry[]>()
-    for (const entry of await readEntries(path)) {
+    for (const entry of await readEntries(path, signal)) {
       const own = byKernel.get(entry.kernel)
       if (own === undefined) byKernel.set(entry.kernel, [entry])
       else own.push(entry)

@@ -23,12 +23,12 @@ const PIECE_BYTES = 1 << 20
 const NEWLINE = 0x0a
 
 /** The source that a path names, a snapshot file among them; undefined is the running kernel. @throws as `openSource` */
-export async function anySource(from: string | undefined): Promise<Source> {
+export async function anySource(from: string | undefined, signal?: AbortSignal): Promise<Source> {
   if (from !== undefined && isSnapshotFile(from)) {
     const { handle } = await readSnapshotFile(from, 1, false)
     return snapshotSource(new Snapshot(handle))
   }
-  return openSource(from)
+  return openSource(from, signal)
 }
 
 /** The facts in a host's small files, and the absences. */

@@ -57,7 +57,7 @@ async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout;
     ]
     return { layout: await recordedLayout(from, generation), absences }
   }
-  const source = await anySource(from)
+  const source = await anySource(from, end)
   const taken = new Date()
   const { told, facts, absences } = await readHost(source)
   const { anchor, dynamic } = await readPlaces(source, end)

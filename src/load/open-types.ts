@@ -79,9 +79,9 @@ async function open({
   if (from !== undefined && isLayoutFile(from)) {
     throw new NotReadableError(`${from}: no types: a layout tells only where things lie, and a catalogue holds symbols`)
   }
-  const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from)
+  const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from, signal)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }
-  const source = await openSource(from)
+  const source = await openSource(from, signal)
   const listed = await source.btfFiles()
   if (isAbsence(listed)) throw new NotReadableError(`${source.description}: no types: ${listed.what}: ${listed.reason}`)
   const wanted = modules && new Set(['vmlinux', ...modules])
@@ -124,27 +124,43 @@ export interface OpenedFile {
   readonly object: boolean
 }
 
+export interface OpenTypeFileOptions {
+  /** Ends the waiting for a file that is a pipe. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const OPEN_TYPE_FILE_OPTIONS: Options<OpenTypeFileOptions> = { signal: checkSignal }
+
 /**
  * Opens the types in one file. With a base, a module that has a distilled one is moved onto the base.
- * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, NotFoundError
+ * @throws NotReadableError, NoPermissionError, BadFormatError, UnsupportedError, NotFoundError, AbortedError
  */
-export async function openTypeFile(file: string | URL, baseFile?: string | URL): Promise<OpenedFile> {
+export async function openTypeFile(
+  file: string | URL,
+  baseFile?: string | URL,
+  given?: OpenTypeFileOptions,
+): Promise<OpenedFile> {
+  const { signal } = optionsOf(given, 'openTypeFile', OPEN_TYPE_FILE_OPTIONS)
   const path = pathOf(file, 'path')
   const basePath = baseFile === undefined ? undefined : pathOf(baseFile, 'basePath')
-  const read = await readTypeFile(path, basePath)
+  const read = await readTypeFile(path, basePath, signal)
   const record = indexOne(path, read.bytes, read.base?.shape)
   return { set: new TypeSet(record, read.base?.set), ...read }
 }
 
 /** The bytes of a file's types and their base, not indexed yet. @throws as `openTypeFile`, for the base. */
-export async function readTypeFile(path: string, basePath?: string): Promise<Omit<OpenedFile, 'set'>> {
-  const file = await readBtfFile(path)
+export async function readTypeFile(
+  path: string,
+  basePath?: string,
+  signal?: AbortSignal,
+): Promise<Omit<OpenedFile, 'set'>> {
+  const file = await readBtfFile(path, signal)
   if (basePath === undefined) {
     const { distilledBase } = file
     const own = distilledBase && openBase('.BTF.base', distilledBase)
     return { bytes: file.btf, base: own, object: file.object ?? false }
   }
-  const base = openBase(basePath, (await readBtfFile(basePath)).btf)
+  const base = openBase(basePath, (await readBtfFile(basePath, signal)).btf)
   const bytes = file.distilledBase ? relocateDistilled(file.btf, file.distilledBase, base.set) : file.btf
   return { bytes, base, object: file.object ?? false }
 }

@@ -1,15 +1,16 @@
 // A capture in a `.tar` or `.tar.gz` as a source: its files are unpacked into memory, within bounds, and never written to
 // disk.
 
-import { createReadStream } from 'node:fs'
 import { posix } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGunzip, gunzip } from 'node:zlib'
 import { LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
+import { checkAborted } from '../core/until.ts'
 import { type ByteReader, errorCode, readFailure } from './reader.ts'
 import { type BtfFile, FACT_FILES, type Source, vmlinuxFirst } from './source.ts'
+import { bytesOf } from './stream.ts'
 
 const unpack = promisify(gunzip)
 
@@ -32,15 +33,15 @@ export const isArchive = (path: string): boolean => ARCHIVE.test(path)
 /**
  * The capture in an archive, at its top or in a directory of it. All is read now: later changes of the archive are not
  * seen.
- * @throws NotReadableError if it is damaged or holds no capture; LimitError if it would take too much memory
+ * @throws NotReadableError if it is damaged or holds no capture, or two; LimitError if it would take too much memory
  */
-export async function archiveSource(path: string): Promise<Source> {
+export async function archiveSource(path: string, signal?: AbortSignal): Promise<Source> {
   const budget = new Budget(path)
-  const files = captureIn(await readArchive(path, budget))
+  const files = captureIn(path, await readArchive(path, budget, signal))
   if (files.size === 0) {
     throw new NotReadableError(`${path} is no capture: it has neither kallsyms nor btf/`, { path })
   }
-  const bytesOf = async (name: string): Promise<Buffer | undefined> => {
+  const unpacked = async (name: string): Promise<Buffer | undefined> => {
     const plain = files.get(name)
     if (plain !== undefined) return plain
     const packed = files.get(`${name}.gz`)
@@ -62,7 +63,7 @@ export async function archiveSource(path: string): Promise<Source> {
   const listed = async (): Promise<readonly BtfFile[]> => {
     const list: BtfFile[] = []
     for (const module of modules) {
-      const bytes = await bytesOf(`btf/${module}`)
+      const bytes = await unpacked(`btf/${module}`)
       if (bytes !== undefined) list.push({ module, path: `${path}:btf/${module}`, bytes: shared(bytes) })
     }
     return vmlinuxFirst(list)
@@ -74,7 +75,7 @@ export async function archiveSource(path: string): Promise<Source> {
       if (!files.has('kallsyms') && !files.has('kallsyms.gz')) {
         throw new NotReadableError(`${path} holds no symbols: it has neither kallsyms nor kallsyms.gz`, { path })
       }
-      return readerOf(path, () => bytesOf('kallsyms'))
+      return readerOf(path, () => unpacked('kallsyms'))
     },
     async btfFiles() {
       if (modules.length === 0) return { what: 'btf', reason: 'not there' }
@@ -83,14 +84,14 @@ export async function archiveSource(path: string): Promise<Source> {
     },
     factPaths: () => [],
     async fact(name) {
-      return (await bytesOf(name)) ?? { what: name, reason: 'not there' }
+      return (await unpacked(name)) ?? { what: name, reason: 'not there' }
     },
   }
 }
 
 /** Every regular file of an archive, by its path in there. @throws NotReadableError if it is damaged; LimitError */
-export function filesOfArchive(path: string): Promise<Map<string, Buffer>> {
-  return readArchive(path, new Budget(path))
+export function filesOfArchive(path: string, signal?: AbortSignal): Promise<Map<string, Buffer>> {
+  return readArchive(path, new Budget(path), signal)
 }
 
 /** The bytes that an archive may still unpack to. */
@@ -148,7 +149,11 @@ function shared(bytes: Buffer): Uint8Array<SharedArrayBuffer> {
 }
 
 /** Every regular file of an archive; links and devices are left out. */
-async function readArchive(path: string, budget: Budget): Promise<Map<string, Buffer>> {
+async function readArchive(
+  path: string,
+  budget: Budget,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, Buffer>> {
   // Only archives need it.
   const { extract } = await import('tar-stream')
   const files = new Map<string, Buffer>()
@@ -180,7 +185,7 @@ async function readArchive(path: string, budget: Budget): Promise<Map<string, Bu
   })
   // Bytes of an archive beside its files, such as endless padding, are bounded as well.
   let seen = 0
-  const bounded = async function* (source: AsyncIterable<Buffer>) {
+  const bounded = async function* (source: AsyncIterable<Uint8Array>) {
     for await (const piece of source) {
       seen += piece.length
       if (seen > 2 * MOST_BYTES) throw budget.exceeded()
@@ -188,11 +193,12 @@ async function readArchive(path: string, budget: Budget): Promise<Map<string, Bu
     }
   }
   try {
-    const file = createReadStream(path)
+    const file = bytesOf(path, signal)
     if (path.endsWith('.tar')) await pipeline(file, bounded, entries)
     else await pipeline(file, createGunzip(), bounded, entries)
   } catch (error) {
     if (error instanceof LimitError) throw error
+    checkAborted(signal, `the reading of ${path}`)
     if (errorCode(error)?.startsWith('E') === true) throw readFailure(path, error)
     throw new NotReadableError(`${path} cannot be unpacked: ${String(error)}`, { path }, { cause: error })
   }
@@ -207,14 +213,23 @@ function cleanPath(name: string): string | undefined {
 
 const KNOWN: ReadonlySet<string> = new Set(['kallsyms', ...FACT_FILES])
 
-/** The files of the capture that lies nearest to the archive's top, by their names in it. */
-function captureIn(files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
-  let root: string | undefined
-  const depth = (folder: string) => folder.split('/').length
-  for (const name of files.keys()) {
-    const found = /^(.*?)(?:kallsyms(?:\.gz)?|btf\/vmlinux(?:\.gz)?)$/.exec(name)?.[1]
-    if (found === undefined || (found !== '' && !found.endsWith('/'))) continue
-    if (root === undefined || depth(found) < depth(root)) root = found
+/**
+ * The files of an archive's one capture, by their names in it: what has symbols, or where nothing has, types. What lies inside of it is its own.
+ * @throws NotReadableError if there are two: which of them is meant is not told
+ */
+function captureIn(path: string, files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  const folders = (pattern: RegExp) => [...files.keys()].flatMap((name) => pattern.exec(name)?.[1] ?? []).sort()
+  const withSymbols = folders(/^((?:.*\/)?)kallsyms(?:\.gz)?$/)
+  const found = withSymbols.length > 0 ? withSymbols : folders(/^((?:.*\/)?)btf\/vmlinux(?:\.gz)?$/)
+  // Sorted, a folder stands before all that are in it.
+  const [root] = found
+  const other = found.find((folder) => root !== undefined && !folder.startsWith(root))
+  if (other !== undefined) {
+    const both = `${root} and ${other}`
+    throw new NotReadableError(
+      `${path} holds more than one capture: in ${both}; unpack it, and name the directory of the one that is meant`,
+      { path },
+    )
   }
   const capture = new Map<string, Buffer>()
   for (const [name, bytes] of files) {

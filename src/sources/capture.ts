@@ -1,13 +1,14 @@
 // A capture directory as a source: raw files of one host at one moment, plain or `.gz`.
 
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { NotReadableError } from '../core/errors.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type Source, vmlinuxFirst } from './source.ts'
+import { readRegularFile } from './whole-file.ts'
 
 const unpack = promisify(gunzip)
 
@@ -41,9 +42,9 @@ export function captureSource(directory: string): Source {
     async fact(name) {
       const path = join(directory, name)
       try {
-        return await readFile(path)
+        return await readRegularFile(path)
       } catch (error) {
-        const packed = await readFile(`${path}.gz`).catch(() => undefined)
+        const packed = await readRegularFile(`${path}.gz`).catch(() => undefined)
         if (packed === undefined) return absenceOf(name, error)
         return unpack(packed, { maxOutputLength: LARGEST_FACT }).catch((damage: unknown) => absenceOf(name, damage))
       }

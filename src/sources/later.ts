@@ -1,12 +1,12 @@
 // Files of a source that are read only when they are needed: by path, at once, on the thread that asks. A handle takes their paths to
 // other threads.
 
-import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { sharedMemory } from '../core/shared-memory.ts'
 import { errorCode } from './reader.ts'
 import { type Absence, absenceOf, type BtfFile } from './source.ts'
 import { gatherNow, SYS_MODULE } from './sys-modules.ts'
+import { readRegularFileNow } from './whole-file.ts'
 
 /** Most bytes that a packed file may grow to: a list of every function of the largest kernel is a tenth of it. */
 const MOST_BYTES = 2 ** 28
@@ -18,7 +18,7 @@ export function readNow(what: string, paths: readonly string[]): Buffer | Absenc
   let failure: unknown = Object.assign(new Error('there is no such file'), { code: 'ENOENT' })
   for (const path of paths) {
     try {
-      const bytes = readFileSync(path)
+      const bytes = readRegularFileNow(path)
       return path.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: MOST_BYTES }) : bytes
     } catch (error) {
       // That a file may not be read says more than that another is not there.

@@ -1,7 +1,6 @@
 // The running kernel as a source: /proc, /sys and tracefs.
 
 import { readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -10,6 +9,7 @@ import { KERNEL_MEMORY } from './kernel-memory.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
 import { gatherNow, keysOf, SYS_MODULE } from './sys-modules.ts'
+import { readRegularFile } from './whole-file.ts'
 
 const BTF = '/sys/kernel/btf'
 
@@ -62,7 +62,7 @@ export function liveSource(): Source {
       let last: unknown = Object.assign(new Error('the live host has no such file'), { code: 'ENOENT' })
       for (const path of PATHS[name]) {
         try {
-          const bytes = await readFile(path)
+          const bytes = await readRegularFile(path)
           return path.endsWith('.gz') ? await promisify(gunzip)(bytes) : bytes
         } catch (error) {
           last = error

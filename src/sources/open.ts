@@ -11,9 +11,9 @@ import type { Source } from './source.ts'
 /**
  * The source that `from` names: undefined is the running kernel, a directory is a capture, an archive holds one, any other
  * file is kallsyms text.
- * @throws NotReadableError, NoPermissionError if there is nothing at that path, or nothing usable in an archive; LimitError
+ * @throws NotReadableError, NoPermissionError if there is nothing at that path, or nothing usable in an archive; LimitError; AbortedError
  */
-export async function openSource(from: string | undefined): Promise<Source> {
+export async function openSource(from: string | undefined, signal?: AbortSignal): Promise<Source> {
   if (from === undefined) return liveSource()
   let isDirectory: boolean
   try {
@@ -22,5 +22,5 @@ export async function openSource(from: string | undefined): Promise<Source> {
     throw readFailure(from, error)
   }
   if (isDirectory) return captureSource(from)
-  return isArchive(from) ? archiveSource(from) : fileSource(from)
+  return isArchive(from) ? archiveSource(from, signal) : fileSource(from)
 }

@@ -1,7 +1,16 @@
 // The bytes of a pipe, a device or a file that the kernel makes up, as they come. Waiting for more holds no thread, so that the waiting,
 // and the process, can end.
 
-import { closeSync, constants, fstatSync, openSync, read as readOnce, type Stats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  openSync,
+  read as readOnce,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { Socket } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +27,15 @@ const RETRY_MS = 10
 /** Whether reading a file may have to wait for a writer: it is no regular file, or one whose size the kernel does not tell. */
 export function mayWait(stat: Stats): boolean {
   return !stat.isFile() || stat.size === 0
+}
+
+/** Bytes of a regular file that are read at a time. */
+const FILE_READ_BYTES = 256 * 1024
+
+/** The bytes of whatever a path names, a pipe too, with a wait that a signal ends. @throws as `openStream` */
+export function bytesOf(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+  const waits = mayWait(statSync(path))
+  return waits ? openStream(path, signal) : createReadStream(path, { highWaterMark: FILE_READ_BYTES })
 }
 
 /**

@@ -98,6 +98,18 @@ describe('a capture in an archive', () => {
     expect(kernel.symbols.named('vfs_read')).toHaveLength(1)
   })
 
+  it('is refused where there are two, with the folders of both', async () => {
+    for (const name of ['kallsyms', 'kallsyms.gz', 'btf/vmlinux']) {
+      const path = await archive('two.tar.gz', [
+        { name: `all/b/${name}`, content: KALLSYMS },
+        { name: `all/a/${name}`, content: KALLSYMS },
+      ])
+      const message = expect.stringMatching(/all\/a\/ and all\/b\/; unpack it/)
+      await expect(openKernel({ from: path, threads: 0 })).rejects.toMatchObject({ code: 'NOT_READABLE', message })
+      await expect(openTypes(path)).rejects.toMatchObject({ code: 'NOT_READABLE', message })
+    }
+  })
+
   it('that is none, is damaged or cut is refused in words', async () => {
     const none = await archive('none.tar.gz', [{ name: 'readme', content: 'x' }])
     await expect(openKernel({ from: none })).rejects.toMatchObject({ code: 'NOT_READABLE' })

@@ -147,7 +147,10 @@ describe('a capture', () => {
     const source = captureSource(path)
     expect(await source.btfFiles()).toEqual({ what: 'btf', reason: 'not there' })
     expect(await source.fact('boot_id')).toEqual({ what: 'boot_id', reason: 'not there' })
-    expect(await source.fact('notes')).toMatchObject({ what: 'notes', reason: expect.stringContaining('EISDIR') })
+    expect(await source.fact('notes')).toMatchObject({
+      what: 'notes',
+      reason: expect.stringMatching(/not a regular file/),
+    })
     expect(await source.fact('modules')).toMatchObject({ what: 'modules', reason: expect.stringMatching(/header/) })
     expect(String(await source.fact('version'))).toBe('Linux version 1 x')
     expect(absenceOf('x', Object.assign(new Error('denied'), { code: 'EACCES' }))).toEqual({

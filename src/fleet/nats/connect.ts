@@ -1,6 +1,5 @@
 // The connection to a NATS server: the optional clients, read when they are needed; credentials; and what failures mean.
 
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import {
@@ -9,12 +8,14 @@ import {
   type Options,
   options as optionsOf,
   path,
+  signal,
   text,
   whole,
   wrong,
 } from '../../core/arguments.ts'
 import { KerndexError, NoPermissionError, NotReadableError, UnsupportedError } from '../../core/errors.ts'
 import { readFailure } from '../../sources/reader.ts'
+import { readRegularFileNow, readSecret } from '../../sources/whole-file.ts'
 import { readNatsPackages } from './packages.ts'
 
 /** How to reach a server. Secrets are named by the file that they are in. */
@@ -43,6 +44,8 @@ export interface NatsOptions {
   readonly keepMs?: number | undefined
   /** Milliseconds after which a piece comes back that its worker does not extend; 30,000 at least. Default: 60,000. */
   readonly takenMs?: number | undefined
+  /** Ends the reading of secrets, whose files may be pipes. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Copies that JetStream keeps of a stream at most. */
@@ -70,6 +73,7 @@ const NATS_OPTIONS: Options<NatsOptions> = {
   resultBytes: whole(1 << 16, Number.MAX_SAFE_INTEGER),
   keepMs: whole(60_000, Number.MAX_SAFE_INTEGER),
   takenMs: whole(30_000, 86_400_000),
+  signal,
 }
 
 export const natsOptions = (given: NatsOptions | undefined): NatsOptions =>
@@ -107,17 +111,23 @@ export async function natsClients(): Promise<NatsClients> {
  */
 export async function connectNats({ transport }: NatsClients, options: NatsOptions): Promise<NatsConnection> {
   const servers = [...(options.servers ?? [DEFAULT_SERVER])]
-  const { tlsCa, tlsCert, tlsKey } = options
+  const { tlsCa, tlsCert, tlsKey, signal } = options
+  const secret = async (file: string): Promise<string> => (await readSecret(file, signal)).toString().trim()
   const authenticators = [
-    ...(options.nkeyFile === undefined ? [] : [transport.nkeyAuthenticator(secretOf(options.nkeyFile))]),
-    ...(options.credsFile === undefined ? [] : [transport.credsAuthenticator(secretOf(options.credsFile))]),
+    ...(options.nkeyFile === undefined
+      ? []
+      : [transport.nkeyAuthenticator(await readSecret(options.nkeyFile, signal))]),
+    ...(options.credsFile === undefined
+      ? []
+      : [transport.credsAuthenticator(await readSecret(options.credsFile, signal))]),
   ]
   const tls = {
     ...(tlsCa === undefined ? {} : { caFile: tlsCa }),
     ...(tlsCert === undefined ? {} : { certFile: tlsCert }),
     ...(tlsKey === undefined ? {} : { keyFile: tlsKey }),
   }
-  for (const file of [tlsCa, tlsCert, tlsKey]) if (file !== undefined) secretOf(file)
+  // The client reads them once more, by their names.
+  for (const file of [tlsCa, tlsCert, tlsKey]) if (file !== undefined) regularOf(file)
   const given: NodeConnectionOptions = {
     servers,
     name: 'kerndex',
@@ -130,9 +140,9 @@ export async function connectNats({ transport }: NatsClients, options: NatsOptio
     noAsyncTraces: true,
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
     ...(authenticators.length === 0 ? {} : { authenticator: authenticators }),
-    ...(options.tokenFile === undefined ? {} : { token: text8(options.tokenFile) }),
+    ...(options.tokenFile === undefined ? {} : { token: await secret(options.tokenFile) }),
     ...(options.user === undefined ? {} : { user: options.user }),
-    ...(options.passwordFile === undefined ? {} : { pass: text8(options.passwordFile) }),
+    ...(options.passwordFile === undefined ? {} : { pass: await secret(options.passwordFile) }),
   }
   try {
     return await transport.connect(given)
@@ -141,16 +151,13 @@ export async function connectNats({ transport }: NatsClients, options: NatsOptio
   }
 }
 
-function secretOf(file: string): Uint8Array {
+/** @throws NotReadableError, NoPermissionError */
+function regularOf(file: string): void {
   try {
-    return readFileSync(file)
+    readRegularFileNow(file)
   } catch (error) {
-    throw readFailure(file, error)
+    throw error instanceof KerndexError ? error : readFailure(file, error)
   }
-}
-
-function text8(file: string): string {
-  return Buffer.from(secretOf(file)).toString().trim()
 }
 
 /** Milliseconds that a server's greeting may take. */
