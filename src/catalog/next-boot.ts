@@ -86,10 +86,13 @@ export function moveBoot({ table, modules, identities }: EarlierBoot, now: NextB
   const slide = now.anchor.address - begin
   const end = begin + BigInt(MOST_IMAGE)
   const [perCpu] = table.named('__per_cpu_end', { owner: CORE_OWNER })
+  // Behind variables of modules the last of them answers, or the core's symbol before them: that memory waits up to the next symbol.
+  const behind = perCpu && earlier.between(CORE, perCpu.address + MODULES_PER_CPU, end)[0]
+  const settled = behind === undefined ? end : table.addressOf(behind.from)
   const image = earlier
     .memoryOf(CORE)
     .filter((own) => own.start >= begin && own.end <= end)
-    .flatMap((own) => (perCpu === undefined ? [own] : without(own, perCpu.address, perCpu.address + MODULES_PER_CPU)))
+    .flatMap((own) => (perCpu === undefined ? [own] : without(own, perCpu.address, settled)))
   add({ ids: earlier.between(CORE, begin, end), memory: image }, slide, CORE)
 
   const before = new Map(modules.map((info) => [info.name, info]))
