@@ -65,6 +65,15 @@ export class Declarations {
 
   /** The declaration of `name` with a type; without a name, the type alone. */
   declare(id: number, name: string, level = 0): string {
+    const set = this.#set
+    if (id < set.firstId && this.#base) return this.#base.declare(id, name, level)
+    // Strings are put together sooner than they are made of bytes.
+    const kept = name === '' ? this.#unnamed : this.#named
+    if (kept?.has(id)) {
+      const named = printable(name)
+      if (named.length > LONG_NAME) this.#spend(named.length)
+      return kept.around(id, named)
+    }
     return this.#text((out) => this.writeDeclaration(out, id, name, level))
   }
 

@@ -72,7 +72,12 @@ export class CText {
 
   /** All of it. */
   text(): string {
-    return this.bytes.toString('latin1', 0, this.length)
+    return this.slice(0, this.length)
+  }
+
+  /** A part of it. */
+  slice(from: number, to: number): string {
+    return this.bytes.toString('latin1', from, to)
   }
 
   /** All of it, which begins anew. */
@@ -93,12 +98,25 @@ export class KeptTexts {
   readonly #starts: Uint32Array
   readonly #middles: Uint32Array
   readonly #ends: Uint32Array
+  /** The same as strings, of those that are asked for as such. */
+  readonly #strings = new Map<number, { readonly before: string; readonly behind: string }>()
 
   constructor(first: number, end: number) {
     this.#first = first
     this.#starts = new Uint32Array(end - first)
     this.#middles = new Uint32Array(end - first)
     this.#ends = new Uint32Array(end - first)
+  }
+
+  /** The text of such a type around a name. */
+  around(id: number, name: string): string {
+    const known = this.#strings.get(id)
+    if (known !== undefined) return known.before + name + known.behind
+    const i = id - this.#first
+    const before = this.#texts.slice(this.#starts[i]! - 1, this.#middles[i]!)
+    const behind = this.#texts.slice(this.#middles[i]!, this.#ends[i]!)
+    this.#strings.set(id, { before, behind })
+    return before + name + behind
   }
 
   has(id: number): boolean {
