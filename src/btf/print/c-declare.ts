@@ -238,12 +238,17 @@ export class Declarations {
     out.put(' {')
     for (let i = at + 3; i < at + 3 + step * vlen; i += step) {
       if (step > 2 && words[i + 2] !== 0) anyHigh = true
-      const value = enumeratorValue(words, i, step, signed)
       out.put(indent)
       const named = this.#names.enumerator(own.nameAt(words[i]!))
       if (named.length > LONG_NAME) this.#spend(named.length)
       out.put(named)
-      out.put(` = ${value}${suffix},`)
+      out.put(' = ')
+      // Most values are small: a bigint for each is memory to collect.
+      if (step === 2) out.number(signed ? words[i + 1]! | 0 : words[i + 1]!)
+      else if (words[i + 2] === 0) out.number(words[i + 1]!)
+      else out.put(String(enumeratorValue(words, i, step, signed)))
+      out.put(suffix)
+      out.put(',')
     }
     out.put(tabs(level))
     out.put('}')

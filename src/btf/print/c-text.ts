@@ -29,9 +29,9 @@ export class CText {
     this.length = at
   }
 
-  /** A whole number that is not negative. */
+  /** A whole number. */
   number(value: number): void {
-    if (value < 10) this.put(DIGITS[value]!)
+    if (value >= 0 && value < 10) this.put(DIGITS[value]!)
     else this.put(String(value))
   }
 
