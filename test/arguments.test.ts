@@ -306,7 +306,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     }),
     takes: (value) => value === undefined || emptyObject(value) || typeof value === 'string',
   }),
-  openTypeFile: call(path(fixturePath('none')), optional(path(fixturePath('none')))),
+  openTypeFile: call(path(fixturePath('none')), optional(path(fixturePath('none'))), bag({ signal })),
   openTypes: call({
     ...bag({ from: path(EDGE), modules: names, threads: count, signal }, { from: CAPTURE, modules: [] }),
     takes: (value) => value === undefined || emptyObject(value) || typeof value === 'string',
@@ -495,6 +495,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
       tlsCa: path(folder),
       tlsCert: path(folder),
       tlsKey: path(folder),
+      signal,
       prefix: jobName,
       replicas: kind(1, (value) => value === 5),
       queueBytes: kind(1 << 16),
