@@ -83,7 +83,8 @@ const PARTS = {
   saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
   cached: /^load\/(cached|text-digests)\./,
   reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
-  workspace: /^(core\/wasm-memory|symbols\/(claim.*|loop.*|pieces|places|regions|workspace))\./,
+  workspace:
+    /^(core\/wasm-memory|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|names|padding|text)\./,

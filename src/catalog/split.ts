@@ -6,7 +6,7 @@ import type { ModuleIdentity, ModuleInfo } from '../sources/facts.ts'
 import type { ModuleSections } from '../sources/module-sections.ts'
 import { PAGE } from '../symbols/claims.ts'
 import { TYPE_CODE } from '../symbols/kinds.ts'
-import { layoutOfSections, sectionPlace, startsOf } from '../symbols/pieces.ts'
+import { layoutOfSections, SectionedModules, sectionPlace } from '../symbols/section-starts.ts'
 import { ABSOLUTE, BASE, type BuildEntry, type EntrySection, IMAGE, NOWHERE } from './entry.ts'
 import { ANCHORS, type Anchor, MOST_ABSOLUTE, MOST_IMAGE } from './image.ts'
 import { MODULE_NAME } from './json.ts'
@@ -242,13 +242,15 @@ function rootsOf(placed: readonly Placed[], order: readonly number[], apart: boo
  * symbols of each kind begin (docs/symbols.md).
  */
 function areApart({ sections }: HostTold, owners: ReadonlyMap<string, Lines>): boolean {
-  const codes = new Map()
-  const starts = [...sections.values()].map((own) => {
+  let count = 0
+  for (const { low } of sections.values()) count += low.length
+  const modules = new SectionedModules(sections.size, count)
+  for (const own of sections.values()) {
     // Per-cpu sections have small addresses.
     const half = own.high.reduce((most, high) => Math.max(most, high), 0)
-    return { owner: 0, starts: startsOf(own, half, codes), bytes: undefined, loading: false }
-  })
-  let { apart, together } = layoutOfSections(starts)
+    modules.add(half, own, 0, Number.NaN, false)
+  }
+  let { apart, together } = layoutOfSections(modules)
   if (apart + together === 0) {
     for (const [name, { addresses, types }] of owners) {
       if (name === '' || isDynamic(name)) continue

@@ -174,7 +174,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
       ? yield* regionsOfPlaces(
           workspace,
           places,
-          { owners: ownerNames, markers, nameOf },
+          { owners: ownerNames, ownerNumbers: gathered.ownerNumbers, markers, nameOf },
           ranges,
           kept?.earlier.regions,
         )

@@ -1,6 +1,6 @@
 // The claims of symbols to pages of memory, found by a compiled loop.
 
-import { type Claim, isBuiltin } from './claims.ts'
+import { type Claims, isBuiltin } from './claims.ts'
 import {
   BUILD_BUILTIN,
   BUILD_CLAIMS,
@@ -34,7 +34,7 @@ export function* claimsOf(
   groups: Uint32Array,
   count: number,
   owners: readonly string[],
-): Plan<readonly (readonly Claim[])[]> {
+): Plan<readonly Claims[]> {
   workspace.set(BUILD_SAY, workspace.copy(SAY))
   workspace.set(BUILD_BUILTIN, workspace.copy(Uint8Array.from(owners, (owner) => (isBuiltin(owner) ? 1 : 0))))
   const votes = workspace.room(8 * owners.length)
@@ -47,22 +47,29 @@ export function* claimsOf(
   workspace.set(BUILD_CLAIMS, workspace.copy(rooms))
   yield { step: 'claimPages', from: 0, to: 1 }
   return Array.from(rooms, (room) => {
-    const rows = new Uint32Array(
-      workspace.memory.buffer,
-      room + CLAIMS_HEAD,
-      (workspace.words[room >>> 2]! * CLAIM_BYTES) / 4,
-    )
-    const claims: Claim[] = []
-    for (let at = 0; at < rows.length; at += CLAIM_BYTES / 4) {
-      claims.push({
-        start: rows[at + CLAIM_START / 4]!,
-        end: rows[at + CLAIM_END / 4]! || HALF,
-        owner: rows[at + CLAIM_OWNER / 4]!,
-        symbols: rows[at + CLAIM_SYMBOLS / 4]!,
-        first: rows[at + CLAIM_FIRST / 4]!,
-        last: rows[at + CLAIM_LAST / 4]!,
-      })
-    }
-    return claims
+    const count = workspace.words[room >>> 2]!
+    return claimsIn(new Uint32Array(workspace.memory.buffer, room + CLAIMS_HEAD, (count * CLAIM_BYTES) / 4), count)
   })
+}
+
+/** The rows that the loop wrote, as columns in memory of their own. */
+function claimsIn(rows: Uint32Array, count: number): Claims {
+  const claims = {
+    count,
+    start: new Uint32Array(count),
+    end: new Float64Array(count),
+    owner: new Uint16Array(count),
+    symbols: new Uint32Array(count),
+    first: new Uint8Array(count),
+    last: new Uint8Array(count),
+  }
+  for (let c = 0, row = 0; c < count; c++, row += CLAIM_BYTES / 4) {
+    claims.start[c] = rows[row + CLAIM_START / 4]!
+    claims.end[c] = rows[row + CLAIM_END / 4]! || HALF
+    claims.owner[c] = rows[row + CLAIM_OWNER / 4]!
+    claims.symbols[c] = rows[row + CLAIM_SYMBOLS / 4]!
+    claims.first[c] = rows[row + CLAIM_FIRST / 4]!
+    claims.last[c] = rows[row + CLAIM_LAST / 4]!
+  }
+  return claims
 }

@@ -15,21 +15,34 @@ export interface RegionInput {
   /** Runs of ids with one owner: the first id of each, and the owner. */
   readonly runs: { readonly start: Uint32Array; readonly owner: Uint16Array }
   readonly owners: readonly string[]
+  readonly ownerNumbers: ReadonlyMap<string, number>
   nameOf(id: number): string
   /** The markers that exist, by name (MARKERS in core-memory.ts). */
   readonly markers: ReadonlyMap<string, MarkerAddress>
 }
 
-/** Adjacent pages of one owner with symbols of one kind in each. Lower halves, `end` exclusive. */
-export interface Claim {
-  readonly start: number
-  readonly end: number
-  readonly owner: number
-  /** How many of the owner's symbols lie in it. */
-  readonly symbols: number
-  /** The kinds of memory of its first and last symbol: see `pieceKind`. */
-  readonly first: number
-  readonly last: number
+/**
+ * Claims: each is adjacent pages of one owner with symbols of one kind in each. Columns, ascending; lower halves, `end` exclusive. There
+ * are some ten thousand, and what is kept of them for a refresh is compared whole.
+ */
+export interface Claims {
+  readonly count: number
+  readonly start: Uint32Array
+  readonly end: Float64Array
+  readonly owner: Uint16Array
+  /** How many of the owner's symbols lie in each. */
+  readonly symbols: Uint32Array
+  /** The kinds of memory of the first and the last symbol: see `pieceKind`. */
+  readonly first: Uint8Array
+  readonly last: Uint8Array
+}
+
+/** The places of the claims for which something is true. */
+export function claimsWhere({ count }: Claims, isTrue: (claim: number) => boolean): Uint32Array {
+  const places = new Uint32Array(count)
+  let found = 0
+  for (let c = 0; c < count; c++) if (isTrue(c)) places[found++] = c
+  return places.subarray(0, found)
 }
 
 export { PAGE } from './constants.ts'

@@ -4,8 +4,8 @@
 
 import { type MarkerAddress, pageEnd, pageStart, type RegionInput } from './claims.ts'
 import { MOST_OFFSET } from './constants.ts'
-import type { OwnedRange } from './pieces.ts'
 import { upperBound } from './search.ts'
+import type { OwnedRange } from './stretches.ts'
 
 /** Core symbols with which the kernel's image, and each of its sections, begins or ends. */
 export const MARKERS = {

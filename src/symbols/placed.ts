@@ -146,7 +146,9 @@ export function* placeTable(
     return lenders[runWords[row + 1]!]!.nameOf(id - runWords[row]! + runWords[row + 2]!)
   }
   const markers = markersOf(lenders, pieces)
-  const regions = known ?? (yield* regionsOfPlaces(workspace, places, { owners, markers, nameOf }, ranges)).words
+  const ownerNumbers = new Map(owners.map((name, number) => [name, number]))
+  const told = { owners, ownerNumbers, markers, nameOf }
+  const regions = known ?? (yield* regionsOfPlaces(workspace, places, told, ranges)).words
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, true)
 
   const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')

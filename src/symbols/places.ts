@@ -55,7 +55,7 @@ function say(workspace: Workspace, { count, low, kind, groups, runs }: Places): 
 export function* regionsOfPlaces(
   workspace: Workspace,
   places: Places,
-  told: Pick<RegionInput, 'owners' | 'markers' | 'nameOf'>,
+  told: Pick<RegionInput, 'owners' | 'ownerNumbers' | 'markers' | 'nameOf'>,
   ranges: readonly ModuleMemory[],
   earlier?: FoundRegions,
 ): Plan<FoundRegions> {

@@ -1,0 +1,100 @@
+// Stretches of memory, each an owner's, as columns: there are tens of thousands, and an object for each makes V8's heap grow by as much
+// as a whole table has.
+
+import { LOWER, UPPER } from './search.ts'
+
+/** Memory of one owner; lower halves, `end` exclusive. */
+export interface OwnedRange {
+  readonly start: number
+  readonly end: number
+  readonly owner: number
+}
+
+/** Memory of many owners at addresses of one upper half; lower halves, `end` exclusive, 2^32 at the most. */
+export class Stretches {
+  count = 0
+  start: Uint32Array
+  end: Float64Array
+  owner: Uint16Array
+
+  constructor(room: number) {
+    this.start = new Uint32Array(room)
+    this.end = new Float64Array(room)
+    this.owner = new Uint16Array(room)
+  }
+
+  static of(ranges: readonly OwnedRange[]): Stretches {
+    const stretches = new Stretches(ranges.length)
+    for (const { start, end, owner } of ranges) stretches.add(start, end, owner)
+    return stretches
+  }
+
+  add(start: number, end: number, owner: number): void {
+    if (this.count === this.start.length) this.#grow()
+    const i = this.count++
+    this.start[i] = start
+    this.end[i] = end
+    this.owner[i] = owner
+  }
+
+  /** Adds one of others. */
+  take(from: Stretches, i: number): void {
+    this.add(from.start[i]!, from.end[i]!, from.owner[i]!)
+  }
+
+  /** The same, ascending. */
+  sorted(): Stretches {
+    const order = orderOf(this.start.subarray(0, this.count))
+    const sorted = new Stretches(this.count)
+    for (let k = 0; k < order.length; k++) sorted.take(this, order[k]!)
+    return sorted
+  }
+
+  #grow(): void {
+    const { start, end, owner } = this
+    const room = 2 * this.count + 16
+    this.start = new Uint32Array(room)
+    this.end = new Float64Array(room)
+    this.owner = new Uint16Array(room)
+    this.start.set(start)
+    this.end.set(end)
+    this.owner.set(owner)
+  }
+}
+
+/** `above` laid over `below`; both are ascending, and so is the result. */
+export function overlay(below: Stretches, above: Stretches): Stretches {
+  if (below.count === 0) return above
+  if (above.count === 0) return below
+  const result = new Stretches(below.count + above.count)
+  let a = 0
+  let start = 0
+  for (let b = 0; b < below.count; b++) {
+    const end = below.end[b]!
+    while (a < above.count && above.end[a]! <= below.start[b]!) result.take(above, a++)
+    start = Math.max(start, below.start[b]!)
+    for (; a < above.count && above.start[a]! < end; a++) {
+      if (above.start[a]! > start) result.add(start, above.start[a]!, below.owner[b]!)
+      result.take(above, a)
+      start = above.end[a]!
+    }
+    if (start < end) result.add(start, end, below.owner[b]!)
+  }
+  while (a < above.count) result.take(above, a++)
+  return result
+}
+
+/** The places of values from the least to the greatest; equal ones stay in their order. */
+export function orderOf(values: Uint32Array): Uint32Array {
+  const keys = new BigUint64Array(values.length)
+  // By way of memory: numbers of 64 bits that go through JavaScript are objects.
+  const halves = new Uint32Array(keys.buffer)
+  for (let i = 0; i < values.length; i++) {
+    halves[2 * i + UPPER] = values[i]!
+    halves[2 * i + LOWER] = i
+  }
+  keys.sort()
+  const order = new Uint32Array(values.length)
+  for (let k = 0; k < order.length; k++) order[k] = halves[2 * k + LOWER]!
+  return order
+}
