@@ -242,9 +242,7 @@ function rootsOf(placed: readonly Placed[], order: readonly number[], apart: boo
  * symbols of each kind begin (docs/symbols.md).
  */
 function areApart({ sections }: HostTold, owners: ReadonlyMap<string, Lines>): boolean {
-  let count = 0
-  for (const { low } of sections.values()) count += low.length
-  const modules = new SectionedModules(sections.size, count)
+  const modules = new SectionedModules(sections.size)
   for (const own of sections.values()) {
     // Per-cpu sections have small addresses.
     const half = own.high.reduce((most, high) => Math.max(most, high), 0)

@@ -242,16 +242,41 @@ async function sectionsOf(
   return { starts: parseModuleSections(text), missing: [] }
 }
 
+/** The memory of a module in /proc/modules. What is known already is not written down once more: there are thousands of modules. */
+class ListedMemory implements ModuleMemory {
+  readonly #module: ModuleInfo
+  readonly sections: ModuleSections | undefined
+
+  constructor(module: ModuleInfo, sections: ModuleSections | undefined) {
+    this.#module = module
+    this.sections = sections
+  }
+
+  get owner(): string {
+    return this.#module.name
+  }
+
+  get start(): bigint {
+    return this.#module.address
+  }
+
+  get end(): bigint {
+    const { address, size } = this.#module
+    return address === 0n ? 0n : address + BigInt(size)
+  }
+
+  get loading(): boolean {
+    return this.#module.state === 'Loading'
+  }
+}
+
 /** The facts about modules' memory; none where addresses are hidden. */
 function memoryOf(modules: readonly ModuleInfo[], sections: ReadonlyMap<string, ModuleSections>): ModuleMemory[] {
-  const listed = modules.map(({ name, address, size, state }) => ({
-    owner: name,
-    start: address,
-    end: address === 0n ? 0n : address + BigInt(size),
-    sections: sections.get(name),
-    loading: state === 'Loading',
-  }))
+  const memory: ModuleMemory[] = modules.map((module) => new ListedMemory(module, sections.get(module.name)))
+  if (sections.size === 0) return memory
   const names = new Set(modules.map(({ name }) => name))
-  const others = [...sections].filter(([name]) => !names.has(name))
-  return [...listed, ...others.map(([owner, own]) => ({ owner, start: 0n, end: 0n, sections: own }))]
+  for (const [owner, own] of sections) {
+    if (!names.has(owner)) memory.push({ owner, start: 0n, end: 0n, sections: own })
+  }
+  return memory
 }

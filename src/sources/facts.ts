@@ -11,14 +11,30 @@ export interface ModuleInfo {
   readonly address: bigint
 }
 
+const NEWLINE = 0x0a
+const BLANK = 0x20
+/** Fields of a line of /proc/modules: name, size, users, who they are, state, address; what follows is of no interest. */
+const FIELDS = 6
+/** The states that the kernel knows: one string for each, as there are thousands of modules. */
+const STATES = ['Live', 'Loading', 'Unloading']
+
 /** The modules that /proc/modules lists, newest first as there; lines of another form are left out. */
 export function parseModules(text: Buffer): ModuleInfo[] {
   const modules: ModuleInfo[] = []
-  for (const line of text.toString('latin1').split('\n')) {
-    const [name, size, , , state, address] = line.split(' ')
-    if (name === undefined || size === undefined || state === undefined) continue
-    if (!/^\d+$/.test(size) || !/^0x[0-9a-f]+$/.test(address ?? '')) continue
-    modules.push({ name, size: Number(size), state, address: BigInt(address ?? 0) })
+  const ends = new Uint32Array(FIELDS)
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
+    end = text.indexOf(NEWLINE, at)
+    if (end < 0) end = text.length
+    let fields = 0
+    for (let i = at; i <= end && fields < FIELDS; i++) if (i === end || text[i] === BLANK) ends[fields++] = i
+    if (fields < FIELDS) continue
+    const field = (i: number) => text.toString('latin1', i === 0 ? at : ends[i - 1]! + 1, ends[i])
+    const size = field(1)
+    const address = field(5)
+    if (!/^\d+$/.test(size) || !/^0x[0-9a-f]+$/.test(address)) continue
+    const state = field(4)
+    const known = STATES.indexOf(state)
+    modules.push({ name: field(0), size: Number(size), state: STATES[known] ?? state, address: BigInt(address) })
   }
   return modules
 }

@@ -9,8 +9,73 @@ export interface ModuleSections {
   readonly low: Uint32Array
 }
 
-/** The shortest line of sections: `a b 0x1`. */
-const SHORTEST = 8
+/** The sections of all modules. */
+class Columns implements ModuleSections {
+  readonly names: readonly string[]
+  name: Uint16Array
+  high: Uint32Array
+  low: Uint32Array
+
+  constructor(names: readonly string[], room: number) {
+    this.names = names
+    this.name = new Uint16Array(room)
+    this.high = new Uint32Array(room)
+    this.low = new Uint32Array(room)
+  }
+
+  set(row: number, name: number, high: number, low: number): void {
+    if (row === this.name.length) this.#grow()
+    this.name[row] = name
+    this.high[row] = high
+    this.low[row] = low
+  }
+
+  #grow(): void {
+    const { name, high, low } = this
+    const room = 2 * name.length
+    this.name = new Uint16Array(room)
+    this.high = new Uint32Array(room)
+    this.low = new Uint32Array(room)
+    this.name.set(name)
+    this.high.set(high)
+    this.low.set(low)
+  }
+}
+
+/**
+ * The sections of one module, rows [from, to) of those of all. There are thousands of modules: the columns are arrays of their own only
+ * while somebody looks at them.
+ */
+class OwnSections implements ModuleSections {
+  readonly #all: ModuleSections
+  readonly #from: number
+  readonly #to: number
+
+  constructor(all: ModuleSections, from: number, to: number) {
+    this.#all = all
+    this.#from = from
+    this.#to = to
+  }
+
+  get names(): readonly string[] {
+    return this.#all.names
+  }
+
+  get name(): Uint16Array {
+    return this.#all.name.subarray(this.#from, this.#to)
+  }
+
+  get high(): Uint32Array {
+    return this.#all.high.subarray(this.#from, this.#to)
+  }
+
+  get low(): Uint32Array {
+    return this.#all.low.subarray(this.#from, this.#to)
+  }
+}
+
+/** Bytes of a line of sections, rather less than real ones have: by it the columns are made, which grow where that is too much. */
+const USUAL_LINE = 24
 /** Different names of sections: hundreds on a kernel with thousands of modules. */
 const MOST_NAMES = 65_536
 /** Names that are known again by a hash; those with the same hash take turns, which costs time only. */
@@ -75,11 +140,8 @@ class Names {
  * of another form are left out, and so are addresses of zero, which the kernel shows to users who may not see them.
  */
 export function parseModuleSections(text: Buffer): Map<string, ModuleSections> {
-  const most = Math.ceil(text.length / SHORTEST)
-  const name = new Uint16Array(most)
-  const high = new Uint32Array(most)
-  const low = new Uint32Array(most)
   const names = new Names(text)
+  const all = new Columns(names.list, Math.ceil(text.length / USUAL_LINE))
   const modules = new Map<string, ModuleSections>()
   let count = 0
   /** The module at hand: its first row, and where its name stands with the blank behind it. */
@@ -89,14 +151,7 @@ export function parseModuleSections(text: Buffer): Map<string, ModuleSections> {
   const endModule = () => {
     if (count === from) return
     const module = text.toString('latin1', moduleStart, moduleEnd - 1)
-    if (!modules.has(module)) {
-      const columns = {
-        name: name.subarray(from, count),
-        high: high.subarray(from, count),
-        low: low.subarray(from, count),
-      }
-      modules.set(module, { names: names.list, ...columns })
-    }
+    if (!modules.has(module)) modules.set(module, new OwnSections(all, from, count))
     from = count
   }
   for (let at = 0, end = 0; at < text.length; at = end + 1) {
@@ -137,9 +192,7 @@ export function parseModuleSections(text: Buffer): Map<string, ModuleSections> {
     }
     const number = names.numberOf(start, blank, hash)
     if (number < 0) continue
-    name[count] = number
-    high[count] = upper
-    low[count++] = lower
+    all.set(count++, number, upper, lower)
   }
   endModule()
   return modules

@@ -401,8 +401,8 @@ export class TableBuilder {
       runs: Uint32Array.from(runs),
       leftOut: { data: this.#get(number, STRETCH_LEFT_DATA), owners: this.#get(number, STRETCH_LEFT_OWNERS) },
       markers: Array.from({ length: MOST_MARKERS }, (_, i) => {
-        const [seen, high, low] = words.subarray(marker + 3 * i, marker + 3 * i + 3)
-        return seen === 1 ? { high: high!, low: low! } : undefined
+        const at = marker + 3 * i
+        return words[at] === 1 ? { high: words[at + 1]!, low: words[at + 2]! } : undefined
       }),
       any: this.#get(number, STRETCH_ANY) === 1,
       seen: this.#get(number, STRETCH_SEEN),

@@ -58,7 +58,7 @@ export class KnownModules {
     const starts = new Uint32Array(this.count)
     let found = 0
     for (let i = 0; i < this.count; i++) {
-      if (this.half[i] !== half || this.end[i]! <= this.start[i]! || !isAsked(i)) continue
+      if (!isAsked(i) || this.half[i] !== half || this.end[i]! <= this.start[i]!) continue
       places[found] = i
       starts[found++] = this.start[i]!
     }
@@ -67,15 +67,13 @@ export class KnownModules {
 
   /** The modules with sections at addresses of an upper half. */
   sectionsAt(half: number, codes: SectionCodes): SectionedModules {
-    let sections = 0
-    for (const module of this.#told) sections += module.sections?.low.length ?? 0
-    const sectioned = new SectionedModules(this.count, sections, codes)
-    this.#told.forEach((module, i) => {
-      if (module.sections === undefined) return
+    const sectioned = new SectionedModules(this.count, codes)
+    for (let i = 0; i < this.count; i++) {
+      const { sections, loading = false } = this.#told[i]!
+      if (sections === undefined) continue
       const isHere = this.half[i] === half && this.end[i]! > this.start[i]!
-      const bytes = isHere ? this.end[i]! - this.start[i]! : Number.NaN
-      sectioned.add(half, module.sections, this.owner[i]!, bytes, module.loading === true)
-    })
+      sectioned.add(half, sections, this.owner[i]!, isHere ? this.end[i]! - this.start[i]! : Number.NaN, loading)
+    }
     return sectioned
   }
 }
@@ -125,8 +123,10 @@ export function believedRanges(
   const lastOf = new Int32Array(owners).fill(-1)
   const nextOf = new Int32Array(claims.count).fill(-1)
   let r = 0
-  for (const c of places) {
+  for (let p = 0; p < places.length; p++) {
+    const c = places[p]!
     const start = claims.start[c]!
+    const end = claims.end[c]!
     while (r < ranges.length && modules.end[ranges[r]!]! <= start) r++
     const owner = claims.owner[c]!
     const range = rangeOf[owner]!
@@ -140,13 +140,14 @@ export function believedRanges(
     } else outside[owner]! += claims.symbols[c]!
     // What a module left elsewhere, as freed initialisation code is listed, says nothing against another's range.
     const isLeft = range >= 0 && !isInside
-    for (let at = r; at < ranges.length && modules.start[ranges[at]!]! < claims.end[c]!; at++) {
+    for (let at = r; at < ranges.length && modules.start[ranges[at]!]! < end; at++) {
       const other = modules.owner[ranges[at]!]!
       if (other !== owner && !isLeft) doubted[other] = 1
     }
   }
   const stretches = new Stretches(ranges.length)
-  for (const i of ranges) {
+  for (let k = 0; k < ranges.length; k++) {
+    const i = ranges[k]!
     const owner = modules.owner[i]!
     const strayed = outside[owner]! * (layoutKnown ? 4 : inside[owner]! + 1)
     if (doubted[owner] === 1 || hasData[owner] === 0 || strayed > inside[owner]!) continue

@@ -3,7 +3,7 @@
 // region. The rules stand in docs/symbols.md; they follow the kernel's own lookup (kernel/kallsyms.c,
 // kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
-import { type Claims, isBuiltin, mayShare, PAGE, type RegionInput } from './claims.ts'
+import { type Claims, claimsWhere, isBuiltin, mayShare, PAGE, type RegionInput } from './claims.ts'
 import { MOST_OFFSET } from './constants.ts'
 import { coreMemory } from './core-memory.ts'
 import { PIECE } from './kinds.ts'
@@ -228,7 +228,7 @@ function regionsOfGroup(
   layout: ModuleLayout,
 ): Stretches {
   const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start, builtin.length)
-  const rest = pieces.claims.filter((c) => !pieces.isBelieved(claims.owner[c]!))
+  const rest = claimsWhere(claims, (c) => !pieces.isBelieved(claims.owner[c]!))
   const ranges = layout.apart
     ? new Stretches(0)
     : believedRanges(modules, half, claims, rest, layout.known, builtin.length)
@@ -253,24 +253,22 @@ function joinClaims(
 ): { readonly others: Stretches; readonly builtin: Stretches } {
   const others = new Stretches(places.length)
   const own = new Stretches(0)
+  let before = -1
+  let behind = 0
   for (let i = 0; i < places.length; i++) {
     const c = places[i]!
-    if (builtin[owner[c]!] === 1) {
-      own.add(start[c]!, end[c]!, owner[c]!)
-      continue
-    }
-    const before = i > 0 ? places[i - 1]! : c
-    const isNear = before !== c && owner[before] === owner[c] && start[c]! - end[before]! < MOST_OFFSET
-    if (isNear && !(core !== undefined && core.start < start[c]! && core.end > end[before]!)) {
+    const from = start[c]!
+    const to = end[c]!
+    const isNear = before >= 0 && owner[before] === owner[c] && from - behind < MOST_OFFSET && builtin[owner[c]!] === 0
+    if (isNear && !(core !== undefined && core.start < from && core.end > behind)) {
       const stretch = others.count - 1
-      const isOne = mayShare(last[before]!, first[c]!)
-      if (isOne || (!apart && last[before] !== PIECE.text && first[c] !== PIECE.text)) {
-        others.end[stretch] = end[c]!
-        continue
-      }
-      others.end[stretch] = apart ? Math.max(others.end[stretch]!, start[c]! - PAGE) : start[c]!
-    }
-    others.add(start[c]!, end[c]!, owner[c]!)
+      const isOne =
+        mayShare(last[before]!, first[c]!) || (!apart && last[before] !== PIECE.text && first[c] !== PIECE.text)
+      others.end[stretch] = isOne ? to : apart ? Math.max(others.end[stretch]!, from - PAGE) : from
+      if (!isOne) others.add(from, to, owner[c]!)
+    } else (builtin[owner[c]!] === 1 ? own : others).add(from, to, owner[c]!)
+    before = c
+    behind = to
   }
   return { others, builtin: own }
 }

@@ -43,7 +43,7 @@ export const CODES = 32
 /** The codes of names, by list of names: all modules of a capture share one. */
 export type SectionCodes = Map<readonly string[], Uint8Array>
 
-/** Modules with known sections, as far as they lie among addresses of one upper half. Columns, with room for so many. */
+/** Modules with known sections, as far as they lie among addresses of one upper half. Columns, with room for so many modules. */
 export class SectionedModules {
   count = 0
   readonly owner: Uint16Array
@@ -51,7 +51,7 @@ export class SectionedModules {
    * The sections that lie in pieces, ascending, those of a module behind each other: each as its lower half times CODES and its code,
    * plain numbers, which are sorted ten times as fast as objects.
    */
-  readonly starts: Float64Array
+  starts = new Float64Array(1024)
   /** Where each module's sections begin in `starts`, and where the last one's end. */
   readonly first: Uint32Array
   /** Bytes of all pieces of each; NaN where not known. */
@@ -60,9 +60,8 @@ export class SectionedModules {
   readonly loading: Uint8Array
   readonly #codes: SectionCodes
 
-  constructor(modules: number, sections: number, codes: SectionCodes = new Map()) {
+  constructor(modules: number, codes: SectionCodes = new Map()) {
     this.owner = new Uint16Array(modules)
-    this.starts = new Float64Array(sections)
     this.first = new Uint32Array(modules + 1)
     this.bytes = new Float64Array(modules)
     this.loading = new Uint8Array(modules)
@@ -72,8 +71,8 @@ export class SectionedModules {
   /** Adds a module, if any of its sections lies at addresses of this upper half. */
   add(half: number, { names, name, high, low }: SectionStarts, owner: number, bytes: number, loading: boolean): void {
     const codes = this.#codesOf(names)
-    const { starts } = this
     const from = this.first[this.count]!
+    const starts = this.#roomFor(from + low.length)
     let to = from
     for (let i = 0; i < low.length; i++) {
       const code = codes[name[i]!]!
@@ -85,6 +84,16 @@ export class SectionedModules {
     this.bytes[this.count] = bytes
     this.loading[this.count] = loading ? 1 : 0
     this.first[++this.count] = to
+  }
+
+  /** `starts` with room for so many sections. */
+  #roomFor(sections: number): Float64Array {
+    if (sections > this.starts.length) {
+      const larger = new Float64Array(2 * sections)
+      larger.set(this.starts)
+      this.starts = larger
+    }
+    return this.starts
   }
 
   #codesOf(names: readonly string[]): Uint8Array {

@@ -70,15 +70,19 @@ export function overlay(below: Stretches, above: Stretches): Stretches {
   let a = 0
   let start = 0
   for (let b = 0; b < below.count; b++) {
-    const end = below.end[b]!
-    while (a < above.count && above.end[a]! <= below.start[b]!) result.take(above, a++)
-    start = Math.max(start, below.start[b]!)
-    for (; a < above.count && above.start[a]! < end; a++) {
-      if (above.start[a]! > start) result.add(start, above.start[a]!, below.owner[b]!)
-      result.take(above, a)
+    const from = below.start[b]!
+    const to = below.end[b]!
+    const owner = below.owner[b]!
+    while (a < above.count && above.end[a]! <= from) result.take(above, a++)
+    if (from > start) start = from
+    for (; a < above.count; a++) {
+      const cut = above.start[a]!
+      if (cut >= to) break
+      if (cut > start) result.add(start, cut, owner)
       start = above.end[a]!
+      result.add(cut, start, above.owner[a]!)
     }
-    if (start < end) result.add(start, end, below.owner[b]!)
+    if (start < to) result.add(start, to, owner)
   }
   while (a < above.count) result.take(above, a++)
   return result

@@ -136,7 +136,8 @@ export class SymbolTable {
   readonly #heap: Buffer
   readonly #names: NameFinder
   readonly #borrowed: BorrowedNames | undefined
-  readonly #ownerNumbers: ReadonlyMap<string, number>
+  /** Made when it is first asked for: there may be thousands of owners. */
+  #ownerNumbers: ReadonlyMap<string, number> | undefined
   readonly #sized: SizedLookup | undefined
   /** Of the address whose sizes were asked last: its first symbol, and what those of each owner reach to, where owners meet. */
   #sizes: { readonly first: number; readonly byOwner: ReadonlyMap<number, number> } | undefined
@@ -161,10 +162,14 @@ export class SymbolTable {
       .toString('latin1')
       .slice(0, -1)
       .split('\0')
-    this.#ownerNumbers = new Map(this.owners.map((name, number) => [name, number]))
     this.#borrowed = lenders && new BorrowedNames(columns, lenders)
     this.#names = this.#borrowed ?? new NameLookup(columns)
     this.#sized = columns.counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
+  }
+
+  #numberOf(owner: string): number | undefined {
+    this.#ownerNumbers ??= new Map(this.owners.map((name, number) => [name, number]))
+    return this.#ownerNumbers.get(owner)
   }
 
   /** Bytes of the shared buffer. */
@@ -295,7 +300,7 @@ export class SymbolTable {
     const ids = suffixes === true ? this.#names.withSuffixes(name) : this.#names.ids(encodeName(name))
     let owner = -1
     if (ownerName !== undefined) {
-      const number = this.#ownerNumbers.get(ownerName)
+      const number = this.#numberOf(ownerName)
       if (number === undefined) return []
       owner = number
     }
