@@ -54,6 +54,10 @@ export function* claimsOf(
 
 /** The rows that the loop wrote, as columns in memory of their own. */
 function claimsIn(rows: Uint32Array, count: number): Claims {
+  return count === 0 ? NO_CLAIMS : columnsOf(rows, count)
+}
+
+function columnsOf(rows: Uint32Array, count: number): Claims {
   const claims = {
     count,
     start: new Uint32Array(count),
@@ -73,3 +77,6 @@ function claimsIn(rows: Uint32Array, count: number): Claims {
   }
   return claims
 }
+
+/** There may be tens of thousands of groups without any. */
+const NO_CLAIMS = columnsOf(new Uint32Array(0), 0)

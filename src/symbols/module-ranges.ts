@@ -21,6 +21,8 @@ export class KnownModules {
   /** Where the range ends; where it begins if it is none, or not all at addresses of one upper half. */
   readonly end: Float64Array
   readonly #told: ModuleMemory[] = []
+  #anySections = false
+  #anyBare = false
 
   constructor(modules: readonly ModuleMemory[], ownerNumbers: ReadonlyMap<string, number>) {
     this.owner = new Uint16Array(modules.length)
@@ -35,6 +37,8 @@ export class KnownModules {
       const { start, end } = module
       const i = this.count++
       this.#told.push(module)
+      this.#anySections ||= module.sections !== undefined
+      this.#anyBare ||= module.bare === true
       this.owner[i] = owner
       view.setBigUint64(0, start)
       this.half[i] = view.getUint32(0)
@@ -45,6 +49,11 @@ export class KnownModules {
       const inOneGroup = end > start && end <= ADDRESSES && lastHalf === this.half[i]
       this.end[i] = inOneGroup ? lowEnd : this.start[i]!
     }
+  }
+
+  /** Whether there is any of which no symbol is known. */
+  get anyBare(): boolean {
+    return this.#anyBare
   }
 
   /** Whether no symbol of a module is known. */
@@ -67,6 +76,7 @@ export class KnownModules {
 
   /** The modules with sections at addresses of an upper half. */
   sectionsAt(half: number, codes: SectionCodes): SectionedModules {
+    if (!this.#anySections) return NO_SECTIONS
     const sectioned = new SectionedModules(this.count, codes)
     for (let i = 0; i < this.count; i++) {
       const { sections, loading = false } = this.#told[i]!
@@ -78,8 +88,13 @@ export class KnownModules {
   }
 }
 
+/** There may be tens of thousands of groups without any. */
+const NO_SECTIONS = new SectionedModules(0)
+const NO_RANGES = new Stretches(0)
+
 /** The ranges of modules without symbols, none reaching into the next. */
 export function bareRanges(modules: KnownModules, half: number): Stretches {
+  if (!modules.anyBare) return NO_RANGES
   const order = modules.rangesAt(half, (i) => modules.isBare(i))
   const ranges = new Stretches(order.length)
   for (let k = 0; k < order.length; k++) {

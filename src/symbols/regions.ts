@@ -227,6 +227,8 @@ function regionsOfGroup(
   modules: KnownModules,
   layout: ModuleLayout,
 ): Stretches {
+  // Of such groups there may be tens of thousands.
+  if (claims.count === 0 && sectioned.count === 0) return overlay(bareRanges(modules, half), Stretches.of(coreParts))
   const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start, builtin.length)
   const rest = claimsWhere(claims, (c) => !pieces.isBelieved(claims.owner[c]!))
   const ranges = layout.apart

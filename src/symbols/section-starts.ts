@@ -51,7 +51,7 @@ export class SectionedModules {
    * The sections that lie in pieces, ascending, those of a module behind each other: each as its lower half times CODES and its code,
    * plain numbers, which are sorted ten times as fast as objects.
    */
-  starts = new Float64Array(1024)
+  starts = new Float64Array(0)
   /** Where each module's sections begin in `starts`, and where the last one's end. */
   readonly first: Uint32Array
   /** Bytes of all pieces of each; NaN where not known. */
