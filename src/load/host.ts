@@ -12,10 +12,16 @@ export const HOST_FILES = ['modules', 'version', 'boot_id', 'notes'] as const sa
 export type HostFile = (typeof HOST_FILES)[number]
 
 /** The bytes of the files, or why there are none. */
-type HostBytes = Readonly<Partial<Record<HostFile, Buffer | Absence>>>
+export type HostBytes = Readonly<Partial<Record<HostFile, Buffer | Absence>>>
 
-/** The facts in the files. A missing file is recorded as an absence, never an error. */
-export function hostOf(source: Source, files: HostBytes): HostFacts {
+/** A list of modules with its text, by which it is known again: parsing thousands takes longer than reading them. */
+export interface ListedModules {
+  readonly text: Buffer
+  readonly modules: readonly ModuleInfo[]
+}
+
+/** The facts in the files, modules that are `known` not parsed again. A missing file is recorded as an absence, never an error. */
+export function hostOf(source: Source, files: HostBytes, known?: ListedModules): HostFacts {
   const absences: Absence[] = []
   const parsed = <T>(name: HostFile, parse: (bytes: Buffer) => T): T | undefined => {
     const bytes = files[name] ?? { what: name, reason: 'not there' }
@@ -23,7 +29,7 @@ export function hostOf(source: Source, files: HostBytes): HostFacts {
     absences.push(bytes)
     return undefined
   }
-  const modules = parsed('modules', parseModules)
+  const modules = parsed('modules', (text) => (known?.text.equals(text) ? known.modules : parseModules(text)))
   const version = source.kind === 'live' ? release() : parsed('version', parseRelease)
   const bootId = parsed('boot_id', (bytes) => bytes.toString('latin1').trim())
   const buildId = parsed('notes', parseBuildId)
@@ -33,8 +39,13 @@ export function hostOf(source: Source, files: HostBytes): HostFacts {
 
 /** The same at once, waiting for the system: tens of microseconds on a running kernel. */
 export function hostNow(source: Source): HostFacts {
+  return hostOf(source, filesNow(source))
+}
+
+/** The files at once. */
+export function filesNow(source: Source): HostBytes {
   const names = HOST_FILES.filter((name) => name !== 'version' || source.kind !== 'live')
-  return hostOf(source, Object.fromEntries(names.map((name) => [name, readNow(name, source.factPaths(name))])))
+  return Object.fromEntries(names.map((name) => [name, readNow(name, source.factPaths(name))]))
 }
 
 /** Whether two states of one host have the same modules, in the same order and at the same places. */

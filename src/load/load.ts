@@ -1,6 +1,7 @@
 // The whole load: a source in, a handle out. Symbols and types are read side by side; what the host's small files say is
 // gathered meanwhile.
 
+import { createHash } from 'node:crypto'
 import { BadFormatError } from '../core/errors.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
@@ -21,7 +22,7 @@ import {
 } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { ModuleMemory } from '../symbols/regions.ts'
-import { HOST_FILES, type HostFile, hostNow, hostOf } from './host.ts'
+import { filesNow, HOST_FILES, type HostBytes, type HostFile, hostOf, type ListedModules } from './host.ts'
 import type { Lender } from './lent-threads.ts'
 import { Pacer } from './pacer.ts'
 import { loadSymbols, type TextMemory } from './symbols.ts'
@@ -68,6 +69,14 @@ export interface LoadMemory {
   readonly text: TextMemory
   readonly types: LoadedTypes
   readonly handle: Handle
+  readonly listed: ListedModules | undefined
+  readonly sections: SectionsMemory
+}
+
+/** Where the sections of modules begin, with a digest of the text that says so. */
+interface SectionsMemory {
+  readonly digest: string | undefined
+  readonly starts: ReadonlyMap<string, ModuleSections>
 }
 
 /** A finished load. */
@@ -93,17 +102,19 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   pacer.check()
   const reader = source.openSymbols()
   const expected = reader.sizeHint
-  const facts = gatherFacts(source)
-  const sections = facts.then(() => sectionsOf(source, options.sections === true))
+  const files = filesOf(source)
+  const facts = files.then((read) => hostOf(source, read, earlier?.listed))
+  const sections = facts.then(() => sectionsOf(source, options.sections === true, earlier?.sections))
   const symbols = loadSymbols(reader, {
     threads,
     pacer,
     timeline,
     keep,
     earlier: earlier?.text,
-    facts: Promise.all([facts, sections]).then(([{ modules = [] }, { starts }]) => ({
-      ranges: memoryOf(modules, starts),
-    })),
+    facts: Promise.all([facts, sections]).then(([{ modules }, { starts }]) => {
+      const isSame = modules === earlier?.listed?.modules && starts === earlier?.sections.starts
+      return isSame && earlier !== undefined ? earlier.text.facts : { ranges: memoryOf(modules ?? [], starts) }
+    }),
     ...(chunkBytes !== undefined && { chunkBytes }),
     ...(onProgress !== undefined && { onProgress: (bytes: number) => onProgress({ bytes, expected }) }),
   })
@@ -116,12 +127,8 @@ export async function loadKernel(source: Source, generation: number, options: Lo
   })
   // All are waited for even when one fails, so that nothing is left running or unhandled.
   await Promise.allSettled([symbols, types, facts, sections])
-  const [{ table, memory }, { sets, later, absences, pending }, host, { missing }] = await Promise.all([
-    symbols,
-    types,
-    facts,
-    sections,
-  ])
+  const [{ table, memory }, { sets, later, absences, pending }, host, { modules: text }, { missing, ...begins }] =
+    await Promise.all([symbols, types, facts, files, sections])
   // A text that has lines but not one good line is another kind of file, not a kernel without symbols.
   if (table !== undefined && table.badCount > 0 && table.badCount === table.lines) {
     throw new BadFormatError(
@@ -148,7 +155,9 @@ export async function loadKernel(source: Source, generation: number, options: Lo
     },
   }
   const rest = pending.length === 0 ? undefined : restOf(pending, options.lend, timeline, known)
-  return { handle, memory: { text: memory, types: sets, handle }, timeline, rest }
+  const { modules } = host
+  const listed = modules === undefined || !Buffer.isBuffer(text) ? undefined : { text, modules }
+  return { handle, memory: { text: memory, types: sets, handle, listed, sections: begins }, timeline, rest }
 }
 
 /** The threads that types may have: one is left to the symbols, which would wait for it otherwise. */
@@ -221,12 +230,14 @@ export function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
 }
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */
-async function gatherFacts(source: Source): Promise<HostFacts> {
+async function filesOf(source: Source): Promise<HostBytes> {
   // The kernel has them ready; a capture's may be packed, or on a slow disk.
-  if (source.kind === 'live') return hostNow(source)
+  if (source.kind === 'live') return filesNow(source)
   const read = async (name: HostFile) => [name, await source.fact(name)] as const
-  return hostOf(source, Object.fromEntries(await Promise.all(HOST_FILES.map(read))))
+  return Object.fromEntries(await Promise.all(HOST_FILES.map(read)))
 }
+
+const NO_SECTIONS: SectionsMemory = { digest: undefined, starts: new Map() }
 
 /**
  * Where the sections of modules begin. The running kernel has a file for each of them, which take longer than its kallsyms
@@ -235,11 +246,14 @@ async function gatherFacts(source: Source): Promise<HostFacts> {
 async function sectionsOf(
   source: Source,
   wanted: boolean,
-): Promise<{ readonly starts: ReadonlyMap<string, ModuleSections>; readonly missing: readonly Absence[] }> {
-  if (source.kind === 'live' && !wanted) return { starts: new Map(), missing: [] }
+  known: SectionsMemory | undefined,
+): Promise<SectionsMemory & { readonly missing: readonly Absence[] }> {
+  if (source.kind === 'live' && !wanted) return { ...NO_SECTIONS, missing: [] }
   const text = await source.fact('module_sections')
-  if (isAbsence(text)) return { starts: new Map(), missing: wanted ? [text] : [] }
-  return { starts: parseModuleSections(text), missing: [] }
+  if (isAbsence(text)) return { ...NO_SECTIONS, missing: wanted ? [text] : [] }
+  // A tenth of what it takes to parse a text of thousands of modules, and 32 bytes instead of megabytes.
+  const digest = createHash('sha256').update(text).digest('hex')
+  return { digest, starts: known?.digest === digest ? known.starts : parseModuleSections(text), missing: [] }
 }
 
 /** The memory of a module in /proc/modules. What is known already is not written down once more: there are thousands of modules. */

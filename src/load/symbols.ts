@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
 import type { ByteReader } from '../sources/reader.ts'
 import type { BuildFacts } from '../symbols/assemble.ts'
-import { type BuiltTable, type Keep, TableBuilder } from '../symbols/build.ts'
+import { type BuiltTable, type Keep, LEAST_LINE, TableBuilder } from '../symbols/build.ts'
 import { MOST_SYMBOLS } from '../symbols/constants.ts'
 import { sameModules } from '../symbols/regions.ts'
 import type { RememberedText } from '../symbols/remembered.ts'
@@ -18,8 +18,8 @@ import type { Timeline } from './timeline.ts'
 /** Bytes of text in a chunk: large enough for the 20 µs a task costs, small enough to share out a kernel's 5 MB. */
 export const CHUNK_BYTES = 256 * 1024
 
-/** So many bytes of text never hold more symbols than a stretch may have: a line takes at least six. */
-const MOST_CHUNK_BYTES = 6 * MOST_SYMBOLS
+/** So many bytes of text never hold more symbols than a stretch may have. */
+const MOST_CHUNK_BYTES = LEAST_LINE * MOST_SYMBOLS
 
 /** A line beyond this ends the load: what has no newlines, such as /dev/zero, must not take memory without limit. */
 const LONGEST_LINE = 16 * 1024 * 1024
@@ -94,7 +94,8 @@ export async function loadSymbols(reader: ByteReader, load: SymbolLoad): Promise
     }
     const facts = await load.facts
     const { earlier } = load
-    if (earlier !== undefined && text.unchanged && sameModules(facts.ranges ?? [], earlier.facts.ranges ?? [])) {
+    const isSame = facts === earlier?.facts || sameModules(facts.ranges ?? [], earlier?.facts.ranges ?? [])
+    if (earlier !== undefined && text.unchanged && isSame) {
       return { table: undefined, memory: earlier }
     }
     if (text.earlier !== undefined) await crew.carryOut(text.builder.takeOver(text.earlier.remembered))

@@ -33,6 +33,7 @@ import {
   BUILD_SORTED,
   BUILD_SPLITTERS,
   BUILD_TOO_LARGE,
+  FILTER_BYTES,
   KEY_BYTES,
   MOST_RANGES,
   PART_BASE,
@@ -67,10 +68,11 @@ import {
   STRETCH_STREAMS,
 } from './constants.ts'
 import { countLarge, type Extents, placeExtents, rangeWords } from './extents.ts'
-import { type Kept, keepSymbols, mergeOrder } from './keep.ts'
+import { type Kept, keepSymbols, mergeOrder, samePlaces } from './keep.ts'
 import {
   COUNTS,
   indexBits,
+  openSymbolColumns,
   ROOT_BITS,
   rootLength,
   rootStart,
@@ -169,6 +171,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
   )
   const nameOf = (id: number) => nameIn(workspace, workspace.words[(name >>> 2) + id]!)
+  const isSame = kept !== undefined && samePlaces(workspace, places, ownerNames, kept)
   const found =
     extents === undefined
       ? yield* regionsOfPlaces(
@@ -177,10 +180,15 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
           { owners: ownerNames, ownerNumbers: gathered.ownerNumbers, markers, nameOf },
           ranges,
           kept?.earlier.regions,
+          isSame,
         )
       : undefined
   const regions = found?.words ?? rangeWords(extents?.ranges ?? [], (owner) => gathered.ownerNumbers.get(owner)!)
-  const { pages, cells } = yield* indexPlaces(workspace, places, regions, extents === undefined)
+  const known = isSame && found === kept.earlier.regions ? openSymbolColumns(kept.earlier.table) : undefined
+  const { pages, cells } =
+    known === undefined
+      ? yield* indexPlaces(workspace, places, regions, extents === undefined)
+      : { pages: known, cells: known.cells }
 
   const { bucketBits, idBits } = indexBits(count)
   const buckets = workspace.room(4 * (2 ** bucketBits + 1))
@@ -219,7 +227,8 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   table.chunks.set(pages.chunks)
   table.cells.set(cells)
   take(table.low, low)
-  take(table.kind, kind)
+  if (known === undefined) take(table.kind, kind)
+  else table.kind.set(known.kind)
   take(table.name, name)
   yield
   takeHeap(workspace, table.heap)
@@ -275,9 +284,10 @@ function* enterRoots(
   const slots = Math.max(...Array.from(most, (count) => workspace.loops.slotsFor(count)))
   workspace.set(BUILD_PARTS, parts)
   workspace.set(BUILD_TOO_LARGE, 0)
-  // Two tables of slots: see assembly/roots.ts.
-  workspace.set(BUILD_SLOTS_BYTES, 16 * slots)
-  workspace.set(BUILD_SLOTS, workspace.room(16 * slots * workspace.threads))
+  // Two tables of slots and a filter: see assembly/roots.ts.
+  const slotsBytes = 16 * slots + FILTER_BYTES
+  workspace.set(BUILD_SLOTS_BYTES, slotsBytes)
+  workspace.set(BUILD_SLOTS, workspace.room(slotsBytes * workspace.threads))
   workspace.set(BUILD_SEED, SEEDS[0]!)
   workspace.set(BUILD_SEED_2, SEEDS[1]! | 1)
   const part = (i: number, field: number) => (parts + i * PART_BYTES + field) >>> 2

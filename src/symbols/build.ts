@@ -103,6 +103,8 @@ export interface SymbolChunk {
 const WORK_BYTES = 4
 /** Room behind them. */
 const SLACK = 1024
+/** The bytes that a line with a symbol takes at least. */
+export const LEAST_LINE = 6
 const ROW_BYTES = STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES + PARTS * 12
 
 /**
@@ -160,8 +162,10 @@ export class TableBuilder {
     const { length } = text
     // The loops rely on a newline behind every line.
     if (text[length - 1] !== NEWLINE) workspace.bytes(text.byteOffset + length, 1)[0] = NEWLINE
-    const lines = workspace.loops.countLines(text.byteOffset, length) + 1
-    const number = this.#add(lines, length * WORK_BYTES)
+    // Counting takes as long as recognising what is known: there is room then for any lines, most of which is taken back.
+    const knows = workspace.get(BUILD_KNOWN) !== 0
+    const lines = knows ? length : workspace.loops.countLines(text.byteOffset, length) + 1
+    const number = this.#add(Math.min(lines, Math.ceil(length / LEAST_LINE)), lines, length * WORK_BYTES)
     this.#set(number, STRETCH_TEXT, text.byteOffset)
     this.#set(number, STRETCH_LENGTH, length)
     return number
@@ -230,7 +234,7 @@ export class TableBuilder {
   #recall(number: number, earlier: RememberedText, segment: Segment): void {
     const { workspace } = this
     const count = segment.to - segment.from
-    this.#make(number, count, segment.bytes * WORK_BYTES)
+    this.#make(number, count, segment.bad.length, segment.bytes * WORK_BYTES)
     this.#set(number, STRETCH_LENGTH, segment.bytes)
     this.#set(number, STRETCH_COUNT, count)
     this.#set(number, STRETCH_RECALLED, segment.from)
@@ -268,7 +272,7 @@ export class TableBuilder {
       if (i === 0 || owner[i] !== owner[i - 1]) runs.push({ first: i, name: owners[owner[i]!]! })
     }
     const names = runs.reduce((sum, { name }) => sum + name.length + RUN_NAME + 4, 0)
-    const number = this.#add(count, bytes + 12 * count + names)
+    const number = this.#add(count, 0, bytes + 12 * count + names)
     const text = workspace.room(bytes + SLACK)
     const { words } = workspace
     const hashes = workspace.get(BUILD_HASHES) >>> 2
@@ -423,8 +427,8 @@ export class TableBuilder {
     return number
   }
 
-  /** A new stretch with room for so many records, and bytes of owners' names and roots. */
-  #add(records: number, work: number): number {
+  /** A new stretch with room for so many records, bad lines, and bytes of owners' names and roots. */
+  #add(records: number, bad: number, work: number): number {
     const { workspace } = this
     const number = this.#count++
     if (number === this.#room) {
@@ -444,13 +448,13 @@ export class TableBuilder {
     this.#set(number, STRETCH_STREAMS, row + STRETCH_BYTES + MOST_MARKERS * MARKER_BYTES)
     this.#set(number, STRETCH_FILLED, row + ROW_BYTES - PARTS * 4)
     this.#set(number, STRETCH_END, row + ROW_BYTES)
-    this.#make(number, records, work)
+    this.#make(number, records, bad, work)
     return number
   }
 
-  #make(number: number, records: number, work: number): void {
+  #make(number: number, records: number, bad: number, work: number): void {
     const { workspace } = this
-    this.#set(number, STRETCH_BAD, workspace.room(8 * Math.min(records, LISTED_BAD_LINES)))
+    this.#set(number, STRETCH_BAD, workspace.room(8 * Math.min(bad, LISTED_BAD_LINES)))
     this.#set(number, STRETCH_RECORDS, workspace.room(records << RECORD_SHIFT))
     const runs = workspace.room(work + SLACK)
     this.#set(number, STRETCH_WORK, runs)

@@ -172,7 +172,7 @@ export const BUILD_GROUPS = 168
 export const BUILD_GROUP_COUNT = 172
 /** Where ids go in the order of the text. */
 export const BUILD_IDS = 176
-/** The table of an earlier text, whose symbols are recalled. */
+/** The table of an earlier text, whose symbols are recalled or kept; its kinds have no marks. */
 export const BUILD_OLD_IDS = 180
 export const BUILD_OLD_LOW = 184
 export const BUILD_OLD_KIND = 188
@@ -198,10 +198,13 @@ export const BUILD_KNOWN = 256
 /** Only where stretches are kept, else 0: the position in the text that each earlier symbol has now, or GONE, and its id. */
 export const BUILD_POSITIONS = 260
 export const BUILD_NEW_IDS = 264
-/** By the places of earlier roots in the heap, halved: where each is now, its part in the upper bits. A bit each for orphans. */
+/**
+ * By the places of earlier roots in the heap, halved: where each is now, its part in the upper bits; only where the block does not tell. A
+ * bit each for orphans.
+ */
 export const BUILD_NEW_ROOTS = 268
 export const BUILD_ORPHANED = 272
-/** By blocks of the earlier heap: a state, and how far its roots went where all went as far: see keepRoot in assembly/roots.ts. */
+/** By blocks of the earlier heap: a state, and how far its roots went where all went as far: see noteMoved in assembly/roots.ts. */
 export const BUILD_SHIFTS = 276
 /** Triples (part, from, to) of earlier roots whose stretches are gone; where they are listed; where parts began, and the end. */
 export const BUILD_GONE_ROOTS = 280
@@ -225,6 +228,10 @@ export const SHIFT_ONE = 1
 export const SHIFT_MANY = 2
 /** The value for an earlier symbol that is not in this text. */
 export const GONE = 0xffffffff
+
+/** Bits by which a thread tells roots that nothing new can be the same as: behind its slots. */
+export const FILTER_BITS = 16
+export const FILTER_BYTES = 0x2000
 
 export const HASHES_BYTES = 0x41000
 export const SPLITTER_BYTES = 8

@@ -43,6 +43,7 @@ import {
 } from './constants.ts'
 import { indexBits, openSymbolColumns, type SymbolColumns } from './layout.ts'
 import { GROUP, GROUP_WORDS } from './pages.ts'
+import type { Places } from './places.ts'
 import type { RememberedText, RootPlaces } from './remembered.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
@@ -64,6 +65,8 @@ interface Stretches {
   row(number: number): number
 }
 
+/** Four kinds without their marks. */
+const EVERY_UNMARKED = 0x7f7f7f7f
 /** The least bytes of a root in the heap. */
 const LEAST_ROOT = 2
 
@@ -99,7 +102,7 @@ export function ownRoots({ bases, filled }: RootPlaces, segment: number): Uint32
   return own
 }
 
-/** Has an earlier text's table in the workspace. */
+/** Has an earlier text's table in the workspace, without the marks in its kinds. */
 export function openEarlier(workspace: Workspace, { table, ids }: RememberedText): void {
   const { groups, low, kind, name, heap } = openSymbolColumns(table)
   const pairs = new Uint32Array((2 * groups.length) / GROUP_WORDS)
@@ -110,11 +113,47 @@ export function openEarlier(workspace: Workspace, { table, ids }: RememberedText
   workspace.set(BUILD_OLD_COUNT, ids.length)
   workspace.set(BUILD_OLD_IDS, workspace.copy(ids))
   workspace.set(BUILD_OLD_LOW, workspace.copy(low))
-  workspace.set(BUILD_OLD_KIND, workspace.copy(kind))
+  workspace.set(BUILD_OLD_KIND, unmarked(workspace, kind))
   workspace.set(BUILD_OLD_NAME, workspace.copy(name))
   workspace.set(BUILD_OLD_HEAP, workspace.copy(heap))
   workspace.set(BUILD_OLD_GROUPS, workspace.copy(pairs))
   workspace.set(BUILD_OLD_GROUP_COUNT, pairs.length / 2)
+}
+
+function unmarked(workspace: Workspace, kinds: Uint8Array): number {
+  const address = workspace.copy(kinds)
+  const { words } = workspace
+  const end = (address + kinds.length + 3) >>> 2
+  for (let at = address >>> 2; at < end; at++) words[at] = words[at]! & EVERY_UNMARKED
+  return address
+}
+
+/**
+ * Whether each symbol has the address, the kind and the owner of the one that had its id in the earlier table: then that table's marks
+ * and page index are right for the same regions.
+ */
+export function samePlaces(
+  workspace: Workspace,
+  { count, low, kind, groups, runs }: Places,
+  owners: readonly string[],
+  { earlier }: Kept,
+): boolean {
+  const { ownerStart, ownerOf } = openSymbolColumns(earlier.table)
+  const same = (address: number, then: number, bytes: number) =>
+    Buffer.compare(workspace.bytes(address, bytes), workspace.bytes(then, bytes)) === 0
+  const equal = (a: Uint32Array | Uint16Array, b: Uint32Array | Uint16Array) =>
+    a.length === b.length && a.every((value, i) => value === b[i])
+  return (
+    count === earlier.ids.length &&
+    groups.length === 2 * workspace.get(BUILD_OLD_GROUP_COUNT) &&
+    same(low, workspace.get(BUILD_OLD_LOW), 4 * count) &&
+    same(kind, workspace.get(BUILD_OLD_KIND), count) &&
+    same(workspace.copy(groups), workspace.get(BUILD_OLD_GROUPS), 4 * groups.length) &&
+    equal(runs.start, ownerStart) &&
+    equal(runs.owner, ownerOf) &&
+    owners.length === earlier.owners.length &&
+    owners.every((owner, i) => owner === earlier.owners[i])
+  )
 }
 
 /**

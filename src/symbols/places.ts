@@ -51,17 +51,24 @@ function say(workspace: Workspace, { count, low, kind, groups, runs }: Places): 
   workspace.set(BUILD_RUNS, runs.start.length)
 }
 
-/** The regions that the symbols tell of, and what is known of modules' memory. */
+/**
+ * The regions that the symbols tell of, and what is known of modules' memory. `earlier`: those that were found before, perhaps where
+ * every symbol had the same address, kind and owner (`isSame`).
+ */
 export function* regionsOfPlaces(
   workspace: Workspace,
   places: Places,
   told: Pick<RegionInput, 'owners' | 'ownerNumbers' | 'markers' | 'nameOf'>,
   ranges: readonly ModuleMemory[],
   earlier?: FoundRegions,
+  isSame = false,
 ): Plan<FoundRegions> {
   const { count, low, kind, groups, runs } = places
   say(workspace, places)
-  const claims = yield* claimsOf(workspace, groups, count, told.owners)
+  const claims =
+    isSame && earlier !== undefined
+      ? earlier.groups.map((group) => group.claims)
+      : yield* claimsOf(workspace, groups, count, told.owners)
   const lows = new Uint32Array(workspace.memory.buffer, low, count)
   return yield* regionsOf(
     { low: lows, kind: workspace.bytes(kind, count), runs, ...told },

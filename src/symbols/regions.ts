@@ -173,7 +173,7 @@ function sameSections(a: SectionStarts | undefined, b: SectionStarts | undefined
 }
 
 function sameLists<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
-  return a.length === b.length && a.every((one, i) => same(one, b[i]!))
+  return a === b || (a.length === b.length && a.every((one, i) => same(one, b[i]!)))
 }
 
 /** How the kernel lays its modules out. */

@@ -12,7 +12,8 @@ interface Module {
   readonly symbols: readonly (readonly [type: string, name: string])[]
 }
 
-const CORE = Array.from({ length: 500 }, (_, i) => `core_${i % 7 === 0 ? '__pfx_' : ''}function_${i}`)
+const coreOf = (length: number) => Array.from({ length }, (_, i) => `core_${i % 7 === 0 ? '__pfx_' : ''}function_${i}`)
+const CORE = coreOf(500)
 /** Names that many modules have, some of them only behind a prefix elsewhere: their roots move as modules come and go. */
 const SHARED = [
   'init_module',
@@ -92,6 +93,18 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
       (core) =>
         core.splice(at % core.length, 1),
   ),
+  // Every symbol stays where it is: only a name is another, or a type.
+  fc.tuple(place, symbol, fc.constantFrom('name', 'type')).map(
+    ([at, [type, name], what]): Edit =>
+      (_, modules) => {
+        const i = at % Math.max(1, modules.length)
+        const { symbols = [], ...module } = modules[i] ?? {}
+        const old = symbols[at % Math.max(1, symbols.length)]
+        if (old === undefined) return
+        const changed = what === 'name' ? ([old[0], name] as const) : ([type, old[1]] as const)
+        modules[i] = { ...(module as Module), symbols: symbols.with(at % symbols.length, changed) }
+      },
+  ),
   // A bpf program's symbol stands behind all modules.
   fc.tuple(place, symbol).map(
     ([at, [, name]]): Edit =>
@@ -115,28 +128,35 @@ const load = (text: string, earlier?: Loaded, chunkBytes = 512, facts: Readonly<
 const bytesOf = ({ handle }: Loaded) => Buffer.from(handle.symbols)
 
 describe('what a refresh gives', () => {
-  it('is what a fresh load gives, whatever has changed, and so after every further change', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(module, { minLength: 8, maxLength: 14 }),
-        fc.array(fc.array(edit, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
-        fc.constantFrom(128, 512, 2048),
-        async (modules, rounds, chunkBytes) => {
-          const core = [...CORE]
-          let last = await load(textOf(core, modules), undefined, chunkBytes)
-          for (const edits of rounds) {
-            for (const change of edits) change(core, modules)
-            const text = textOf(core, modules)
-            last = await load(text, last, chunkBytes)
-            const fresh = await load(text, undefined, chunkBytes)
-            expect(bytesOf(last).equals(bytesOf(fresh))).toBe(true)
-            expect(last.memory.text).toEqual(fresh.memory.text)
-          }
-        },
-      ),
-      { numRuns: process.env.KERNDEX_LONG === undefined ? 40 : 3000 },
-    )
-  })
+  // Of the larger one each part of the roots is many blocks, most of which go equally far.
+  it.each([
+    [500, [128, 512, 2048], 40],
+    [8000, [4096, 16_384], 4],
+  ] as const)(
+    'is what a fresh load gives, whatever has changed, and so after every further change: %i symbols and modules',
+    async (size, chunks, numRuns) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(module, { minLength: 8, maxLength: 14 }),
+          fc.array(fc.array(edit, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+          fc.constantFrom(...chunks),
+          async (modules, rounds, chunkBytes) => {
+            const core = coreOf(size)
+            let last = await load(textOf(core, modules), undefined, chunkBytes)
+            for (const edits of rounds) {
+              for (const change of edits) change(core, modules)
+              const text = textOf(core, modules)
+              last = await load(text, last, chunkBytes)
+              const fresh = await load(text, undefined, chunkBytes)
+              expect(bytesOf(last).equals(bytesOf(fresh))).toBe(true)
+              expect(last.memory.text).toEqual(fresh.memory.text)
+            }
+          },
+        ),
+        { numRuns: process.env.KERNDEX_LONG === undefined ? numRuns : 75 * numRuns },
+      )
+    },
+  )
 
   it.each([256, 512, 2048])('is so where the name index comes to be of another size: %i symbols', async (most) => {
     const names = Array.from({ length: most + 1 }, (_, i) => `function_${i}`)
@@ -165,6 +185,38 @@ describe('what a refresh gives', () => {
     const after = await load(more + text, before, 512, sized(5))
     expect([endOf(before), endOf(after)]).toEqual([start + 3n * 4096n, start + 5n * 4096n])
     expect(bytesOf(after).equals(bytesOf(await load(more + text, undefined, 512, sized(5))))).toBe(true)
+  })
+
+  it('is so where modules have other sections, or the same ones again', async () => {
+    const start = 0xffffffffc0000000n
+    const text = `${textOf(CORE, [])}${start.toString(16)} t probe\t[nf]\n${(start + 4096n).toString(16)} d state\t[nf]\n`
+    const facts = (data: bigint) => ({
+      modules: Buffer.from(`nf 16384 0 - Live 0x${start.toString(16)}\n`),
+      module_sections: Buffer.from(`nf .text 0x${start.toString(16)}\nnf .data 0x${data.toString(16)}\n`),
+    })
+    let last = await load(text, undefined, 512, facts(start + 4096n))
+    for (const [edit, data] of [
+      ['', start + 4096n],
+      ['ffffffff81000010 t added\n', start + 4096n],
+      ['ffffffff81000010 t added\n', start + 8192n],
+      ['', start + 4096n],
+    ] as const) {
+      last = await load(edit + text, last, 512, facts(data))
+      const fresh = await load(edit + text, undefined, 512, facts(data))
+      expect(bytesOf(last).equals(bytesOf(fresh))).toBe(true)
+      expect(last.memory.sections).toEqual(fresh.memory.sections)
+      expect(last.handle.host).toEqual(fresh.handle.host)
+    }
+  })
+
+  it('is so where what ends a section of the kernel has another name', async () => {
+    const text = (name: string) =>
+      `ffffffff81000000 T _stext\n${textOf(CORE, [])}ffffffff81005800 T ${name}\nffffffff81400000 D state\nffffffff81500000 D _end\n`
+    const before = await load(text('_etext'))
+    const after = await load(text('_stuff'), before)
+    const fresh = await load(text('_stuff'))
+    expect(regionsIn(before.handle.symbols, ['vmlinux'])).not.toEqual(regionsIn(fresh.handle.symbols, ['vmlinux']))
+    expect(bytesOf(after).equals(bytesOf(fresh))).toBe(true)
   })
 
   it('is so where a section of the kernel ends elsewhere', async () => {

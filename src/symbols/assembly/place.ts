@@ -39,7 +39,6 @@ import {
   ROOT_BITS,
   ROOT_MASK,
   SLICE_BITS,
-  SPECIAL,
   STRETCH_COUNT,
   STRETCH_FROM,
   STRETCH_RECORDS,
@@ -130,7 +129,7 @@ export function placeIds(build: usize, piece: u32, _thread: u32): void {
       store<u32>(record + RECORD_NAME, id)
     } else {
       const old = entry >> 1
-      store<u8>(kinds + id, <u32>load<u8>(address(build, BUILD_OLD_KIND) + old) & ~SPECIAL)
+      store<u8>(kinds + id, load<u8>(address(build, BUILD_OLD_KIND) + old))
       const reference = load<u32>(address(build, BUILD_OLD_NAME) + (old << 2))
       const root = newRoot(build, reference & ROOT_MASK)
       const base = load<u32>(parts + (root >> ROOT_BITS) * PART_BYTES + PART_BASE)

@@ -22,7 +22,6 @@ import {
   ROOT_MASK,
   RUN_LENGTH,
   RUN_NAME,
-  SPECIAL,
   STRETCH_COUNT,
   STRETCH_RECALLED,
   STRETCH_RECORDS,
@@ -79,7 +78,7 @@ export function recall(build: usize, piece: u32, thread: u32): void {
     store<u32>(record + RECORD_LOW, low)
     store<u32>(record + RECORD_HIGH, high)
     store<u32>(record + RECORD_NAME, <u32>root)
-    store<u8>(record + RECORD_KIND, <u32>load<u8>(kinds + id) & ~SPECIAL)
+    store<u8>(record + RECORD_KIND, load<u8>(kinds + id))
     store<u8>(record + RECORD_PART, reference >> ROOT_BITS)
     store<u16>(record + RECORD_OWNER, length)
     store<u32>(hashes + (i << 2), hashBytes(root, length))

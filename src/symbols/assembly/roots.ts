@@ -5,6 +5,7 @@ import {
   BUILD_GONE_ROOT_COUNT,
   BUILD_GONE_ROOTS,
   BUILD_NEW_ROOTS,
+  BUILD_OLD_ENTRIES,
   BUILD_OLD_HEAP,
   BUILD_PARTS,
   BUILD_SEED,
@@ -14,6 +15,8 @@ import {
   BUILD_SLOTS_BYTES,
   BUILD_STRETCH_COUNT,
   BUILD_TOO_LARGE,
+  FILTER_BITS,
+  FILTER_BYTES,
   LONG_ROOT,
   ORPHAN_BYTES,
   ORPHAN_PART,
@@ -44,7 +47,7 @@ import {
   STRETCH_STREAMS,
 } from '../constants'
 import { address, stretchOf } from './build'
-import { hashBytes, nameHash, sameBytes } from './names'
+import { GOLDEN, hashBytes, nameHash, sameBytes } from './names'
 
 /** Slots that are looked at before a root is looked for by a hash that nobody can foresee: crafted names share the other. */
 const MOST_PROBES: u32 = 16
@@ -132,22 +135,110 @@ function rootAt(build: usize, bytes: usize, length: u32, hash: u32, isNew: bool)
   return root
 }
 
-/** Enters a root of the earlier heap, and notes where it is now. */
+// A bit for each sort of root that new text, or text that is gone, has: what looks like none of them is the only one of its name, and need
+// not be found again. And earlier roots that went equally far: where they were, how far that is, the first in the last of their blocks.
+let filter: usize = 0
+let movedFrom: u32 = 0
+let movedTo: u32 = 0
+let movedBy: u32 = 0
+let movedLast: u32 = 0
+
+/** The number of the bit for a root: from its length, its beginning and its end. */
+function sortOf(bytes: usize, length: u32): u32 {
+  const first = load<u64>(bytes)
+  const value =
+    length < 8 ? first & ((1 << ((<u64>length) << 3)) - 1) : first ^ rotl<u64>(load<u64>(bytes + length - 8), 23)
+  return <u32>(((value ^ <u64>length) * (((<u64>GOLDEN) << 32) | 0x7f4a7c15)) >> (64 - FILTER_BITS))
+}
+
+function expect(bytes: usize, length: u32): void {
+  const sort = sortOf(bytes, length)
+  const word = filter + ((sort >> 5) << 2)
+  store<u32>(word, load<u32>(word) | ((<u32>1) << (sort & 31)))
+}
+
+function isExpected(bytes: usize, length: u32): bool {
+  const sort = sortOf(bytes, length)
+  return ((load<u32>(filter + ((sort >> 5) << 2)) >> (sort & 31)) & 1) !== 0
+}
+
+/** Fills the filter of part `piece` with the roots of new stretches and of those that are gone. */
+function fillFilter(build: usize, piece: u32): void {
+  memory.fill(filter, 0, FILTER_BYTES)
+  for (let s: u32 = 0; s < load<u32>(build + BUILD_STRETCH_COUNT); s++) {
+    const streams = address(stretchOf(build, s), STRETCH_STREAMS) + (piece << 2)
+    let at = <usize>load<u32>(streams)
+    for (let i = load<u32>(streams + PARTS * 4); i > 0; i--) {
+      const length = load<u32>(at, 4) >> 16
+      at += 8
+      if (length === 0) continue
+      expect(at, length)
+      at += (length + 3) & ~3
+    }
+  }
+  const old = address(build, BUILD_OLD_HEAP)
+  const gone = address(build, BUILD_GONE_ROOTS)
+  for (let i: u32 = 0; i < load<u32>(build + BUILD_GONE_ROOT_COUNT); i++) {
+    const row = gone + i * 12
+    if (load<u32>(row) !== piece) continue
+    const to = load<u32>(row, 8)
+    for (let at = load<u32>(row, 4); at < to; at = nextRoot(old, at)) expect(rootBytes(old, at), rootLength(old, at))
+  }
+}
+
+/** Enters a root of the earlier heap so that it is found again. */
 function keepRoot(build: usize, piece: u32, offset: u32, isNew: bool): void {
   const old = address(build, BUILD_OLD_HEAP)
   const bytes = rootBytes(old, offset)
   const length = rootLength(old, offset)
   const root = rootAt(build, bytes, length, hashBytes(bytes, length), isNew)
-  if (root === NONE) return
-  const now = root | (piece << PART_SHIFT)
-  store<u32>(address(build, BUILD_NEW_ROOTS) + ((offset >> 1) << 2), now)
-  // Nearly all roots of a block go as far: who looks for them has one word in its cache for all.
-  const block = address(build, BUILD_SHIFTS) + (offset >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
-  const state = load<u32>(block)
-  if (state === SHIFT_NONE) {
+  if (root !== NONE) moved(build, offset, nextRoot(old, offset), (root | (piece << PART_SHIFT)) - offset)
+}
+
+/** Takes over roots of the earlier heap that nobody looks for. */
+function keepRange(build: usize, from: u32, to: u32): void {
+  if (from === to) return
+  memory.copy(heap + used, address(build, BUILD_OLD_HEAP) + from, to - from)
+  used += to - from
+}
+
+/** Notes that the earlier root at `offset`, before `next`, went so far. */
+function moved(build: usize, offset: u32, next: u32, by: u32): void {
+  if (offset !== movedTo || by !== movedBy) {
+    noteMoved(build)
+    movedFrom = offset
+    movedBy = by
+    movedLast = offset
+  } else if ((offset ^ movedLast) >> SHIFT_BLOCK_BITS !== 0) movedLast = offset
+  movedTo = next
+}
+
+/** Writes down how far roots went. Who looks for one has a word in its cache for the whole block, nearly always. */
+function noteMoved(build: usize): void {
+  const blockMask: u32 = (1 << SHIFT_BLOCK_BITS) - 1
+  const inside = (movedFrom + blockMask) & ~blockMask
+  const end = movedTo & ~blockMask
+  noteEach(build, movedFrom, min(movedTo, inside))
+  for (let at = inside; at < end; at += blockMask + 1) {
+    const block = address(build, BUILD_SHIFTS) + (at >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
     store<u32>(block, SHIFT_ONE)
-    store<u32>(block, now - offset, 4)
-  } else if (state === SHIFT_ONE && load<u32>(block, 4) !== now - offset) store<u32>(block, SHIFT_MANY)
+    store<u32>(block, movedBy, 4)
+  }
+  if (movedLast >= max(inside, end)) noteEach(build, movedLast, movedTo)
+  movedFrom = movedTo
+}
+
+/** The same for roots in a block that may have others. */
+function noteEach(build: usize, from: u32, to: u32): void {
+  for (let at = from; at < to; at = nextRoot(address(build, BUILD_OLD_HEAP), at)) {
+    store<u32>(address(build, BUILD_NEW_ROOTS) + ((at >> 1) << 2), at + movedBy)
+    const block = address(build, BUILD_SHIFTS) + (at >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
+    const state = load<u32>(block)
+    if (state === SHIFT_NONE) {
+      store<u32>(block, SHIFT_ONE)
+      store<u32>(block, movedBy, 4)
+    } else if (state === SHIFT_ONE && load<u32>(block, 4) !== movedBy) store<u32>(block, SHIFT_MANY)
+  }
 }
 
 /** Where a root of the earlier heap is now, its part in the upper bits. */
@@ -159,6 +250,7 @@ export function newRoot(build: usize, offset: u32): u32 {
 
 /** Enters the roots of a kept stretch: its own, and those of stretches that are gone where it is the first to use them now. */
 function keepRoots(build: usize, row: usize, piece: u32): void {
+  const old = address(build, BUILD_OLD_HEAP)
   const own = address(row, STRETCH_OWN) + (piece << 2)
   const to = load<u32>(own + PARTS * 4)
   let orphan = address(row, STRETCH_ORPHANS)
@@ -166,13 +258,26 @@ function keepRoots(build: usize, row: usize, piece: u32): void {
   let at = load<u32>(own)
   for (;;) {
     while (orphan < end && load<u32>(orphan + ORPHAN_PART) !== piece) orphan += ORPHAN_BYTES
-    if (orphan < end && load<u32>(orphan + ORPHAN_PLACE) <= at) {
-      keepRoot(build, piece, load<u32>(orphan + ORPHAN_ROOT), true)
-      orphan += ORPHAN_BYTES
-    } else if (at < to) {
-      keepRoot(build, piece, at, true)
-      at = nextRoot(address(build, BUILD_OLD_HEAP), at)
-    } else break
+    const stop = orphan < end ? min(load<u32>(orphan + ORPHAN_PLACE), to) : to
+    // Those that nobody looks for are taken over together.
+    let from = at
+    while (at < stop) {
+      const bytes = rootBytes(old, at)
+      const next = <u32>(bytes - old) + rootLength(old, at)
+      if (isExpected(bytes, next - <u32>(bytes - old))) {
+        keepRange(build, from, at)
+        keepRoot(build, piece, at, true)
+        from = next
+      } else {
+        moved(build, at, next, ((used + at - from) | (piece << PART_SHIFT)) - at)
+        roots++
+      }
+      at = next
+    }
+    keepRange(build, from, at)
+    if (orphan >= end) break
+    keepRoot(build, piece, load<u32>(orphan + ORPHAN_ROOT), true)
+    orphan += ORPHAN_BYTES
   }
 }
 
@@ -188,6 +293,13 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
   more = slots + (slotCount << 3)
   moreUsed = false
   memory.fill(slots, 0, slotCount << 3)
+  const keeps = load<u32>(build + BUILD_OLD_ENTRIES) !== 0
+  if (keeps) {
+    filter = slots + load<u32>(build + BUILD_SLOTS_BYTES) - FILTER_BYTES
+    fillFilter(build, piece)
+    movedFrom = 0
+    movedTo = 0
+  }
   let names = address(part, PART_NAMES)
   const stretches = load<u32>(build + BUILD_STRETCH_COUNT)
   for (let s: u32 = 0; s < stretches; s++) {
@@ -231,6 +343,7 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
       keepRoot(build, piece, at, false)
     }
   }
+  if (keeps) noteMoved(build)
   store<u32>(part + PART_USED, used)
   store<u32>(part + PART_ROOTS, roots)
 }
