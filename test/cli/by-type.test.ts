@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openTypes } from '../../src/index.ts'
 import { CAPTURE } from '../fixtures.ts'
-import { kerndexes, type Outcome, objects } from './run.ts'
+import { kerndex, kerndexes, type Outcome, objects } from './run.ts'
 
 const at = (...args: readonly string[]) => [...args, '--from', CAPTURE]
 
@@ -72,16 +72,16 @@ describe('function', () => {
 })
 
 test('slips are told what was probably meant', async () => {
-  // A process looks for near names three times.
-  const some = await kerndexes([
-    at('function', '--takes', 'struct virtqueu *'),
-    at('probe', 'list', '--takes', 'struct fle *'),
-    at('type', 'task_struct.mm.pgdx'),
-  ])
-  const others = await kerndexes([
-    at('type', '--with-member', 'pgdx'),
-    at('probe', 'plan', 'kprobe:vfs_raed', 'kprobe:vfs_read'),
-  ])
+  // A process looks for near names three times: each has one of its own.
+  const slips = await Promise.all(
+    [
+      at('function', '--takes', 'struct virtqueu *'),
+      at('probe', 'list', '--takes', 'struct fle *'),
+      at('type', 'task_struct.mm.pgdx'),
+      at('type', '--with-member', 'pgdx'),
+      at('probe', 'plan', 'kprobe:vfs_raed', 'kprobe:vfs_read'),
+    ].map((line) => kerndex(line)),
+  )
   const said = [
     'there is no type struct virtqueu *; did you mean "virtqueue"?',
     'there is no type struct fle *; did you mean "file"?',
@@ -89,7 +89,7 @@ test('slips are told what was probably meant', async () => {
     'no such member; did you mean "pgd"?',
     'there is no vfs_raed; did you mean "vfs_read"?',
   ]
-  for (const [i, { code, stderr }] of [...some, ...others].entries()) {
+  for (const [i, { code, stderr }] of slips.entries()) {
     expect(stderr).toContain(said[i])
     expect(code).toBe(1)
   }
