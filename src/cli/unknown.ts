@@ -41,7 +41,7 @@ export function whyNoMember(types: Types, name: string): string {
 
 /** What was probably meant by a type, written as in C, that is not there. */
 export function nearType(types: Types, type: string): string {
-  const [name] = /[\w$]+(?=[\s*]*$)/.exec(type) ?? []
+  const name = type.match(/[\w$]+/g)?.at(-1)
   return name === undefined ? '' : near(name, typeNames(types, undefined, false))
 }
 
