@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { parseModules } from '../src/sources/facts.ts'
-import type { MemoryRange } from '../src/symbols/regions.ts'
+import type { MemoryRange } from '../src/symbols/memory-range.ts'
 
 const root = new URL('../fixtures/', import.meta.url)
 

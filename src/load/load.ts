@@ -21,7 +21,7 @@ import {
   type Source,
 } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
-import type { ModuleMemory } from '../symbols/regions.ts'
+import type { ModuleMemory } from '../symbols/memory-range.ts'
 import { filesNow, HOST_FILES, type HostBytes, type HostFile, hostOf, type ListedModules } from './host.ts'
 import type { Lender } from './lent-threads.ts'
 import { Pacer } from './pacer.ts'

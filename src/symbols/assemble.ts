@@ -81,9 +81,10 @@ import {
   symbolSectionBytes,
 } from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
+import type { ModuleMemory } from './memory-range.ts'
 import { PREFIXES } from './names.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
-import type { FoundRegions, ModuleMemory } from './regions.ts'
+import type { FoundRegions } from './regions.ts'
 import type { RootPlaces } from './remembered.ts'
 import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'

@@ -6,9 +6,9 @@ import { type ElfFile, type ElfSection, ET_REL, SHF_ALLOC, SHF_TLS } from '../co
 import { type SymbolChunk, TableBuilder } from './build.ts'
 import { ABSOLUTE, type ElfTable, findSymbolSections, SymbolEntries } from './elf-entries.ts'
 import { type DamageReason, kindOf, type LeftOutReason, RANKS, rankOf, whatIsDamaged, whyLeftOut } from './elf-rules.ts'
+import type { MemoryRange } from './memory-range.ts'
 import { splitName } from './names.ts'
 import { LISTED_BAD_LINES } from './parse.ts'
-import type { MemoryRange } from './regions.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 export interface DamagedEntry {

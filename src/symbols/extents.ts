@@ -2,7 +2,8 @@
 
 import { SPECIAL } from './kinds.ts'
 import type { SymbolColumns } from './layout.ts'
-import { type MemoryRange, REGION_WORDS } from './regions.ts'
+import type { MemoryRange } from './memory-range.ts'
+import { REGION_WORDS } from './regions.ts'
 import { groupViews, NO_SYMBOL } from './search.ts'
 
 /** The memory that each symbol of a table spans, where symbols have sizes. */

@@ -3,7 +3,7 @@
 
 import { type Claims, mayShare } from './claims.ts'
 import { PIECE } from './kinds.ts'
-import type { ModuleMemory } from './regions.ts'
+import type { ModuleMemory } from './memory-range.ts'
 import { type SectionCodes, SectionedModules } from './section-starts.ts'
 import { orderOf, Stretches } from './stretches.ts'
 

@@ -33,8 +33,8 @@ import {
   symbolSectionBytes,
 } from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
+import type { ModuleMemory } from './memory-range.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
-import type { ModuleMemory } from './regions.ts'
 import { type GroupView, groupViews, upperBound } from './search.ts'
 import type { SymbolTable } from './table.ts'
 import { textStretches } from './text.ts'

@@ -21,8 +21,9 @@ import {
   CHUNK_SLICE,
   SLICE_BITS,
 } from './constants.ts'
+import type { ModuleMemory } from './memory-range.ts'
 import { chunksOfPages, type PageIndex } from './pages.ts'
-import { type FoundRegions, type ModuleMemory, regionsOf } from './regions.ts'
+import { type FoundRegions, regionsOf } from './regions.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 /** Symbols in table order: two columns in a workspace, and what is found along them. */

@@ -7,29 +7,11 @@ import { type Claims, claimsWhere, isBuiltin, mayShare, PAGE, type RegionInput }
 import { MOST_OFFSET } from './constants.ts'
 import { coreMemory } from './core-memory.ts'
 import { PIECE } from './kinds.ts'
+import type { ModuleMemory } from './memory-range.ts'
 import { bareRanges, believedRanges, KnownModules } from './module-ranges.ts'
 import { sectionedMemory } from './pieces.ts'
 import { layoutOfSections, type SectionCodes, type SectionedModules, type SectionStarts } from './section-starts.ts'
 import { type OwnedRange, overlay, Stretches } from './stretches.ts'
-
-/** A stretch of memory that is known to be an owner's: [start, end). */
-export interface MemoryRange {
-  readonly owner: string
-  readonly start: bigint
-  readonly end: bigint
-}
-
-/**
- * A module's memory as the kernel tells it: the range of /proc/modules, which since 6.4 is the address of its text with the size of
- * all its pieces, and where its sections begin.
- */
-export interface ModuleMemory extends MemoryRange {
-  readonly sections?: SectionStarts | undefined
-  /** It is being loaded: its initialisation sections are still memory of its own. */
-  readonly loading?: boolean
-  /** No symbol of it is known: its range is all that there is, and counts where nothing else is known. */
-  readonly bare?: boolean | undefined
-}
 
 /** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
 export const REGION_WORDS = 5

@@ -2,7 +2,7 @@
 // where their memory really is.
 import * as fc from 'fast-check'
 import { parseModuleSections } from '../../src/sources/module-sections.ts'
-import type { ModuleMemory } from '../../src/symbols/regions.ts'
+import type { ModuleMemory } from '../../src/symbols/memory-range.ts'
 
 /** Memory that is really a module's. */
 export interface TrueMemory {

@@ -75,15 +75,6 @@ export function equalsBytes(bytes: Uint8Array, start: number, name: string): boo
   return bytes[start + length] === 0
 }
 
-/** strcmp of two NUL-terminated names: negative, zero or positive. */
-export function compareNames(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): number {
-  for (let i = 0; ; i++) {
-    const x = a[aStart + i]!
-    const y = b[bStart + i]!
-    if (x !== y || x === 0) return x - y
-  }
-}
-
 /** strcmp of the NUL-terminated name at `start` with a byte string. */
 export function compareWithByteString(bytes: Uint8Array, start: number, name: string): number {
   const length = name.length
