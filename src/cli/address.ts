@@ -75,7 +75,8 @@ Examples:
           strange += batch.bad.length
           for (const piece of writer.answers(batch)) await writeRaw(piece)
         }
-        if (strange > 1) note(`${strange - 1} more words are no addresses`)
+        if (strange > 1)
+          note(strange === 2 ? '1 more word is no address' : `${strange - 1} more words are no addresses`)
         return Math.max(unanswered.conclude(), strange > 0 ? EXIT.notFound : EXIT.ok)
       })
     })

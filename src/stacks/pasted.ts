@@ -24,6 +24,8 @@ export type Pasted = bigint | NamedPlace | { readonly bad: string }
 const WORD = /[^\s,;<>()"'`[\]]+|[[\]]/g
 /** `name+0x10/0x360`, `module:name+16`: offsets in decimal digits are bpftrace's and gdb's. */
 const NAMED = /^(?:([^+:]+):)?([^+:]+)\+(0[xX][0-9a-fA-F]+|\d+)(?:\/(0[xX][0-9a-fA-F]+|\d+))?$/
+/** What the kernel prints in an address's place in front of a name, where it shows none: `[<0>] vfs_read+0x10/0x360` in /proc/PID/stack. */
+const HIDDEN = /^\s*\[<0{1,16}>\](?=\s+\S)/
 /** Letters of the longest number of 64 bits: in decimal digits. */
 const LONGEST_NUMBER = 20
 /** What x86 prints in front of a place in code: `RIP: 0010:name+0x10/0x20`. */
@@ -35,7 +37,7 @@ const SURE_DIGITS = 8
 
 /** Reads a line. */
 export function readPasted(line: string): Pasted[] {
-  const words = line.match(WORD) ?? []
+  const words = line.replace(HIDDEN, '').match(WORD) ?? []
   const found: Pasted[] = []
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!

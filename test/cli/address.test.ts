@@ -53,6 +53,9 @@ describe('what people paste', () => {
       '[<ffffffff81000018>] f_global+0x8/0x30 [ffffffff81000018]',
       [F, ...named('f_global+0x8/0x30', F.slice(1) as string[]), F],
     ],
+    // Addresses that the kernel does not show stand as nought.
+    ['[<0>] f_global+0x8/0x30', named('f_global+0x8/0x30', F.slice(1) as string[])],
+    ['  [<0000000000000000>] f_global+0x8/0x30', named('f_global+0x8/0x30', F.slice(1) as string[])],
     ['f_global+0x8/0x31', [['f_global+0x8/0x31', null, 'size_mismatch']]],
     ['mod_b:f_global+0x8', [['mod_b:f_global+0x8', null, 'unknown_name']]],
     ['nope+0x8 [mod_a]', [['nope+0x8 [mod_a]', null, 'unknown_name']]],
