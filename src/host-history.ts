@@ -1,9 +1,11 @@
 // One boot of a host over time: a layout for each state of its modules, and for an address and a time the state that it belongs to.
 
+import { formatAddress } from './core/address.ts'
 import { address as checkedAddress, instance } from './core/arguments.ts'
 import { UsageError } from './core/errors.ts'
 import type { Reader } from './reader.ts'
-import { CORE_OWNER } from './symbols/build.ts'
+import { stextOf } from './stacks/boot.ts'
+import { type HostState, moduleAtOtherTimes } from './stacks/states.ts'
 import type { NothingReason } from './symbols/locate.ts'
 import type { SymbolMatch } from './symbols/symbol.ts'
 import { HIDDEN_OWNER } from './symbols/table.ts'
@@ -20,6 +22,8 @@ export interface PastAnswer {
 /** A state of the host, and when it was read. */
 export interface PastHost {
   readonly taken: Date
+  /** In nanoseconds since the boot; undefined where it is not known. */
+  readonly monotonic?: bigint | undefined
   readonly host: Reader
 }
 
@@ -37,10 +41,15 @@ export class HostHistory {
     if (first === undefined) throw new UsageError('no layout: at least one is needed')
     const other = this.states.find(({ host }) => !isSameBoot(host, first.host))
     if (other !== undefined) {
-      throw new UsageError(
-        `layouts of several boots: ${first.host.host.bootId} and ${other.host.host.bootId}; give those of one`,
-      )
+      throw new UsageError(`layouts of several boots: ${bootOf(first)} and ${bootOf(other)}; give those of one`)
     }
+  }
+
+  /** The states as readers of streams take them: each event is looked up in the state of its time. */
+  get tables(): readonly HostState[] {
+    return this.states.map(({ taken, monotonic, host: { symbols } }) => {
+      return { symbols, real: BigInt(taken.getTime()) * 1_000_000n, monotonic }
+    })
   }
 
   /** The host as it was at a time; as it was first, for times before. @throws UsageError */
@@ -60,15 +69,22 @@ export class HostHistory {
     const match = symbols.at(wanted)
     const owner = symbols.ownerAt(wanted)
     if (match !== undefined) return { match, reason: undefined, owner: match.symbol.owner }
-    if (owner !== HIDDEN_OWNER) return { match, reason: symbols.reasonFor(wanted), owner }
-    for (const { host } of this.states) {
-      const then = host.symbols.ownerAt(wanted)
-      if (then !== HIDDEN_OWNER && then !== CORE_OWNER) return { match, reason: 'stale_layout', owner: then }
-    }
-    return { match, reason: symbols.reasonFor(wanted), owner: undefined }
+    const then = moduleAtOtherTimes(
+      symbols,
+      this.states.map(({ host }) => host.symbols),
+      wanted,
+    )
+    if (then !== undefined) return { match, reason: 'stale_layout', owner: then }
+    return { match, reason: symbols.reasonFor(wanted), owner: owner === HIDDEN_OWNER ? undefined : owner }
   }
 }
 
+function bootOf({ host }: PastHost): string {
+  return `${host.host.bootId ?? 'one without an id'}, _stext at ${formatAddress(stextOf(host.symbols) ?? 0n)}`
+}
+
+/** By what they tell of it; a kernel that lies elsewhere is one of another boot, also where neither tells its id. */
 function isSameBoot(a: Reader, b: Reader): boolean {
-  return a.host.bootId === b.host.bootId && a.host.buildId === b.host.buildId
+  const same = a.host.bootId === b.host.bootId && a.host.buildId === b.host.buildId
+  return same && stextOf(a.symbols) === stextOf(b.symbols)
 }

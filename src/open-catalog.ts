@@ -78,6 +78,7 @@ export const layoutArgument = like<HostLayout>(
     ),
     dynamic: listOf(text, 'lines'),
     taken: instance(Date, 'a Date'),
+    monotonic: (value, name) => (value === undefined ? 0n : bigint(value, name)),
     generation: number,
   },
   'a layout, as readLayout and parseLayout give it',
@@ -200,7 +201,10 @@ export class Catalog {
   async placeAll(layouts: readonly HostLayout[], options?: PlaceOptions): Promise<HostHistory> {
     const given = listOf(layoutArgument, 'layouts')(layouts, 'layouts')
     const states: PastHost[] = []
-    for (const layout of given) states.push({ taken: layout.taken, host: await this.place(layout, options) })
+    for (const layout of given) {
+      const { taken, monotonic } = layout
+      states.push({ taken, monotonic, host: await this.place(layout, options) })
+    }
     return new HostHistory(states)
   }
 }

@@ -43,6 +43,8 @@ export interface HostLayout {
   readonly dynamic: readonly string[]
   /** When it was read. */
   readonly taken: Date
+  /** The same in nanoseconds since the boot, on the clock that perf and ftrace use by default; undefined where it is not known. */
+  readonly monotonic?: bigint | undefined
   /** Counts the layouts of one boot. */
   readonly generation: number
 }
@@ -59,6 +61,7 @@ export interface LayoutTold {
   readonly identities: ReadonlyMap<string, ModuleIdentity>
   readonly dynamic: readonly string[]
   readonly taken: Date
+  readonly monotonic: bigint | undefined
   readonly generation: number
 }
 
@@ -123,7 +126,7 @@ function placesOf(sections: ModuleSections | undefined): ModuleSections | undefi
  * the module's address.
  */
 export function encodeLayout(layout: HostLayout): Buffer {
-  const { modules, anchor, taken, ...head } = layout
+  const { modules, anchor, taken, monotonic, ...head } = layout
   const numbers = new Map<string, number>()
   const columns = new SectionColumns(modules.reduce((sum, { sections }) => sum + (sections?.name.length ?? 0), 0))
   let at = 0
@@ -146,6 +149,7 @@ export function encodeLayout(layout: HostLayout): Buffer {
     anchor: anchor.name,
     text: anchor.address.toString(16),
     taken: taken.getTime(),
+    monotonic: monotonic?.toString(16),
     sections: [...numbers.keys()],
     modules: rows,
   })
@@ -221,6 +225,7 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
     modules,
     dynamic,
     taken: new Date(head.whole('taken', 8.64e15)),
+    monotonic: head.maybe('monotonic', () => head.address('monotonic')),
     generation: head.whole('generation', 2 ** 32),
   }
 }

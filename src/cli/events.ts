@@ -19,8 +19,9 @@ import {
   seedCache,
 } from '../processes/scan.ts'
 import { treeLines } from '../processes/tree.ts'
-import { withKernel } from './open.ts'
+import type { HostState } from '../stacks/states.ts'
 import { note } from './output.ts'
+import { withHost } from './over-time.ts'
 import {
   conclusion,
   type StreamCommandOptions,
@@ -105,7 +106,9 @@ Examples:
   $ kerndex events trace.txt --from capture/ --output tree`,
     )
     .action(async (files: string[], options: EventsOptions) => {
-      process.exitCode = await withKernel({ ...options, types: false }, (kernel) => events(kernel, files, options))
+      process.exitCode = await withHost({ ...options, types: false }, (kernel, states) =>
+        events(kernel, states, files, options),
+      )
     })
 }
 
@@ -114,7 +117,12 @@ function positive(text: string): number {
   return Number(text)
 }
 
-async function events(kernel: Kernel, files: readonly string[], options: EventsOptions): Promise<number> {
+async function events(
+  kernel: Kernel,
+  states: readonly HostState[],
+  files: readonly string[],
+  options: EventsOptions,
+): Promise<number> {
   const counts = tally()
   const cache = new ProcessCache({
     ...{ capacity: options.cacheSize, node: options.node, intervalNs: options.gcInterval },
@@ -124,7 +132,7 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
   const dumping = dumps(cache, options.dump)
   await withProduct(options.to, true, (product) =>
     withDeadLetters(options.deadLetter, async (letters) => {
-      const run = { kernel, options, product, letters, counts, cache, running }
+      const run = { kernel, states, options, product, letters, counts, cache, running }
       let enricher: Enricher | undefined
       for (const input of inputStreams(files)) {
         enricher = await runInput({ ...run, input }, enricher ?? makeEnricher(run, input))
@@ -144,6 +152,7 @@ async function events(kernel: Kernel, files: readonly string[], options: EventsO
 
 interface Run {
   readonly kernel: Kernel
+  readonly states: readonly HostState[]
   readonly options: EventsOptions
   readonly product: Product
   readonly letters: Product | undefined
@@ -206,12 +215,12 @@ async function give({ options, product }: Run, bytes: Uint8Array): Promise<void>
 
 /** Runs one input; returns what goes on with the next, if that may be another part of the same recording. */
 async function runInput(run: Run & { readonly input: InputStream }, enricher: Enricher): Promise<Enricher | undefined> {
-  const { kernel, input, options, letters, counts } = run
+  const { kernel, states, input, options, letters, counts } = run
   const progress = new Progress()
   progress.begin(input)
   let goesOn: boolean | undefined
   try {
-    const read = streamOptions(options)
+    const read = streamOptions(options, states)
     const product = options.output === 'compact' ? 'compact-parts' : 'parts'
     for await (const answer of runStream(input.bytes, kernel.snapshot(), product, read)) {
       counts.add(answer)

@@ -13,7 +13,7 @@ import { note } from './output.ts'
 
 /** The common options, read. */
 export interface CommonOptions {
-  readonly from?: string
+  readonly from?: string | undefined
   readonly threads?: number
   readonly json?: boolean
   readonly cache?: boolean

@@ -13,7 +13,7 @@ import { note } from './output.ts'
 import { inputStreams } from './stream.ts'
 
 export interface PlacingOptions {
-  readonly from?: string
+  readonly from?: readonly string[]
   readonly catalog?: string
   readonly buildId?: string
   readonly slideFromStacks?: boolean

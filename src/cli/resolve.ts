@@ -13,10 +13,12 @@ import { runStream, type StreamOptions } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Frame, frameInWords } from '../stacks/frame.ts'
 import { Profiles, type Weighing } from '../stacks/profile.ts'
+import type { HostState } from '../stacks/states.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
-import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
+import { withKernelOptions } from './open.ts'
 import { note } from './output.ts'
+import { type OverTimeOptions, severalFrom, withHost } from './over-time.ts'
 import { placingOf } from './placing.ts'
 import { writeProfile } from './profile.ts'
 import { withoutRecordings } from './recordings.ts'
@@ -24,7 +26,7 @@ import { deadLetters, type InputStream, inputStreams, type Product, Progress, wi
 import { type Tally, tally, tallyMetrics } from './tally.ts'
 
 /** The options that say what a stream is, for every command that reads one. */
-export interface StreamCommandOptions extends CommonOptions {
+export interface StreamCommandOptions extends OverTimeOptions {
   readonly input?: string
   readonly mode: 'return' | 'raw'
   readonly to?: string
@@ -59,7 +61,7 @@ interface TimeRange {
 
 /** Adds what every stream command takes. */
 export function withStreamOptions(command: Command): Command {
-  return withKernelOptions(command)
+  return severalFrom(withKernelOptions(command))
     .addOption(
       new Option('--input <format>', 'format of the input; by default told from its beginning').choices(
         INPUT_FORMATS.map(({ name }) => name),
@@ -89,9 +91,10 @@ export function withStreamOptions(command: Command): Command {
     )
 }
 
-/** What the options mean for reading a stream. */
-export function streamOptions(options: StreamCommandOptions): StreamOptions {
+/** What the options mean for reading a stream, over the states of the host if they are several. */
+export function streamOptions(options: StreamCommandOptions, states: readonly HostState[]): StreamOptions {
   return {
+    states,
     input: options.input,
     mode: options.mode,
     threads: options.threads,
@@ -164,13 +167,14 @@ Examples:
   $ kerndex resolve before.txt after.txt --output diff
   $ kerndex resolve before.txt after.txt --output diff --to growth.html
   $ kerndex resolve oops.txt --from capture/ --json
+  $ kerndex resolve perf.txt --from morning.layout --from noon.layout
   $ kerndex resolve perf.txt --build-id eb4fbcd037e7253717950bf2b93bd5566f47c56f --slide-from-stacks`,
     )
     .action(async (files: string[], options: ResolveOptions) => {
       const placing = await placingOf(files, options)
       const own = placing?.stext === undefined ? options : { ...options, traceStext: placing.stext }
-      process.exitCode = await withKernel({ ...own, layout: placing?.layout, types: false }, (kernel) =>
-        resolve(kernel, files, own),
+      process.exitCode = await withHost({ ...own, layout: placing?.layout, types: false }, (kernel, states) =>
+        resolve(kernel, states, files, own),
       )
     })
 }
@@ -193,7 +197,12 @@ function timeRange(text: string): TimeRange {
   return { from: from === '' ? undefined : time(from), to: to === '' ? undefined : time(to) }
 }
 
-async function resolve(kernel: Kernel, given: readonly string[], options: ResolveOptions): Promise<number> {
+async function resolve(
+  kernel: Kernel,
+  states: readonly HostState[],
+  given: readonly string[],
+  options: ResolveOptions,
+): Promise<number> {
   const files = await withoutRecordings(given, kernel)
   const name = options.output ?? (options.json ? 'ndjson' : undefined)
   const output = name === undefined ? undefined : outputOf(name)
@@ -210,7 +219,7 @@ async function resolve(kernel: Kernel, given: readonly string[], options: Resolv
       for (const input of inputStreams(files)) {
         // The stacks of all inputs are summed up, but where they are compared.
         if (profiles.length === 0 || wants !== undefined) profiles.push(new Profiles())
-        await runInput(kernel, input, { output, options, profiles: profiles.at(-1)!, product, letters, counts })
+        await runInput(kernel, input, { states, output, options, profiles: profiles.at(-1)!, product, letters, counts })
       }
       if (output !== undefined) {
         for (const piece of writeProfile(output, profiles, files, kernel.snapshot(), options))
@@ -263,6 +272,7 @@ export async function withDeadLetters<T>(
 }
 
 interface Run {
+  readonly states: readonly HostState[]
   readonly output: Output | undefined
   readonly options: ResolveOptions
   readonly profiles: Profiles
@@ -272,14 +282,14 @@ interface Run {
 }
 
 async function runInput(kernel: Kernel, input: InputStream, run: Run): Promise<void> {
-  const { output, options, profiles, product, letters, counts } = run
+  const { states, output, options, profiles, product, letters, counts } = run
   const progress = new Progress()
   progress.begin(input)
   try {
     const { kernelMark = false, userAddresses, prefix, comm, pid, event, time } = options
     const folding: Partial<Folding> = { kernelMark, userAddresses, prefix, ...output?.writer?.folding }
     const filter: EventFilter = { comms: comm, pids: pid, events: event, ...time }
-    const read = { ...streamOptions(options), folding, filter }
+    const read = { ...streamOptions(options, states), folding, filter }
     for await (const answer of runStream(input.bytes, kernel.snapshot(), output?.product ?? 'usual', read)) {
       counts.add(answer)
       if (answer.bytes !== undefined) await product.write(answer.bytes)

@@ -4,6 +4,7 @@ import { bigint, choice, count, flag, like, listOf, nested, type Options, text }
 import { BOOT_FACTS } from '../stacks/boot.ts'
 import type { LookupMode } from '../stacks/frame.ts'
 import { WEIGHING } from '../stacks/profile.ts'
+import { HOST_STATES } from '../stacks/states.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import type { CodeMapping, ProfileFacts } from './output/output.ts'
@@ -20,6 +21,7 @@ export const productOrUsual = choice<StretchPlan['product'] | 'usual'>('usual', 
 export const READ_OPTIONS: Options<ReadOptions> = {
   mode: choice<LookupMode>('return', 'raw'),
   boot: BOOT_FACTS,
+  states: HOST_STATES,
   folding: nested<Partial<Folding>>({
     kernelMark: flag,
     userAddresses: flag,

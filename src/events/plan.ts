@@ -4,6 +4,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type BootFacts, judgeBoot, judgeByWitnesses } from '../stacks/boot.ts'
 import type { LookupMode, RawFrame } from '../stacks/frame.ts'
 import type { Rebase, Trust } from '../stacks/resolve.ts'
+import type { HostState } from '../stacks/states.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import { FrameMemo, feed, type InputFormat } from './format.ts'
@@ -15,6 +16,11 @@ export interface ReadOptions {
   readonly mode?: LookupMode | undefined
   /** The facts about the boot that the stream is of. */
   readonly boot?: BootFacts | undefined
+  /**
+   * The host at several times of one boot. An event with a time is looked up in the state of its time; of one without, nothing has a name
+   * that the states do not agree about. Default: the snapshot, at any time.
+   */
+  readonly states?: readonly HostState[] | undefined
   readonly folding?: Partial<Folding> | undefined
   /** Which events are wanted; default: all. */
   readonly filter?: EventFilter | undefined
@@ -40,6 +46,9 @@ export function planOf(
     product: product === 'usual' ? (format.kind === 'text' ? 'text' : 'ndjson') : product,
     mode: options.mode ?? 'return',
     ...bootOf(sample, format, snapshot, options.boot),
+    states: (options.states ?? []).map(({ symbols: { buffer, names }, real, monotonic }) => {
+      return { table: buffer, lent: names, real, monotonic }
+    }),
     generation: snapshot.generation,
     folding: { kernelMark: false, prefix: 'none', addresses: false, samples: false, ...options.folding },
     filter: options.filter ?? {},

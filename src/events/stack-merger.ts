@@ -90,6 +90,7 @@ export class StackMerger {
       mode: 'return',
       rebase: undefined,
       trust: 'weigh',
+      states: [],
       generation: 0,
       folding: { kernelMark: false, prefix, addresses: true, samples: false },
       filter,

@@ -3,6 +3,7 @@
 import type { Frame, LookupMode } from '../stacks/frame.ts'
 import type { ProfilePart } from '../stacks/profile.ts'
 import type { Rebase, Trust } from '../stacks/resolve.ts'
+import type { HostState } from '../stacks/states.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import type { EventParts } from './parts.ts'
@@ -20,6 +21,8 @@ export interface StretchPlan {
   readonly mode: LookupMode
   readonly rebase: Rebase | undefined
   readonly trust: Trust
+  /** The host's states, where it is known over time: each event is looked up in that of its time. */
+  readonly states: readonly StretchState[]
   /** Number of the symbol table's generation, written into events. */
   readonly generation: number
   readonly folding: Folding
@@ -29,6 +32,12 @@ export interface StretchPlan {
   readonly strict: boolean
   /** Whether events keep what they came with, beside type, pid, tid and ts. */
   readonly passthrough: boolean
+}
+
+/** A state of the host, as threads take it: a table's buffer and those that its names are in. */
+export interface StretchState extends Omit<HostState, 'symbols'> {
+  readonly table: SharedArrayBuffer
+  readonly lent: readonly SharedArrayBuffer[] | undefined
 }
 
 /** A line that could not be decoded; `line` counts from 0 in the stretch. */

@@ -3,15 +3,16 @@
 
 import { UsageError } from '../core/errors.ts'
 import { type Frame, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
-import { StackResolver } from '../stacks/resolve.ts'
+import type { StackResolver } from '../stacks/resolve.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import { AddressWriter, readAddresses } from './bulk-addresses.ts'
+import { readAddresses } from './bulk-addresses.ts'
 import { type TraceEvent, traceEvent } from './event.ts'
 import { wanted } from './filter.ts'
 import { StackFolder } from './fold.ts'
 import { FrameMemo, type InputFormat, type LineStack, type Sink } from './format.ts'
 import { inputFormat } from './formats.ts'
 import { LineMemo } from './line-memo.ts'
+import { Lookups } from './lookups.ts'
 import { ByteWriter } from './output/byte-writer.ts'
 import { compactLine, compactStack } from './output/compact.ts'
 import { bareMembers, eventMembers } from './output/event-json.ts'
@@ -30,9 +31,10 @@ import {
 } from './stretch-plan.ts'
 
 /** A stack that was met before, as the present stream writes it. */
-interface Made {
+interface Made extends LineStack {
   readonly counts: Readonly<FrameCounts>
-  readonly stack: LineStack
+  /** By whom they were looked up. */
+  readonly by: StackResolver
   /** Its frames, looked up; none where only text is wanted. */
   readonly resolved: readonly Frame[]
   /** The stack as it is written: its lines with words in them, the members of JSON, or lines in words. */
@@ -52,7 +54,7 @@ type FrameReader = NonNullable<InputFormat['frameLine']>
 export class StretchWorker {
   readonly #plan: StretchPlan
   readonly #format: InputFormat
-  readonly #lookups: { readonly resolver: StackResolver; readonly addresses: AddressWriter } | undefined
+  readonly #lookups: Lookups | undefined
   readonly #take: TakeEvent | undefined
   readonly #memo = new FrameMemo()
   readonly #lines = new LineMemo()
@@ -67,9 +69,7 @@ export class StretchWorker {
     this.#plan = plan
     this.#take = take
     if (symbols !== undefined) {
-      const { mode, rebase, trust, generation } = plan
-      const resolver = new StackResolver(symbols, { mode, rebase, trust })
-      this.#lookups = { resolver, addresses: new AddressWriter(symbols, generation) }
+      this.#lookups = new Lookups(symbols, plan)
     }
     this.#format = inputFormat(plan.input)
     const { stackMark, apart } = this.#format
@@ -78,8 +78,9 @@ export class StretchWorker {
     if (stackMark !== undefined) this.#stacks = new StackMemo(stackMark)
   }
 
-  get #resolver(): StackResolver {
-    return this.#lookups!.resolver // Every product but `stacks` was given symbols.
+  /** Looks up the stacks of an event. */
+  #at(ts: bigint | undefined): StackResolver {
+    return this.#lookups!.at(ts) // Every product but `stacks` was given symbols.
   }
 
   /** @throws UsageError if the format cannot be made into the product */
@@ -131,18 +132,19 @@ export class StretchWorker {
           this.#take?.(event, stack?.frames ?? event.frames, stack)
           return
         }
-        const made = stack !== undefined && stack === at?.stack ? this.#madeOf(at.stack, event.shape) : undefined
+        const made = stack !== undefined && stack === at?.stack ? this.#madeOf(at.stack, event) : undefined
         if (made !== undefined) addCounts(frames, made.counts)
         if (rewriter === undefined) write?.(event, made)
         else if (made !== undefined) rewriter.put(at?.start ?? 0, at?.end ?? 0, made.bytes)
         else
-          this.#resolver.each(event.frames, event.shape, (frame, index) => {
+          this.#at(event.ts).each(event.frames, event.shape, (frame, index) => {
             count(frames, frame)
             rewriter.replace(event.frameLines[index] ?? event.line, event.frames[index]!, frame)
           })
       },
       mention: (raw, line) => {
-        if (rewriter !== undefined) this.#resolver.each([raw], 'returns', (frame) => rewriter.replace(line, raw, frame))
+        if (rewriter !== undefined)
+          this.#at(undefined).each([raw], 'returns', (frame) => rewriter.replace(line, raw, frame))
       },
       header: () => {
         parts?.headers.push(parts.type.length)
@@ -204,7 +206,7 @@ export class StretchWorker {
 
   /** Bytes that it remembers of lines and stacks, about: what they are made of is estimated by their number. */
   get memory(): number {
-    const frames = this.#memo.size + this.#lines.size + (this.#lookups?.resolver.remembered ?? 0)
+    const frames = this.#memo.size + this.#lines.size + (this.#lookups?.remembered ?? 0)
     return this.#lines.bytes + (this.#stacks?.bytes ?? 0) + frames * FRAME_BYTES + this.#folder.nodes * NODE_BYTES
   }
 
@@ -236,8 +238,9 @@ export class StretchWorker {
   }
 
   /** A known stack, looked up and written. Stacks that can be known are all of one shape. */
-  #madeOf(stack: Known, shape: StackShape): Made {
-    if (stack.made !== undefined) return stack.made
+  #madeOf(stack: Known, { shape, ts }: TraceEvent): Made {
+    const by = this.#at(ts)
+    if (stack.made?.by === by) return stack.made
     const counts = noFrames()
     const { product } = this.#plan
     let frames: readonly Frame[] = NO_FRAMES
@@ -245,17 +248,17 @@ export class StretchWorker {
     if (product === 'text') {
       const { inWords } = this.#format
       const rewriter = new TextRewriter(stack.bytes, stack.starts, new ByteWriter(), inWords)
-      this.#resolver.each(stack.frames, shape, (frame, index) => {
+      by.each(stack.frames, shape, (frame, index) => {
         count(counts, frame)
         rewriter.replace(index, stack.frames[index]!, frame)
       })
       bytes = rewriter.finish()
     } else {
-      frames = this.#resolver.resolve(stack.frames, shape)
+      frames = by.resolve(stack.frames, shape)
       for (const frame of frames) count(counts, frame)
       bytes = Buffer.from(this.#stackText(frames, shape), 'utf8')
     }
-    stack.made = { counts, stack, resolved: frames, bytes, stretch: 0, start: 0 }
+    stack.made = { counts, frames: stack.frames, by, resolved: frames, bytes, stretch: 0, start: 0 }
     return stack.made
   }
 
@@ -273,9 +276,9 @@ export class StretchWorker {
     const { product, passthrough, generation } = this.#plan
     const out = this.#out
     const how = { inWords: product === 'compact-parts', passthrough }
-    const resolve = ({ frames, shape }: TraceEvent): readonly Frame[] => {
+    const resolve = ({ frames, shape, ts }: TraceEvent): readonly Frame[] => {
       if (frames.length === 0) return NO_FRAMES
-      const resolved = this.#resolver.resolve(frames, shape)
+      const resolved = this.#at(ts).resolve(frames, shape)
       for (const frame of resolved) count(counts, frame)
       return resolved
     }
@@ -285,7 +288,7 @@ export class StretchWorker {
     }
     switch (product) {
       case 'profile':
-        return (event, made) => this.#folder.add(event, made?.resolved ?? resolve(event), made?.stack)
+        return (event, made) => this.#folder.add(event, made?.resolved ?? resolve(event), made)
       case 'compact':
         return (event, made) => {
           out.text(compactLine(event))
@@ -316,13 +319,14 @@ export class StretchWorker {
 
   /** The answer for a stretch of plain addresses, which needs no decoder; undefined if it is not one. */
   #bulk(bytes: Uint8Array): StretchAnswer | undefined {
-    const { input, product, rebase } = this.#plan
+    const { input, product, rebase, states } = this.#plan
     const addresses = this.#lookups?.addresses
     if (
       addresses === undefined ||
       this.#wanted !== undefined ||
       input !== 'addresses' ||
       rebase !== undefined ||
+      states.length > 0 ||
       (product !== 'text' && product !== 'ndjson')
     )
       return undefined
@@ -330,7 +334,7 @@ export class StretchWorker {
     if (read === undefined) return undefined
     const other = (address: bigint) => {
       const event = traceEvent({ type: 'stack', line: 0, frames: [rawFrame({ address })] })
-      return `${asLine(event, this.#resolver.resolve(event.frames, event.shape), this.#plan)}\n`
+      return `${asLine(event, this.#at(undefined).resolve(event.frames, event.shape), this.#plan)}\n`
     }
     const {
       bytes: written,

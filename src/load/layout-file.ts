@@ -17,7 +17,8 @@ import { LimitError, NotReadableError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'
 import { readFailure } from '../sources/reader.ts'
-import type { Absence } from '../sources/source.ts'
+import { type Absence, isAbsence } from '../sources/source.ts'
+import { parseTaken } from '../sources/taken.ts'
 import { writeFileSafely } from '../sources/write-file.ts'
 import { anySource, readHost, readPlaces } from './host-reading.ts'
 import { recordedLayout } from './recorded-layout.ts'
@@ -46,6 +47,11 @@ export interface LayoutSummary {
 /** The most bytes that a layout's file may have. */
 const MOST_LAYOUT_BYTES = 1 << 24
 
+const WITHOUT_TIME: Absence = {
+  what: 'taken',
+  reason: 'it does not say when it was taken: the time of its file stands for that',
+}
+
 /** Where a host has its kernel and modules. @throws as `writeLayout` */
 async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout; absences: readonly Absence[] }> {
   const { generation = 1, signal: end } = options
@@ -58,8 +64,10 @@ async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout;
     return { layout: await recordedLayout(from, generation), absences }
   }
   const source = await anySource(from, end)
-  const taken = new Date()
   const { told, facts, absences } = await readHost(source)
+  const moment = await source.fact('taken')
+  const known = isAbsence(moment) ? undefined : parseTaken(moment)
+  const file = from === undefined ? undefined : statSync(from, { throwIfNoEntry: false })
   const { anchor, dynamic } = await readPlaces(source, end)
   const layout = layoutOf({
     buildId: told.kernel,
@@ -71,10 +79,11 @@ async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout;
     sections: told.sections,
     identities: told.identities,
     dynamic,
-    taken,
+    taken: known === undefined ? (file?.mtime ?? new Date()) : new Date(Number(known.real / 1_000_000n)),
+    monotonic: known?.monotonic,
     generation,
   })
-  return { layout, absences }
+  return { layout, absences: known === undefined ? [...absences, WITHOUT_TIME] : absences }
 }
 
 /**

@@ -9,12 +9,14 @@ import { KERNEL_MEMORY } from './kernel-memory.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
 import { gatherNow, keysOf, SYS_MODULE } from './sys-modules.ts'
+import { takenNow, takenText } from './taken.ts'
 import { readRegularFile } from './whole-file.ts'
 
 const BTF = '/sys/kernel/btf'
 
 /** Where the live host keeps what a capture calls by a short name; the first path that exists counts. */
 const PATHS: Readonly<Record<FactFile, readonly string[]>> = {
+  taken: [],
   modules: ['/proc/modules'],
   module_sections: [SYS_MODULE],
   module_identities: [SYS_MODULE],
@@ -57,6 +59,7 @@ export function liveSource(): Source {
     factPaths: (name) => PATHS[name],
     memoryPath: KERNEL_MEMORY,
     async fact(name) {
+      if (name === 'taken') return Buffer.from(takenText(takenNow()))
       const gathered = gatherNow(name)
       if (gathered !== undefined) return gathered
       let last: unknown = Object.assign(new Error('the live host has no such file'), { code: 'ENOENT' })

@@ -23,6 +23,7 @@ export interface Absence {
 
 /** The optional files of a source, by their names in a capture. */
 export const FACT_FILES = [
+  'taken',
   'modules',
   'module_sections',
   'module_identities',

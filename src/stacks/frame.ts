@@ -87,7 +87,7 @@ export type FrameReason =
   | 'unknown_module'
   /** In a module that is not placed yet, while a kernel is being checked. */
   | 'not_loaded_yet'
-  /** In a module that lay elsewhere, or was not loaded, at the time of the stack. */
+  /** In a module that lay elsewhere, or was not loaded, at the time of the stack; or may have, where that has none. */
   | 'stale_layout'
 
 /** A frame that was looked up. */

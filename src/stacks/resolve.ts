@@ -2,12 +2,14 @@
 // resolved back, addresses of another boot moved. The rule for return addresses is the kernel's own (`sprint_backtrace`
 // in kernel/kallsyms.c): look up address - 1, print the true offset.
 
-import { bigint, choice, like, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
+import { bigint, choice, flag, like, listOf, type Options, options as optionsOf, wrong } from '../core/arguments.ts'
 import { isHole, type NothingReason } from '../symbols/locate.ts'
+import type { SymbolMatch } from '../symbols/symbol.ts'
 import { type SymbolTable, symbolTable } from '../symbols/table.ts'
 import { Entries, isEntryName } from './entries.ts'
 import { type Frame, type FrameReason, isMarker, type LookupMode, type RawFrame, type StackShape } from './frame.ts'
 import { agrees, movedTo, symbolOfFrame } from './named.ts'
+import { moduleAtOtherTimes } from './states.ts'
 
 /** Frames kept looked up; when there are more, all are forgotten, which bounds memory without bookkeeping. */
 const CACHE_LIMIT = 1 << 16
@@ -47,6 +49,10 @@ export interface StackOptions {
   readonly rebase?: Rebase | undefined
   /** Default `weigh`. */
   readonly trust?: Trust | undefined
+  /** Tables of the same boot at other times: a module that only they have at an address makes it `stale_layout`. */
+  readonly otherTimes?: readonly SymbolTable[] | undefined
+  /** When the stacks were is not known: what the tables of other times do not agree about has no name. Default false. */
+  readonly anyTime?: boolean | undefined
 }
 
 const SHAPE = choice<StackShape>('pc-first', 'returns')
@@ -58,6 +64,8 @@ const STACK_OPTIONS: Options<StackOptions> = {
   mode: choice<LookupMode>('return', 'raw'),
   rebase: REBASE,
   trust: choice<Trust>('weigh', 'table', 'trace'),
+  otherTimes: listOf(symbolTable, 'tables'),
+  anyTime: flag,
 }
 
 /** Looks up stacks over one symbol table. Remembers a bounded number of frames; otherwise without state. */
@@ -66,6 +74,8 @@ export class StackResolver {
   readonly #mode: LookupMode
   readonly #rebase: Rebase | undefined
   readonly #trust: Trust
+  readonly #otherTimes: readonly SymbolTable[]
+  readonly #anyTime: boolean
   readonly #entries: Entries
   readonly #pcs = new Map<RawFrame, Frame>()
   readonly #returns = new Map<RawFrame, Frame>()
@@ -76,6 +86,8 @@ export class StackResolver {
     this.#mode = options.mode ?? 'return'
     this.#rebase = options.rebase
     this.#trust = options.trust ?? 'weigh'
+    this.#otherTimes = options.otherTimes ?? []
+    this.#anyTime = options.anyTime ?? false
     this.#entries = new Entries(symbols)
   }
 
@@ -129,7 +141,10 @@ export class StackResolver {
   #byName(raw: RawFrame, pc: boolean): Frame {
     const { symbol, reason } = symbolOfFrame(this.#symbols, raw)
     if (symbol === undefined) return asPrinted(raw, reason, pc)
-    if (raw.offset !== undefined) return this.#at(raw, symbol.address + BigInt(raw.offset), pc)
+    if (raw.offset !== undefined) {
+      const found = this.#at(raw, symbol.address + BigInt(raw.offset), pc)
+      return found.reason === 'stale_layout' ? asPrinted(raw, undefined, pc) : found
+    }
     return {
       ...asPrinted(raw, undefined, pc),
       printed: false,
@@ -177,12 +192,18 @@ export class StackResolver {
   #at(raw: RawFrame, address: bigint, pc: boolean): Frame {
     const symbols = this.#symbols
     const exact = pc || this.#entries.returnedTo.includes(address)
-    const match = symbols.at(exact ? address : address - 1n)
+    const wanted = exact ? address : address - 1n
+    const match = symbols.at(wanted)
     if (match === undefined) {
       const reason = REASONS[symbols.reasonFor(address)]
-      return { ...nameless(raw, reason, pc), address, owner: isHole(reason) ? symbols.ownerAt(address) : null }
+      if (isHole(reason)) return { ...nameless(raw, reason, pc), address, owner: symbols.ownerAt(address) }
+      const owner = reason === 'not_kernel' ? undefined : moduleAtOtherTimes(symbols, this.#otherTimes, wanted)
+      return { ...nameless(raw, owner === undefined ? reason : 'stale_layout', pc), address, owner: owner ?? null }
     }
     const { symbol, size, aliases } = match
+    if (this.#anyTime && this.#otherTimes.some((table) => !isSame(table.at(wanted), match))) {
+      return { ...nameless(raw, 'stale_layout', pc), address, owner: symbol.owner }
+    }
     const start = symbol.address
     return {
       address,
@@ -200,6 +221,13 @@ export class StackResolver {
       entry: this.#entries.isEntry(symbol.name, start),
     }
   }
+}
+
+/** Whether two tables have the same symbol at an address. */
+function isSame(other: SymbolMatch | undefined, { symbol }: SymbolMatch): boolean {
+  const { address, name, owner } = symbol
+  const found = other?.symbol
+  return found !== undefined && found.address === address && found.name === name && found.owner === owner
 }
 
 function isNamed({ name }: RawFrame): boolean {
