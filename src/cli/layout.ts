@@ -17,7 +17,7 @@ export function addLayoutCommand(program: Command): void {
     .command('layout')
     .argument('<file>', 'the file to write')
     .description('write where this host has its kernel and modules: with a catalogue, that is its table')
-    .option('--from <path>', 'a capture, snapshot file or perf.data instead of the running kernel')
+    .option('--from <path>', 'a capture, snapshot file, perf.data or pprof profile instead of the running kernel')
     .option('--force', 'replace a file that is there')
     .option('--json', 'one JSON object')
     .addHelpText(
@@ -25,7 +25,8 @@ export function addLayoutCommand(program: Command): void {
       `
 A few dozen kilobytes: the kernel's build id and address, each module's identity and sections, and the symbols of what the
 kernel made as it ran (bpf programs, ftrace trampolines, kprobe slots). It tells the kernel's slide: only you may read it.
-A perf.data file tells the build ids of the kernel and of modules that samples hit, and where all of them were when the recording began.
+A perf.data file tells the build ids of the kernel and of modules that samples hit, and where all of them were when the recording
+began; a pprof profile what its mappings tell.
 
 Exit codes: 0 written, 2 wrong usage, or a file is there already, 3 the kernel's data cannot be read or written.
 

@@ -16,15 +16,16 @@ import {
 import { LimitError, NotReadableError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'
+import { readProfileMappings } from '../sources/pprof.ts'
 import { readFailure } from '../sources/reader.ts'
 import { type Absence, isAbsence } from '../sources/source.ts'
 import { parseTaken } from '../sources/taken.ts'
 import { writeFileSafely } from '../sources/write-file.ts'
 import { anySource, readHost, readPlaces } from './host-reading.ts'
-import { recordedLayout } from './recorded-layout.ts'
+import { profiledLayout, recordedLayout } from './recorded-layout.ts'
 
 export interface LayoutOptions {
-  /** undefined: the running kernel; else a capture, a snapshot file, or a perf.data file. */
+  /** undefined: the running kernel; else a capture, a snapshot file, a perf.data file, or a pprof profile. */
   readonly from?: string | URL | undefined
   /** The number of this layout among those of its boot. Default 1. */
   readonly generation?: number | undefined
@@ -47,6 +48,11 @@ export interface LayoutSummary {
 /** The most bytes that a layout's file may have. */
 const MOST_LAYOUT_BYTES = 1 << 24
 
+const RECORDED: readonly Absence[] = [
+  { what: 'module_sections', reason: 'a recording has none' },
+  { what: 'kallsyms', reason: 'a recording has no symbols of bpf programs, trampolines and kprobe slots' },
+]
+
 const WITHOUT_TIME: Absence = {
   what: 'taken',
   reason: 'it does not say when it was taken: the time of its file stands for that',
@@ -57,11 +63,11 @@ async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout;
   const { generation = 1, signal: end } = options
   const from = options.from === undefined ? undefined : pathOf(options.from, 'from')
   if (from !== undefined && isRecording(from)) {
-    const absences = [
-      { what: 'module_sections', reason: 'a recording has none' },
-      { what: 'kallsyms', reason: 'a recording has no symbols of bpf programs, trampolines and kprobe slots' },
-    ]
-    return { layout: await recordedLayout(from, generation), absences }
+    return { layout: await recordedLayout(from, generation), absences: RECORDED }
+  }
+  const profile = from === undefined ? undefined : readProfileMappings(from)
+  if (from !== undefined && profile !== undefined) {
+    return { layout: profiledLayout(from, profile, generation), absences: RECORDED }
   }
   const source = await anySource(from, end)
   const { told, facts, absences } = await readHost(source)

@@ -1,13 +1,17 @@
 // pprof profiles, written here field by field after the published description of the format.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BadFormatError, UsageError } from '../../src/core/errors.ts'
 import { Cutter } from '../../src/events/cut.ts'
 import type { TraceEvent } from '../../src/events/event.ts'
 import { detectFormat } from '../../src/events/formats.ts'
 import { pprof } from '../../src/events/input/pprof.ts'
+import { readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
 import { HOST, output, run, snapshotOf } from './samples.ts'
@@ -215,5 +219,91 @@ describe('what a few bytes may become', () => {
     ['bytes that are packed', () => Buffer.concat(new Array<Buffer>(40).fill(gzipSync(Buffer.alloc(4 << 20))))],
   ])('%s: LIMIT', async (_, make) => {
     await expect(run(make(), host, 'ndjson', { input: 'pprof' })).rejects.toMatchObject({ code: 'LIMIT' })
+  })
+})
+
+describe('the layout of a profile', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kerndex-pprof-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const KERNEL = 'eb4fbcd037e7253717950bf2b93bd5566f47c56f'
+  const MODULE = 'ab'.repeat(20)
+  interface Mapping {
+    readonly file: string
+    readonly start: bigint
+    readonly offset?: bigint
+    readonly id?: string
+  }
+  /** A profile of mappings, one of node's among them, and a sample. */
+  const profileOf = (mappings: readonly Mapping[]) => {
+    const words = ['', 'samples', 'count', ...mappings.flatMap(({ file, id = '' }) => [file, id])]
+    return Buffer.from([
+      ...inner(1, [...number(1, 1), ...number(2, 2)]),
+      ...inner(2, [...number(1, 1), ...number(2, 1)]),
+      ...mappings.flatMap(({ start, offset = 0n }, i) =>
+        inner(3, [
+          ...number(1, i + 1),
+          ...number(2, start),
+          ...number(3, start + 0x10000n),
+          ...number(4, offset),
+          ...number(5, 3 + 2 * i),
+          ...number(6, 4 + 2 * i),
+        ]),
+      ),
+      ...inner(4, [...number(1, 1), ...number(2, 1), ...number(3, 0xffffffff9a6b8aabn)]),
+      ...words.flatMap((word) => text(6, word)),
+      ...number(9, 1_714_521_600_000_000_000n),
+    ])
+  }
+  const written = async (bytes: Buffer) => {
+    const path = join(folder, 'profile.pb.gz')
+    writeFileSync(path, bytes)
+    const { absences } = await writeLayout(join(folder, 'of.layout'), { from: path, replace: true })
+    return { ...readLayout(join(folder, 'of.layout')), absences }
+  }
+  const kernel = { start: 0xffffffff9a600000n, id: KERNEL }
+  const others = [
+    { file: '/usr/bin/node', start: 0x400000n, id: 'cd'.repeat(20) },
+    { file: '/lib/modules/6.1/kernel/fs/ext4/ext4.ko.xz', start: 0xffffffffc0100000n, id: MODULE.toUpperCase() },
+    { file: '[nfsd]', start: 0xffffffffc0200000n },
+    { file: '[vdso]', start: 0x7fff00000000n },
+  ]
+
+  it('is what its mappings tell, packed or not', async () => {
+    for (const symbol of ['_text', '_stext']) {
+      for (const offset of [0n, kernel.start]) {
+        const bytes = profileOf([...others, { ...kernel, file: `[kernel.kallsyms]${symbol}`, offset }])
+        for (const form of [bytes, gzipSync(bytes)]) {
+          const layout = await written(form)
+          expect(layout).toMatchObject({ buildId: KERNEL, anchor: { name: symbol, address: kernel.start } })
+          expect(layout.taken).toEqual(new Date('2024-05-01T00:00:00Z'))
+          expect(layout.modules.map(({ name, address, buildId }) => [name, address, buildId])).toEqual([
+            ['ext4', 0xffffffffc0100000n, MODULE],
+            ['nfsd', 0xffffffffc0200000n, undefined],
+          ])
+          expect(layout.absences.map(({ what }) => what)).toContain('module_sections')
+        }
+      }
+    }
+  })
+
+  it('is none where the kernel, or its place, is not told', async () => {
+    const of = (mapping: Partial<Mapping>) =>
+      written(profileOf([...others, { ...kernel, file: '[kernel.kallsyms]_text', ...mapping }]))
+    await expect(of({ id: '' })).rejects.toThrow(/build id/)
+    await expect(of({ id: '../../etc' })).rejects.toThrow(/build id/)
+    await expect(of({ file: '[kernel.kallsyms]' })).rejects.toThrow(/build id/)
+    await expect(of({ start: 0n })).rejects.toThrow(/where the kernel lay/)
+    // A mapping that begins within a page, and does not say where the symbol is, begins where nobody knows.
+    await expect(of({ start: kernel.start + 0x198n })).rejects.toThrow(/where the kernel lay/)
+    await expect(of({ offset: 0x1000n })).rejects.toThrow(/where the kernel lay/)
+  })
+
+  it('is refused where the profile is damaged', async () => {
+    const bytes = profileOf([...others, { ...kernel, file: '[kernel.kallsyms]_text' }])
+    for (let length = 0; length < bytes.length; length += 7) {
+      const cut = written(bytes.subarray(0, length))
+      await cut.catch((error: unknown) => expect(error).toMatchObject({ code: expect.stringMatching(/^[A-Z_]+$/) }))
+    }
+    await expect(written(gzipSync(bytes).subarray(0, 90))).rejects.toMatchObject({ code: expect.any(String) })
   })
 })
