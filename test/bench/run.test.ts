@@ -36,14 +36,14 @@ const lines = fixtureBytes('debian-6.1-amd64/kallsyms.gz').toString('latin1').sp
 writeFileSync(join(FEW, 'kallsyms'), `${lines.slice(0, 5_000).join('\n')}\n`)
 writeFileSync(join(FEW, 'btf', 'vmlinux'), blob('synthetic/all-kinds'))
 
-const bench = (...args: string[]) => start('bench/run.js', args)
+const bench = (...args: string[]) => start('lib/bench/run.js', args)
 const MEAGRE = ['--processes', '1', '--rounds', '1', '--threads', '0,1', '--questions', '3000']
 const SMALL = ['--data', FEW, '--input', 'few', ...MEAGRE]
 const WHOLE = ['--data', CAPTURE, '--input', 'debian-6.1-amd64', ...MEAGRE]
 
 describe('a run that is stopped', () => {
   it('reports what it has measured by then, and ends with 130', async () => {
-    const path = fileURLToPath(new URL('../../dist/bench/run.js', import.meta.url))
+    const path = fileURLToPath(new URL('../../dist/lib/bench/run.js', import.meta.url))
     const args = ['lookups', 'load', ...SMALL, '--processes', '500', '--report', 'stopped.json']
     const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
     // The first suite's rows are there, and the second will not be.
@@ -184,7 +184,7 @@ describe('what cannot be meant', () => {
 })
 
 describe('kerndex bench', () => {
-  const kerndex = (...args: string[]) => start('src/cli/main.js', ['bench', ...args])
+  const kerndex = (...args: string[]) => start('lib/cli.cjs', ['bench', ...args])
 
   it('runs the harness over a capture and gives a JSON object a row', async () => {
     const { code, stdout } = await kerndex(

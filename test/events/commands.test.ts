@@ -288,6 +288,6 @@ it('a reader that goes away ends it quietly', async () => {
   child.stdin.write('ffffffff816b8aab\n'.repeat(50_000))
   await new Promise((resume) => child.stdout.once('data', resume))
   child.stdout.destroy()
-  child.stdin.end('ffffffff816b8aab\n'.repeat(2_000_000))
+  child.stdin.end('ffffffff816b8aab\n'.repeat(200_000))
   expect(await ended).toMatchObject({ code: 0, err: '' })
 })

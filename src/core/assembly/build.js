@@ -1,15 +1,14 @@
 // Compiles the loops that are written in AssemblyScript and writes each as a file of TypeScript, from which the package is
-// built: `npm run assembly`. Given a folder, it writes there instead, for the test that holds both together.
-import { execFileSync } from 'node:child_process'
+// built: `npm run assembly`. Given a folder, it writes there instead, for the test that holds both together. One process compiles
+// all, because most of a compilation is the compiler's own start.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import asc from 'assemblyscript/asc'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const src = join(here, '..', '..')
-const compiler = join(dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json')), 'bin', 'asc.js')
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-assembly-'))
 
 try {
@@ -20,8 +19,9 @@ try {
     ['btf/print/assembly/c-sort.ts', 'btf/print/c-sort-wasm.ts', 'C_SORT_WASM'],
   ]) {
     const out = join(folder, 'out.wasm')
-    const options = ['--config', join(here, 'asconfig.json'), '-o', out]
-    execFileSync(process.execPath, [compiler, join(src, source), ...options], { stdio: 'inherit' })
+    const [from, config, to] = [join(src, source), join(here, 'asconfig.json'), out].map((path) => relative('.', path))
+    const { error, stderr } = await asc.main([from, '--config', config, '-o', to])
+    if (error) throw new Error(`${source} does not compile\n${stderr.toString()}`, { cause: error })
     const lines = readFileSync(out)
       .toString('base64')
       .match(/.{1,100}/g)
