@@ -61,6 +61,7 @@ export interface ProcessEvent {
   readonly pidIsHint?: boolean
   readonly tid: number | undefined
   readonly ts: bigint | undefined
+  readonly cpu?: number | undefined
   readonly comm: string | undefined
   readonly life: Lifecycle | undefined
 }

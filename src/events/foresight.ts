@@ -4,8 +4,11 @@
 // fact that two recorders told is one event.
 
 import { setBounded } from '../core/bounded-map.ts'
+import { ask, type Child, forkerGroup, process, type Question, thread } from './child.ts'
+import { Conduct } from './conduct.ts'
 import { type ProcessEvent, together } from './event.ts'
-import { Habits, MOST_NUMBERS, Numbers } from './thread-numbers.ts'
+import { Family } from './pace.ts'
+import { MOST_NUMBERS, Numbers, step } from './thread-numbers.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
 const CLONE_PARENT = 0x8000
@@ -29,21 +32,6 @@ export const FORESIGHT: ForesightLimits = { ns: 2_000_000_000n, most: 16_384 }
 const SAME_FACT_NS = 50_000_000n
 /** Nanoseconds that a fact waits for its second telling, in a recording that was not seen to tell twice. */
 const FIRST_TWIN_NS = 1_000_000n
-/** Nanoseconds within which the threads of a group end that is killed, or whose leader returns from `main`. */
-const TOGETHER_NS = 10_000_000n
-
-/** The answer to the question whether a fork made a thread. */
-export interface Child {
-  readonly isThread: boolean
-  /** Its thread group, where it is known. */
-  readonly group: number | undefined
-  /** Its real parent is that of the forking process. */
-  readonly parentsChild: boolean
-  /** Nothing said it for certain. */
-  readonly guessed: boolean
-  /** Nothing said anything: what comes later may correct it. */
-  readonly open: boolean
-}
 
 /** An event that is held back. */
 interface Held<Item> {
@@ -56,31 +44,6 @@ interface Held<Item> {
   both: boolean
   /** Another event says the same, and stays. */
   told: boolean
-}
-
-interface Question {
-  readonly child: number
-  readonly ts: bigint
-  /** The thread group of the forking thread, as far as it was known when it forked, and what is asked of that thread itself. */
-  readonly knownGroup: number | undefined
-  readonly ofForker: Question | undefined
-  /** The value of the column of thread groups, which is filled in when the trace is read: right but for numbers that are used again. */
-  column: number | undefined
-  /** Whether the child forked threads: a leader may exit before those. */
-  madeThreads: boolean
-  /** The thread that forked it, when that exited if the child lived then, and whether the child went at once after it. */
-  readonly forker: number
-  forkerWentAt: bigint | undefined
-  wentTogether: boolean
-  /** Whether the child exited; after that its number stands for another thread. */
-  exited: boolean
-  /** Its number stood for another thread before, in this recording. */
-  readonly again: boolean
-  /** Nothing more will be said of it: its number was given to another thread. */
-  closed: boolean
-  /** The kind of program that forked it: programs repeat themselves. */
-  readonly kind: string
-  answer: Child | undefined
 }
 
 /** Takes items in the order of their times, and hands them on in that order with what was found out of them. */
@@ -108,7 +71,7 @@ export class Foresight<Item> {
   /** When the recorder had no room last. */
   #lostAt = -1n
   readonly #numbers = new Numbers()
-  readonly #habits = new Habits()
+  readonly #conduct = new Conduct()
   /** Facts that were told a moment ago, by what they are. */
   readonly #facts = new Map<string, Held<Item>>()
 
@@ -127,8 +90,9 @@ export class Foresight<Item> {
 
   push(item: Item, ts: bigint): void {
     const event = this.#eventOf(item)
-    this.#learn(event, ts)
-    const held: Held<Item> = { item, event, ts, question: this.#ask(event, ts), both: false, told: false }
+    const took = event.tid === undefined ? undefined : this.#conduct.took(event.cpu, event.tid, ts)
+    this.#learn(event, ts, took)
+    const held: Held<Item> = { item, event, ts, question: this.#ask(event, ts, took), both: false, told: false }
     this.#held.push(held)
     this.#compare(held)
     this.#release(ts)
@@ -153,20 +117,26 @@ export class Foresight<Item> {
   }
 
   /** Takes from an event what it says of others that are held. */
-  #learn(event: ProcessEvent, ts: bigint): void {
+  #learn(event: ProcessEvent, ts: bigint, took: number | undefined): void {
     const { type, pid, tid, life } = event
     if (life?.newTask !== undefined) setBounded(this.#flags, life.newTask.tid, life.newTask.flags, MOST_NUMBERS)
     if (type === 'lost') this.#lostAt = ts
     if (tid === undefined) return
     const open = this.#open.get(tid)
-    if (pid !== undefined && event.pidIsHint === true) this.#numbers.column(tid, pid)
+    const isHint = pid !== undefined && event.pidIsHint === true
+    const user = isHint ? this.#numbers.user(tid) : this.#numbers.get(tid)
+    if (user !== undefined) {
+      if (isHint) this.#numbers.column(user, pid)
+      user.family?.act(ts)
+      if (type !== 'fork') step(user, type)
+    }
     if (type === 'exec' && pid !== undefined) {
       // A thread that execs is its group's leader from then on; if it had another number, it was a thread of that group before.
       if (open !== undefined && pid === tid) {
-        this.#habits.add(open.kind, false)
+        this.#conduct.learn(open, false)
         this.#settle(open, process())
       }
-      this.#numbers.exec(pid)
+      this.#numbers.exec(this.#numbers.user(pid))
       const old = life?.oldPid === undefined || life.oldPid === pid ? undefined : this.#open.get(life.oldPid)
       if (old !== undefined) this.#settle(old, thread(pid))
       this.#leaderless.delete(pid)
@@ -175,39 +145,45 @@ export class Foresight<Item> {
     }
     if (life?.byThread === false) return
     if (open !== undefined && !open.exited) this.#learnOf(open, event, tid)
-    if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead, ts)
+    if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead, ts, took)
   }
 
-  #learnOf(open: Question, { pid, pidIsHint }: ProcessEvent, tid: number): void {
+  #learnOf(open: Question, { type, pid, pidIsHint }: ProcessEvent, tid: number): void {
+    if (type !== 'exit' && open.forkerWentAt !== undefined) open.actedAlone = true
     if (pid !== undefined && pidIsHint !== true) this.#settle(open, pid === tid ? process() : thread(pid))
     else if (pid !== undefined) open.column = pid
   }
 
-  #learnExit(tid: number, pid: number | undefined, groupDead: boolean | undefined, ts: bigint): void {
+  #learnExit(
+    tid: number,
+    pid: number | undefined,
+    groupDead: boolean | undefined,
+    ts: bigint,
+    took: number | undefined,
+  ): void {
     const open = this.#open.get(tid)
+    const isQuick = this.#conduct.exits(this.#numbers.get(tid), open, this.#hasChildren(tid), took)
     if (groupDead === undefined) {
       // Nothing more is said of this child, but perhaps that its number is used again.
       if (open !== undefined) {
         open.exited = true
-        open.wentTogether = outlived(open) && ts - (open.forkerWentAt ?? ts) <= TOGETHER_NS
-        const isForkers = open.column !== undefined && open.column === forkerGroup(open)
-        if (isForkers || outlived(open)) this.#habits.add(open.kind, true)
+        this.#conduct.exited(open, ts)
       }
-      this.#outlive(tid, ts)
+      this.#outlive(tid, ts, isQuick)
       return
     }
     const group = pid ?? this.#groupOf(tid) ?? tid
     if (!groupDead) {
       // A leader that goes before its threads, or a thread: who has forked nothing that may be a thread is none of the first.
       const mayLead = open?.madeThreads === true || this.#byForker.has(tid)
-      if (open !== undefined && !mayLead) this.#habits.add(open.kind, true)
+      if (open !== undefined && !mayLead) this.#conduct.learn(open, true)
       if (open !== undefined && mayLead && this.#readOut && open.column !== undefined && !this.#numbers.live) {
         // Unless its number is used again, the column is right.
         open.exited = true
-      } else if (open !== undefined) this.#settle(open, mayLead ? this.#byColumn(open) : thread(forkerGroup(open)))
+      } else if (open !== undefined) this.#settle(open, mayLead ? this.#leads(open) : thread(forkerGroup(open)))
       if (open === undefined ? group === tid : open.answer?.isThread !== true)
         setBounded(this.#leaderless, tid, true, MOST_NUMBERS)
-      this.#outlive(tid, ts)
+      this.#outlive(tid, ts, true)
       return
     }
     this.#leaderless.delete(group)
@@ -218,11 +194,11 @@ export class Foresight<Item> {
     if (mayBeLast && open.column === tid && !this.#numbers.live && !open.again) {
       // The same as above.
       open.exited = true
-      this.#habits.add(open.kind, true)
+      this.#conduct.learn(open, true)
       return
     }
     const last = mayBeLast && (open.column !== tid || !this.#numbers.live)
-    this.#habits.add(open.kind, last)
+    this.#conduct.learn(open, last)
     // Without the column this may be a process, and the last of that group be still to come.
     const guessed = open.column !== forkers && forkers !== undefined && this.#leaderless.has(forkers)
     this.#settle(open, { ...(last ? thread(forkers) : process()), guessed })
@@ -237,17 +213,28 @@ export class Foresight<Item> {
         this.#settle(question, { ...process(), guessed: question.ts <= this.#lostAt })
   }
 
+  /** Whether a thread has children that live, and may be its group's. */
+  #hasChildren(tid: number): boolean {
+    for (const { exited } of this.#byForker.get(tid) ?? []) if (!exited) return true
+    return false
+  }
+
   /** The children of a thread live on after its exit. */
-  #outlive(tid: number, ts: bigint): void {
-    for (const question of this.#byForker.get(tid) ?? []) if (!question.exited) question.forkerWentAt ??= ts
+  #outlive(tid: number, ts: bigint, isQuick: boolean): void {
+    for (const question of this.#byForker.get(tid) ?? []) {
+      if (question.exited || question.forkerWentAt !== undefined) continue
+      question.forkerWentAt = ts
+      question.forkerWentQuick = isQuick
+    }
   }
 
   /** Asks of a fork whether it made a thread, where it does not say so itself. */
-  #ask({ type, pid, tid, life }: ProcessEvent, ts: bigint): Question | undefined {
+  #ask({ type, pid, tid, life }: ProcessEvent, ts: bigint, took: number | undefined): Question | undefined {
     const child = life?.childTid
     if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
     const before = this.#open.get(child)
-    const again = this.#numbers.use(child)
+    const user = this.#numbers.user(tid)
+    const again = this.#numbers.use(child, user)
     // The number is given out again: the thread that had it is gone, and nothing more is said of it.
     if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
@@ -256,22 +243,15 @@ export class Foresight<Item> {
     const knownGroup = this.#groupOf(tid) ?? pid
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
-    const question: Question = {
-      child,
-      ts,
-      knownGroup,
-      ofForker,
-      forker: tid,
-      column: undefined,
-      madeThreads: false,
-      forkerWentAt: undefined,
-      wentTogether: false,
-      exited: false,
-      again,
-      closed: false,
-      kind: `${this.#numbers.hasExeced(tid)} ${life.comm}`,
-      answer: undefined,
-    }
+    user.family ??= new Family(ts)
+    const { family } = user
+    if (tid !== KTHREADD) family.note(family.forks, took)
+    const question = ask({
+      ...{ child, ts, forker: tid, knownGroup, ofForker, again, family, forkTook: took },
+      program: `${user.generation === 0} ${life.comm}`,
+      steps: `${user.generation} ${user.steps} `,
+    })
+    step(user, type)
     if (tid === KTHREADD) question.answer = process()
     else if (life.childIsThread !== undefined) {
       question.answer = life.childIsThread ? thread(life.childPid) : process()
@@ -300,9 +280,14 @@ export class Foresight<Item> {
     const { child, column } = question
     const forkers = forkerGroup(question)
     if (column === undefined)
-      return { ...(question.wentTogether ? thread(forkers) : process()), guessed: true, open: true }
+      return { ...(this.#conduct.isThread(question) ? thread(forkers) : process()), guessed: true, open: true }
     if (this.#readOut && this.#isDoubtful(question)) return this.#byConduct(question)
     return column === child || (forkers !== undefined && column !== forkers) ? process() : thread(column)
+  }
+
+  /** A child that exited before others of its group, and forked some that may be of it: where nothing else is known, it led them. */
+  #leads(question: Question): Child {
+    return question.column === undefined ? { ...process(), guessed: true, open: true } : this.#byColumn(question)
   }
 
   /** The column is not of the moment, and the number was another's before: it may be that one's. */
@@ -316,12 +301,12 @@ export class Foresight<Item> {
    * group, whose leader went first; and else for what such programs fork.
    */
   #byConduct(question: Question): Child {
-    const { child, column, kind } = question
+    const { child, column } = question
     const forkers = forkerGroup(question)
     if (column === child && this.#numbers.live) return process()
     // More than chance, as few numbers are of one group twice.
     if (column !== undefined && column === forkers) return { ...thread(column), guessed: true }
-    const isThread = outlived(question) || this.#habits.isOfThreads(kind)
+    const isThread = this.#conduct.isThread(question)
     return { ...(isThread ? thread(forkers) : process()), guessed: true, open: column === undefined }
   }
 
@@ -334,6 +319,7 @@ export class Foresight<Item> {
   #settle(question: Question, given: Child): void {
     // A number is given out again when its group is no more.
     const answer = given.isThread && given.group === question.child ? process() : given
+    if (question.answer === undefined && !answer.guessed) this.#conduct.settled(question, answer.isThread)
     question.answer ??= answer
     if (answer.isThread && question.ofForker !== undefined) question.ofForker.madeThreads = true
     this.#forget(question)
@@ -400,30 +386,9 @@ export class Foresight<Item> {
   }
 }
 
-/** The group of the thread that forked, as far as it is known by now. */
-function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
-  if (ofForker === undefined) return knownGroup
-  const { answer, child, column } = ofForker
-  if (answer !== undefined) return answer.isThread ? answer.group : child
-  return column !== undefined && column === ofForker.knownGroup ? column : child
-}
-
-/** A child that lived on after the leader which forked it had exited. */
-function outlived(question: Question): boolean {
-  return question.forkerWentAt !== undefined && question.forker === forkerGroup(question)
-}
-
 /** Spent places at the front before they are given up. */
 const SPENT = 1024
 
 function isLife({ type }: ProcessEvent): boolean {
   return type === 'fork' || type === 'exit' || type === 'exec'
-}
-
-function process(): Child {
-  return { isThread: false, group: undefined, parentsChild: false, guessed: false, open: false }
-}
-
-function thread(group: number | undefined): Child {
-  return { isThread: true, group, parentsChild: false, guessed: false, open: false }
 }

@@ -5,8 +5,8 @@ import { flag, like } from '../core/arguments.ts'
 import { type ProcessCache, processCache } from '../processes/cache.ts'
 import type { Birth, Described, Entry } from '../processes/entry.ts'
 import type { ProcessSnapshot } from '../processes/process.ts'
+import type { Child } from './child.ts'
 import type { EventType, Lifecycle, ProcessEvent, TraceEvent } from './event.ts'
-import type { Child } from './foresight.ts'
 
 /** An event's process. `type`, `pid` and `tid` are as they should be sent on. */
 export interface Placed {
@@ -126,12 +126,12 @@ function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefin
       !incomplete.includes('thread_group')
     )
       incomplete.push('thread_group')
-    if (event.tid !== undefined && cache.isGuessedThread(event.tid, event.ts) && !incomplete.includes('thread_group'))
-      incomplete.push('thread_group')
     // An event that describes its process and parent itself is right whatever was lost before.
     const mayBeStale = cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent))
     if (mayBeStale && event.life?.image === undefined) incomplete.push('lost_events')
   }
+  if (event.tid !== undefined && cache.isGuessedThread(event.tid, event.ts) && !incomplete.includes('thread_group'))
+    incomplete.push('thread_group')
   return {
     type: given.type ?? event.type,
     pid,

@@ -1,8 +1,9 @@
-// Facts about thread numbers and programs that a recording has shown so far: which numbers were used before, whether the column of
-// thread groups is right, and whether a program forks processes or threads. Questions about a fork are answered by it where the
-// recording says nothing certain (foresight.ts).
+// What a recording has shown of the threads that have numbers so far: which numbers were used before, whether the column of thread groups
+// is right, and what each thread did last. Questions about a fork are answered by it where the recording says nothing certain.
 
 import { setBounded } from '../core/bounded-map.ts'
+import type { EventType } from './event.ts'
+import type { Family } from './pace.ts'
 
 /** Numbers of which something is remembered. */
 export const MOST_NUMBERS = 1 << 17
@@ -10,12 +11,31 @@ export const MOST_NUMBERS = 1 << 17
 /** Of so many numbers that are used again one has another group in the column, where that is printed as things happen. */
 const LIVE_SHARE = 25
 
+/** What is known of the thread that has a number. */
+export interface User {
+  column: number | undefined
+  isNew: boolean
+  /** Whether an exec of its own was seen, and how many forks are between it and the image that it began with. */
+  sawExec: boolean
+  generation: number
+  /** The kinds of its last events since it began, two bits each. */
+  steps: number
+  /** What it has forked since it has its image. */
+  family: Family | undefined
+}
+
+/** Kinds of events that a program's steps are told by. */
+const STEPS: Partial<Record<EventType, number>> = { fork: 1, exec: 2 }
+const OTHER_STEP = 3
+/** Bits of so many steps. */
+const LAST_STEPS = 0xf
+
 /**
- * Which numbers were used before, and what the column said of them. A column that is filled in when a recording is read out
+ * The threads that have numbers, and what the column said of them. A column that is filled in when a recording is read out
  * knows one group for each number; one that is printed as things happen knows each user's.
  */
 export class Numbers {
-  readonly #columns = new Map<number, { column: number | undefined; isNew: boolean; hasExeced: boolean }>()
+  readonly #users = new Map<number, User>()
   #pairs = 0
   #differ = 0
 
@@ -24,70 +44,50 @@ export class Numbers {
     return this.#differ * LIVE_SHARE > this.#pairs
   }
 
-  /** A number is given out; true if it stood for another thread before. */
-  use(tid: number): boolean {
-    const known = this.#columns.get(tid)
-    if (known === undefined) {
-      setBounded(this.#columns, tid, { column: undefined, isNew: true, hasExeced: false }, MOST_NUMBERS)
-      return false
+  get(tid: number): User | undefined {
+    return this.#users.get(tid)
+  }
+
+  /** The thread that has a number, which may have been there before. */
+  user(tid: number): User {
+    let user = this.#users.get(tid)
+    if (user === undefined) {
+      user = { column: undefined, isNew: false, sawExec: false, generation: 0, steps: OTHER_STEP, family: undefined }
+      setBounded(this.#users, tid, user, MOST_NUMBERS)
     }
-    known.isNew = true
-    known.hasExeced = false
-    return true
+    return user
   }
 
-  exec(tid: number): void {
-    const known = this.#columns.get(tid)
-    if (known !== undefined) known.hasExeced = true
+  /** A thread forked another, which has this number; true if it stood for another thread before. */
+  use(tid: number, forker: User): boolean {
+    const again = this.#users.has(tid)
+    const user = this.user(tid)
+    user.isNew = true
+    user.sawExec = false
+    user.generation = forker.generation + 1
+    user.steps = 0
+    user.family = undefined
+    return again
   }
 
-  /** Whether a number's user has its image by an exec of its own, or was there before. */
-  hasExeced(tid: number): boolean {
-    return this.#columns.get(tid)?.hasExeced ?? true
+  exec(user: User): void {
+    user.sawExec = true
+    user.generation = 0
+    user.steps = 0
+    user.family = undefined
   }
 
-  column(tid: number, column: number): void {
-    const known = this.#columns.get(tid)
-    if (known === undefined) {
-      setBounded(this.#columns, tid, { column, isNew: false, hasExeced: true }, MOST_NUMBERS)
-      return
-    }
-    if (known.isNew && known.column !== undefined) {
+  column(user: User, column: number): void {
+    if (user.isNew && user.column !== undefined) {
       this.#pairs++
-      if (known.column !== column) this.#differ++
+      if (user.column !== column) this.#differ++
     }
-    known.column = column
-    known.isNew = false
+    user.column = column
+    user.isNew = false
   }
 }
 
-/** Programs of which is remembered what they fork, how many of their forks count, and how many it takes to tell. */
-const MOST_KINDS = 1024
-const HABIT = 64
-const LEAST_HABIT = 4
-
-/** Whether programs fork processes or threads. */
-export class Habits {
-  readonly #counts = new Map<string, { threads: number; all: number }>()
-
-  add(kind: string, isThread: boolean): void {
-    let counts = this.#counts.get(kind)
-    if (counts === undefined) {
-      counts = { threads: 0, all: 0 }
-      if (this.#counts.size >= MOST_KINDS) this.#counts.clear()
-      this.#counts.set(kind, counts)
-    }
-    if (counts.all === HABIT) {
-      counts.all /= 2
-      counts.threads /= 2
-    }
-    counts.all++
-    if (isThread) counts.threads++
-  }
-
-  /** Whether nearly all that such a program forked were threads. */
-  isOfThreads(kind: string): boolean {
-    const { threads, all } = this.#counts.get(kind) ?? { threads: 0, all: 0 }
-    return all >= LEAST_HABIT && threads > 0.75 * all
-  }
+/** Notes that a thread did something. */
+export function step(user: User, type: EventType): void {
+  user.steps = ((user.steps << 2) | (STEPS[type] ?? OTHER_STEP)) & LAST_STEPS
 }

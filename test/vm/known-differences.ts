@@ -145,7 +145,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     check: 'no tgid, --wait*',
     kerndex: 'wrong, marked incomplete',
     releases: /^(?:[1-5]|6\.(?:\d|1[0-5])\b)/,
-    atMost: 0.15,
+    atMost: 0.02,
     reason:
       'before sched_process_exit told group_dead no line tells a thread from a process that leaves the same lines: a marked guess',
   },

@@ -1,0 +1,98 @@
+// What is asked of a fork, and what is known of its child until that is answered: whether it is a process or a thread.
+
+import type { Family } from './pace.ts'
+
+/** The answer to the question whether a fork made a thread. */
+export interface Child {
+  readonly isThread: boolean
+  /** Its thread group, where it is known. */
+  readonly group: number | undefined
+  /** Its real parent is that of the forking process. */
+  readonly parentsChild: boolean
+  /** Nothing said it for certain. */
+  readonly guessed: boolean
+  /** Nothing said anything: what comes later may correct it. */
+  readonly open: boolean
+}
+
+/** A fork of which it is asked what it made, and what is seen of the child and of who forked it. */
+export interface Question extends Asked {
+  /** The value of the column of thread groups, which is filled in when the trace is read: right but for numbers that are used again. */
+  column: number | undefined
+  /** Whether the child forked threads: a leader may exit before those. */
+  madeThreads: boolean
+  /** When who forked it exited, if the child lived then, and whether that was too quick for the last of a process. */
+  forkerWentAt: bigint | undefined
+  forkerWentQuick: boolean
+  /** It did something after that: nobody killed it. */
+  actedAlone: boolean
+  /** It went at once after who forked it. */
+  wentTogether: boolean
+  /** Nanoseconds that its exit took, as far as can be told. */
+  exitTook: number | undefined
+  /** Whether the child exited; after that its number stands for another thread. */
+  exited: boolean
+  /** Nothing more will be said of it: its number was given to another thread. */
+  closed: boolean
+  /** How many threads such a program had forked for each process when it exited. */
+  odds: number | undefined
+  answer: Child | undefined
+}
+
+/** What is known of a question when it is asked. */
+interface Asked {
+  readonly child: number
+  readonly ts: bigint
+  /** The thread that forked it; its thread group, as far as it was known when it forked, and what is asked of that thread itself. */
+  readonly forker: number
+  readonly knownGroup: number | undefined
+  readonly ofForker: Question | undefined
+  /** The child's number stood for another thread before, in this recording. */
+  readonly again: boolean
+  /** Nanoseconds that the fork took, as far as can be told; and the forker's other children. */
+  readonly forkTook: number | undefined
+  readonly family: Family
+  /** The program that forked it, and what that had done before: programs repeat themselves. */
+  readonly program: string
+  readonly steps: string
+}
+
+export function ask(asked: Asked): Question {
+  return {
+    ...asked,
+    column: undefined,
+    madeThreads: false,
+    forkerWentAt: undefined,
+    forkerWentQuick: false,
+    actedAlone: false,
+    wentTogether: false,
+    exitTook: undefined,
+    exited: false,
+    closed: false,
+    odds: undefined,
+    answer: undefined,
+  }
+}
+
+/** The group of the thread that forked, as far as it is known by now. */
+export function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
+  if (ofForker === undefined) return knownGroup
+  const { answer, child, column } = ofForker
+  if (answer !== undefined) return answer.isThread ? answer.group : child
+  return column !== undefined && column === ofForker.knownGroup ? column : child
+}
+
+/** A child that lived on after the leader which forked it had exited. */
+export function outlived(question: Question): boolean {
+  return question.forkerWentAt !== undefined && question.forker === forkerGroup(question)
+}
+
+/** The answer that it made a process. */
+export function process(): Child {
+  return { isThread: false, group: undefined, parentsChild: false, guessed: false, open: false }
+}
+
+/** The answer that it made a thread of a group. */
+export function thread(group: number | undefined): Child {
+  return { isThread: true, group, parentsChild: false, guessed: false, open: false }
+}

@@ -1,0 +1,76 @@
+// What a fork made, by the conduct of the child, of who forked it, and of that one's other children, where nothing says it. All of it is
+// likelihood, and what is taken from it is a guess: what is known of other forks of the same recording is what it is measured by.
+
+import { forkerGroup, outlived, type Question } from './child.ts'
+import { Habits } from './habits.ts'
+import { Pace, Times } from './pace.ts'
+import type { User } from './thread-numbers.ts'
+
+/** Nanoseconds within which the threads of a group end that is killed, or whose leader returns from `main`. */
+const TOGETHER_NS = 10_000_000n
+
+export class Conduct {
+  readonly #pace = new Pace()
+  readonly #habits = new Habits()
+  /** What forks of processes took, and exits that were the last of theirs. */
+  readonly #forks = new Times()
+  readonly #exits = new Times()
+
+  /** Notes a thread's event; returns how long what it tells of took, as far as that can be told. */
+  took(cpu: number | undefined, tid: number, ts: bigint): number | undefined {
+    return this.#pace.step(cpu, tid, ts)
+  }
+
+  /** Notes what a fork made, of which something was said. */
+  learn({ program, steps }: Question, isThread: boolean): void {
+    this.#habits.add(program, steps, isThread)
+  }
+
+  /** A question has a certain answer. */
+  settled({ family, forkTook, ts }: Question, isThread: boolean): void {
+    if (isThread) family.threads++
+    else family.processes++
+    // One whose forker slept until then may have used that one's memory (vfork), which is quick too.
+    if (!isThread && forkTook !== undefined && family.actedAt > ts) this.#forks.add(forkTook)
+  }
+
+  /** A thread exits; true if that was too quick for the last of a process. */
+  exits(user: User | undefined, child: Question | undefined, hasChildren: boolean, took: number | undefined): boolean {
+    // A leader that goes before its threads is quick too.
+    if (child !== undefined && !child.exited && !hasChildren) {
+      child.exitTook = took
+      child.family.note(child.family.exits, took)
+    }
+    // Who has an image of its own and has forked nothing is alone.
+    if (took !== undefined && user?.sawExec === true && user.family === undefined) this.#exits.add(took)
+    return this.#exits.isQuick(took)
+  }
+
+  /** A child has exited, and nothing says whether as the last of its group. */
+  exited(child: Question, ts: bigint): void {
+    const { column, family, forkerWentAt, ofForker } = child
+    if (forkerWentAt !== undefined && outlived(child)) {
+      // Who forked the leader, and waits for it, goes on when the last of the group has gone.
+      const isAwaited = ofForker === undefined || ofForker.family.actedAt < forkerWentAt
+      child.wentTogether = isAwaited && !child.actedAlone && ts - forkerWentAt <= TOGETHER_NS
+      if (isAwaited) ofForker?.family.await(family, ts)
+    }
+    if (child.wentTogether || this.#exits.isQuick(child.exitTook) || isForkers(column, child)) this.learn(child, true)
+    else if (outlived(child)) this.learn(child, child.forkerWentQuick)
+    child.odds = this.#habits.odds(child.program, child.steps)
+  }
+
+  /** Whether a child is likelier to be a thread than a process. */
+  isThread(child: Question): boolean {
+    if (this.#forks.isQuick(child.forkTook) || this.#exits.isQuick(child.exitTook)) return true
+    const weight = child.family.weight(this.#forks, this.#exits)
+    if (weight > 1) return true
+    if (outlived(child)) return child.forkerWentQuick || child.wentTogether || child.family.awaited
+    return weight * (child.odds ?? this.#habits.odds(child.program, child.steps)) > 1
+  }
+}
+
+/** Whether the column says that a child is of the group which forked it. */
+function isForkers(column: number | undefined, child: Question): boolean {
+  return column !== undefined && column === forkerGroup(child)
+}
