@@ -70,7 +70,7 @@ const PARTS = {
   events: /^(events\/|processes\/|stacks\/(?!pasted\.))/,
   pasted: /^stacks\/pasted\./,
   serve: /^(serve\/|symbols\/find-text\.)/,
-  printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-dump.*|c-sort.*|flat-types|layout)|ask\/diff)/,
+  printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-(dump|header|tables).*|layout)|ask\/diff)/,
   probes: /^probes\/(?!spec-error\.)/,
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,

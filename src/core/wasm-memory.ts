@@ -44,11 +44,14 @@ function compiledModule(base64: string): WebAssembly.Module | null {
   return module
 }
 
+/** Functions that a module calls, by the names of its files. */
+export type WasmCalls = Readonly<Record<string, Readonly<Record<string, (...numbers: number[]) => void>>>>
+
 /** The functions of a module over a memory, perhaps another thread's. @throws TypeError where this engine cannot run it */
-export function runWasm(base64: string, memory: SharedMemory): object {
+export function runWasm(base64: string, memory: SharedMemory, calls?: WasmCalls): object {
   const module = compiledModule(base64)
   if (module === null) throw new TypeError('no module that this engine can run')
-  return new WebAssembly.Instance(module, { env: { memory } }).exports
+  return new WebAssembly.Instance(module, { ...calls, env: { memory } }).exports
 }
 
 /** A memory with a module's functions over it. */
@@ -66,11 +69,11 @@ export const noWasm = (): UnsupportedError =>
   )
 
 /** A memory with a module's functions over it; undefined where there is no WebAssembly of that kind, or no room for it. */
-export function openWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {
+export function openWasm(base64: string, memory?: WasmMemory, calls?: WasmCalls): OpenWasm | undefined {
   if (compiledModule(base64) === null) return undefined
   try {
     const over = memory ?? new WasmMemory()
-    return { memory: over, exports: over.run(base64) }
+    return { memory: over, exports: over.run(base64, calls) }
   } catch (error) {
     // No address space for a memory of this kind, as under a limit of it.
     if (error instanceof RangeError) return undefined
@@ -86,13 +89,13 @@ const idle: WeakRef<WasmMemory>[] = []
 const MOST_IDLE = 2
 
 /** `openWasm` with memory that has been given back, where there is some; rather with memory that is named. */
-export function borrowWasm(base64: string, memory?: WasmMemory): OpenWasm | undefined {
-  if (memory !== undefined) return openWasm(base64, memory)
+export function borrowWasm(base64: string, memory?: WasmMemory, calls?: WasmCalls): OpenWasm | undefined {
+  if (memory !== undefined) return openWasm(base64, memory, calls)
   for (let known = idle.pop(); known !== undefined; known = idle.pop()) {
     const memory = known.deref()
-    if (memory !== undefined) return openWasm(base64, memory)
+    if (memory !== undefined) return openWasm(base64, memory, calls)
   }
-  return openWasm(base64)
+  return openWasm(base64, undefined, calls)
 }
 
 /** Gives memory back. Nothing that was cut from it may be used any more, by any thread. */
@@ -129,9 +132,9 @@ export class WasmMemory {
     this.#buffers.set(memory.buffer, 0)
   }
 
-  /** The functions of a module, whose only import is a memory. @throws TypeError where this engine cannot run it */
-  run(base64: string): object {
-    return runWasm(base64, this.#memory)
+  /** The functions of a module that imports a memory, and perhaps what it calls. @throws TypeError where this engine cannot run it */
+  run(base64: string, calls?: WasmCalls): object {
+    return runWasm(base64, this.#memory, calls)
   }
 
   /** What other threads are given to run modules over this memory. */

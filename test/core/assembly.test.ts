@@ -16,7 +16,7 @@ test('compiled loops are what their sources compile to', () => {
     expect(readFileSync(join(src, 'symbols/loops-wasm.ts'), 'utf8')).toBe(fresh('loops-wasm.ts'))
     expect(readFileSync(join(src, 'btf/read/walk-wasm.ts'), 'utf8')).toBe(fresh('walk-wasm.ts'))
     expect(readFileSync(join(src, 'btf/ask/users-wasm.ts'), 'utf8')).toBe(fresh('users-wasm.ts'))
-    expect(readFileSync(join(src, 'btf/print/c-sort-wasm.ts'), 'utf8')).toBe(fresh('c-sort-wasm.ts'))
+    expect(readFileSync(join(src, 'btf/print/c-header-wasm.ts'), 'utf8')).toBe(fresh('c-header-wasm.ts'))
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -5,20 +5,17 @@ import { listOf, options as optionsOf } from '../../core/arguments.ts'
 import { AmbiguousError, UsageError } from '../../core/errors.ts'
 import { KIND_TYPEDEF } from '../format.ts'
 import { isComposite, isEnum } from '../kinds.ts'
+import { address, within } from '../read/memory.ts'
 import { decodeType } from '../read/type.ts'
 import { type TypeSet, typeSet } from '../read/type-set.ts'
-import { C_DUMP_OPTIONS, type CDumpOptions, CHeader, FOOTER, HEADER, PIECE } from './c-dump.ts'
-import { UniqueNames } from './c-names.ts'
-import { sortForC } from './c-sort.ts'
-import { CText } from './c-text.ts'
+import { C_DUMP_OPTIONS, type CDumpOptions, FOOTER, HEADER, kfuncs } from './c-dump.ts'
+import { CHeader, HeaderMemory } from './c-header.ts'
 import { factsOf } from './type-facts.ts'
 
-/** A definition that the header has already. */
-interface Defined {
+/** A definition, and the first module that has it. */
+interface Seen {
   readonly module: string
   readonly facts: string
-  /** The name it has in the header. */
-  readonly name: string
 }
 
 /**
@@ -32,47 +29,45 @@ export function* dumpModulesC(sets: readonly TypeSet[], given?: Pick<CDumpOption
   const base = modules[0]?.base ?? sets[0]
   if (!base || modules.some((set) => set.base !== base)) throw new UsageError('these modules are not of one kernel')
   refuseConflicts(modules)
-  const names = new UniqueNames(base)
-  const out = new CText()
-  const header = new CHeader(base, out, names)
-  out.put(HEADER)
-  for (const id of inOrder(base, options)) {
-    header.define(id)
-    if (out.length > PIECE) yield out.take()
+  const memory = new HeaderMemory()
+  try {
+    yield HEADER
+    const header = within(() => new CHeader(memory, base))
+    yield* header.define(options.order ?? 'sorted')
+    /** The numbers of names in the header, by definition. */
+    const defined = new Map<string, number>()
+    for (const set of modules) yield* defineModule(memory, set, header, defined, options.order ?? 'sorted')
+    header.open()
+    yield kfuncs(header, base)
+    yield FOOTER
+  } finally {
+    memory.close()
   }
-  const defined = new Map<string, Defined>()
-  for (const set of modules) {
-    const own = new UniqueNames(set, names)
-    const part = new CHeader(set, out, own)
-    part.assumeDefined(1, set.firstId)
-    for (let id = set.firstId; id < set.endId; id++) {
-      const key = definitionKey(set, id)
-      if (key === undefined) continue
-      const before = defined.get(key)
-      if (before) {
-        own.assign(id, before.name)
-        part.assumeDefined(id, id + 1)
-      }
-    }
-    for (const id of inOrder(set, options)) {
-      if (id >= set.firstId) part.define(id)
-      if (out.length > PIECE) yield out.take()
-    }
-    for (let id = set.firstId; id < set.endId; id++) {
-      const key = definitionKey(set, id)
-      if (key === undefined || defined.has(key)) continue
-      const name = set.kindNumberOf(id) === KIND_TYPEDEF ? own.typedef(id) : own.tag(id)
-      defined.set(key, { module: set.name, facts: factsText(set, id), name })
-    }
-  }
-  header.kfuncs()
-  out.put(FOOTER)
-  yield out.take()
 }
 
-function* inOrder(set: TypeSet, { order }: Pick<CDumpOptions, 'order'>): Generator<number> {
-  if (order === 'ids') for (let id = 1; id < set.endId; id++) yield id
-  else yield* sortForC(set)
+/** What one module adds to the header. */
+function* defineModule(
+  memory: HeaderMemory,
+  set: TypeSet,
+  base: CHeader,
+  defined: Map<string, number>,
+  order: 'sorted' | 'ids',
+): Generator<string> {
+  const start = address(memory.memory.room(0))
+  const own = within(() => new CHeader(memory, set, base))
+  const added: [key: string, id: number][] = []
+  for (let id = set.firstId; id < set.endId; id++) {
+    const key = definitionKey(set, id)
+    if (key === undefined) continue
+    const before = defined.get(key)
+    if (before === undefined) added.push([key, id])
+    else own.assumeDefined(id, before)
+  }
+  yield* own.define(order, set.firstId)
+  for (const [key, id] of added) {
+    if (!defined.has(key)) defined.set(key, own.numberOf(id))
+  }
+  memory.memory.trim(start)
 }
 
 /** The name by which C knows a definition; an anonymous enum is known by its first enumerator. */
@@ -91,7 +86,7 @@ function definitionKey(set: TypeSet, id: number): string | undefined {
 const factsText = (set: TypeSet, id: number): string => JSON.stringify([set.kindOf(id), factsOf(set, id)])
 
 function refuseConflicts(modules: readonly TypeSet[]): void {
-  const seen = new Map<string, Defined>()
+  const seen = new Map<string, Seen>()
   const conflicts: string[] = []
   for (const set of modules) {
     for (let id = set.firstId; id < set.endId; id++) {
@@ -99,7 +94,7 @@ function refuseConflicts(modules: readonly TypeSet[]): void {
       if (key === undefined) continue
       const facts = factsText(set, id)
       const other = seen.get(key)
-      if (!other) seen.set(key, { module: set.name, facts, name: set.nameOf(id) })
+      if (!other) seen.set(key, { module: set.name, facts })
       else if (other.module !== set.name && other.facts !== facts) {
         const type = decodeType(set, id)
         conflicts.push(`${type.kind} ${type.name || key.replace('value ', 'with ')} in ${other.module} and ${set.name}`)

@@ -16,7 +16,7 @@ try {
     ['symbols/assembly/loops.ts', 'symbols/loops-wasm.ts', 'LOOPS_WASM'],
     ['btf/read/assembly/walk.ts', 'btf/read/walk-wasm.ts', 'WALK_WASM'],
     ['btf/ask/assembly/users.ts', 'btf/ask/users-wasm.ts', 'USERS_WASM'],
-    ['btf/print/assembly/c-sort.ts', 'btf/print/c-sort-wasm.ts', 'C_SORT_WASM'],
+    ['btf/print/assembly/c-header.ts', 'btf/print/c-header-wasm.ts', 'C_HEADER_WASM'],
   ]) {
     const out = join(folder, 'out.wasm')
     const [from, config, to] = [join(src, source), join(here, 'asconfig.json'), out].map((path) => relative('.', path))

@@ -1,16 +1,20 @@
-// The order in which bpftool puts types of a C header: the loops over all types, the only implementation. ../c-sort.ts says what goes in.
-// Addresses are bytes in the one memory.
+// The order in which bpftool puts types of a C header: the loops over all types, the only implementation. Addresses are bytes in the
+// one memory.
 
+import { ARRAY, ENUM, PRINTS_NOTHING, PROTOTYPE, REFUSED_NAMES, SCALAR } from '../c-constants'
 import {
-  IS_ARRAY,
-  IS_COMPOSITE,
-  IS_ENUM,
-  IS_PROTOTYPE,
-  IS_REFERENCE,
-  IS_SCALAR,
-  PRINTS_NOTHING,
-  STEPS,
-} from '../c-sort-constants'
+  elementWords,
+  endId,
+  isComposite,
+  isReference,
+  nameAt,
+  nameOf,
+  recordOf,
+  refOf,
+  refuse,
+  roleOf,
+  vlenOf,
+} from './c-types'
 
 const LAST_RANK: u64 = 10
 /** Longest chain of references that is followed. */
@@ -18,11 +22,6 @@ const MAX_CHAIN: u32 = 256
 /** Bytes of a name that fit a key beside the rank; where the last of them is zero, they are the whole name. */
 const HEAD_BYTES: usize = 7
 
-let kinds: usize = 0
-let records: usize = 0
-let endId: u32 = 0
-let strings: usize = 0
-let stringEnd: u32 = 0
 /** Bytes of names that may still be looked at: however many types share a name, each would be printed. */
 let left: i64 = 0
 /** By id: rank and head of the name to sort by; where that name is; by 2 × id, + 1 where members count: hash, and whether it is known. */
@@ -31,41 +30,20 @@ let sortNames: usize = 0
 let hashes: usize = 0
 let known: usize = 0
 
-/** Notes where records of a set lie. */
-export function place(into: usize, offsets: usize, size: u32, words: usize): void {
-  for (let i: u32 = 0; i < size; i++) {
-    const at = (<usize>i) << 2
-    store<u32>(into + at, <u32>words + (load<u32>(offsets + at) << 2))
-  }
-}
-
-function recordOf(id: u32): usize {
-  return <usize>load<u32>(records + ((id < endId ? <usize>id : 0) << 2))
-}
-
-function kindOf(record: usize): usize {
-  return kinds + <usize>((load<u32>(record, 4) >> 24) & 0x7f)
-}
-
-/** Where a name is; what is past the end is the empty name. */
-function nameAt(offset: u32): usize {
-  return strings + (offset < stringEnd ? <usize>offset : 0)
-}
-
 function rank(type: u32): u64 {
   let id = type
   let named = false
   for (let depth: u32 = 0; depth < MAX_CHAIN; depth++) {
     const record = recordOf(id)
-    const role = load<u8>(kindOf(record))
+    const role = roleOf(record)
     if (load<u32>(record) !== 0) named = true
-    if (role === IS_ENUM) return named ? 1 : 0
-    if (role === IS_SCALAR) return 2
+    if (role === ENUM) return named ? 1 : 0
+    if (role === SCALAR) return 2
     if (!named) return LAST_RANK
-    if (role === IS_COMPOSITE) return 3
-    if (role === IS_PROTOTYPE) return 4
-    if (role === IS_ARRAY) id = load<u32>(record, 12)
-    else if (role === IS_REFERENCE) id = load<u32>(record, 8)
+    if (isComposite(role)) return 3
+    if (role === PROTOTYPE) return 4
+    if (role === ARRAY) id = load<u32>(record, 12)
+    else if (isReference(role)) id = refOf(record)
     else return LAST_RANK
   }
   return LAST_RANK
@@ -76,16 +54,16 @@ function sortName(type: u32): usize {
   let id = type
   for (let depth: u32 = 0; depth < MAX_CHAIN; depth++) {
     const record = recordOf(id)
-    const role = load<u8>(kindOf(record))
+    const role = roleOf(record)
     const name = load<u32>(record)
-    if (role === IS_ARRAY) id = load<u32>(record, 12)
-    else if (role === IS_REFERENCE) id = load<u32>(record, 8)
-    else if (role === IS_ENUM && id === type && name === 0) {
+    if (role === ARRAY) id = load<u32>(record, 12)
+    else if (isReference(role)) id = refOf(record)
+    else if (role === ENUM && id === type && name === 0) {
       // An anonymous enum is known by its first enumerator.
-      return (load<u32>(record, 4) & 0xffffff) > 0 ? nameAt(load<u32>(record, 12)) : strings
+      return nameAt(vlenOf(record) > 0 ? load<u32>(record, 12) : 0)
     } else return nameAt(name)
   }
-  return strings
+  return nameAt(0)
 }
 
 /** The first bytes of a name as a number that has their order; zeros behind its end. */
@@ -137,25 +115,24 @@ function hashOf(id: u32, withMembers: u32, depth: u32): u64 {
 
 function contents(id: u32, withMembers: u32, depth: u32): u64 {
   const record = recordOf(id)
-  const kind = kindOf(record)
-  const role = load<u8>(kind)
-  let count = load<u32>(record, 4) & 0xffffff
+  const role = roleOf(record)
+  let count = vlenOf(record)
   let hash = withName(0, load<u32>(record))
   let at = record + 12
-  if (role === IS_ENUM) {
-    const step = (<usize>load<u8>(kind, STEPS)) << 2
+  if (role === ENUM) {
+    const step = elementWords(record) << 2
     for (; count > 0; count--, at += step) hash = withName(hash, load<u32>(at))
-  } else if (role === IS_COMPOSITE) {
+  } else if (isComposite(role)) {
     if (withMembers === 0) return hash
     for (; count > 0; count--, at += 12) {
       hash = withName(hash, load<u32>(at))
       hash = hash * 31 + hashOf(load<u32>(at, 4), 0, depth)
     }
-  } else if (role === IS_ARRAY) {
+  } else if (role === ARRAY) {
     hash = hash * 31 + <u64>load<u32>(at, 8)
     hash = hash * 31 + hashOf(load<u32>(at), withMembers, depth)
-  } else if (role === IS_REFERENCE) {
-    hash = hash * 31 + hashOf(load<u32>(record, 8), withMembers, depth)
+  } else if (isReference(role)) {
+    hash = hash * 31 + hashOf(refOf(record), withMembers, depth)
   }
   return hash
 }
@@ -171,7 +148,7 @@ function isBehind(a: u32, b: u32): bool {
     const nameB = <usize>load<u32>(sortNames + ((<usize>b) << 2))
     if (nameA !== nameB) order = compareNames(nameA + HEAD_BYTES, nameB + HEAD_BYTES)
   }
-  if (order === 0) order = compareNames(nameAt(load<u32>(recordOf(a))), nameAt(load<u32>(recordOf(b))))
+  if (order === 0) order = compareNames(nameOf(recordOf(a)), nameOf(recordOf(b)))
   if (order !== 0) return order > 0
   const hashA = hashOf(a, 1, 0)
   const hashB = hashOf(b, 1, 0)
@@ -179,37 +156,23 @@ function isBehind(a: u32, b: u32): bool {
 }
 
 /**
- * Sorts ids of all types that print something: how many there are; 0, which void forbids otherwise, for names out of all proportion.
- * `ids` and `spare` have a word for each id, `work` 30 bytes, all zeros.
+ * Sorts ids, from one on, of all types that have a place in the order: how many there are. `ids` and `spare` have a word for each id,
+ * `work` 30 bytes.
  */
-export function sort(
-  kindTable: usize,
-  recordTable: usize,
-  end: u32,
-  names: usize,
-  namesEnd: u32,
-  budget: f64,
-  ids: usize,
-  spare: usize,
-  work: usize,
-): u32 {
-  kinds = kindTable
-  records = recordTable
-  endId = end
-  strings = names
-  stringEnd = namesEnd
+export function sort(first: u32, budget: f64, ids: usize, spare: usize, work: usize): u32 {
   left = <i64>budget
   keys = work
-  hashes = keys + ((<usize>end) << 3)
-  sortNames = hashes + ((<usize>end) << 4)
-  known = sortNames + ((<usize>end) << 2)
+  hashes = keys + ((<usize>endId) << 3)
+  sortNames = hashes + ((<usize>endId) << 4)
+  known = sortNames + ((<usize>endId) << 2)
+  memory.fill(known, 0, (<usize>endId) << 1)
   let count: u32 = 0
-  for (let id: u32 = 0; id < end; id++) {
+  for (let id = first; id < endId; id++) {
     const record = recordOf(id)
-    if (load<u8>(kindOf(record)) === PRINTS_NOTHING) continue
+    if (roleOf(record) === PRINTS_NOTHING) continue
     const name = sortName(id)
-    left -= lengthOf(name) + lengthOf(nameAt(load<u32>(record)))
-    if (left < 0) return 0
+    left -= lengthOf(name) + lengthOf(nameOf(record))
+    if (left < 0) refuse(REFUSED_NAMES, id)
     store<u64>(keys + ((<usize>id) << 3), (rank(id) << 56) | headOf(name))
     store<u32>(sortNames + ((<usize>id) << 2), <u32>name)
     store<u32>(ids + ((<usize>count) << 2), id)
@@ -223,7 +186,7 @@ export function sort(
     into = from
     from = sorted
   }
-  if (left < 0) return 0
+  if (left < 0) refuse(REFUSED_NAMES, 0)
   if (from !== ids) memory.copy(ids, from, (<usize>count) << 2)
   return count
 }
