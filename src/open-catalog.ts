@@ -130,7 +130,7 @@ export class Catalog {
   /**
    * Writes entries to an archive, which any catalogue imports: those of these builds, of a kernel with all its modules, or all. Returns
    * what was written.
-   * @throws NotFoundError if the catalogue lacks one; UsageError if there is such a file and `replace` is not set, or its name does not
+   * @throws NotFoundError if the catalogue lacks one, or has none at all; UsageError if there is such a file and `replace` is not set, or its name does not
    * end in .tar.gz; NotReadableError, AbortedError
    */
   async export(to: string | URL, options?: CatalogExportOptions): Promise<CatalogEntry[]> {

@@ -41,12 +41,15 @@ const BEGINS: Readonly<Record<string, readonly bigint[]>> = { _text: [0n], _stex
 /** So few stacks tell nothing; and so much of the winner's share makes the next best place as likely. */
 const LEAST_STACKS = 10
 const CLOSE = 0.75
+/** By chance one address in 700 lies in an entry point of a place: a place for which so few stacks speak is none. */
+const LEAST_SHARE = 0.1
 const UPPER_HALF = 1n << 63n
 
 /**
  * Finds where a kernel build lay from the outermost kernel address of each of many stacks, as they stand in a trace: return addresses.
  * Only the core kernel is found so: where modules lay is told by nothing.
- * @throws NotFoundError if there are fewer than 10 stacks, or two places are nearly as likely, with what was found; UsageError
+ * @throws NotFoundError if there are fewer than 10 stacks, or two places are nearly as likely, or so few stacks speak for the best that
+ * chance may, with what was found; UsageError
  */
 export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): FoundSlide {
   built(build, 'build')
@@ -90,6 +93,11 @@ export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): Fou
     )
   }
   const found = { text: best[0], stacks, share: best[1] / stacks, runnerUp: (next?.[1] ?? 0) / stacks }
+  if (found.share < LEAST_SHARE) {
+    throw new NotFoundError(
+      `only ${percent(found.share)} of ${stacks} stacks end in an entry point of ${build.buildId} at any one place: they are cut, or of another kernel`,
+    )
+  }
   if (found.runnerUp > CLOSE * found.share) {
     throw new NotFoundError(
       `where the kernel lay is not clear: ${percent(found.share)} of ${stacks} stacks speak for one place, ${percent(found.runnerUp)} for another`,

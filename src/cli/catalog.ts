@@ -149,7 +149,8 @@ function addTravel(catalog: Command): void {
       'after',
       `${WHERE}
 
-Exit codes: 0 written, 2 wrong usage, or a file is there already, 3 something cannot be read or written, or is not there.
+Exit codes: 0 written, 1 a build is not there, or none is, 2 wrong usage, or a file is there already, 3 something cannot be read
+or written.
 
 Examples:
   $ kerndex catalog export kernels.tar.gz

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../catalog/entry.ts'
 import { MOST_ENTRY_BYTES } from '../catalog/limits.ts'
-import { KerndexError, LimitError, NotReadableError, UsageError } from '../core/errors.ts'
+import { BadFormatError, KerndexError, LimitError, NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
 import { type ArchiveFile, writeArchive } from '../sources/write-archive.ts'
@@ -46,12 +46,22 @@ export async function readEntries(path: string, signal?: AbortSignal): Promise<B
   const entries: BuildEntry[] = []
   if (isArchive(path)) {
     for (const [name, bytes] of await filesOfArchive(path, signal))
-      if (name.endsWith(SUFFIX)) entries.push(decodeEntry(bytes))
+      if (name.endsWith(SUFFIX)) entries.push(entryIn(bytes, `${path}: ${name}`))
   } else {
-    for (const file of entryFiles(path)) entries.push(decodeEntry(bytesOf(file)))
+    for (const file of entryFiles(path)) entries.push(entryIn(bytesOf(file), file))
   }
   if (entries.length === 0) throw new NotReadableError(`${path} holds no entries of a catalogue`, { path })
   return entries
+}
+
+/** @throws BadFormatError, UnsupportedError, LimitError that say which file it is */
+function entryIn(bytes: Uint8Array, place: string): BuildEntry {
+  try {
+    return decodeEntry(bytes)
+  } catch (error) {
+    if (error instanceof BadFormatError) throw new BadFormatError(`${place}: ${error.message}`, {}, { cause: error })
+    throw error
+  }
 }
 
 /** What a file holds that somebody named: a device never ends, and a pipe waits. @throws NotReadableError, NoPermissionError, LimitError */

@@ -110,6 +110,7 @@ export class CatalogFiles {
     const all = this.list()
     for (const id of buildIds ?? []) if (!all.some((entry) => isMeant(entry, id))) throw this.#unknown(id)
     const chosen = buildIds === undefined ? all : all.filter((entry) => buildIds.some((id) => isMeant(entry, id)))
+    if (chosen.length === 0) throw new NotFoundError(`the catalogue ${this.store.directory} has no entries to export`)
     await writeEntries(path, chosen, { replace, signal })
     return chosen
   }

@@ -50,6 +50,8 @@ export async function readHost(source: Source): Promise<ReadHost> {
         `${source.description} is no capture, archive or snapshot file: nothing in it tells which kernel build it is of`,
       )
     }
+    // What is no capture at all says so.
+    source.openSymbols().close()
     throw new NotReadableError(
       `${source.description} tells no build id of its kernel (/sys/kernel/notes): nothing is known by it`,
     )

@@ -13,7 +13,7 @@ import {
   signal,
   whole,
 } from '../core/arguments.ts'
-import { LimitError, NotReadableError } from '../core/errors.ts'
+import { LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'
 import { readProfileMappings } from '../sources/pprof.ts'
@@ -115,12 +115,14 @@ export async function writeLayout(path: string | URL, options?: LayoutOptions): 
   )
 }
 
-/** Whether a path is a file that begins as a layout does. Waits for the system. */
+/** Whether a path is a file that begins as a layout does. Waits for the system. @throws NoPermissionError if it may not be read */
 export function isLayoutFile(path: string): boolean {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
   try {
     return isPacked('layout', readStart(path, 64))
-  } catch {
+  } catch (error) {
+    // It may be one, and everything else that could be said of it would mislead.
+    if (error instanceof NoPermissionError) throw error
     return false
   }
 }

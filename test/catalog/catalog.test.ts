@@ -231,6 +231,11 @@ describe('a catalogue', () => {
     }
   })
 
+  it('exports nothing where there is nothing', async () => {
+    const empty = await openCatalog({ directory: join(folder, 'empty') })
+    await expect(empty.export(join(folder, 'empty.tar.gz'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
   it('lists its entries', async () => {
     const listed = await catalog.list()
     expect(listed.length).toBe(13)
@@ -364,6 +369,11 @@ describe('what is no kernel source', () => {
     await expect(writeLayout(join(folder, 'no.layout'), { from: file })).rejects.toThrow(
       /no capture, archive or snapshot/,
     )
+    await expect(catalog.add(folder)).rejects.toThrow(/is no capture: it has neither kallsyms/)
+    await expect(catalog.import(file)).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining(file),
+    })
     await expect(catalog.add(file)).rejects.toMatchObject({ code: 'NOT_READABLE' })
   })
 })

@@ -49,6 +49,8 @@ describe('the slide from stacks', () => {
     expect(() => findSlide(build, many(20, [TEXT + 0x300000n]))).toThrow(/another kernel/)
     const moved = sites().map((address, i) => (i % 2 === 0 ? address : address + 0x400000n))
     expect(() => findSlide(build, many(40, moved.slice(0, 2)))).toThrow(/not clear/)
+    const cut = Array.from({ length: 300 }, (_, i) => TEXT + 0x300000n + BigInt(i))
+    expect(() => findSlide(build, [...cut, ...sites()])).toThrow(/only 1 % of 303 stacks/)
   })
 
   it('places a trace of a host that tells nothing else', async () => {
