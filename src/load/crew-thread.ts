@@ -37,6 +37,7 @@ export const STEPS: readonly (readonly [StepName, Work])[] = [
   ['mergeOrder', 'merge'],
   ['placeIds', 'merge'],
   ['moveIds', 'merge'],
+  ['markMoved', 'merge'],
   ['listIds', 'merge'],
   ['claimPages', 'merge'],
   ['flagIds', 'merge'],

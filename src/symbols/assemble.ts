@@ -188,7 +188,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   const known = isSame && found === kept.earlier.regions ? openSymbolColumns(kept.earlier.table) : undefined
   const { pages, cells } =
     known === undefined
-      ? yield* indexPlaces(workspace, places, regions, extents === undefined)
+      ? yield* indexPlaces(workspace, places, regions, extents === undefined ? 'flagIds' : undefined)
       : { pages: known, cells: known.cells }
 
   const { bucketBits, idBits } = indexBits(count)

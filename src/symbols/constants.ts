@@ -270,7 +270,18 @@ export const PAGE = 4096
 export const MOVE_FIRST = 0
 export const MOVE_SHIFT = 4
 export const MOVE_GROUP = 8
-export const MOVE_BYTES = 12
+/** Whose its symbols are here, and the upper half of their addresses. */
+export const MOVE_OWNER = 12
+export const MOVE_HALF = 16
+/** Whose they are in the table that lends them, the halves of the first address there, and the regions there: see assembly/marks.ts. */
+export const MOVE_OWNER_THERE = 20
+export const MOVE_HALF_THERE = 24
+export const MOVE_LOW_THERE = 28
+export const MOVE_REGIONS = 32
+export const MOVE_REGION_WORDS = 36
+export const MOVE_BYTES = 40
+/** In place of an owner: they are of more than one. */
+export const SEVERAL_OWNERS = 0xffffffff
 /** What the moves found: different addresses, chunks that hold symbols, 1 if addresses do not ascend; then those chunks as pairs. */
 export const MOVED_DISTINCT = 0
 export const MOVED_CHUNK_COUNT = 4

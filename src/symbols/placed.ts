@@ -8,7 +8,6 @@ import { MOST_OWNERS } from './build.ts'
 import type { MarkerAddress } from './claims.ts'
 import {
   BUILD_COUNT,
-  BUILD_KIND,
   BUILD_LOW,
   BUILD_MOVE_COUNT,
   BUILD_MOVES,
@@ -17,11 +16,19 @@ import {
   MOVE_BYTES,
   MOVE_FIRST,
   MOVE_GROUP,
+  MOVE_HALF,
+  MOVE_HALF_THERE,
+  MOVE_LOW_THERE,
+  MOVE_OWNER,
+  MOVE_OWNER_THERE,
+  MOVE_REGION_WORDS,
+  MOVE_REGIONS,
   MOVE_SHIFT,
   MOVED_BAD,
   MOVED_CHUNK_COUNT,
   MOVED_DISTINCT,
   MOVED_HEAD,
+  SEVERAL_OWNERS,
 } from './constants.ts'
 import {
   COUNTS,
@@ -29,6 +36,7 @@ import {
   RUN_WORDS,
   runOf,
   SYMBOL_LAYOUT,
+  type SymbolColumns,
   symbolColumns,
   symbolSectionBytes,
 } from './layout.ts'
@@ -37,7 +45,6 @@ import type { ModuleMemory } from './memory-range.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
 import { type GroupView, groupViews, upperBound } from './search.ts'
 import type { SymbolTable } from './table.ts'
-import { textStretches } from './text.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 /** Symbols of a lender that keep their distances: its ids [from, to), and the halves of what is added to their addresses, modulo 2^64. */
@@ -78,6 +85,7 @@ interface Stretch {
   readonly from: number
   readonly to: number
   readonly owner: number
+  readonly halfThere: number
   readonly half: number
   /** The number to add to lower halves, modulo 2^32. */
   readonly shift: number
@@ -102,6 +110,7 @@ export function* placeTable(
   const count = stretches.reduce((sum, { from, to }) => sum + to - from, 0)
   const low = workspace.room(4 * count)
   const kind = workspace.room(count)
+  const regionsOf = columns.map(({ regions }) => workspace.copy(regions))
   const own = new Uint32Array(workspace.memory.buffer, low, count)
   const ownKinds = workspace.bytes(kind, count)
   const groups: number[] = []
@@ -111,10 +120,17 @@ export function* placeTable(
   const runs: number[] = []
   let id = 0
   let half = -1
-  stretches.forEach(({ lender, from, to, owner, half: ownHalf, shift }, i) => {
+  stretches.forEach(({ lender, from, to, owner, halfThere, half: ownHalf, shift }, i) => {
     const move = (i * MOVE_BYTES) / 4
     moves[move + MOVE_FIRST / 4] = id
     moves[move + MOVE_SHIFT / 4] = shift
+    moves[move + MOVE_OWNER / 4] = owner
+    moves[move + MOVE_HALF / 4] = ownHalf
+    moves[move + MOVE_OWNER_THERE / 4] = ownerOfAll(columns[lender]!, from, to)
+    moves[move + MOVE_HALF_THERE / 4] = halfThere
+    moves[move + MOVE_LOW_THERE / 4] = lows[lender]![from]!
+    moves[move + MOVE_REGIONS / 4] = regionsOf[lender]!
+    moves[move + MOVE_REGION_WORDS / 4] = columns[lender]!.regions.length
     if (ownHalf !== half) {
       groups.push(ownHalf, id)
       moves[move + MOVE_GROUP / 4] = 1
@@ -131,7 +147,8 @@ export function* placeTable(
     ownKinds.set(columns[lender]!.kind.subarray(from, to), id)
     id += to - from
   })
-  const { chunks, distinct } = yield* move(workspace, { count, low, kind, groups, moves })
+  const firstOf = (stretch: number) => moves[(stretch * MOVE_BYTES + MOVE_FIRST) / 4]!
+  const { chunks, distinct } = yield* move(workspace, { count, low, groups, moves })
   const places: Places = {
     count,
     low,
@@ -145,11 +162,13 @@ export function* placeTable(
     const row = runOf(runWords, id)
     return lenders[runWords[row + 1]!]!.nameOf(id - runWords[row]! + runWords[row + 2]!)
   }
-  const markers = markersOf(lenders, pieces)
-  const ownerNumbers = new Map(owners.map((name, number) => [name, number]))
-  const told = { owners, ownerNumbers, markers, nameOf }
-  const regions = known ?? (yield* regionsOfPlaces(workspace, places, told, ranges)).words
-  const { pages, cells } = yield* indexPlaces(workspace, places, regions, true)
+  let regions = known
+  if (regions === undefined) {
+    const ownerNumbers = new Map(owners.map((name, number) => [name, number]))
+    const told = { owners, ownerNumbers, markers: markersOf(lenders, pieces), nameOf }
+    regions = (yield* regionsOfPlaces(workspace, places, told, ranges)).words
+  }
+  const { pages, cells } = yield* indexPlaces(workspace, places, regions, 'markMoved')
 
   const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')
   const { buffer, sections } = allocateSections(
@@ -189,8 +208,37 @@ export function* placeTable(
   counts[COUNTS.idBits] = Math.ceil(Math.log2(Math.max(2, count)))
   counts[COUNTS.distinctAddresses] = distinct
   counts[COUNTS.lines] = count
-  counts.set(textStretches(markers, places.groups, table.low), COUNTS.text)
+  for (let range = COUNTS.text; range < COUNTS.text + 4; range += 2) {
+    counts.set(textOf(stretches, firstOf, columns, range), range)
+  }
   return buffer
+}
+
+/** The owner of a lender's ids [from, to), if they have one. */
+function ownerOfAll({ ownerStart, ownerOf, low }: SymbolColumns, from: number, to: number): number {
+  const run = upperBound(ownerStart, 0, ownerStart.length, from) - 1
+  return (ownerStart[run + 1] ?? low.length) < to ? SEVERAL_OWNERS : ownerOf[run]!
+}
+
+/** Where ids of the core's text are that stand in two words of its lender's counts. */
+function textOf(
+  stretches: readonly Stretch[],
+  firstOf: (stretch: number) => number,
+  columns: readonly SymbolColumns[],
+  range: number,
+): [number, number] {
+  let begin = Number.POSITIVE_INFINITY
+  let end = 0
+  stretches.forEach(({ lender, from, to, owner }, i) => {
+    if (owner !== CORE) return
+    const { counts } = columns[lender]!
+    const first = Math.max(from, counts[range]!)
+    const last = Math.min(to, counts[range + 1]!)
+    if (first >= last) return
+    begin = Math.min(begin, firstOf(i) + first - from)
+    end = Math.max(end, firstOf(i) + last - from)
+  })
+  return end === 0 ? [0, 0] : [begin, end]
 }
 
 /** A piece, cut where an upper half ends there or here. */
@@ -204,9 +252,11 @@ function stretchesOf(
     if (first >= end) return
     const start = (low[first]! + shift) % HALF
     const last = (low[end - 1]! + shift) % HALF
-    stretches.push({ lender, from: first, to: end, owner, half: half % HALF, shift, start, last })
+    stretches.push({ lender, from: first, to: end, owner, halfThere, half: half % HALF, shift, start, last })
   }
+  let halfThere = 0
   for (const { half, first, end } of groups) {
+    halfThere = half
     const begin = Math.max(from, first)
     const stop = Math.min(to, end)
     if (begin >= stop) continue
@@ -261,11 +311,10 @@ function merged(stretches: readonly Stretch[], lows: readonly Uint32Array[]): St
   return result
 }
 
-/** The input of a move: two columns in a workspace, pairs (upper half, first id), and rows of moves. */
+/** The input of a move: a column in a workspace, pairs (upper half, first id), and rows of moves. */
 interface Moved {
   readonly count: number
   readonly low: number
-  readonly kind: number
   readonly groups: readonly number[]
   readonly moves: Uint32Array
 }
@@ -273,13 +322,12 @@ interface Moved {
 /** Makes the moves. Gives each group's chunks that hold symbols, as pairs (number, first id), and how many addresses are different. */
 function* move(
   workspace: Workspace,
-  { count, low, kind, groups, moves }: Moved,
+  { count, low, groups, moves }: Moved,
 ): Plan<{ readonly chunks: readonly Uint32Array[]; readonly distinct: number }> {
   const most = Math.min(count, (groups.length / 2) * CHUNKS_OF_GROUP)
   const moved = workspace.room(MOVED_HEAD + 8 * most)
   workspace.set(BUILD_COUNT, count)
   workspace.set(BUILD_LOW, low)
-  workspace.set(BUILD_KIND, kind)
   workspace.set(BUILD_MOVES, workspace.copy(moves))
   workspace.set(BUILD_MOVE_COUNT, (moves.length * 4) / MOVE_BYTES)
   workspace.set(BUILD_PLACED, moved)

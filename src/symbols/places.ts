@@ -80,18 +80,19 @@ export function* regionsOfPlaces(
   )
 }
 
-/** Marks the symbols that need a second look, where they are to be marked, and makes the index over their pages. */
+/** Marks the symbols that need a second look, where a step does that, and makes the index over their pages. */
 export function* indexPlaces(
   workspace: Workspace,
   places: Places,
   regions: Uint32Array,
-  mark: boolean,
+  mark: 'flagIds' | 'markMoved' | undefined,
 ): Plan<{ readonly pages: Omit<PageIndex, 'cells'>; readonly cells: Uint16Array }> {
   const { count, groups, chunks } = places
   say(workspace, places)
   workspace.set(BUILD_REGIONS, workspace.copy(regions))
   workspace.set(BUILD_REGION_WORDS, regions.length)
-  if (mark) yield { step: 'flagIds', from: 0, to: Math.ceil(count / 2 ** SLICE_BITS) }
+  const pieces = mark === 'flagIds' ? Math.ceil(count / 2 ** SLICE_BITS) : 1
+  if (mark !== undefined) yield { step: mark, from: 0, to: pieces }
 
   const pages = chunksOfPages(groups, chunks, count)
   const chunkCount = pages.chunks.length / 2

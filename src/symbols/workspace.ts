@@ -22,6 +22,7 @@ export type StepName =
   | 'mergeOrder'
   | 'placeIds'
   | 'moveIds'
+  | 'markMoved'
   | 'listIds'
   | 'claimPages'
   | 'flagIds'

@@ -2,13 +2,11 @@
 
 import {
   BUILD_COUNT,
-  BUILD_KIND,
   BUILD_LOW,
   BUILD_MOVE_COUNT,
   BUILD_MOVES,
   BUILD_PLACED,
   CHUNK_BITS,
-  LABEL,
   MOVE_BYTES,
   MOVE_FIRST,
   MOVE_GROUP,
@@ -17,14 +15,12 @@ import {
   MOVED_CHUNK_COUNT,
   MOVED_DISTINCT,
   MOVED_HEAD,
-  TYPE_MASK,
 } from '../constants'
 import { address } from './build'
 
-/** Makes all moves, and takes from kinds the marks that hold at other places only. There is one piece. */
+/** Makes all moves. There is one piece. */
 export function moveIds(build: usize, _piece: u32, _thread: u32): void {
   const lows = address(build, BUILD_LOW)
-  const kinds = address(build, BUILD_KIND)
   const moves = address(build, BUILD_MOVES)
   const moved = address(build, BUILD_PLACED)
   const count = load<u32>(build + BUILD_COUNT)
@@ -43,7 +39,6 @@ export function moveIds(build: usize, _piece: u32, _thread: u32): void {
       const place = lows + (id << 2)
       const low = load<u32>(place) + shift
       store<u32>(place, low)
-      store<u8>(kinds + id, load<u8>(kinds + id) & (TYPE_MASK | LABEL))
       if (low === last && !begins) continue
       if (low < last && !begins) bad = 1
       distinct++
