@@ -2,15 +2,16 @@
 
 import { joinAddress } from '../core/address.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
-import { PAGE } from '../symbols/claims.ts'
 import { HOLE } from '../symbols/layout.ts'
 import type { ModuleMemory } from '../symbols/memory-range.ts'
 import type { PlacedPiece, PlacedTable } from '../symbols/placed.ts'
-import { type SectionStarts, sectionPlace } from '../symbols/section-starts.ts'
+import type { SectionStarts } from '../symbols/section-starts.ts'
 import type { SymbolTable } from '../symbols/table.ts'
-import { type Book, type BookEntry, MOST_GROUP, ROW } from './book.ts'
-import { BASE, entryKey, IMAGE } from './entry.ts'
+import type { Plan, Workspace } from '../symbols/workspace.ts'
+import { type Book, type BookEntry, ROW } from './book.ts'
+import { entryKey, IMAGE } from './entry.ts'
 import type { HostLayout, LayoutModule } from './layout.ts'
+import { placeModules } from './sites.ts'
 
 /** A module of a host that a catalogue cannot give. */
 export interface MissingModule {
@@ -95,128 +96,6 @@ function entriesNamed(entries: ReadonlyMap<string, BookEntry>, name: string): re
   return names.get(name) ?? []
 }
 
-const HALF = 2 ** 32
-
-/** Where sections are, by their numbers in a book: of the module that was looked at last. */
-class Places {
-  readonly high: Uint32Array
-  readonly low: Uint32Array
-  /** The distance by which each group of the module's entry has to be moved. */
-  readonly groupHigh = new Uint32Array(MOST_GROUP + 1)
-  readonly groupLow = new Uint32Array(MOST_GROUP + 1)
-  /** Whether the sections of the module keep the distances that they have in its entry. */
-  agree = true
-  /** By row: 1 if it begins a page or memory of another kind, or another entry. */
-  readonly #begins: Uint8Array
-  readonly #book: Book
-  readonly #given: Uint32Array
-  readonly #shifted = new Uint32Array(MOST_GROUP + 1)
-  /** The book's numbers by a layout's, for the list of names that was seen last. */
-  #numbers = new Int32Array(0)
-  #names: readonly string[] | undefined
-  #turn = 0
-
-  constructor(book: Book) {
-    this.#book = book
-    this.#begins = beginningsOf(book)
-    this.high = new Uint32Array(book.names.length)
-    this.low = new Uint32Array(book.names.length)
-    this.#given = new Uint32Array(book.names.length)
-  }
-
-  /** Takes a module's sections, and of its entry what they tell of groups. Returns whether any two contradict each other. */
-  take({ sections, address }: LayoutModule, { first, end, base }: BookEntry): boolean {
-    const turn = ++this.#turn
-    // Thousands of sections are looked at in code that is not compiled yet, in which a variable is found soonest.
-    const { high: highs, low: lows, groupHigh, groupLow } = this
-    const given = this.#given
-    const shifted = this.#shifted
-    if (sections !== undefined) {
-      const numbers = this.#numbersOf(sections.names)
-      const { name, high, low } = sections
-      for (let i = 0; i < name.length; i++) {
-        const number = numbers[name[i]!]!
-        if (number < 0) continue
-        given[number] = turn
-        highs[number] = high[i]!
-        lows[number] = low[i]!
-      }
-    }
-    let contradicted = false
-    const { rows } = this.#book
-    for (let at = first; at < end; at += ROW.words) {
-      const number = rows[at + ROW.name]!
-      if (given[number] !== turn) continue
-      const group = rows[at + ROW.group]!
-      const low = lows[number]! - rows[at + ROW.low]!
-      const high = (highs[number]! - rows[at + ROW.high]! - (low < 0 ? 1 : 0)) >>> 0
-      if (shifted[group] !== turn) this.#shift(group, high, low >>> 0)
-      else if (groupHigh[group] !== high || groupLow[group] !== low >>> 0) contradicted = true
-    }
-    // The base is the last that is asked: since 6.4 it tells where the text is, and nothing of the others.
-    if (address !== 0n && base !== undefined && this.#shifted[base.group] !== turn) {
-      const shift = BigInt.asUintN(64, address - base.address)
-      this.#shift(base.group, Number(shift >> 32n), Number(shift & 0xffff_ffffn))
-    }
-    this.agree = !contradicted
-    return contradicted
-  }
-
-  /** Whether a row tells where memory begins or ends: it begins it, or comes last before what does. */
-  tells(at: number): boolean {
-    const row = at / ROW.words
-    return this.#begins[row] === 1 || this.#begins[row + 1] !== 0
-  }
-
-  isShifted(group: number): boolean {
-    return this.#shifted[group] === this.#turn
-  }
-
-  #shift(group: number, high: number, low: number): void {
-    this.#shifted[group] = this.#turn
-    this.groupHigh[group] = high
-    this.groupLow[group] = low
-  }
-
-  /** Whether it is known where the section of a row is. */
-  knows(at: number): boolean {
-    const { rows } = this.#book
-    return this.isGiven(rows[at + ROW.name]!) || this.#shifted[rows[at + ROW.group]!] === this.#turn
-  }
-
-  /** Whether the layout itself has a section. */
-  isGiven(number: number): boolean {
-    return this.#given[number] === this.#turn
-  }
-
-  #numbersOf(names: readonly string[]): Int32Array {
-    if (this.#names !== names) {
-      const own = new Map(this.#book.names.map((name, number) => [name, number]))
-      this.#numbers = Int32Array.from(names, (name) => own.get(name) ?? -1)
-      this.#names = names
-    }
-    return this.#numbers
-  }
-}
-
-/** What each row of a book begins: see `Places`. An entry's first section begins a page. */
-function beginningsOf({ names, rows }: Book): Uint8Array {
-  const kinds = Int8Array.from(names, (name) => {
-    const { kind, initial, elsewhere } = sectionPlace(name)
-    return elsewhere ? -1 : 2 * kind + Number(initial)
-  })
-  const begins = new Uint8Array(rows.length / ROW.words)
-  let group = -1
-  let kind = -1
-  for (let at = 0, row = 0; at < rows.length; at += ROW.words, row++) {
-    const own = kinds[rows[at + ROW.name]!]!
-    if (rows[at + ROW.low]! % PAGE === 0 || rows[at + ROW.group] !== group || own !== kind) begins[row] = 1
-    group = rows[at + ROW.group]!
-    kind = own
-  }
-  return begins
-}
-
 /** The pieces of a table that are vmlinux, wherever it lies; undefined where the books have none. */
 function placeKernel(books: readonly Book[], { anchor }: HostLayout): PlacedPiece[] | undefined {
   for (let lender = 0; lender < books.length; lender++) {
@@ -246,11 +125,12 @@ function hasOtherSize(entry: BookEntry, { bytes, state }: LayoutModule): boolean
  * What the table of a layout's host is made of; `dynamic` is the table of its dynamic lines, if there are any. Undefined where the books
  * do not have its kernel.
  */
-export function placeHost(
+export function* placeHost(
+  workspace: Workspace,
   books: readonly Book[],
   layout: HostLayout,
   dynamic: SymbolTable | undefined,
-): PlacedHost | undefined {
+): Plan<PlacedHost | undefined> {
   const pieces = placeKernel(books, layout)
   if (pieces === undefined) return undefined
   const owners = [CORE_OWNER]
@@ -259,30 +139,35 @@ export function placeHost(
   const missing: MissingModule[] = []
   const named: string[] = []
   const unplaced: UnplacedSymbol[] = []
-  const places = books.map((book) => new Places(book))
-  for (const module of layout.modules) {
+  const entries = layout.modules.map((module) => findEntry(books, module, layout.buildId))
+  const known = layout.modules.flatMap((module, i) => {
+    const found = entries[i]!
+    return typeof found === 'string' ? [] : [{ module, book: found.book, entry: found.entry }]
+  })
+  const sites = yield* placeModules(workspace, books, known)
+  let site = -1
+  layout.modules.forEach((module, i) => {
     const { name, bytes, address, state, buildId, srcversion } = module
     const owner = owners.push(name) - 1
-    let found = findEntry(books, module, layout.buildId)
-    let sections: SectionStarts | undefined = module.sections
+    let found = entries[i]!
+    let { sections }: { sections: SectionStarts | undefined } = module
     if (typeof found !== 'string') {
-      const own = places[found.book]!
-      const contradicted = own.take(module, found.entry)
+      site++
+      const { book, entry, byName } = found
       // Of modules that are known by their names only, all that can be compared is.
-      if (found.byName && (contradicted || hasOtherSize(found.entry, module))) found = 'other build'
+      if (byName && (sites.isContradicted(site) || hasOtherSize(entry, module))) found = 'other build'
+      else if (sites.isNowhere(site)) found = 'no place'
       else {
-        const { book, entry, byName } = found
-        const lacking = placeModule(books[book]!, entry, own, { lender: book, owner }, pieces)
-        if (lacking === 'all') found = 'no place'
-        else {
-          if (byName) named.push(name)
-          const { table } = books[book]!
-          for (const id of lacking) unplaced.push({ owner: name, name: table.nameOf(id), type: table.typeOf(id) })
-          for (let i = 0; i + 1 < entry.unplaced.length; i += 2) {
-            unplaced.push({ owner: name, type: entry.unplaced[i]!, name: entry.unplaced[i + 1]! })
-          }
-          sections = sectionsOf(books[book]!, entry, own, module.sections)
+        sites.addPieces(site, book, owner, pieces)
+        if (byName) named.push(name)
+        const { table } = books[book]!
+        for (const id of sites.lacking(site))
+          unplaced.push({ owner: name, name: table.nameOf(id), type: table.typeOf(id) })
+        for (let at = 0; at + 1 < entry.unplaced.length; at += 2) {
+          unplaced.push({ owner: name, type: entry.unplaced[at]!, name: entry.unplaced[at + 1]! })
         }
+        // An entry that knows of no sections has less to say than the layout.
+        sections = sites.sections(site, books[book]!) ?? sections
       }
     }
     if (typeof found === 'string') {
@@ -297,88 +182,13 @@ export function placeHost(
       loading: state === 'Loading',
       bare: typeof found === 'string' && sections === undefined,
     })
-  }
+  })
   const lenders = books.map(({ table }) => table)
   if (dynamic !== undefined) {
     const lender = lenders.push(dynamic) - 1
     for (const piece of ownedPieces(dynamic, lender, owners)) pieces.push(piece)
   }
   return { table: { lenders, pieces, owners, ranges, holes }, placement: { missing, byName: named, unplaced } }
-}
-
-/** Adds a module's pieces to the others. Returns the ids in the book that cannot be placed, or that none can. */
-function placeModule(
-  { rows }: Book,
-  { first, end }: BookEntry,
-  places: Places,
-  { lender, owner }: { readonly lender: number; readonly owner: number },
-  pieces: PlacedPiece[],
-): readonly number[] | 'all' {
-  const lacking: number[] = []
-  let any = first === end
-  let last: { lender: number; from: number; to: number; high: number; low: number; owner: number } | undefined
-  for (let at = first, next = first; at < end; at = next) {
-    next = at + ROW.words
-    const group = rows[at + ROW.group]!
-    // Symbols that keep their distances are one piece.
-    const isOne = places.agree && places.isShifted(group)
-    while (isOne && next < end && rows[next + ROW.group] === group) next += ROW.words
-    const from = rows[at + ROW.from]!
-    const to = rows[next - ROW.words + ROW.to]!
-    if (!isOne && !places.knows(at)) {
-      for (let id = from; id < to; id++) lacking.push(id)
-      continue
-    }
-    any = true
-    if (from >= to) continue
-    const number = rows[at + ROW.name]!
-    let high = places.groupHigh[group]!
-    let low = places.groupLow[group]!
-    if (!isOne && places.isGiven(number)) {
-      const distance = places.low[number]! - rows[at + ROW.low]!
-      low = distance >>> 0
-      high = (places.high[number]! - rows[at + ROW.high]! - (distance < 0 ? 1 : 0)) >>> 0
-    }
-    // Symbols that lie side by side in the book, and are moved alike, are one piece.
-    if (last !== undefined && last.to === from && last.high === high && last.low === low) last.to = to
-    else {
-      last = { lender, from, to, high, low, owner }
-      pieces.push(last)
-    }
-  }
-  return any ? lacking : 'all'
-}
-
-/**
- * Where those of a module's sections are that tell where its memory begins and ends: the layout's, and those that its entry tells of.
- */
-function sectionsOf(
-  { rows, names }: Book,
-  { first, end }: BookEntry,
-  places: Places,
-  given: SectionStarts | undefined,
-): SectionStarts | undefined {
-  const name: number[] = []
-  const high: number[] = []
-  const low: number[] = []
-  for (let at = first; at < end; at += ROW.words) {
-    if (!places.tells(at)) continue
-    const number = rows[at + ROW.name]!
-    if (!places.knows(at) || names[number] === BASE) continue
-    name.push(number)
-    if (places.isGiven(number)) {
-      high.push(places.high[number]!)
-      low.push(places.low[number]!)
-    } else {
-      const group = rows[at + ROW.group]!
-      const sum = rows[at + ROW.low]! + places.groupLow[group]!
-      high.push(rows[at + ROW.high]! + places.groupHigh[group]! + (sum >= HALF ? 1 : 0))
-      low.push(sum)
-    }
-  }
-  // An entry that knows of no sections has less to say than the layout.
-  if (name.length === 0) return given
-  return { names, name: Uint16Array.from(name), high: Uint32Array.from(high), low: Uint32Array.from(low) }
 }
 
 /** The runs of one owner in a table of dynamic lines; their owners come behind those that there are. */

@@ -36,6 +36,7 @@ export const STEPS: readonly (readonly [StepName, Work])[] = [
   ['sortRange', 'merge'],
   ['mergeOrder', 'merge'],
   ['placeIds', 'merge'],
+  ['placeModules', 'merge'],
   ['moveIds', 'merge'],
   ['markMoved', 'merge'],
   ['listIds', 'merge'],

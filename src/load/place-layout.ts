@@ -34,7 +34,7 @@ export async function placeLayout(
       layout.dynamic.length === 0
         ? undefined
         : await carryOn(dynamicTable(workspace, layout.dynamic), workspace, signal)
-    const host = placeHost(books, layout, dynamic)
+    const host = await carryOn(placeHost(workspace, books, layout, dynamic), workspace, signal)
     if (host === undefined) return undefined
     const buffer = await carryOn(placeTable(workspace, host.table), workspace, signal)
     return handleOf(layout, host, buffer, source, generation)

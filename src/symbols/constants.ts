@@ -288,6 +288,61 @@ export const MOVED_CHUNK_COUNT = 4
 export const MOVED_BAD = 8
 export const MOVED_HEAD = 16
 
+/** A section of a build in a book: see ../catalog/book.ts. */
+export const ROW_NAME = 0
+export const ROW_GROUP = 4
+export const ROW_HIGH = 8
+export const ROW_LOW = 12
+export const ROW_FROM = 16
+export const ROW_TO = 20
+export const ROW_BYTES = 24
+/** Modules that are placed by a layout: how many, where what is known by names and by groups goes, and where the answers. */
+export const SITES_COUNT = 0
+export const SITES_NAMES = 4
+export const SITES_GROUPS = 8
+/** Quadruples: ids [from, to), the halves of what is added to their addresses. */
+export const SITES_PIECES = 12
+/** Pairs: ids [from, to) that have no place. */
+export const SITES_LACKING = 16
+/** Columns of the sections that tell where memory begins and ends. */
+export const SITES_TOLD_NAMES = 20
+export const SITES_TOLD_HIGHS = 24
+export const SITES_TOLD_LOWS = 28
+export const SITES_HEAD = 32
+/** One of them: its rows in a book, and of all names of that book, by number, the kind of memory. */
+export const SITE_ROWS = 0
+export const SITE_ROW_COUNT = 4
+export const SITE_KINDS = 8
+/** Its sections in the layout, as columns; and the book's numbers of names by the layout's, or less than 0. */
+export const SITE_GIVEN = 12
+export const SITE_NAMES = 16
+export const SITE_HIGHS = 20
+export const SITE_LOWS = 24
+export const SITE_NUMBERS = 28
+export const SITE_NUMBER_COUNT = 32
+/** The group that begins with the module, and by how much it is moved. */
+export const SITE_BASE_GROUP = 36
+export const SITE_BASE_HIGH = 40
+export const SITE_BASE_LOW = 44
+/** What was found: a state, and which of the answers are this module's. */
+export const SITE_STATE = 48
+export const SITE_PIECES = 52
+export const SITE_PIECE_COUNT = 56
+export const SITE_LACKING = 60
+export const SITE_LACKING_COUNT = 64
+export const SITE_TOLD = 68
+export const SITE_TOLD_COUNT = 72
+export const SITE_BYTES = 76
+/** In a state: two sections contradict each other; anything has a place. */
+export const SITE_CONTRADICTED = 1
+export const SITE_ANY = 2
+export const NO_GROUP = 0xffffffff
+/** In place of a kind of memory: it is shared or made anew for each processor; it is no section, but where a module begins. */
+export const KIND_ELSEWHERE = 254
+export const KIND_BASE = 255
+/** Of a name or a group: the module that told of it last, and the halves of what it told. */
+export const SITE_KNOWN_BYTES = 12
+
 /** Chunks of the page index worked on at once. */
 export const CHUNK_SLICE = 32
 /** Address bits within a chunk, and within a cell: see pages.ts. */

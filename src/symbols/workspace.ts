@@ -21,6 +21,7 @@ export type StepName =
   | 'sortRange'
   | 'mergeOrder'
   | 'placeIds'
+  | 'placeModules'
   | 'moveIds'
   | 'markMoved'
   | 'listIds'
