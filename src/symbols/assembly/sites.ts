@@ -64,7 +64,7 @@ function isKnown(list: usize, number: u32, turn: u32): bool {
   return load<u32>(known(list, number)) === turn
 }
 
-function valueOf(list: usize, number: u32): u64 {
+function toldOf(list: usize, number: u32): u64 {
   const at = known(list, number)
   return ((<u64>load<u32>(at, 8)) << 32) | <u64>load<u32>(at, 4)
 }
@@ -115,10 +115,10 @@ function learn(sites: usize, site: usize, turn: u32): void {
   for (let row = rows; row < behind; row += ROW_BYTES) {
     const number = load<u32>(row + ROW_NAME)
     if (!isKnown(names, number, turn)) continue
-    const distance = valueOf(names, number) - placeOf(row)
+    const distance = toldOf(names, number) - placeOf(row)
     const group = load<u32>(row + ROW_GROUP)
     if (!isKnown(groups, group, turn)) tell(groups, group, turn, distance)
-    else if (valueOf(groups, group) !== distance) state = SITE_CONTRADICTED
+    else if (toldOf(groups, group) !== distance) state = SITE_CONTRADICTED
   }
   // The base is the last that is asked: since 6.4 it tells where the text is, and nothing of the others.
   const group = load<u32>(site + SITE_BASE_GROUP)
@@ -160,7 +160,7 @@ function place(sites: usize, site: usize, turn: u32, count: u32, lackingFrom: u3
     }
     any = true
     if (from >= to) continue
-    const distance = !isOne && isGiven ? valueOf(names, number) - placeOf(row) : valueOf(groups, group)
+    const distance = !isOne && isGiven ? toldOf(names, number) - placeOf(row) : toldOf(groups, group)
     const last = pieces + ((count - 1) << 4)
     // Symbols that lie side by side in the book, and are moved alike, are one piece.
     if (
@@ -201,11 +201,11 @@ function tellSections(sites: usize, site: usize, turn: u32, count: u32): u32 {
     // The base of a module is no section.
     if (load<u8>(kinds + number) === KIND_BASE) continue
     let place: u64 = 0
-    if (isKnown(names, number, turn)) place = valueOf(names, number)
+    if (isKnown(names, number, turn)) place = toldOf(names, number)
     else {
       const group = load<u32>(row + ROW_GROUP)
       if (!isKnown(groups, group, turn)) continue
-      place = placeOf(row) + valueOf(groups, group)
+      place = placeOf(row) + toldOf(groups, group)
     }
     store<u16>(address(sites, SITES_TOLD_NAMES) + (count << 1), number)
     store<u32>(address(sites, SITES_TOLD_HIGHS) + (count << 2), <u32>(place >> 32))
