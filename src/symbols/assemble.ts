@@ -146,7 +146,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   const heapBytes = roots.bases[PARTS]!
   const fresh = count - keptNames.reduce((sum, names) => sum + names, 0)
   yield* sort(workspace, gathered, fresh)
-  if (kept !== undefined) yield* mergeOrder(workspace, gathered, fresh)
+  if (kept !== undefined) yield* mergeOrder(workspace, gathered, kept, fresh)
 
   const slices = Math.ceil(count / 2 ** SLICE_BITS)
   const low = workspace.room(4 * count)
@@ -172,7 +172,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
   )
   const nameOf = (id: number) => nameIn(workspace, workspace.words[(name >>> 2) + id]!)
-  const isSame = kept !== undefined && samePlaces(workspace, places, ownerNames, kept)
+  const isSame = kept !== undefined && samePlaces(workspace, count, ownerNames, kept)
   const found =
     extents === undefined
       ? yield* regionsOfPlaces(
@@ -317,6 +317,7 @@ function* enterRoots(
   if (workspace.get(BUILD_TOO_LARGE) === 1 || bases[PARTS]! > ROOT_MASK + 1) {
     throw new LimitError(`the names need more than ${ROOT_MASK + 1} bytes; load fewer symbols`)
   }
+  if (earlier !== undefined) yield { step: 'settleRoots', from: 0, to: PARTS }
   const counts = Uint32Array.from({ length: PARTS }, (_, i) => now[part(i, PART_ROOTS)]!)
   const filled = new Uint32Array(PARTS * stretches)
   for (let number = 0; number < stretches; number++) {

@@ -121,6 +121,8 @@ export class TableBuilder {
   /** The earlier text, and by the numbers of stretches those of its segments that are kept. */
   #earlier: RememberedText | undefined
   readonly #kept = new Map<number, number>()
+  /** By the numbers that owners had in the earlier text those that they have; 0 where none has been given yet. */
+  #renumbered = new Uint16Array(0)
 
   /** `coreOwner`: the owner of symbols whose chunk names none. */
   constructor(workspace: Workspace, keep: Keep = {}, coreOwner = CORE_OWNER) {
@@ -201,6 +203,7 @@ export class TableBuilder {
    */
   *takeOver(earlier: RememberedText): Plan<void> {
     this.#earlier = earlier
+    this.#renumbered = new Uint16Array(earlier.owners.length)
     const { segments } = earlier
     const known = Array.from({ length: this.#count }, (_, number) => this.knownAs(number))
     if (known.every((segment) => segment < 0)) return
@@ -304,11 +307,9 @@ export class TableBuilder {
     const { workspace } = this
     workspace.set(BUILD_STRETCH_COUNT, this.#count)
     let position = 0
-    const ownerNumbers = new Uint16Array(this.#earlier?.owners.length ?? 0)
     for (let number = 0; number < this.#count; number++) {
       const kept = this.#kept.get(number)
-      const segment =
-        kept === undefined ? this.#segmentOf(number, position) : this.#segmentKept(kept, position, ownerNumbers)
+      const segment = kept === undefined ? this.#segmentOf(number, position) : this.#segmentKept(kept, position)
       this.#segments.push(segment)
       this.#set(number, STRETCH_FROM, position)
       position = segment.to
@@ -345,7 +346,11 @@ export class TableBuilder {
       kept:
         this.#kept.size === 0 || this.#earlier === undefined
           ? undefined
-          : { earlier: this.#earlier, segments: new Set(this.#kept.values()), ownerNumbers },
+          : {
+              earlier: this.#earlier,
+              segments: this.#kept,
+              ownerNumbers: Uint16Array.from(this.#earlier.owners, (owner) => this.#ownerNumbers.get(owner) ?? 0),
+            },
     })
     const { buffer, ids, roots, regions } = assembled
     return {
@@ -358,14 +363,14 @@ export class TableBuilder {
     }
   }
 
-  /** The earlier text's segment at its new place; gives its owners their numbers, and notes them by those that they had. */
-  #segmentKept(number: number, from: number, ownerNumbers: Uint16Array): Segment {
+  /** The earlier text's segment at its new place; gives its owners their numbers. */
+  #segmentKept(number: number, from: number): Segment {
     const { owners, segments } = this.#earlier!
     const segment = segments[number]!
     const runs = segment.runs.slice()
     for (let i = 1; i < runs.length; i += 2) {
       const owner = runs[i]!
-      if (owner !== 0) runs[i] = ownerNumbers[owner] = this.#ownerNumber(owners[owner]!)
+      if (owner !== 0) runs[i] = this.#renumbered[owner] ||= this.#ownerNumber(owners[owner]!)
     }
     return { ...segment, from, to: from + segment.to - segment.from, runs }
   }

@@ -147,7 +147,7 @@ export const BUILD_KEYS_2 = 84
 export const BUILD_RANGE_OF = 88
 /** For each thread the counts of a digit. */
 export const BUILD_DIGITS = 92
-/** The table: by id the address of the record, or of an earlier symbol twice its id and one more; its columns. */
+/** The table: by id the address of the record; its columns. */
 export const BUILD_COUNT = 96
 export const BUILD_ORDER = 100
 export const BUILD_LOW = 104
@@ -195,7 +195,10 @@ export const BUILD_VOTES = 236
 export const BUILD_CLAIMS = 240
 /** Digests of an earlier text, as a set of names; 0: none. */
 export const BUILD_KNOWN = 256
-/** Only where stretches are kept, else 0: the position in the text that each earlier symbol has now, or GONE, and its id. */
+/**
+ * Only where stretches are kept, else 0: the position in the text that each earlier symbol has now, or GONE, and its id, which is
+ * written only where BUILD_MOVED is 1.
+ */
 export const BUILD_POSITIONS = 260
 export const BUILD_NEW_IDS = 264
 /**
@@ -206,7 +209,7 @@ export const BUILD_NEW_ROOTS = 268
 export const BUILD_ORPHANED = 272
 /** By blocks of the earlier heap: a state, and how far its roots went where all went as far: see noteMoved in assembly/roots.ts. */
 export const BUILD_SHIFTS = 276
-/** Triples (part, from, to) of earlier roots whose stretches are gone; where they are listed; where parts began, and the end. */
+/** Rows of earlier roots whose stretches are gone; where those are listed that are used elsewhere; where parts began, and the end. */
 export const BUILD_GONE_ROOTS = 280
 export const BUILD_GONE_ROOT_COUNT = 284
 export const BUILD_ORPHANS = 288
@@ -219,7 +222,30 @@ export const BUILD_FRESH = 308
 export const BUILD_FRESH_COUNT = 312
 export const BUILD_FRESH_ROWS = 316
 export const BUILD_FRESH_ROW_COUNT = 320
-export const BUILD_BYTES = 336
+/** Pairs of positions in the earlier text, [from, to), of stretches that are gone; by part how many symbols they had. */
+export const BUILD_GONE_STRETCHES = 324
+export const BUILD_GONE_COUNTS = 328
+/** A bit for each bucket whose entries are not those of the earlier index. */
+export const BUILD_TOUCHED = 332
+/** In place of an order by id, where stretches are kept; 0: there are none. Rows, and how many. */
+export const BUILD_SPANS = 336
+export const BUILD_SPAN_COUNT = 340
+/** 1 where a kept symbol has another id; 1 where a new one is not at the place of the one that had its id, or of another kind. */
+export const BUILD_MOVED = 344
+export const BUILD_OTHER = 348
+export const BUILD_BYTES = 352
+
+/** Ids that follow each other: the first, and the address of its record; where it is kept, its earlier id times two and one more. */
+export const SPAN_FIRST = 0
+export const SPAN_SOURCE = 4
+export const SPAN_BYTES = 8
+/** Earlier roots of one part whose stretches, one behind the other, are gone, and the numbers [first, end) of those in their place. */
+export const GONE_PART = 0
+export const GONE_FROM = 4
+export const GONE_TO = 8
+export const GONE_FIRST = 12
+export const GONE_END = 16
+export const GONE_BYTES = 20
 
 export const SHIFT_BLOCK_BITS = 8
 export const SHIFT_BYTES = 8

@@ -3,12 +3,16 @@
 
 import { bisect } from '../core/bisect.ts'
 import {
+  BUILD_BUCKET_BITS,
   BUILD_FRESH,
   BUILD_FRESH_COUNT,
   BUILD_FRESH_ROW_COUNT,
   BUILD_FRESH_ROWS,
+  BUILD_GONE_COUNTS,
   BUILD_GONE_ROOT_COUNT,
   BUILD_GONE_ROOTS,
+  BUILD_GONE_STRETCHES,
+  BUILD_MOVED,
   BUILD_NEW_IDS,
   BUILD_NEW_ROOTS,
   BUILD_OLD_BASES,
@@ -28,31 +32,34 @@ import {
   BUILD_ORDER,
   BUILD_ORPHANED,
   BUILD_ORPHANS,
+  BUILD_OTHER,
   BUILD_POSITIONS,
   BUILD_SHIFTS,
-  GONE,
+  BUILD_SPANS,
+  BUILD_TOUCHED,
+  GONE_BYTES,
   ORPHAN_BYTES,
   PARTS,
-  ROOT_MASK,
   SHIFT_BLOCK_BITS,
   SHIFT_BYTES,
   SHIFT_MANY,
+  SLICE_BITS,
+  SPAN_BYTES,
   STRETCH_COUNT,
   STRETCH_FROM,
   STRETCH_RECORDS,
 } from './constants.ts'
-import { indexBits, openSymbolColumns, type SymbolColumns } from './layout.ts'
+import { COUNTS, indexBits, openSymbolColumns } from './layout.ts'
 import { GROUP, GROUP_WORDS } from './pages.ts'
-import type { Places } from './places.ts'
 import type { RememberedText, RootPlaces } from './remembered.ts'
 import type { Plan, Workspace } from './workspace.ts'
 
 /** The stretches of an earlier text that are kept. */
 export interface Kept {
   readonly earlier: RememberedText
-  /** The numbers of the segments. */
-  readonly segments: ReadonlySet<number>
-  /** By the numbers that owners had those that they have. */
+  /** The segments by the numbers of the stretches that they are now, both ascending. */
+  readonly segments: ReadonlyMap<number, number>
+  /** By the numbers that owners had those that they have; 0 where there are none any more. */
   readonly ownerNumbers: Uint16Array
 }
 
@@ -129,31 +136,39 @@ function unmarked(workspace: Workspace, kinds: Uint8Array): number {
 }
 
 /**
- * Whether each symbol has the address, the kind and the owner of the one that had its id in the earlier table: then that table's marks
- * and page index are right for the same regions.
+ * Whether each symbol has the address, the kind and the owner of the one that had its id in the earlier table, once all have their
+ * places: then that table's marks and page index are right for the same regions.
  */
-export function samePlaces(
-  workspace: Workspace,
-  { count, low, kind, groups, runs }: Places,
-  owners: readonly string[],
-  { earlier }: Kept,
-): boolean {
-  const { ownerStart, ownerOf } = openSymbolColumns(earlier.table)
-  const same = (address: number, then: number, bytes: number) =>
-    Buffer.compare(workspace.bytes(address, bytes), workspace.bytes(then, bytes)) === 0
-  const equal = (a: Uint32Array | Uint16Array, b: Uint32Array | Uint16Array) =>
-    a.length === b.length && a.every((value, i) => value === b[i])
+export function samePlaces(workspace: Workspace, count: number, owners: readonly string[], { earlier }: Kept): boolean {
   return (
     count === earlier.ids.length &&
-    groups.length === 2 * workspace.get(BUILD_OLD_GROUP_COUNT) &&
-    same(low, workspace.get(BUILD_OLD_LOW), 4 * count) &&
-    same(kind, workspace.get(BUILD_OLD_KIND), count) &&
-    same(workspace.copy(groups), workspace.get(BUILD_OLD_GROUPS), 4 * groups.length) &&
-    equal(runs.start, ownerStart) &&
-    equal(runs.owner, ownerOf) &&
+    workspace.get(BUILD_MOVED) === 0 &&
+    workspace.get(BUILD_OTHER) === 0 &&
     owners.length === earlier.owners.length &&
     owners.every((owner, i) => owner === earlier.owners[i])
   )
+}
+
+/** Stretches of the earlier text, one behind the other, that are gone, and the numbers [first, end) of those in their place. */
+interface Gap {
+  readonly segments: { readonly from: number; readonly to: number }
+  readonly stretches: { readonly first: number; readonly end: number }
+}
+
+/** What is gone between two stretches that are kept, or before and behind all. */
+function gapsOf({ earlier, segments }: Kept, stretches: number): Gap[] {
+  const gaps: Gap[] = []
+  let before = { segment: -1, stretch: -1 }
+  for (const [stretch, segment] of [...segments, [stretches, earlier.segments.length] as const]) {
+    if (segment > before.segment + 1) {
+      gaps.push({
+        segments: { from: before.segment + 1, to: segment },
+        stretches: { first: before.stretch + 1, end: stretch },
+      })
+    }
+    before = { segment, stretch }
+  }
+  return gaps
 }
 
 /**
@@ -161,73 +176,74 @@ export function samePlaces(
  * table's names are kept in each part of its index.
  */
 export function* keepSymbols(workspace: Workspace, { stretches }: Stretches, kept: Kept): Plan<Uint32Array> {
-  const { earlier, segments, ownerNumbers } = kept
+  const { earlier, ownerNumbers } = kept
   const { ids, roots } = earlier
-  const columns = openSymbolColumns(earlier.table)
-  const filled = (words: number, value: number) => {
-    const address = workspace.room(4 * words)
-    workspace.words.fill(value, address >>> 2, (address >>> 2) + words)
+  const { heap, ownerStart, ownerOf, buckets, entries, counts } = openSymbolColumns(earlier.table)
+  const zeros = (bytes: number) => {
+    const address = workspace.room(bytes)
+    Buffer.from(workspace.memory.buffer, address, bytes).fill(0)
     return address
   }
-  const { heap, ownerStart, ownerOf, buckets, entries } = columns
   workspace.set(BUILD_OLD_RUN_START, workspace.copy(ownerStart))
-  workspace.set(BUILD_OLD_RUN_OWNER, workspace.copy(Uint16Array.from(ownerOf, (owner) => ownerNumbers[owner]!)))
+  workspace.set(BUILD_OLD_RUN_OWNER, workspace.copy(ownerOf.map((owner) => ownerNumbers[owner]!)))
   workspace.set(BUILD_OLD_RUNS, ownerStart.length)
   workspace.set(BUILD_OLD_BUCKETS, workspace.copy(buckets))
   workspace.set(BUILD_OLD_ENTRIES, workspace.copy(entries))
   workspace.set(BUILD_OLD_BASES, workspace.copy(roots.bases))
-  workspace.set(BUILD_POSITIONS, filled(ids.length, GONE))
-  workspace.set(BUILD_NEW_IDS, filled(ids.length, GONE))
+  workspace.set(BUILD_BUCKET_BITS, counts[COUNTS.bucketBits]!)
+  workspace.set(BUILD_TOUCHED, zeros(Math.ceil(buckets.length / 32) * 4))
+  workspace.set(BUILD_POSITIONS, workspace.room(4 * ids.length))
+  workspace.set(BUILD_NEW_IDS, workspace.room(4 * ids.length))
   workspace.set(BUILD_NEW_ROOTS, workspace.room(4 * Math.ceil(heap.length / LEAST_ROOT)))
-  const shifts = filled(((heap.length >>> SHIFT_BLOCK_BITS) + 1) * (SHIFT_BYTES / 4), 0)
+  const shifts = zeros(((heap.length >>> SHIFT_BLOCK_BITS) + 1) * SHIFT_BYTES)
   workspace.set(BUILD_SHIFTS, shifts)
   // Where two parts meet two threads may write at once.
   for (const base of roots.bases) {
     workspace.words[(shifts + (base >>> SHIFT_BLOCK_BITS) * SHIFT_BYTES) >>> 2] = SHIFT_MANY
   }
   yield { step: 'keepPositions', from: 0, to: stretches }
-  const gone: number[] = []
+
+  const gaps = gapsOf(kept, stretches)
+  const gone = gaps.flatMap(({ segments: { from, to } }) => earlier.segments.slice(from, to))
+  const perPart = workspace.copy(new Uint32Array(PARTS))
+  workspace.set(BUILD_GONE_STRETCHES, workspace.copy(Uint32Array.from(gone.flatMap(({ from, to }) => [from, to]))))
+  workspace.set(BUILD_GONE_COUNTS, perPart)
+  yield { step: 'markGone', from: 0, to: gone.length }
+
+  const rows: number[] = []
   let goneBytes = 0
-  earlier.segments.forEach((_, segment) => {
-    if (segments.has(segment)) return
-    const own = ownRoots(roots, segment)
+  for (const { segments, stretches: now } of gaps) {
+    const from = ownRoots(roots, segments.from)
+    const to = ownRoots(roots, segments.to - 1)
     for (let part = 0; part < PARTS; part++) {
-      const from = own[part]!
-      const to = own[PARTS + part]!
-      if (from < to) gone.push(part, from, to)
-      goneBytes += to - from
+      const bytes = to[PARTS + part]! - from[part]!
+      if (bytes > 0) rows.push(part, from[part]!, to[PARTS + part]!, now.first, now.end)
+      goneBytes += bytes
     }
-  })
-  workspace.set(BUILD_GONE_ROOTS, workspace.copy(Uint32Array.from(gone)))
-  workspace.set(BUILD_GONE_ROOT_COUNT, gone.length / 3)
-  workspace.set(BUILD_ORPHANED, filled(Math.ceil(heap.length / (32 * LEAST_ROOT)), 0))
-  workspace.set(BUILD_ORPHANS, workspace.room((goneBytes / LEAST_ROOT) * ORPHAN_BYTES))
-  yield { step: 'findOrphans', from: 0, to: goneBytes === 0 ? 0 : 1 }
-  return yield* keptNames(columns, kept)
-}
-
-/** How many names of each part are kept. */
-function* keptNames({ name, buckets }: SymbolColumns, { earlier, segments }: Kept): Plan<Uint32Array> {
-  const { bases } = earlier.roots
-  const perPart = (buckets.length - 1) / PARTS
-  const counts = Uint32Array.from({ length: PARTS }, (_, part) => {
-    return buckets[(part + 1) * perPart]! - buckets[part * perPart]!
-  })
-  for (const [number, { from, to }] of earlier.segments.entries()) {
-    if (segments.has(number)) continue
-    for (let position = from; position < to; position++) {
-      const root = name[earlier.ids[position]!]! & ROOT_MASK
-      let part = 0
-      for (let step = PARTS / 2; step >= 1; step /= 2) if (bases[part + step]! <= root) part += step
-      counts[part]!--
-    }
-    yield
   }
-  return counts
+  workspace.set(BUILD_GONE_ROOTS, workspace.copy(Uint32Array.from(rows)))
+  workspace.set(BUILD_GONE_ROOT_COUNT, rows.length / (GONE_BYTES / 4))
+  if (goneBytes > 0) {
+    workspace.set(BUILD_ORPHANED, zeros(Math.ceil(heap.length / (32 * LEAST_ROOT)) * 4))
+    workspace.set(BUILD_ORPHANS, workspace.room((goneBytes / LEAST_ROOT) * ORPHAN_BYTES))
+    yield { step: 'markOrphans', from: 0, to: PARTS }
+    yield { step: 'seekOrphans', from: 0, to: Math.ceil(ids.length / 2 ** SLICE_BITS) }
+    yield { step: 'findOrphans', from: 0, to: 1 }
+  }
+  const bucketsOf = (buckets.length - 1) / PARTS
+  return Uint32Array.from({ length: PARTS }, (_, part) => {
+    const names = buckets[(part + 1) * bucketsOf]! - buckets[part * bucketsOf]!
+    return names - workspace.words[(perPart >>> 2) + part]!
+  })
 }
 
-/** Merges the order of new records with that of the symbols that are kept. */
-export function* mergeOrder(workspace: Workspace, { count, stretches, row }: Stretches, fresh: number): Plan<void> {
+/** Merges the order of `fresh` new records with that of the symbols that are kept. */
+export function* mergeOrder(
+  workspace: Workspace,
+  { count, stretches, row }: Stretches,
+  kept: Kept,
+  fresh: number,
+): Plan<void> {
   const { words } = workspace
   const rows: [records: number, from: number][] = []
   for (let number = 0; number < stretches; number++) {
@@ -235,10 +251,14 @@ export function* mergeOrder(workspace: Workspace, { count, stretches, row }: Str
     if (get(STRETCH_COUNT) > 0) rows.push([get(STRETCH_RECORDS), get(STRETCH_FROM)])
   }
   rows.sort(([a], [b]) => a - b)
+  const gone = kept.earlier.ids.length - (count - fresh)
+  const groups = workspace.get(BUILD_OLD_GROUP_COUNT)
   workspace.set(BUILD_FRESH, workspace.get(BUILD_ORDER))
   workspace.set(BUILD_FRESH_COUNT, fresh)
   workspace.set(BUILD_FRESH_ROWS, workspace.copy(Uint32Array.from(rows.flat())))
   workspace.set(BUILD_FRESH_ROW_COUNT, rows.length)
-  workspace.set(BUILD_ORDER, workspace.room(4 * count))
+  workspace.set(BUILD_SPANS, workspace.room(SPAN_BYTES * (2 * fresh + gone + groups + 1)))
+  workspace.set(BUILD_MOVED, 0)
+  workspace.set(BUILD_OTHER, 0)
   yield { step: 'mergeOrder', from: 0, to: 1 }
 }

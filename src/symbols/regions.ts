@@ -120,6 +120,7 @@ function sameGroup(a: GroupFacts, b: GroupFacts): boolean {
 }
 
 function sameClaims(a: Claims, b: Claims): boolean {
+  if (a === b) return true
   return (
     sameNumbers(a.start, b.start) &&
     sameNumbers(a.end, b.end) &&

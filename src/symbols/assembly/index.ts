@@ -6,11 +6,13 @@ import {
   BUILD_ENTRIES,
   BUILD_ID_BITS,
   BUILD_IDS,
+  BUILD_MOVED,
   BUILD_NEW_IDS,
   BUILD_OLD_BUCKETS,
   BUILD_OLD_ENTRIES,
   BUILD_PARTS,
   BUILD_POSITIONS,
+  BUILD_TOUCHED,
   GONE,
   PART_BYTES,
   PART_COUNT,
@@ -41,6 +43,7 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const at = buckets + (((load<u32>(names + (i << 3)) >> shift) - firstBucket) << 2)
     store<u32>(at, load<u32>(at) + 1)
+    if (isMerge) touch(build, load<u32>(names + (i << 3)) >> shift)
   }
   // Each bucket's end, from which its entries are written downwards until its start is left.
   let sum = isMerge ? 0 : load<u32>(part + PART_FIRST)
@@ -71,36 +74,61 @@ function fingerprintBits(build: usize): u32 {
   return idBits === 32 ? 0 : (<u32>0xffffffff) << idBits
 }
 
+/** Notes that a bucket's entries are not those of the earlier index. A word may have buckets of two parts. */
+export function touch(build: usize, bucket: u32): void {
+  atomic.or<u32>(address(build, BUILD_TOUCHED) + ((bucket >> 5) << 2), (<u32>1) << (bucket & 31))
+}
+
+function isTouched(build: usize, bucket: u32): bool {
+  return ((load<u32>(address(build, BUILD_TOUCHED) + ((bucket >> 5) << 2)) >> (bucket & 31)) & 1) !== 0
+}
+
 /** Enters the sorted names of a part among those that are kept of an earlier index. */
 function mergeNames(build: usize, part: usize, buckets: usize, firstBucket: u32, bucketCount: u32): void {
   const sorted = address(part, PART_SORTED)
   const count = load<u32>(part + PART_COUNT)
+  const entries = address(build, BUILD_ENTRIES)
   const oldBuckets = address(build, BUILD_OLD_BUCKETS) + (firstBucket << 2)
   const oldEntries = address(build, BUILD_OLD_ENTRIES)
   const newIds = address(build, BUILD_NEW_IDS)
   const positions = address(build, BUILD_POSITIONS)
+  const moved = load<u32>(build + BUILD_MOVED) !== 0
   const fingerprint = fingerprintBits(build)
-  let out = address(build, BUILD_ENTRIES) + (load<u32>(part + PART_FIRST) << 2)
+  let out = load<u32>(part + PART_FIRST)
   let i: u32 = 0
-  for (let b: u32 = 0; b < bucketCount; b++) {
-    const end = b + 1 < bucketCount ? load<u32>(buckets + (b << 2), 4) : count
-    store<u32>(buckets + (b << 2), <u32>(out - address(build, BUILD_ENTRIES)) >> 2)
-    const last = oldEntries + (load<u32>(oldBuckets + (b << 2), 4) << 2)
-    for (let at = oldEntries + (load<u32>(oldBuckets + (b << 2)) << 2); at < last; at += 4) {
-      const entry = load<u32>(at)
-      const old = entry & ~fingerprint
-      const id = load<u32>(newIds + (old << 2))
-      if (id === GONE) continue
-      for (; i < end && load<u32>(sorted + (i << 3), 4) < load<u32>(positions + (old << 2)); i++) {
-        store<u32>(out, load<u32>(sorted + (i << 3)))
-        out += 4
+  for (let b: u32 = 0; b < bucketCount; ) {
+    const first = load<u32>(oldBuckets + (b << 2))
+    // Buckets that nothing came to and nothing went from are taken over together.
+    const from = b
+    for (; b < bucketCount && !isTouched(build, firstBucket + b); b++) {
+      store<u32>(buckets + (b << 2), load<u32>(oldBuckets + (b << 2)) - first + out)
+    }
+    const kept = load<u32>(oldBuckets + (b << 2)) - first
+    if (!moved) memory.copy(entries + (out << 2), oldEntries + (first << 2), kept << 2)
+    else {
+      for (let k: u32 = 0; k < kept; k++) {
+        const entry = load<u32>(oldEntries + ((first + k) << 2))
+        const id = load<u32>(newIds + ((entry & ~fingerprint) << 2))
+        store<u32>(entries + ((out + k) << 2), (entry & fingerprint) | id)
       }
-      store<u32>(out, (entry & fingerprint) | id)
-      out += 4
     }
-    for (; i < end; i++) {
-      store<u32>(out, load<u32>(sorted + (i << 3)))
-      out += 4
+    out += kept
+    if (b > from) continue
+    const end = b + 1 < bucketCount ? load<u32>(buckets + (b << 2), 4) : count
+    store<u32>(buckets + (b << 2), out)
+    const last = load<u32>(oldBuckets + (b << 2), 4)
+    for (let at = first; at < last; at++) {
+      const entry = load<u32>(oldEntries + (at << 2))
+      const old = entry & ~fingerprint
+      const position = load<u32>(positions + (old << 2))
+      if (position === GONE) continue
+      for (; i < end && load<u32>(sorted + (i << 3), 4) < position; i++) {
+        store<u32>(entries + (out++ << 2), load<u32>(sorted + (i << 3)))
+      }
+      const id = moved ? load<u32>(newIds + (old << 2)) : old
+      store<u32>(entries + (out++ << 2), (entry & fingerprint) | id)
     }
+    for (; i < end; i++) store<u32>(entries + (out++ << 2), load<u32>(sorted + (i << 3)))
+    b++
   }
 }

@@ -5,6 +5,7 @@ import {
   BUILD_GONE_ROOT_COUNT,
   BUILD_GONE_ROOTS,
   BUILD_NEW_ROOTS,
+  BUILD_OLD_BASES,
   BUILD_OLD_ENTRIES,
   BUILD_OLD_HEAP,
   BUILD_PARTS,
@@ -17,11 +18,16 @@ import {
   BUILD_TOO_LARGE,
   FILTER_BITS,
   FILTER_BYTES,
+  GONE_BYTES,
+  GONE_FROM,
+  GONE_PART,
+  GONE_TO,
   LONG_ROOT,
   ORPHAN_BYTES,
   ORPHAN_PART,
   ORPHAN_PLACE,
   ORPHAN_ROOT,
+  PART_BASE,
   PART_BYTES,
   PART_HEAP,
   PART_NAMES,
@@ -68,7 +74,7 @@ export function nextRoot(heap: usize, offset: u32): u32 {
   return <u32>(rootBytes(heap, offset) - heap) + rootLength(heap, offset)
 }
 
-function isRoot(heap: usize, offset: u32, bytes: usize, length: u32): bool {
+export function isRoot(heap: usize, offset: u32, bytes: usize, length: u32): bool {
   return rootLength(heap, offset) === length && sameBytes(rootBytes(heap, offset), bytes, length)
 }
 
@@ -179,10 +185,11 @@ function fillFilter(build: usize, piece: u32): void {
   const old = address(build, BUILD_OLD_HEAP)
   const gone = address(build, BUILD_GONE_ROOTS)
   for (let i: u32 = 0; i < load<u32>(build + BUILD_GONE_ROOT_COUNT); i++) {
-    const row = gone + i * 12
-    if (load<u32>(row) !== piece) continue
-    const to = load<u32>(row, 8)
-    for (let at = load<u32>(row, 4); at < to; at = nextRoot(old, at)) expect(rootBytes(old, at), rootLength(old, at))
+    const row = gone + i * GONE_BYTES
+    if (load<u32>(row + GONE_PART) !== piece) continue
+    const to = load<u32>(row + GONE_TO)
+    for (let at = load<u32>(row + GONE_FROM); at < to; at = nextRoot(old, at))
+      expect(rootBytes(old, at), rootLength(old, at))
   }
 }
 
@@ -241,11 +248,17 @@ function noteEach(build: usize, from: u32, to: u32): void {
   }
 }
 
-/** Where a root of the earlier heap is now, its part in the upper bits. */
-export function newRoot(build: usize, offset: u32): u32 {
-  const block = address(build, BUILD_SHIFTS) + (offset >> SHIFT_BLOCK_BITS) * SHIFT_BYTES
-  if (load<u32>(block) === SHIFT_ONE) return offset + load<u32>(block, 4)
-  return load<u32>(address(build, BUILD_NEW_ROOTS) + ((offset >> 1) << 2))
+/** Once it is known where each part begins: how far roots of part `piece` went in the heap of all, where a block tells. */
+export function settleRoots(build: usize, piece: u32, _thread: u32): void {
+  const bases = address(build, BUILD_OLD_BASES) + (piece << 2)
+  const by = load<u32>(address(build, BUILD_PARTS) + piece * PART_BYTES + PART_BASE) - (piece << PART_SHIFT)
+  // Blocks with roots of two parts tell nothing.
+  const from = (load<u32>(bases) + (1 << SHIFT_BLOCK_BITS) - 1) >> SHIFT_BLOCK_BITS
+  const to = load<u32>(bases, 4) >> SHIFT_BLOCK_BITS
+  for (let block = from; block < to; block++) {
+    const row = address(build, BUILD_SHIFTS) + block * SHIFT_BYTES
+    if (load<u32>(row) === SHIFT_ONE) store<u32>(row, load<u32>(row, 4) + by, 4)
+  }
 }
 
 /** Enters the roots of a kept stretch: its own, and those of stretches that are gone where it is the first to use them now. */
@@ -336,10 +349,10 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
   }
   const gone = address(build, BUILD_GONE_ROOTS)
   for (let i: u32 = 0; i < load<u32>(build + BUILD_GONE_ROOT_COUNT); i++) {
-    const row = gone + i * 12
-    if (load<u32>(row) !== piece) continue
-    const to = load<u32>(row, 8)
-    for (let at = load<u32>(row, 4); at < to; at = nextRoot(address(build, BUILD_OLD_HEAP), at)) {
+    const row = gone + i * GONE_BYTES
+    if (load<u32>(row + GONE_PART) !== piece) continue
+    const to = load<u32>(row + GONE_TO)
+    for (let at = load<u32>(row + GONE_FROM); at < to; at = nextRoot(address(build, BUILD_OLD_HEAP), at)) {
       keepRoot(build, piece, at, false)
     }
   }
