@@ -2,8 +2,14 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** Rooms whose tests change nothing that outlives them: their files share processes, which read the sources once. */
-const SHARED = ['test/{btf,probes,query,stacks,symbols}/**/*.test.ts']
+/** Tests that change or judge what is one for a whole process: threads that wait for it, memory, mocked files. */
+const APART = [
+  'test/core/wasm-memory.test.ts',
+  'test/load/{found-threads,lent-threads,memory,shared-steps,soak,stress}.test.ts',
+  'test/processes/memory.test.ts',
+  'test/waits.test.ts',
+  'test/{campaign,package/*}.test.ts',
+]
 
 const patience = {
   testTimeout: process.env.KERNDEX_LONG ? 3_600_000 : 60_000,
@@ -19,8 +25,9 @@ export default defineConfig({
     // Of the whole run: a project that inherited it would build again.
     globalSetup: ['test/build.ts'],
     projects: [
-      { test: { ...patience, name: 'shared', include: SHARED, isolate: false } },
-      { test: { ...patience, name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARED } },
+      // All others share a process a core, which reads the sources once.
+      { test: { ...patience, name: 'shared', include: ['test/**/*.test.ts'], exclude: APART, isolate: false } },
+      { test: { ...patience, name: 'apart', include: APART } },
     ],
   },
 })

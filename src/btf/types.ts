@@ -308,7 +308,7 @@ export class Types {
     const { root, keyword, steps } = parsePath(path)
     const places: MemberPlace[] = []
     let failure: unknown
-    for (const each of this.find(root, module === undefined ? {} : { module })) {
+    for (const each of this.find(root, { module })) {
       const set = this.requireSet(each.module)
       const target = set.kindOf(skipModifiers(set, each.id))
       const isRoot = keyword === undefined ? ROOTS.has(each.kind) : KEYWORDS[keyword]!.has(each.kind)

@@ -50,19 +50,10 @@ export interface HostLayout {
 }
 
 /** The input of a layout. */
-export interface LayoutTold {
-  readonly buildId: string
-  readonly bootId: string | undefined
-  readonly release: string | undefined
-  readonly architecture: string | undefined
-  readonly anchor: Anchor
+export interface LayoutTold extends Omit<HostLayout, 'modules'> {
   readonly modules: readonly ModuleInfo[]
   readonly sections: ReadonlyMap<string, ModuleSections>
   readonly identities: ReadonlyMap<string, ModuleIdentity>
-  readonly dynamic: readonly string[]
-  readonly taken: Date
-  readonly monotonic: bigint | undefined
-  readonly generation: number
 }
 
 /** Sections in which no kernel has symbols. What begins a page is kept all the same: a piece of memory begins there. */

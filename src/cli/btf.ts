@@ -185,12 +185,8 @@ function addDiff(btf: Command): void {
       )
     }
     const [from, to] = await Promise.all([a, b].map((path) => typesAt(path, options)))
-    const filter = {
-      ...(options.name !== undefined && { name: options.name }),
-      ...(kind !== undefined && { kind: kind as KindName }),
-      ...(options.module !== undefined && { module: options.module }),
-    }
-    for (const change of diffTypes(from!, to!, filter)) {
+    const { name, module } = options
+    for (const change of diffTypes(from!, to!, { name, kind: kind as KindName | undefined, module })) {
       await (options.json ? writeJson(change) : write(changeText(change)))
     }
   })

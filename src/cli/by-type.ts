@@ -8,9 +8,9 @@ import { nearType } from './unknown.ts'
 
 /** The options as a question. */
 export interface TypeOptions {
-  readonly takes?: string
-  readonly as?: number
-  readonly returns?: string
+  readonly takes?: string | undefined
+  readonly as?: number | undefined
+  readonly returns?: string | undefined
 }
 
 /** Adds `--takes`, `--as` and `--returns` to a command. */

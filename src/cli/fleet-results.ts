@@ -161,16 +161,11 @@ async function writeMerged(
     return
   }
   const { to, weight, event, invert } = options
-  const chosen = {
-    weight,
-    ...(to === undefined ? {} : { to }),
-    ...(event === undefined ? {} : { event }),
-    ...(invert === undefined ? {} : { invert }),
-  }
   const wanted = event === undefined ? profiles : only(profiles, event)
   const shown = output.writer?.folding?.addresses === true ? wanted : withoutAddresses(wanted)
   await withTable(fleet, progress.job.table, async (snapshot) => {
-    for (const piece of writeProfile(output, [shown], [progress.job.name], snapshot, chosen)) await product.write(piece)
+    for (const piece of writeProfile(output, [shown], [progress.job.name], snapshot, { to, weight, event, invert }))
+      await product.write(piece)
   })
 }
 

@@ -73,8 +73,8 @@ export async function withKernel<T>(
   try {
     kernel = await openKernel({
       from: options.from,
-      ...(options.layout !== undefined && { layout: options.layout }),
-      ...(options.catalog !== undefined && { catalog: options.catalog }),
+      layout: options.layout,
+      catalog: options.catalog,
       threads: options.threads,
       types: options.types ?? true,
       probes: options.probes ?? false,

@@ -77,16 +77,8 @@ Examples:
   $ kerndex probe list --takes 'struct virtqueue *' 'fentry:virtio*:*'
   $ kerndex probe list 'kprobe:*_read' --from capture/`,
     )
-    .action(async (args: string[], options: ListOptions) => {
-      const specs = await gather(args, asksByType(options))
-      const allow = allowed(options.allow)
-      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async (kernel) => {
-        const plan = kernel.probes.plan(specs, {
-          looseSuffix: options.looseSuffix,
-          ambiguous: 'all',
-          allow,
-          ...typesIn(options),
-        })
+    .action((args: string[], options: ListOptions) =>
+      withPlan(args, { ...options, ambiguous: 'all' }, async (plan) => {
         const seen = new Set<string>()
         for (const target of plan) {
           if (options.json) await writeJson(target)
@@ -97,11 +89,9 @@ Examples:
             await write(`${line}\n${options.verbose ? parameters(target) : ''}`)
           }
         }
-        complain(plan)
-        hint(kernel, plan, options)
-        return exitOf(plan)
-      })
-    })
+        return undefined
+      }),
+    )
 }
 
 function addPlan(probe: Command): void {
@@ -132,26 +122,29 @@ Examples:
   $ kerndex probe plan kprobe:vfs_read kprobe:vfs_write --args file --json --from capture/
   $ kerndex probe plan 'kprobe:vfs_*' --kprobe-multi --from capture/`,
     )
-    .action(async (args: string[], options: PlanOptions) => {
-      const specs = await gather(args, asksByType(options))
-      const allow = allowed(options.allow)
-      process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async (kernel) => {
-        const plan = kernel.probes.plan(specs, {
-          looseSuffix: options.looseSuffix,
-          ambiguous: options.ambiguous,
-          args: options.args?.split(',').filter(Boolean),
-          multi: options.kprobeMulti,
-          allow,
-          ...typesIn(options),
-        })
-        if (options.kprobeMulti) {
-          await printMulti(plan, options.json === true)
-          complain(plan)
-        } else complain(plan, await printPlan(plan, options))
-        hint(kernel, plan, options)
-        return exitOf(plan)
-      })
-    })
+    .action((args: string[], options: PlanOptions) =>
+      withPlan(args, options, (plan) =>
+        options.kprobeMulti ? printMulti(plan, options.json === true) : printPlan(plan, options),
+      ),
+    )
+}
+
+/** Makes the plan that the options ask for, has `print` show it, and says what concerns more than one target. */
+async function withPlan(
+  args: readonly string[],
+  options: PlanOptions,
+  print: (plan: ProbePlan) => Promise<Told | undefined>,
+): Promise<void> {
+  const { looseSuffix, ambiguous, kprobeMulti: multi, takes, as, returns } = options
+  const specs = await gather(args, asksByType(options))
+  const allow = allowed(options.allow)
+  const used = options.args?.split(',').filter(Boolean)
+  process.exitCode = await withKernel({ ...options, types: 'lazy', probes: true }, async (kernel) => {
+    const plan = kernel.probes.plan(specs, { looseSuffix, ambiguous, args: used, multi, allow, takes, as, returns })
+    complain(plan, await print(plan))
+    hint(kernel, plan, options)
+    return exitOf(plan)
+  })
 }
 
 function addSuffixes(probe: Command): void {
@@ -187,14 +180,6 @@ function allowed(codes: string | undefined): readonly Caution[] {
     if (caution !== undefined) return caution
     throw new UsageError(`--allow: ${code} is no caution; there are ${CAUTIONS.join(', ')}, and all`)
   })
-}
-
-function typesIn({ takes, as, returns }: TypeOptions): TypeOptions {
-  return {
-    ...(takes !== undefined && { takes }),
-    ...(as !== undefined && { as }),
-    ...(returns !== undefined && { returns }),
-  }
 }
 
 /** The specifications, or all functions where these are told by their types; wrong ones are told before a kernel is loaded. */
@@ -235,7 +220,7 @@ async function printPlan(plan: ProbePlan, options: PlanOptions): Promise<Told | 
   return inFull ? 'in words' : 'by codes'
 }
 
-async function printMulti(plan: ProbePlan, json: boolean): Promise<void> {
+async function printMulti(plan: ProbePlan, json: boolean): Promise<undefined> {
   const { symbols, addresses, supported, leftOut } = plan.multi
   const hex = addresses.map(formatAddress)
   if (json) await writeJson({ symbols: symbols ?? null, addresses: hex, supported, leftOut })

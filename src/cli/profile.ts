@@ -9,9 +9,9 @@ import { note } from './output.ts'
 
 /** How the command was asked to make a profile. */
 export interface ProfileOptions {
-  readonly to?: string
-  readonly event?: readonly string[]
-  readonly invert?: boolean
+  readonly to?: string | undefined
+  readonly event?: readonly string[] | undefined
+  readonly invert?: boolean | undefined
   readonly weight: Weighing
 }
 

@@ -1,20 +1,14 @@
 // The counts of a stream command, and their Prometheus text.
 
 import type { PlacedAnswer } from '../events/run.ts'
+import { addCounts, type FrameCounts, noFrames } from '../events/stretch-plan.ts'
 import type { Kernel } from '../kernel.ts'
 import type { ProcessCounters } from '../processes/counters.ts'
-import type { Frame } from '../stacks/frame.ts'
 
 /** Sums over all streams of a run. */
-export interface Tally {
+export interface Tally extends FrameCounts {
   lines: number
   events: number
-  frames: number
-  unresolved: number
-  userFrames: number
-  contradictions: number
-  /** The first frame whose printed name contradicts the symbols. */
-  contradiction: Frame | undefined
   /** Some stream's own names show that it is of another kernel. */
   otherKernel: boolean
   strange: number
@@ -28,13 +22,9 @@ export interface Tally {
 
 export function tally(): Tally {
   return {
+    ...noFrames(),
     lines: 0,
     events: 0,
-    frames: 0,
-    unresolved: 0,
-    userFrames: 0,
-    contradictions: 0,
-    contradiction: undefined,
     otherKernel: false,
     strange: 0,
     remembered: 0,
@@ -44,11 +34,7 @@ export function tally(): Tally {
     add(answer) {
       this.lines += answer.lines
       this.events += answer.events
-      this.frames += answer.frames
-      this.unresolved += answer.unresolved
-      this.userFrames += answer.userFrames
-      this.contradictions += answer.contradictions
-      this.contradiction ??= answer.contradiction
+      addCounts(this, answer)
       this.otherKernel ||= answer.trust === 'trace'
       this.strange += answer.strange
       this.remembered = Math.max(this.remembered, answer.remembered)

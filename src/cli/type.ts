@@ -98,7 +98,7 @@ async function member(types: Types, query: string, options: CommonOptions): Prom
   const { module, name } = parseQuestion(query)
   let place: MemberPlace
   try {
-    place = types.requireMember(name, module === undefined ? {} : { module })
+    place = types.requireMember(name, { module })
   } catch (error) {
     if (!(error instanceof KerndexError) || !NO_ANSWER.has(error.code)) throw error
     if (options.json) await writeJson({ query, module: null, reason: error.message })
@@ -127,7 +127,7 @@ async function named(
   const { module, name } = parseQuestion(query)
   const [, keyword, bare] = /^(struct|union|enum)\s+(\S+)$/.exec(name.trim()) ?? [undefined, undefined, name.trim()]
   const candidates = types
-    .find(bare!, module === undefined ? {} : { module })
+    .find(bare!, { module })
     .filter(({ kind }) => keyword === undefined || kind.replace('64', '').toLowerCase() === keyword)
   const placesOf = (each: TypeCandidate) => (kernel === undefined ? undefined : places(kernel, each))
   if (options.json) {

@@ -100,12 +100,7 @@ export class Resolving {
 
 function bootOf({ boot }: Job): BootFacts {
   const { bootId, release, stext } = boot
-  const address = stext === undefined ? undefined : parseAddress(stext)
-  return {
-    ...(bootId === undefined ? {} : { bootId }),
-    ...(release === undefined ? {} : { release }),
-    ...(address === undefined ? {} : { stext: address }),
-  }
+  return { bootId, release, stext: stext === undefined ? undefined : parseAddress(stext) }
 }
 
 function planKey(plan: StretchPlan): string {

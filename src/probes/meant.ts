@@ -28,8 +28,7 @@ export function variantsMeant(context: ProbeContext, spec: ProbeSpec): SuffixedS
 export function* idsMeant(context: ProbeContext, spec: ProbeSpec): Generator<number> {
   const { symbols } = context
   const own = spec.module === undefined || isGlob(spec.module)
-  const options = spec.module === undefined ? {} : { owner: spec.module }
-  for (const id of symbols.scan(spec.function, { ...options, kinds: 'text' })) {
+  for (const id of symbols.scan(spec.function, { owner: spec.module, kinds: 'text' })) {
     if (own && !isKernelOrModule(symbols.ownerOf(id))) continue
     yield id
   }

@@ -1,8 +1,6 @@
 // Runs the compiled command as people do, a process of its own with pipes; or, where that shows nothing more, in one for many.
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
 
 /** The command as it is installed. */
 export const MAIN = fileURLToPath(new URL('../../dist/lib/cli.cjs', import.meta.url))
@@ -43,20 +41,17 @@ const SEVERAL = fileURLToPath(new URL('several.mjs', import.meta.url))
 
 let server: ChildProcess | undefined
 let last: Promise<unknown> = Promise.resolve()
-afterAll(async () => {
-  if (server === undefined) return
-  const ended = once(server, 'exit')
-  server.disconnect()
-  await ended
-})
 
-/** Runs a command line in the process that a test file has for all that it asks so, after those that were asked before. */
+/** Runs a command line in the process that all who ask so have together, after those that were asked before. */
 export function asked(args: readonly string[], stdin: string | Uint8Array = ''): Promise<Outcome> {
   const outcome = last.then(() => {
     server ??= fork(SEVERAL, [MODULE], { execArgv: [], env: { ...process.env, NO_COLOR: '1' }, stdio: 'ignore' })
     const child = server
     return new Promise<Outcome>((resolve, reject) => {
-      const died = () => reject(new Error(`kerndex ${args.join(' ')} ended the process`))
+      const died = () => {
+        server = undefined
+        reject(new Error(`kerndex ${args.join(' ')} ended the process`))
+      }
       child.once('exit', died)
       child.once('message', (answer) => {
         child.off('exit', died)

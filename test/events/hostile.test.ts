@@ -61,6 +61,7 @@ function planOf({ name }: InputFormat, product: StretchPlan['product']): Stretch
     input: name,
     product,
     mode: 'return',
+    states: [],
     rebase: undefined,
     trust: 'weigh',
     generation: 1,

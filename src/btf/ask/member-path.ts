@@ -18,7 +18,7 @@ export type PathStep = string | number
 export interface MemberPath {
   readonly root: string
   /** `struct`, `union` or `enum` if the path says so. */
-  readonly keyword?: string
+  readonly keyword: string | undefined
   readonly steps: readonly PathStep[]
 }
 
@@ -57,7 +57,7 @@ export function parsePath(path: string): MemberPath {
     if (!step) throw new UsageError(`${path}: cannot read ${tail.slice(at)}; write .member or [index]`)
     steps.push(step[1] ?? Number(step[2]))
   }
-  return { root, steps, ...(keyword !== undefined && { keyword }) }
+  return { root, steps, keyword }
 }
 
 /** A member found in a struct, maybe inside anonymous ones: its offset counts from the outer struct. */

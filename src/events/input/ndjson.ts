@@ -147,22 +147,20 @@ function inRange(address: bigint): Partial<RawFrame> | undefined {
 function lifeOf(type: EventType, object: JsonObject): Lifecycle | undefined {
   if (type !== 'fork' && type !== 'exec' && type !== 'exit' && type !== 'rename') return undefined
   const flags = wholeNumber(object.clone_flags)
-  const set = <Key extends keyof Lifecycle>(key: Key, value: Lifecycle[Key] | undefined) =>
-    value === undefined ? {} : { [key]: value }
   return {
     byThread: false,
-    ...set('ppid', smallInteger(object.ppid)),
-    ...set('childPid', smallInteger(object.child_pid)),
-    ...set('childTid', smallInteger(object.child_tid)),
-    ...set('childIsThread', flags === undefined ? undefined : (flags & CLONE_THREAD) !== 0n),
-    ...set('comm', stringOf(object.comm)),
-    ...set('filename', stringOf(object.filename)),
-    ...set('args', argsOf(object.args)),
-    ...set('uid', smallInteger(object.uid)),
-    ...set('exitCode', smallInteger(object.exit_code)),
-    ...set('startTs', wholeNumber(object.start_ts)),
-    ...set('oldPid', smallInteger(object.old_pid)),
-    ...set('groupDead', typeof object.group_dead === 'boolean' ? object.group_dead : undefined),
+    ppid: smallInteger(object.ppid),
+    childPid: smallInteger(object.child_pid),
+    childTid: smallInteger(object.child_tid),
+    childIsThread: flags === undefined ? undefined : (flags & CLONE_THREAD) !== 0n,
+    comm: stringOf(object.comm),
+    filename: stringOf(object.filename),
+    args: argsOf(object.args),
+    uid: smallInteger(object.uid),
+    exitCode: smallInteger(object.exit_code),
+    startTs: wholeNumber(object.start_ts),
+    oldPid: smallInteger(object.old_pid),
+    groupDead: typeof object.group_dead === 'boolean' ? object.group_dead : undefined,
   }
 }
 

@@ -117,25 +117,21 @@ function lifeOf(type: EventType, event: JsonObject, process: JsonObject, parent:
   if (type === 'lost')
     return { byThread: false, lost: Number(wholeNumber(event.number_of_dropped_process_events) ?? 0) }
   const image = imageOf(process)
-  const kept = image === undefined ? {} : { image, above: aboveOf(event, image) }
-  if (type !== 'exec' && type !== 'exit') return image === undefined ? undefined : { byThread: false, ...kept }
-  const ppid = smallInteger(parent.pid)
-  const filename = stringOf(process.binary)
-  const args = stringOf(process.arguments)
-  const uid = smallInteger(process.uid)
+  const above = image && aboveOf(event, image)
+  if (type !== 'exec' && type !== 'exit') return image && { byThread: false, image, above }
+  const exit = type === 'exit'
   const start = stringOf(process.start_time)
-  const startTs = start === undefined ? undefined : rfc3339(start)
-  // A status of 0 is left out; beside a signal there is none.
-  const exitCode = type === 'exit' && event.signal === undefined ? (smallInteger(event.status) ?? 0) : undefined
   return {
     byThread: false,
-    ...kept,
-    ...(ppid === undefined ? {} : { ppid }),
-    ...(filename === undefined || type === 'exit' ? {} : { filename }),
-    ...(args === undefined || type === 'exit' ? {} : { args }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(startTs === undefined ? {} : { startTs }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(type === 'exit' ? { groupDead: true } : {}),
+    image,
+    above,
+    ppid: smallInteger(parent.pid),
+    filename: exit ? undefined : stringOf(process.binary),
+    args: exit ? undefined : stringOf(process.arguments),
+    uid: smallInteger(process.uid),
+    startTs: start === undefined ? undefined : rfc3339(start),
+    // A status of 0 is left out; beside a signal there is none.
+    exitCode: exit && event.signal === undefined ? (smallInteger(event.status) ?? 0) : undefined,
+    groupDead: exit ? true : undefined,
   }
 }

@@ -111,23 +111,22 @@ function kindOf(
   const type = LIFE.get(name)
   if (type === undefined) return { type: 'tracepoint', name, life: undefined }
   const whole = (argument: string) => smallInteger(args.get(argument))
-  const filename = stringOf(args.get('pathname')) ?? stringOf(args.get('cmdpath'))
+  const exec = type === 'exec'
   const argv = args.get('argv')
   const childPid = whole('child_pid') ?? whole('child_process_pid')
   const childTid = whole('child_tid')
-  const exitCode = whole('exit_code')
   const dead = args.get('process_group_exit')
   const life: Lifecycle = {
     byThread: true,
-    ...(ppid === undefined ? {} : { ppid }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(type === 'exec' && filename !== undefined ? { filename } : {}),
-    ...(type === 'exec' && Array.isArray(argv) ? { args: argv.slice(1).map(String).join(' ') } : {}),
-    ...(childPid === undefined ? {} : { childPid }),
-    ...(childTid === undefined ? {} : { childTid }),
-    ...(childPid === undefined || childTid === undefined ? {} : { childIsThread: childPid !== childTid }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(typeof dead === 'boolean' ? { groupDead: dead } : {}),
+    ppid,
+    uid,
+    filename: exec ? (stringOf(args.get('pathname')) ?? stringOf(args.get('cmdpath'))) : undefined,
+    args: exec && Array.isArray(argv) ? argv.slice(1).map(String).join(' ') : undefined,
+    childPid,
+    childTid,
+    childIsThread: childPid === undefined || childTid === undefined ? undefined : childPid !== childTid,
+    exitCode: whole('exit_code'),
+    groupDead: typeof dead === 'boolean' ? dead : undefined,
   }
   return { type, name, life }
 }
