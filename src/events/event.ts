@@ -136,6 +136,14 @@ export function traceEvent(given: Partial<TraceEvent> & Pick<TraceEvent, 'type' 
 }
 
 /**
+ * The name of what an event measures, which keeps its stack apart from those of others. Stacks that were printed for their own sake, and those that a
+ * tracer prints behind what happened, of which all are return addresses, measure nothing: their names say of which kind they are.
+ */
+export function measureOf({ type, name, shape }: TraceEvent): string | undefined {
+  return type === 'stack' || shape === 'returns' ? undefined : name
+}
+
+/**
  * The facts of two tellings of one fork, exec or exit together: those of the later one, where both have one. Written out, as V8 makes a new class
  * for each object that others are spread into, and every later look into such an object is a search.
  */

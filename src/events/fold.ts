@@ -3,7 +3,7 @@
 
 import type { Frame } from '../stacks/frame.ts'
 import { codeKind, foldedName, foldedWord, type ProfileFrame, type ProfilePart } from '../stacks/profile.ts'
-import type { TraceEvent } from './event.ts'
+import { measureOf, type TraceEvent } from './event.ts'
 import type { LineStack } from './format.ts'
 
 /** How stacks are folded. */
@@ -221,12 +221,11 @@ export class StackFolder {
     return { event, unit, frames, parents, nodes, weights, counts, time, samples }
   }
 
-  #tree({ type, name, unit }: TraceEvent): Tree {
-    // The names of stacks that were printed for their own sake say of which kind they are, and not what they measure.
-    const event = this.#byEvent && type !== 'stack' ? name : undefined
+  #tree(given: TraceEvent): Tree {
+    const event = this.#byEvent ? measureOf(given) : undefined
     let tree = this.#trees.get(event)
     if (tree === undefined) {
-      tree = { event, unit, roots: new Map(), met: [], time: undefined, samples: undefined }
+      tree = { event, unit: given.unit, roots: new Map(), met: [], time: undefined, samples: undefined }
       this.#trees.set(event, tree)
     }
     return tree

@@ -61,7 +61,7 @@ export interface InputFormat {
   readonly inWords?: (frame: Frame, raw: RawFrame) => string | undefined
   /** The byte that the lines of a stack begin with, and no line around it: they can be taken as a whole by `Decoder.stack`. */
   readonly stackMark?: number
-  /** Events of different names, mere stacks aside, measure different things, so that a profile is of one of them. */
+  /** Events of different names measure different things (`measureOf`), so that a profile is of one of them. */
   readonly apart?: boolean
   readonly decoder: (sink: Sink, memo: FrameMemo) => Decoder
   /** Decodes a stream that is one record and has no lines. */

@@ -5,7 +5,7 @@ import { choice, count, flag, type Options, options as optionsOf, bytes as someB
 import { LimitError } from '../core/errors.ts'
 import type { RawFrame } from '../stacks/frame.ts'
 import { READ_OPTIONS } from './arguments.ts'
-import type { TraceEvent } from './event.ts'
+import { measureOf, type TraceEvent } from './event.ts'
 import type { EventFilter } from './filter.ts'
 import type { Folding } from './fold.ts'
 import type { LineStack } from './format.ts'
@@ -196,7 +196,7 @@ export class StackMerger {
   }
 
   #root(given: TraceEvent): Root {
-    const event = this.#apart ? given.name : undefined
+    const event = this.#apart ? measureOf(given) : undefined
     const comm = this.#prefix === 'none' ? undefined : given.comm
     const pid = this.#prefix === 'comm-pid' ? (given.pid ?? given.tid) : undefined
     const { unit, shape } = given

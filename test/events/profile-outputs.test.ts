@@ -80,6 +80,13 @@ describe('events', () => {
     ])
   })
 
+  it('that a tracer prints stacks behind make one profile, as NDJSON too', async () => {
+    const trace = sample(HOST, 'ftrace-stack-symoffset.txt')
+    const direct = foldedOf(await profiles(trace))
+    expect(direct.map(([event]) => event)).toEqual([undefined])
+    expect(foldedOf(await profiles(await output(trace, host, 'ndjson')))).toEqual(direct)
+  })
+
   it.each<[string, EventFilter, (string | undefined)[]]>([
     ['by name of the process', { comms: ['b'] }, ['page-faults']],
     ['by number of the process or the thread', { pids: [8, 9] }, ['cpu-clock', 'page-faults']],
