@@ -1,6 +1,7 @@
 // What a fork made, by the conduct of the child, of who forked it, and of that one's other children, where nothing says it. All of it is
 // likelihood, and what is taken from it is a guess: what is known of other forks of the same recording is what it is measured by.
 
+import { setBounded } from '../core/bounded-map.ts'
 import { forkerGroup, outlived, type Question } from './child.ts'
 import { Habits } from './habits.ts'
 import { Pace, Times } from './pace.ts'
@@ -8,12 +9,14 @@ import type { User } from './thread-numbers.ts'
 
 /** Nanoseconds within which the threads of a group end that is killed, or whose leader returns from `main`. */
 const TOGETHER_NS = 10_000_000n
+/** Programs of which is remembered how long forks take. */
+const MOST_PROGRAMS = 1024
 
 export class Conduct {
   readonly #pace = new Pace()
   readonly #habits = new Habits()
-  /** What forks of processes took, and exits that were the last of theirs. */
-  readonly #forks = new Times()
+  /** What forks of processes took, by program, as it takes the longer the more memory there is to copy; and exits that were the last of theirs. */
+  readonly #forks = new Map<string, Times>()
   readonly #exits = new Times()
 
   /** Notes a thread's event; returns how long what it tells of took, as far as that can be told. */
@@ -27,11 +30,11 @@ export class Conduct {
   }
 
   /** A question has a certain answer. */
-  settled({ family, forkTook, ts }: Question, isThread: boolean): void {
+  settled({ family, forkTook, ts, program }: Question, isThread: boolean): void {
     if (isThread) family.threads++
     else family.processes++
     // One whose forker slept until then may have used that one's memory (vfork), which is quick too.
-    if (!isThread && forkTook !== undefined && family.actedAt > ts) this.#forks.add(forkTook)
+    if (!isThread && forkTook !== undefined && family.actedAt > ts) this.#forksOf(program).add(forkTook)
   }
 
   /** A thread exits; true if that was too quick for the last of a process. */
@@ -62,11 +65,21 @@ export class Conduct {
 
   /** Whether a child is likelier to be a thread than a process. */
   isThread(child: Question): boolean {
-    if (this.#forks.isQuick(child.forkTook) || this.#exits.isQuick(child.exitTook)) return true
-    const weight = child.family.weight(this.#forks, this.#exits)
+    const forks = this.#forksOf(child.program)
+    if (forks.isQuick(child.forkTook) || this.#exits.isQuick(child.exitTook)) return true
+    const weight = child.family.weight(forks, this.#exits)
     if (weight > 1) return true
     if (outlived(child)) return child.forkerWentQuick || child.wentTogether || child.family.awaited
     return weight * (child.odds ?? this.#habits.odds(child.program, child.steps)) > 1
+  }
+
+  #forksOf(program: string): Times {
+    let times = this.#forks.get(program)
+    if (times === undefined) {
+      times = new Times()
+      setBounded(this.#forks, program, times, MOST_PROGRAMS)
+    }
+    return times
   }
 }
 
