@@ -1,0 +1,183 @@
+// Two boots of kernels whose modules lie in pieces, with modules loaded in unlike order, and some unloaded and loaded again: each predicts
+// the other, but for what is named here.
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../bench/lib/random.ts'
+import { findSlide } from '../../src/catalog/slide.ts'
+import { runStream } from '../../src/events/run.ts'
+import { readLayout, writeLayout } from '../../src/load/layout-file.ts'
+import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
+import { openKernel } from '../../src/open-kernel.ts'
+import type { Reader } from '../../src/reader.ts'
+import type { SymbolTable } from '../../src/symbols/table.ts'
+import { objects } from '../cli/run.ts'
+import { fixtureBytes, fixturePath } from '../fixtures.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-two-boots-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+interface Boot {
+  readonly catalog: Catalog
+  readonly layout: string
+  readonly own: SymbolTable
+}
+
+const boots = new Map<string, Promise<Boot>>()
+const bootOf = (kernel: string, name: string): Promise<Boot> => {
+  const known = boots.get(`${kernel}/${name}`) ?? readBoot(kernel, name)
+  boots.set(`${kernel}/${name}`, known)
+  return known
+}
+
+async function readBoot(kernel: string, name: string): Promise<Boot> {
+  const from = join(folder, kernel, name)
+  mkdirSync(from, { recursive: true })
+  for (const file of readdirSync(fixturePath(`two-boots/${kernel}/${name}`)))
+    writeFileSync(join(from, file.replace('.br', '')), fixtureBytes(`two-boots/${kernel}/${name}/${file}`))
+  const catalog = await openCatalog({ directory: join(folder, kernel, `${name}.catalog`) })
+  expect((await catalog.add(from)).skipped).toEqual([])
+  const layout = join(folder, kernel, `${name}.layout`)
+  await writeLayout(layout, { from })
+  return { catalog, layout, own: (await openKernel({ from, types: false, threads: 0 })).symbols }
+}
+
+/** An answer in words. */
+function answer(table: SymbolTable, address: bigint): string {
+  const match = table.at(address)
+  if (match === undefined) return `none ${table.reasonFor(address)} ${table.ownerAt(address)}`
+  const candidates = match.candidates.map(({ symbol, offset }) => `${symbol.name}+${offset} [${symbol.owner}]`)
+  return `${match.symbol.name}+${match.offset}/${match.size} ${candidates} ${match.aliases.map(({ name }) => name)}`
+}
+
+const PER_CPU_END = 0x10_0000n
+
+/** Per-cpu variables of modules in the fixtures. */
+const KERNELS = { '6.12': 26 }
+
+describe.each(Object.entries(KERNELS))('two boots of %s', (kernel, perCpu) => {
+  let both: Record<'a' | 'b', Boot>
+  beforeAll(async () => {
+    both = { a: await bootOf(kernel, 'a'), b: await bootOf(kernel, 'b') }
+  }, 60_000)
+  const directions = [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const
+
+  it('are unlike: in where the kernel lies, in the order of modules, in how far apart their pieces are', () => {
+    const [a, b] = [readLayout(both.a.layout), readLayout(both.b.layout)]
+    expect(a.bootId).not.toBe(b.bootId)
+    expect(a.anchor.address).not.toBe(b.anchor.address)
+    const names = (layout: typeof a) => layout.modules.map(({ name }) => name)
+    expect(names(a)).not.toEqual(names(b))
+    expect(names(a).sort()).toEqual(names(b).sort())
+    const there = new Map(b.modules.map((module) => [module.name, module]))
+    const spans = a.modules.filter(({ name, address, sections }) => {
+      const other = there.get(name)!
+      const last = (low: Uint32Array) => low.reduce((most, one) => Math.max(most, one), 0)
+      return (
+        last(sections!.low) - Number(address & 0xffff_ffffn) !==
+        last(other.sections!.low) - Number(other.address & 0xffff_ffffn)
+      )
+    })
+    expect(spans.length).toBeGreaterThan(5)
+  })
+
+  it.each(directions)(
+    '%s predicts every symbol of %s, but for the per-cpu variables of modules, which it lists',
+    async (known, host) => {
+      const { own } = both[host]
+      const placed = await both[known].catalog.place(readLayout(both[host].layout))
+      const { missing, byName, unplaced } = placed.host.placement!
+      expect([missing, byName]).toEqual([[], []])
+      const lines = (table: SymbolTable) =>
+        Array.from(table, ({ address, type, name, owner }) => ({ address, type, name, owner }))
+      const isPlaced = ({ owner, address }: { owner: string; address: bigint }) =>
+        owner === 'vmlinux' || address >= PER_CPU_END
+      expect(lines(placed.symbols)).toEqual(lines(own).filter(isPlaced))
+      const listed = lines(own).filter((line) => !isPlaced(line))
+      expect(listed.length).toBe(perCpu)
+      const named = (of: readonly { owner: string; name: string }[]) =>
+        of.map(({ owner, name }) => `${owner}:${name}`).sort()
+      expect(named(unplaced)).toEqual(named(listed))
+      const below = seededRandom(11)
+      for (let i = 0; i < 5_000; i++) {
+        const address = BigInt.asUintN(64, own.addressOf(below(own.size)) + BigInt(below(0x2000) - 0x999))
+        const predicted = answer(placed.symbols, address)
+        if (predicted !== answer(own, address))
+          expect(`${address.toString(16)} ${predicted}`).toBe(answer(own, address))
+      }
+    },
+  )
+})
+
+describe('a recording of one boot, and the builds of another', () => {
+  const named = fixtureBytes('two-boots/6.12/a/stacks.txt.br').toString('latin1')
+  /** What perf, on that host, printed of each frame; and the recording without it. */
+  const words = Array.from(named.matchAll(/^\t([0-9a-f]+) (\S+) /gm), ([, address, name]) => {
+    return { address: BigInt(`0x${address}`), name: name! }
+  })
+  const bare = named.replace(/^\t([0-9a-f]+) .*$/gm, '\t$1 ')
+  let a: Boot
+  let b: Boot
+  beforeAll(async () => {
+    ;[a, b] = [await bootOf('6.12', 'a'), await bootOf('6.12', 'b')]
+  }, 60_000)
+
+  async function framesOf(host: Reader) {
+    const text: string[] = []
+    async function* bytes() {
+      yield Buffer.from(bare)
+    }
+    for await (const answer of runStream(bytes(), host, 'ndjson', { threads: 0, mode: 'raw' }))
+      text.push(Buffer.from(answer.bytes ?? []).toString())
+    interface Frame {
+      readonly address: string
+      readonly symbol: string | null
+      readonly module: string | null
+      readonly aliases?: readonly string[]
+    }
+    return (objects(text.join('')) as { kernel_stack: Frame[] }[]).flatMap(({ kernel_stack: stack }) => stack)
+  }
+
+  it('are named as perf named them there, with what perf.data tells of where all lay', async () => {
+    const layout = join(folder, 'recorded.layout')
+    await writeLayout(layout, { from: join(folder, '6.12/a/perf.data') })
+    expect(readLayout(layout)).toMatchObject({
+      buildId: readLayout(a.layout).buildId,
+      anchor: readLayout(a.layout).anchor,
+    })
+    const found = await framesOf(await b.catalog.place(readLayout(layout)))
+    expect(found.length).toBe(words.length)
+    const others = words.filter(({ address, name }, i) => {
+      const { symbol, aliases = [], address: own } = found[i]!
+      return BigInt(own) !== address || ![symbol, ...aliases].includes(name)
+    })
+    expect(others).toEqual([])
+    // A recording does not tell where a module's text ends, so that the last function's size may be another.
+    const short = (frames: typeof found) => frames.map(({ address, symbol, module }) => ({ address, symbol, module }))
+    expect(short(await framesOf(await b.catalog.place(readLayout(a.layout))))).toEqual(short(found))
+  })
+
+  it('tell by themselves where that kernel lay', async () => {
+    const { buildId, anchor } = readLayout(a.layout)
+    const build = (await b.catalog.build(buildId))!
+    const outermost = named
+      .trim()
+      .split('\n\n')
+      .map((stack) => BigInt(`0x${/\t([0-9a-f]+) [^\n]*$/.exec(stack)![1]}`))
+    const { text, share, runnerUp } = findSlide(build, outermost)
+    expect(text).toBe(anchor.address)
+    expect([share > 0.9, runnerUp < 0.1]).toEqual([true, true])
+    const below = seededRandom(12)
+    const draw = () =>
+      findSlide(
+        build,
+        Array.from({ length: 20 }, () => outermost[below(outermost.length)]!),
+      ).text
+    expect(new Set(Array.from({ length: 50 }, draw))).toEqual(new Set([anchor.address]))
+  })
+})
