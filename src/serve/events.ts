@@ -16,12 +16,8 @@ export class Listeners {
   }
 
   /** Sends news to one more until it is gone. */
-  add(response: ServerResponse): void {
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    })
+  add(response: ServerResponse, head: Readonly<Record<string, string>>): void {
+    response.writeHead(200, { ...head, 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' })
     response.write('retry: 2000\n\n')
     this.#open.add(response)
     response.on('close', () => {

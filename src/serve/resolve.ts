@@ -5,9 +5,10 @@ import { formatAddress, MAX_ADDRESS, parseAddress } from '../core/address.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type BootFacts, judgeBoot } from '../stacks/boot.ts'
-import { type Frame, type LookupMode, type RawFrame, rawFrame, type StackShape } from '../stacks/frame.ts'
-import { StackResolver } from '../stacks/resolve.ts'
+import { type LookupMode, rawFrame, type StackShape } from '../stacks/frame.ts'
+import { type Rebase, StackResolver } from '../stacks/resolve.ts'
 import { NO_SYMBOL } from '../symbols/search.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 import type { Builds } from './builds.ts'
 import { type Call, json, type Reply } from './call.ts'
 import { badRequest, HttpError, notFound, tooLarge } from './http-error.ts'
@@ -32,17 +33,54 @@ interface Question {
   readonly single: boolean
 }
 
-/** An address as it was asked for, and the frame that it was last, in words. */
-interface Asked {
-  readonly raw: RawFrame
-  frame: Frame | undefined
-  text: string
+/** The answer for an address, in words. */
+interface Answer {
+  readonly text: string
+  /** What became of it, as it is counted; undefined: found. */
+  readonly outcome: string | undefined
+  /** The frame outside of it is a PC; undefined: this is no frame, and says nothing of the next. */
+  readonly entry: boolean | undefined
 }
 
-/** A resolver, and addresses by the text that they came as: most come again. */
-interface Remembered {
-  readonly resolver: StackResolver
-  readonly asked: Map<string, Asked>
+/** Addresses that are remembered of each kind; all are forgotten when there are more. */
+const MOST_ASKED = 1 << 16
+/** Where there is no frame. */
+const NOTHING = { symbol: null, offset: null, size: null, owner: null, aliases: [] }
+
+/** Answers by the text that addresses came as, of PCs and of return addresses: most come again. */
+class Remembered {
+  readonly #resolver: StackResolver
+  readonly #pcs = new Map<unknown, Answer>()
+  readonly #returns = new Map<unknown, Answer>()
+
+  constructor(symbols: SymbolTable, rebase: Rebase | undefined) {
+    this.#resolver = new StackResolver(symbols, { rebase, trust: 'table' })
+  }
+
+  /** The answer for an address as it was sent. @throws HttpError 400 if it is none */
+  answer(value: unknown, pc: boolean): Answer {
+    const known = pc ? this.#pcs : this.#returns
+    let answer = known.get(value)
+    if (answer === undefined) {
+      if (known.size >= MOST_ASKED) known.clear()
+      answer = this.#lookUp(addressOf(value), pc)
+      known.set(value, answer)
+    }
+    return answer
+  }
+
+  /** Every address has an answer, also a marker of a call chain, which is no frame. */
+  #lookUp(address: bigint, pc: boolean): Answer {
+    const [frame] = this.#resolver.resolve([rawFrame({ address })], pc ? 'pc-first' : 'returns')
+    const { symbol, offset, size, owner, aliases } = frame ?? NOTHING
+    const reason = frame === undefined ? 'marker' : (frame.reason ?? null)
+    const at = formatAddress(frame?.address ?? address)
+    return {
+      text: JSON.stringify({ address: at, symbol, offset, size, owner, aliases, reason }),
+      outcome: reason ?? (symbol === null ? 'no_symbol' : undefined),
+      entry: frame?.entry,
+    }
+  }
 }
 
 /** Answers requests for frames, and remembers what it has looked up in each snapshot. */
@@ -50,8 +88,7 @@ export class Resolve {
   readonly #tables: Tables
   readonly #builds: Builds
   readonly #count: FrameCounter
-  /** One resolver a mode: frames that come again are not looked up again. */
-  readonly #resolvers = new WeakMap<Snapshot, Map<LookupMode, Remembered>>()
+  readonly #remembered = new WeakMap<Snapshot, Remembered>()
 
   constructor(tables: Tables, builds: Builds, count: FrameCounter) {
     this.#tables = tables
@@ -142,63 +179,47 @@ export class Resolve {
   *#answer(table: OpenTable, question: Question): Generator<string> {
     const { snapshot, key } = table
     const { host, generation } = snapshot
-    const { resolver, asked } = this.#resolverFor(snapshot, question)
+    const remembered = this.#rememberedOf(snapshot, question)
     const { release = null, buildId = null, bootId = null } = host
     const head = JSON.stringify({ table: key, generation, release, buildId, bootId })
     let text = `${head.slice(0, -1)},"${question.single ? 'frames' : 'stacks'}":[`
     let since = 0
+    let found = 0
     for (const [i, stack] of question.stacks.entries()) {
-      const known = stack.map((value) => askedOf(value, asked))
-      const raw = known.map((one) => one.raw)
-      const frames: string[] = []
-      // Every address of the question has its frame, also what is no address.
-      let next = 0
-      const upTo = (index: number) => {
-        for (; next < index; next++) frames.push(noFrame(raw[next]!))
-      }
-      resolver.each(raw, question.shape, (frame, index) => {
-        upTo(index)
-        next = index + 1
-        this.#count(frame.reason ?? (frame.symbol === null ? 'no_symbol' : 'found'), 1)
-        const one = known[index]!
-        if (one.frame !== frame) {
-          one.frame = frame
-          one.text = frameText(frame)
-        }
-        frames.push(one.text)
+      let pc = question.shape === 'pc-first'
+      const frames = stack.map((value) => {
+        const answer = remembered.answer(value, pc || question.mode === 'raw')
+        if (answer.outcome === undefined) found++
+        else this.#count(answer.outcome, 1)
+        pc = answer.entry ?? pc
+        return answer.text
       })
-      upTo(raw.length)
       const answer = frames.join()
       text += `${i === 0 ? '' : ','}${question.single ? answer : `[${answer}]`}`
-      since += raw.length
+      since += stack.length
       if (since < TURN && text.length < CHUNK) continue
       yield text
       text = ''
       since = 0
     }
+    this.#count('found', found)
     yield `${text}]}\n`
   }
 
-  #resolverFor(snapshot: Snapshot, { mode, boot }: Question): Remembered {
+  #rememberedOf(snapshot: Snapshot, { boot }: Question): Remembered {
+    const { symbols } = snapshot
     if (boot !== undefined) {
       const { bootId, release } = snapshot.host
-      const rebase = judged(() => judgeBoot(boot, { bootId, release }, snapshot.symbols))
-      return {
-        resolver: new StackResolver(snapshot.symbols, { mode, rebase, trust: 'table' }),
-        asked: new Map(),
-      }
+      // Where addresses of another boot lead is known for this request only.
+      const rebase = judged(() => judgeBoot(boot, { bootId, release }, symbols))
+      return new Remembered(symbols, rebase)
     }
-    let modes = this.#resolvers.get(snapshot)
-    if (modes === undefined) {
-      modes = new Map()
-      this.#resolvers.set(snapshot, modes)
+    let remembered = this.#remembered.get(snapshot)
+    if (remembered === undefined) {
+      remembered = new Remembered(symbols, undefined)
+      this.#remembered.set(snapshot, remembered)
     }
-    let kept = modes.get(mode)
-    if (kept === undefined) {
-      kept = { resolver: new StackResolver(snapshot.symbols, { mode, trust: 'table' }), asked: new Map() }
-      modes.set(mode, kept)
-    }
-    return kept
+    return remembered
   }
 
   /** u64 addresses in; ids (u32), then offsets (u32) out, all little endian. With a depth, rows of stacks. */
@@ -262,20 +283,12 @@ async function* inTurns(pieces: Iterable<string>): AsyncGenerator<string> {
   }
 }
 
-/** Addresses that are remembered; all are forgotten when there are more. */
-const MOST_ASKED = 1 << 16
-
-/** The frame of an address as it was sent: `"0x…"`. What is none is refused: a number would have lost its last digits. */
-function askedOf(value: unknown, known: Map<string, Asked>): Asked {
-  const before = typeof value === 'string' ? known.get(value) : undefined
-  if (before !== undefined) return before
+/** An address as it was sent: `"0x…"`. What is none is refused: a number would have lost its last digits. */
+function addressOf(value: unknown): bigint {
   const address = typeof value === 'string' ? parseAddress(value) : undefined
-  if (typeof value !== 'string' || address === undefined)
+  if (address === undefined)
     throw badRequest(`${JSON.stringify(value)?.slice(0, 40)} is no address: "0x…" is needed, as a string`)
-  if (known.size >= MOST_ASKED) known.clear()
-  const one = { raw: rawFrame({ address }), frame: undefined, text: '' }
-  known.set(value, one)
-  return one
+  return address
 }
 
 function questionOf(body: Readonly<Record<string, unknown>>, most: number): Question {
@@ -323,24 +336,4 @@ function judged<T>(judge: () => T): T {
     if (error instanceof KerndexError && error.code === 'USAGE') throw new HttpError(409, error.message)
     throw error
   }
-}
-
-/** A frame as JSON. */
-function frameText({ address, symbol, offset, size, owner, aliases, reason }: Frame): string {
-  const at = address === undefined ? null : formatAddress(address)
-  return JSON.stringify({ address: at, symbol, offset, size, owner, aliases, reason: reason ?? null })
-}
-
-/** The frame that stands for a marker of a call chain, which is none. */
-function noFrame({ address }: RawFrame): string {
-  const shown = address === undefined ? null : formatAddress(address)
-  return JSON.stringify({
-    address: shown,
-    symbol: null,
-    offset: null,
-    size: null,
-    owner: null,
-    aliases: [],
-    reason: 'marker',
-  })
 }

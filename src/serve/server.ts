@@ -39,6 +39,9 @@ const SAFE: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
+/** The headers of an answer, as they come together. */
+type Head = Record<string, string>
+
 /** An HTTP server over a table of routes. */
 export class HttpServer {
   readonly #options: HttpServerOptions
@@ -120,29 +123,25 @@ export class HttpServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const begun = performance.now()
     const { metrics, listeners, limits, held } = this.#options
-    const gone = new AbortController()
-    response.on('close', () => {
-      // Once an answer is whole nothing is left to abort, and making the error of an abort takes longer than most answers.
-      if (!response.writableFinished) gone.abort()
-    })
+    const head: Head = { ...SAFE }
     let name = 'none'
     let counted: Route['load'] | 'plain' | undefined
     let call: Call | undefined
     try {
-      const { route, path, query, params } = this.#routeOf(request, response)
+      const { route, path, query, params } = this.#routeOf(request, head)
       name = route.path
       if (route.load === 'listen') {
         if (this.isEnding) throw unavailable('the server is ending')
         if (listeners.size >= limits.listeners) throw unavailable('as many listen as may')
-        return listeners.add(response)
+        return listeners.add(response, head)
       }
-      call = new Call(request, { path, query, params }, limits, held, gone.signal)
+      call = new Call(request, response, { path, query, params }, limits, held)
       this.#admit(route, call)
       counted = route.load ?? 'plain'
       const reply = await route.run(call)
-      await this.#write(request, response, reply, call)
+      await this.#write(request, response, head, reply, call)
     } catch (error) {
-      await this.#fail(request, response, error)
+      this.#fail(request, response, head, error)
     } finally {
       call?.release()
       if (counted !== undefined) {
@@ -155,10 +154,13 @@ export class HttpServer {
   }
 
   /** The route that a request may have. @throws HttpError */
-  #routeOf(request: IncomingMessage, response: ServerResponse) {
+  #routeOf(request: IncomingMessage, head: Head) {
     this.#guard.checkHost(request)
-    const url = new URL(`http://x${request.url?.startsWith('/') === true ? request.url : '/'}`)
-    const path = this.#guard.withoutPrefix(url.pathname)
+    const { url = '' } = request
+    const end = url.indexOf('?')
+    const whole = end < 0 ? url : url.slice(0, end)
+    const search = end < 0 ? '' : url.slice(end)
+    const path = this.#guard.withoutPrefix(whole)
     if (path === undefined) throw notFound('there is nothing here')
     const { path: asked, known } = this.#guard.identify(request, path)
     const { method = '' } = request
@@ -166,7 +168,7 @@ export class HttpServer {
     const match = found !== undefined && 'route' in found ? found : undefined
     if (!known && match?.route.open !== true) {
       // Browsers ask what they may before they show who they are.
-      if (method === 'OPTIONS' && this.#allowOrigin(request, response)) throw new HttpError(204, '')
+      if (method === 'OPTIONS' && this.#allowOrigin(request, head)) throw new HttpError(204, '')
       throw new HttpError(401, 'a token is needed: as Authorization: Bearer, or in the path as /t/TOKEN/', {
         'WWW-Authenticate': 'Bearer realm="kerndex"',
       })
@@ -174,10 +176,10 @@ export class HttpServer {
     // A page's relative links need the slash.
     if (asked === '')
       throw new HttpError(308, '', {
-        Location: `${url.pathname.slice(url.pathname.lastIndexOf('/') + 1)}/${url.search}`,
+        Location: `${whole.slice(whole.lastIndexOf('/') + 1)}/${search}`,
       })
     if (method === 'OPTIONS' && found !== undefined) {
-      this.#allowOrigin(request, response)
+      this.#allowOrigin(request, head)
       throw new HttpError(204, '')
     }
     if (match === undefined) {
@@ -185,21 +187,21 @@ export class HttpServer {
       const allowed = 'allowed' in found ? found.allowed : []
       throw new HttpError(405, `it takes ${allowed.join(', ')}`, { Allow: allowed.join(', ') })
     }
-    if (match.route.crossOrigin === true) this.#allowOrigin(request, response)
-    return { ...match, path: asked, query: url.searchParams }
+    if (match.route.crossOrigin === true) this.#allowOrigin(request, head)
+    return { ...match, path: asked, query: new URLSearchParams(search) }
   }
 
   /** Lets a page of another origin read the answer, if it was named. */
-  #allowOrigin(request: IncomingMessage, response: ServerResponse): boolean {
+  #allowOrigin(request: IncomingMessage, head: Head): boolean {
     const { origin } = request.headers
-    response.setHeader('Vary', 'Origin')
+    head.Vary = 'Origin'
     if (origin === undefined || !this.#options.origins.includes(origin)) return false
-    response.setHeader('Access-Control-Allow-Origin', origin)
-    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+    head['Access-Control-Allow-Origin'] = origin
+    head['Cross-Origin-Resource-Policy'] = 'cross-origin'
     if (request.method === 'OPTIONS') {
-      response.setHeader('Access-Control-Allow-Methods', 'GET, POST')
-      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type')
-      response.setHeader('Access-Control-Max-Age', '600')
+      head['Access-Control-Allow-Methods'] = 'GET, POST'
+      head['Access-Control-Allow-Headers'] = 'Authorization, Content-Type'
+      head['Access-Control-Max-Age'] = '600'
     }
     return true
   }
@@ -222,24 +224,29 @@ export class HttpServer {
     if (load === 'stream') this.#streaming.add(call)
   }
 
-  async #write(request: IncomingMessage, response: ServerResponse, reply: Reply, call: Call): Promise<void> {
-    const { status = 200, type, headers = {}, body } = reply
-    for (const [name, value] of Object.entries({ ...SAFE, ...headers })) {
-      if (!response.hasHeader(name)) response.setHeader(name, value)
-    }
-    if (type !== undefined) response.setHeader('Content-Type', type)
+  async #write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: Head,
+    reply: Reply,
+    call: Call,
+  ): Promise<void> {
+    const { status = 200, type, headers, body } = reply
+    // If it fails, what goes out instead is no answer of this kind.
+    const whole: Head = { ...head, ...headers }
+    if (type !== undefined) whole['Content-Type'] = type
     if (typeof body === 'string' || body instanceof Uint8Array) {
       const length = Buffer.byteLength(body)
       call.hold(length)
-      if (status !== 204) response.setHeader('Content-Length', length)
-      response.writeHead(status)
+      if (status !== 204) whole['Content-Length'] = String(length)
+      response.writeHead(status, whole)
       // A text leaves together with its head.
       response.end(request.method === 'HEAD' || status === 204 ? undefined : body)
       // It is held until the caller has it; one that does not read is let go after a while.
       if (length > 1 << 16) await Promise.race([once(response, 'finish'), once(response, 'close')])
       return
     }
-    response.writeHead(status)
+    response.writeHead(status, whole)
     for await (const piece of body) {
       if (response.destroyed) return
       if (!response.write(piece))
@@ -249,7 +256,7 @@ export class HttpServer {
     response.end()
   }
 
-  async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+  #fail(request: IncomingMessage, response: ServerResponse, head: Head, error: unknown): void {
     // A caller that has gone needs no answer, and that it went is no failure.
     if (response.destroyed || (request.destroyed && !request.complete)) return
     const failure = this.#asHttp(error)
@@ -260,19 +267,17 @@ export class HttpServer {
       response.destroy()
       return
     }
-    for (const [name, value] of Object.entries({ ...SAFE, ...failure.headers })) {
-      if (!response.hasHeader(name)) response.setHeader(name, value)
-    }
+    Object.assign(head, failure.headers)
     // The unread rest of the request would be taken for the next one.
     const unread = !request.complete && request.method !== 'GET' && request.method !== 'HEAD'
-    if (unread) response.setHeader('Connection', 'close')
+    if (unread) head.Connection = 'close'
     if (status === 204) {
-      response.writeHead(204).end()
+      response.writeHead(204, head).end()
       return
     }
     const text = JSON.stringify({ error: failure.message, ...(error instanceof KerndexError && { code: error.code }) })
-    response.setHeader('Content-Type', 'application/json')
-    response.writeHead(status).end(request.method === 'HEAD' ? undefined : `${text}\n`)
+    head['Content-Type'] = 'application/json'
+    response.writeHead(status, head).end(request.method === 'HEAD' ? undefined : `${text}\n`)
     if (!unread) return
     // The caller reads the answer once it has sent its body, or finds the connection closed: what it sends is dropped for a moment.
     request.resume()
