@@ -40,22 +40,32 @@ const MEANT: Readonly<Record<string, ReadonlySet<KindName>>> = {
 }
 
 const MODIFIERS = [...KINDS.keys()].filter(isModifier)
-/** Kinds that stand for the type they refer to. */
-const RENAMES = kinds(MODIFIERS)
-/** Kinds through which a member holds a type in place: the above, and arrays. */
-const ARRAYS = kinds([...MODIFIERS, KIND_ARRAY])
-/** Kinds through which a type leads to another: the above, and pointers. */
-const LEADS = kinds([...MODIFIERS, KIND_ARRAY, KIND_PTR])
-const POINTS = kinds([KIND_PTR])
-const PROTOS = kinds([KIND_FUNC_PROTO])
-const FUNCS = kinds([KIND_FUNC])
-const HOLDERS = kinds([KIND_STRUCT, KIND_UNION, KIND_VAR])
+/** A user of such a kind stands for the type, or leads to it, and its users count as well. */
+const THROUGH = 1
+/** A user of such a kind is what is looked for. */
+const FOUND = 2
 
-function kinds(list: readonly number[]): Uint8Array {
-  const set = new Uint8Array(128)
-  for (const kind of list) set[kind] = 1
-  return set
+/** What becomes of a user, by its kind. */
+function steps(through: readonly number[], found: readonly number[]): Uint8Array {
+  const table = new Uint8Array(128)
+  for (const kind of through) table[kind] = THROUGH
+  for (const kind of found) table[kind] = FOUND
+  return table
 }
+
+/** A type under all names and with all qualifiers; that, and what points to it; and prototypes with it. */
+const RENAMED = steps(MODIFIERS, [])
+const POINTED = steps(MODIFIERS, [KIND_PTR])
+const IN_PROTOS = steps(MODIFIERS, [KIND_FUNC_PROTO])
+/** Whatever a member holds it in. */
+const IN_PLACE = steps([...MODIFIERS, KIND_ARRAY], [])
+/** Whatever leads to it, by pointers too. */
+const LEADING = steps([...MODIFIERS, KIND_ARRAY, KIND_PTR], [])
+/** Those that name it themselves. */
+const POINTERS = steps([], [KIND_PTR])
+const PROTOS = steps([], [KIND_FUNC_PROTO])
+const FUNCS = steps([], [KIND_FUNC])
+const HOLDERS = steps([], [KIND_STRUCT, KIND_UNION, KIND_VAR])
 
 /** The questions that are asked of the sets of all types. */
 interface Sets {
@@ -136,8 +146,8 @@ export class AskedTypes {
 
   /** The functions that take and return what is asked for, in the kernel's order. */
   *functions({ takes, as, returns, name, module }: FunctionAsked): Generator<KernelFunction> {
-    const taken = takes && this.#meant(takes)
-    const returned = returns && this.#meant(returns)
+    const taken = takes && this.#named(takes)
+    const returned = returns && this.#named(returns)
     const matches = name === undefined ? undefined : isGlob(name) ? compileGlob(name) : (each: string) => each === name
     for (const found of this.#functions(this.#prototypes(taken, as, returned), module)) {
       if (matches === undefined || matches(found.name)) yield found
@@ -149,7 +159,7 @@ export class AskedTypes {
     const functions: KernelFunction[] = []
     const index = this.#index
     let rank = 0
-    for (const ordinal of this.#usersOf(protos, FUNCS).sorted()) {
+    for (const ordinal of this.#usersOf(protos, FUNCS, 0).sorted()) {
       rank = index.rankOf(ordinal, rank)
       const set = index.sets[rank]!
       if (module === undefined || set.name === module)
@@ -158,13 +168,13 @@ export class AskedTypes {
     return functions
   }
 
-  /** The prototypes that take the one and return the other. */
+  /** The prototypes that take the one and return the other; both come without their other names. */
   #prototypes(taken: Marked | undefined, as: number | undefined, returned: Marked | undefined): Marked {
     let protos: Marked | undefined
-    if (returned !== undefined) protos = this.#usersOf(returned, PROTOS, RETURNS)
+    if (returned !== undefined) protos = this.#usersOf(returned, IN_PROTOS, RETURNS)
     if (taken === undefined) return protos ?? new Marked(this.#index.size)
     const among = protos
-    const found = this.#usersOf(taken, PROTOS, TAKES)
+    const found = this.#usersOf(taken, IN_PROTOS, TAKES)
     if (as === undefined && among === undefined) return found
     const both = new Marked(this.#index.size)
     let rank = 0
@@ -177,11 +187,12 @@ export class AskedTypes {
 
   /** The uses of a type, and of every type that means the same. */
   users(type: TypeQuestion | TypeCandidate, module: string | undefined): TypeUsers {
-    const own = 'module' in type ? this.#closed(this.#marked(this.#same(type)), RENAMES) : this.#meant(type)
-    const held = this.#closed(own, ARRAYS)
-    const pointed = this.#closed(this.#usersOf(held, POINTS), LEADS)
+    const own = 'module' in type ? this.#closed(this.#marked(this.#same(type)), RENAMED) : this.#meant(type)
+    const held = this.#closed(own, IN_PLACE)
+    const pointed = this.#closed(this.#usersOf(held, POINTERS, 0), LEADING)
     const either = this.#joined(held, pointed)
-    const called = this.#closed(this.#usersOf(this.#usersOf(either, PROTOS), POINTS), LEADS)
+    const protos = this.#usersOf(either, PROTOS, TAKES | RETURNS)
+    const called = this.#closed(this.#usersOf(protos, POINTERS, 0), LEADING)
     const aliases = this.#joined(own)
       .sorted()
       .filter((ordinal) => this.#index.kinds[ordinal] === KIND_TYPEDEF)
@@ -197,7 +208,7 @@ export class AskedTypes {
 
   /** Members of a name, in whatever struct or union; of a type, or arrays of it, where one is asked for. */
   withMember(name: string, type: TypeQuestion | undefined, module: string | undefined): TypeUse[] {
-    const of = type && this.#closed(this.#meant(type), ARRAYS)
+    const of = type && this.#closed(this.#meant(type), IN_PLACE)
     return new UseFinder(this.#index).named(name, of && ((ordinal) => of.has(ordinal)), module)
   }
 
@@ -207,7 +218,7 @@ export class AskedTypes {
   }
 
   #uses(types: Marked, module: string | undefined): readonly TypeUse[] {
-    const holders = this.#usersOf(types, HOLDERS).sorted()
+    const holders = this.#usersOf(types, HOLDERS, 0).sorted()
     return new UseFinder(this.#index).of(holders, (ordinal) => types.has(ordinal), module)
   }
 
@@ -221,9 +232,16 @@ export class AskedTypes {
 
   /** The types that a question means, under all names and with all qualifiers. */
   #meant(question: TypeQuestion): Marked {
-    let meant = this.#closed(this.#marked(this.#seeds(question)), RENAMES)
-    for (let i = 0; i < question.pointers; i++) meant = this.#closed(this.#usersOf(meant, POINTS), RENAMES)
+    const meant = this.#named(question)
+    this.#usersOf(meant, RENAMED, 0)
     return meant
+  }
+
+  /** The types that a question names, from which other names and qualifiers are still to be followed. */
+  #named(question: TypeQuestion): Marked {
+    let named = this.#marked(this.#seeds(question))
+    for (let i = 0; i < question.pointers; i++) named = this.#usersOf(named, POINTED, 0)
+    return named
   }
 
   /** The types that have the name of a question. */
@@ -293,25 +311,21 @@ export class AskedTypes {
     return joined
   }
 
-  /** Types, and those of some kinds that refer to them, and so on. */
+  /** Types, and those that lead to them. */
   #closed(from: Marked, through: Uint8Array): Marked {
     const closed = this.#joined(from)
-    const { starts, users, kinds } = this.#index
-    // The list grows as it is walked through.
-    for (let i = 0; i < closed.length; i++) {
-      const ordinal = closed.list[i]!
-      addUsers(closed, users, kinds, through, 0, starts[ordinal]!, starts[ordinal + 1]!)
-    }
+    this.#usersOf(closed, through, 0)
     return closed
   }
 
-  /** The types of some kinds that refer to any of these; only prototypes that do so in a way, where one is given. */
-  #usersOf(types: Marked, of: Uint8Array, role = 0): Marked {
+  /** The users of types that are looked for; prototypes only in one of some roles. Those that lead on are added to the types. */
+  #usersOf(types: Marked, steps: Uint8Array, roles: number): Marked {
     const found = new Marked(this.#index.size)
     const { starts, users, kinds } = this.#index
+    // The list may grow as it is walked through.
     for (let i = 0; i < types.length; i++) {
       const ordinal = types.list[i]!
-      addUsers(found, users, kinds, of, role, starts[ordinal]!, starts[ordinal + 1]!)
+      follow(types, found, users, kinds, steps, roles, starts[ordinal]!, starts[ordinal + 1]!)
     }
     return found
   }
@@ -326,28 +340,24 @@ export class AskedTypes {
   }
 }
 
-/** Adds those users of a stretch that are of some kinds. A function of its own, which is compiled sooner than what it is called by. */
-function addUsers(
-  into: Marked,
+/** Follows the users of a stretch. A function of its own, which is compiled sooner than what it is called by. */
+function follow(
+  types: Marked,
+  found: Marked,
   users: Int32Array,
   kinds: Uint8Array,
-  of: Uint8Array,
-  role: number,
+  steps: Uint8Array,
+  roles: number,
   from: number,
   to: number,
 ): void {
-  const { marks } = into
-  let { list, length } = into
   for (let at = from; at < to; at++) {
     const user = users[at]!
+    // Most users of what is used most are prototypes in another role.
+    if (user > USER && (user & roles) === 0) continue
     const ordinal = user & USER
-    if (of[kinds[ordinal]!] !== 1 || (user & role) !== role) continue
-    const mark = 1 << ordinal
-    if ((marks[ordinal >>> 5]! & mark) !== 0) continue
-    marks[ordinal >>> 5]! |= mark
-    if (length === list.length) list = longer(list)
-    list[length++] = ordinal
+    const step = steps[kinds[ordinal]!]
+    if (step === FOUND) found.add(ordinal)
+    else if (step === THROUGH) types.add(ordinal)
   }
-  into.list = list
-  into.length = length
 }
