@@ -87,7 +87,7 @@ const PARTS = {
     /^(core\/wasm-memory|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
-  declaring: /^btf\/print\/c-(declare|names|padding|text)\./,
+  declaring: /^btf\/print\/c-(declare|define|padding)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
   core: /^((btf|core)\/|snapshot\/keep-code\.)/,
   cli: /^cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts)\./,

@@ -2,7 +2,6 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Declarations } from '../../src/btf/print/c-declare.ts'
-import { plainNames } from '../../src/btf/print/c-names.ts'
 import { indexTypes } from '../../src/btf/read/index-types.ts'
 import { dumpC, dumpRaw } from '../../src/btf.ts'
 import { openTypes, type TypeSet, Types } from '../../src/index.ts'
@@ -96,9 +95,9 @@ function lookups(list: NameList, what: string): Contender[] {
 /** All prototypes of some sets; declarations are made anew each time, so that nothing is kept from the run before. */
 function prototypes(sets: readonly TypeSet[], bottom: TypeSet): number {
   let count = 0
-  const shared = new Declarations(bottom, plainNames(bottom))
+  const shared = new Declarations(bottom)
   for (const set of sets) {
-    const declarations = set === bottom ? shared : new Declarations(set, plainNames(set), shared)
+    const declarations = set === bottom ? shared : new Declarations(set, shared)
     for (let id = set.firstId; id < set.endId; id++) {
       if (set.kindNumberOf(id) !== FUNC) continue
       declarations.declare(set.refOf(id), set.nameOf(id))

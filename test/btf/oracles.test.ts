@@ -1,8 +1,9 @@
 // Dumps, prototypes, layouts and sizes against what bpftool 7.8 and libbpf 1.8 print for the same blobs, byte for byte.
 import { describe, expect, test } from 'vitest'
-import { Declarations } from '../../src/btf/print/c-declare.ts'
+import type { KindName } from '../../src/btf/kinds.ts'
+import { plainDeclarations } from '../../src/btf/print/c-declare.ts'
 import { dumpC } from '../../src/btf/print/c-dump.ts'
-import { UniqueNames } from '../../src/btf/print/c-names.ts'
+import { CHeader, HeaderMemory } from '../../src/btf/print/c-header.ts'
 import { dumpRaw } from '../../src/btf/print/raw.ts'
 import { alignOf, sizeOf } from '../../src/btf/read/sizes.ts'
 import { decodeType, type Member, type StructType } from '../../src/btf/read/type.ts'
@@ -19,15 +20,21 @@ function expectSameText(actual: string, path: string): void {
   expect(a.length).toBe(b.length)
 }
 
-function prototypes(set: TypeSet): string {
-  const declarations = new Declarations(set, new UniqueNames(set))
+/** As the reference writes them, with names that are unique, and as single declarations, with names as they stand. */
+function prototypes(set: TypeSet): [unique: string, plain: string] {
+  const memory = new HeaderMemory()
+  const header = new CHeader(memory, set)
+  const declarations = plainDeclarations(set)
   let text = ''
+  let plain = ''
   for (let id = set.firstId; id < set.endId; id++) {
     if (set.kindOf(id) !== 'FUNC') continue
     const name = set.nameOf(id)
-    text += `${id}\t${name}\t${declarations.declare(set.refOf(id), name)}\n`
+    text += `${id}\t${name}\t${header.declare(set.refOf(id), set.word(id, 0))}\n`
+    plain += `${id}\t${name}\t${declarations.declare(set.refOf(id), name)}\n`
   }
-  return text
+  memory.close()
+  return [text, plain]
 }
 
 function sizes(set: TypeSet): string {
@@ -65,7 +72,9 @@ describe.each(sets)('%s', (_, path, open) => {
   })
 
   test('prototypes', () => {
-    expectSameText(prototypes(open()), `${path}.protos.tsv`)
+    const [unique, plain] = prototypes(open())
+    expectSameText(unique, `${path}.protos.tsv`)
+    expect(unnumbered(plain) === unnumbered(unique)).toBe(true)
   })
 
   test('member layouts', () => {
@@ -84,7 +93,34 @@ describe.each(sets)('%s', (_, path, open) => {
   })
 })
 
+/** The same without the numbers that make names of a header unique. */
+const unnumbered = (text: string): string => text.replace(/___\d+/g, '')
+
 describe('C headers', () => {
+  test('hold what single definitions are', () => {
+    for (const set of [debian().set('vmlinux')!, oneSet('x', blob('synthetic/all-kinds'))]) {
+      const header = unnumbered([...dumpC(set, { order: 'ids' })].join(''))
+      const all = new Set(header.split(';\n\n').map((text) => text.slice(text.lastIndexOf('\n\n') + 1).trim()))
+      const by = plainDeclarations(set)
+      const struct = (id: number) => by.structDefinition(id, 0)
+      const values = (id: number) => by.enumDefinition(id, 0)
+      const definitions: Partial<Record<KindName, (id: number) => string>> = {
+        STRUCT: struct,
+        UNION: struct,
+        ENUM: values,
+        ENUM64: values,
+        TYPEDEF: (id) => by.typedef(id),
+        FWD: (id) => by.forward(id),
+      }
+      for (let id = 1; id < set.endId; id++) {
+        // The last is one that every compiler has.
+        if (['', '__builtin_va_list'].includes(set.nameOf(id))) continue
+        const text = definitions[set.kindOf(id)]?.(id)
+        if (text !== undefined && !all.has(unnumbered(text))) expect.fail(`the header does not have ${text}`)
+      }
+    }
+  })
+
   test('of vmlinux in order of ids', () => {
     expectSameText([...dumpC(debian().set('vmlinux')!, { order: 'ids' })].join(''), 'deb61/vmlinux.c-unsorted.h')
   })
