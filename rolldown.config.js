@@ -21,7 +21,9 @@ import {
   whereCodeIsKept,
 } from './build/rewrite.js'
 
-const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+const { version, dependencies, peerDependencies } = JSON.parse(
+  readFileSync(new URL('package.json', import.meta.url), 'utf8'),
+)
 
 /** commander reads a module at its top that it needs for programs in files of their own, of which there are none. */
 const processesWhenStarted = {
@@ -41,7 +43,7 @@ const common = {
     /^node:/,
     ...Object.keys({ ...dependencies, ...peerDependencies }).map((name) => new RegExp(`^${name}(/|$)`)),
   ],
-  transform: { define: { KERNDEX_BUNDLED: 'true' } },
+  transform: { define: { KERNDEX_BUNDLED: 'true', KERNDEX_VERSION: JSON.stringify(version) } },
 }
 // Names and lines stay, because errors show them; comments go.
 const written = { dir: 'dist/lib', minify: false, comments: false }
@@ -68,7 +70,6 @@ const PARTS = {
   imports: /^core\/packages\./,
   fleet: /^fleet\//,
   events: /^(events\/|processes\/|stacks\/(?!pasted\.))/,
-  pasted: /^stacks\/pasted\./,
   serve: /^(serve\/|symbols\/find-text\.)/,
   printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-(dump|header|tables).*|layout)|ask\/diff)/,
   probes: /^probes\/(?!spec-error\.)/,
@@ -90,7 +91,7 @@ const PARTS = {
   declaring: /^btf\/print\/c-(declare|define|padding)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
   core: /^((btf|core)\/|snapshot\/keep-code\.)/,
-  cli: /^cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts)\./,
+  cli: /^(stacks\/pasted|cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts))\./,
   'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
   'cli-more': /^cli\//,
   main: /./,
@@ -155,6 +156,9 @@ const codeCacheOutside = {
   },
 }
 
+/** The command reads that file with the first part that it needs. */
+const READS_KEPT = `{ const plain = require; require = (id) => (require = plain("./${CODE_CACHE}").readPart)(id); }`
+
 /** Has entry points read the parts by way of that file: the command all of them, the library those that it reads at once. */
 const partsCompiled = {
   name: 'parts-compiled',
@@ -163,7 +167,7 @@ const partsCompiled = {
     if (name !== 'cli') return takingParts(readWhenCalled(code, ALWAYS_READ), `./${CODE_CACHE}`)
     const [first, ...lines] = code.split('\n')
     if (!first.startsWith('#!')) this.error('the command does not begin with the line that says what runs it')
-    return [first, whereCodeIsKept(`require = require("./${CODE_CACHE}").readPart;`), ...lines].join('\n')
+    return [first, whereCodeIsKept(READS_KEPT), ...lines].join('\n')
   },
 }
 

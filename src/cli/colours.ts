@@ -1,12 +1,21 @@
 // Colours for people: as `--color` says, else never where NO_COLOR is set, always where FORCE_COLOR is, and on a terminal.
 
-import pico from 'picocolors'
-
 /** Whether what is printed may be coloured. The command line is read here, because everything that prints is made from this. */
 export const coloured = isColoured(process.argv, process.env, process.stdout.isTTY === true)
 
+const between =
+  (begin: number, end: number) =>
+  (text: string): string =>
+    coloured ? `\x1b[${begin}m${text}\x1b[${end}m` : text
+
 /** Functions that colour text, or leave it as it is. */
-export const colours = pico.createColors(coloured)
+export const colours = {
+  bold: between(1, 22),
+  dim: between(2, 22),
+  red: between(31, 39),
+  green: between(32, 39),
+  yellow: between(33, 39),
+}
 
 /** The rule: the last `--color` wins, then NO_COLOR, then FORCE_COLOR, then whether a terminal that knows colours shows it. */
 export function isColoured(args: readonly string[], env: NodeJS.ProcessEnv, terminal: boolean): boolean {

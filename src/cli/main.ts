@@ -10,20 +10,30 @@ import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { fittedRows } from './fit.ts'
 import { fitted } from './help.ts'
-import { note, OutputClosed, write } from './output.ts'
+import { note, OutputClosed, outputFailed } from './output.ts'
 import { commandsOf, makeProgram, withCommonBehind } from './program.ts'
+
+/** Set by the bundler: the package's version. */
+declare const KERNDEX_VERSION: string | undefined
 
 /** The package's version. */
 function version(): string {
+  if (typeof KERNDEX_VERSION !== 'undefined') return KERNDEX_VERSION
   const manifest: { version: string } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8'))
   return manifest.version
 }
 
+/** Writes the version without anything that only commands need: most of what that takes is reading their code. */
+function writeVersion(): void {
+  process.stdout.once('error', (error) => outputFailed(error))
+  process.stdout.write(`${version()}\n`)
+}
+
 /** Runs what the command line asks for. */
 async function run(given: readonly string[]): Promise<void> {
+  if (given.length === 1 && (given[0] === '--version' || given[0] === '-V')) return writeVersion()
   const args = withCommonBehind(given)
-  const [word, ...others] = args
-  if ((word === '--version' || word === '-V') && others.length === 0) return write(`${version()}\n`)
+  const [word] = args
   if (isShortOfSpace()) return runWithLess()
   const program = makeProgram(word).version(version())
   const columns = process.stdout.isTTY ? process.stdout.columns : undefined

@@ -16,7 +16,10 @@ const WRITES_A_TURN = 256
 
 let writes = 0
 let closed = false
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+process.stdout.on('error', outputFailed)
+
+/** Notes that stdout cannot be written, and says so once, unless its reader has gone. */
+export function outputFailed(error: NodeJS.ErrnoException): void {
   if (!closed && error.code !== 'EPIPE') {
     note(`the output cannot be written: ${error.message}`)
     // Whatever the command comes to: its answers have not arrived. The failure may come after the last of them.
@@ -25,7 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     })
   }
   closed = true
-})
+}
 // There is no place left to say it.
 process.stderr.on('error', () => {})
 

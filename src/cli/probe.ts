@@ -11,7 +11,7 @@ import { CAUTIONS, type Caution, type Verdict } from '../probes/reasons.ts'
 import { parseSpec } from '../probes/spec.ts'
 import type { AmbiguityPolicy, ProbeTarget } from '../probes/target.ts'
 import { asksByType, type TypeOptions, unknownType, withTypeOptions } from './by-type.ts'
-import { colours as pico } from './colours.ts'
+import { colours } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
@@ -230,9 +230,9 @@ async function printMulti(plan: ProbePlan, json: boolean): Promise<undefined> {
 }
 
 const COLOURS: Readonly<Record<Verdict, (text: string) => string>> = {
-  ok: pico.green,
-  unknown: pico.yellow,
-  no: pico.red,
+  ok: colours.green,
+  unknown: colours.yellow,
+  no: colours.red,
 }
 
 function heading(target: ProbeTarget): string {
@@ -317,7 +317,7 @@ function exitOf(plan: ProbePlan): number {
 
 function censusTable(census: SuffixCensus): string {
   const { classes, totals, variantNames, besideBase, labels, others, withoutSymbol } = census
-  const lines = [pico.bold('suffix                  symbols    names  with BTF   without  entry of a function')]
+  const lines = [colours.bold('suffix                  symbols    names  with BTF   without  entry of a function')]
   for (const { suffix, count, names, withBtf, withoutBtf, entry } of classes) {
     const cells = [count, names, withBtf, withoutBtf].map((value) => String(value).padStart(9))
     lines.push(`.${suffix.padEnd(21)}${cells.join('')}  ${entry ? 'yes' : 'no'}`)

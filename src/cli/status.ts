@@ -5,7 +5,7 @@ import { KerndexError } from '../core/errors.ts'
 import { counted } from '../core/explain.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
-import { colours as pico } from './colours.ts'
+import { colours } from './colours.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { fitRows, note, write, writeJson } from './output.ts'
@@ -142,11 +142,11 @@ function inWords(kernel: Kernel, facts: Facts): string {
   const { symbols, types, modules, timing, lookups } = facts
   const number = (value: number) => value.toLocaleString('en-US')
   const lines: string[] = []
-  const heading = (text: string) => lines.push('', pico.bold(text))
+  const heading = (text: string) => lines.push('', colours.bold(text))
   lines.push(
-    `${pico.bold(printable(facts.source))}  ${printable(facts.release ?? 'release unknown')}  generation ${facts.generation}`,
+    `${colours.bold(printable(facts.source))}  ${printable(facts.release ?? 'release unknown')}  generation ${facts.generation}`,
   )
-  if (facts.buildId !== null) lines.push(pico.dim(`build id ${facts.buildId}`))
+  if (facts.buildId !== null) lines.push(colours.dim(`build id ${facts.buildId}`))
 
   heading(
     `Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : counted(timing.threads, 'thread')}`,
@@ -170,7 +170,7 @@ function inWords(kernel: Kernel, facts: Facts): string {
   lines.push(`  ${counted(symbols.aliases, 'alias', 'aliases')}, ${counted(symbols.repeatedNames, 'repeated name')}`)
   if (symbols.skipped > 0) {
     const where = symbols.skippedLines.slice(0, 8).map(({ line, reason }) => `${line} (${reason})`)
-    lines.push(pico.yellow(`  ${counted(symbols.skipped, 'bad line')} skipped: ${where.join(', ')}`))
+    lines.push(colours.yellow(`  ${counted(symbols.skipped, 'bad line')} skipped: ${where.join(', ')}`))
   }
 
   heading(`${counted(types.count, 'type')} in ${counted(types.sets, 'set')}`)

@@ -21,7 +21,7 @@ export function printable(text: string): string {
 /** Nothing but what nearly all texts are of; a header has half a million line ends and tabs. */
 const PLAIN = /^[\n\t\x20-\x7e]*$/
 
-/** What picocolors puts around a word, behind the escape character. */
+/** What stands around a coloured word, behind the escape character. */
 const COLOUR = /\[\d{1,3}m/y
 
 /** The same for a text of several lines: line ends and tabs stay, and colours if it may have any. */

@@ -27,34 +27,45 @@ interface Around {
   readonly behind: string
 }
 
-/** The longest text that is kept: longer ones are written again when they are asked for again. */
-const MOST_KEPT = 512
+/** The longest texts that are kept, around names and of names: longer ones are made again when they are asked for again. */
+const MOST_KEPT = 48
+const MOST_NAME = 64
 
-/** What is left for the text that is being written, over all sets: hostile nesting doubles it with every level. */
-interface Left {
+/** The text that is being written, over all sets: what is left for it, because hostile nesting doubles it with every level. */
+interface Text {
   characters: number
   depth: number
+  /** Definitions in place that it has: their indentation forbids to keep what has one. */
+  definitions: number
+}
+
+/** A chain of types from the declared one to the one it is made of, with their kinds. */
+interface Chain {
+  readonly ids: readonly number[]
+  readonly kinds: readonly number[]
 }
 
 /** Writes declarations over one set. */
 export class Declarations {
   readonly #set: TypeSet
   readonly #base: Declarations | undefined
-  readonly #left: Left
+  readonly #text: Text
   readonly #most: number
   readonly #members: Declaring
   readonly #named = new Map<number, Around>()
   readonly #unnamed = new Map<number, Around>()
+  /** By offset, as they are written: parameters of one name are many. */
+  readonly #names = new Map<number, string>()
 
   /** With `base`, declarations of types below the set's own are taken from there. */
   constructor(set: TypeSet, base?: Declarations) {
     this.#set = set
     this.#base = base
-    this.#left = base ? base.#left : { characters: 0, depth: 0 }
+    this.#text = base ? base.#text : { characters: 0, depth: 0, definitions: 0 }
     this.#most = mostText(set)
     this.#members = {
       set,
-      declare: (id, name, level) => this.#declare(id, name, level),
+      declare: (id, name, level) => this.#declare(id, this.#nameAt(name), level),
       spend: (length) => this.#spend(length),
     }
   }
@@ -62,7 +73,15 @@ export class Declarations {
   /** The declaration of `name` with a type; without a name, the type alone. */
   declare(id: number, name: string, level = 0): string {
     this.#begin()
-    return this.#declare(id, name, level)
+    return this.#declare(id, printable(name), level)
+  }
+
+  #nameAt(offset: number): string {
+    const known = this.#names.get(offset)
+    if (known !== undefined) return known
+    const name = printable(this.#set.nameAt(offset))
+    if (name.length <= MOST_NAME) this.#names.set(offset, name)
+    return name
   }
 
   /** A struct or union with its members, bitfields and the padding that C would not put there by itself. */
@@ -74,7 +93,7 @@ export class Declarations {
   /** An enum with its enumerators; without any, the forward declaration of one. */
   enumDefinition(id: number, level: number): string {
     this.#begin()
-    return enumText(this.#members, id, level)
+    return this.#enum(id, level)
   }
 
   /** The forward declaration a FWD stands for. */
@@ -92,66 +111,66 @@ export class Declarations {
   }
 
   #begin(): void {
-    this.#left.characters = this.#most
-    this.#left.depth = MAX_NESTING
+    this.#text.characters = this.#most
+    this.#text.depth = MAX_NESTING
   }
 
   #spend(length: number): void {
-    this.#left.characters -= length
-    if (this.#left.characters < 0) throw new LimitError('the C text grows out of all proportion to the types')
+    this.#text.characters -= length
+    if (this.#text.characters < 0) throw new LimitError('the C text grows out of all proportion to the types')
   }
 
+  /** The same with a name that is printable. */
   #declare(id: number, name: string, level: number): string {
     const set = this.#set
     if (id < set.firstId && this.#base) return this.#base.#declare(id, name, level)
     this.#spend(name.length)
     const kept = name === '' ? this.#unnamed : this.#named
     const known = kept.get(id)
-    if (known !== undefined) return known.before + printable(name) + known.behind
-    const { before, behind } = this.#around(id, name !== '', level)
-    // Definitions in place have lines, with an indentation. Types past the end are void.
-    const isKept = before.length + behind.length <= MOST_KEPT && !before.includes('\n') && !behind.includes('\n')
-    if (isKept && id < set.endId) kept.set(id, { before, behind })
-    return before + printable(name) + behind
+    if (known !== undefined) return known.before + name + known.behind
+    const { definitions } = this.#text
+    const around = this.#around(id, name !== '', level)
+    const { before, behind } = around
+    // Types past the end are void.
+    const isKept = this.#text.definitions === definitions && before.length + behind.length <= MOST_KEPT
+    if (isKept && id < set.endId) kept.set(id, around)
+    return before + name + behind
   }
 
   #around(id: number, hasName: boolean, level: number): Around {
     const set = this.#set
-    const chain: number[] = []
+    const ids: number[] = []
+    const kinds: number[] = []
     for (let at = id; ; ) {
-      chain.push(at)
-      if (chain.length > MAX_CHAIN) {
+      const kind = set.kindNumberOf(at)
+      ids.push(at)
+      kinds.push(kind)
+      if (ids.length > MAX_CHAIN) {
         throw new LimitError(`[${id}] a chain of more than ${MAX_CHAIN} types: not printable as C`, { typeId: id })
       }
-      const kind = set.kindNumberOf(at)
       if (kind === KIND_ARRAY) at = set.word(at, 3)
       else if (kind === KIND_PTR || kind === KIND_FUNC_PROTO || isCarried(kind)) at = set.refOf(at)
       else break
     }
+    const chain = { ids, kinds }
     return { before: this.#before(chain, hasName, level), behind: this.#behind(chain, level) }
   }
 
   /** The types of a chain from its end, which is what C puts first. */
-  #before(chain: readonly number[], hasName: boolean, level: number): string {
-    const set = this.#set
-    const kindAt = (link: number): number => set.kindNumberOf(chain[link]!)
+  #before({ ids, kinds }: Chain, hasName: boolean, level: number): string {
     let text = ''
     let afterPointer = true
-    let link = chain.length - 1
-    const takeQualifiers = (): void => {
-      for (; link > 0 && isQualifier(kindAt(link - 1)); link--) text += `${qualifier(kindAt(link - 1))} `
-    }
-    for (; link >= 0; link--) {
-      const id = chain[link]!
-      const kind = kindAt(link)
+    for (let link = ids.length - 1; link >= 0; link--) {
+      const id = ids[link]!
+      const kind = kinds[link]!
       if (kind === KIND_ARRAY || kind === KIND_FUNC_PROTO) {
         // GCC repeats the element's qualifiers on an array, and marks functions that do not return as volatile; C has no place for either.
-        while (link > 0 && isCarried(kindAt(link - 1))) link--
+        while (link > 0 && isCarried(kinds[link - 1]!)) link--
         if (link === 0) break
         if (kind === KIND_FUNC_PROTO) text += ' ('
         else {
           if (hasName && !afterPointer) text += ' '
-          if (kindAt(link - 1) !== KIND_ARRAY) text += '('
+          if (kinds[link - 1] !== KIND_ARRAY) text += '('
         }
         afterPointer = true
         continue
@@ -159,7 +178,7 @@ export class Declarations {
       if (kind === KIND_PTR) text += afterPointer ? '*' : ' *'
       else if (isQualifier(kind)) text += ` ${qualifier(kind)}`
       else {
-        takeQualifiers()
+        for (; link > 0 && isQualifier(kinds[link - 1]!); link--) text += `${qualifier(kinds[link - 1]!)} `
         text += kind === KIND_TYPE_TAG ? this.#typeTag(id) : this.#innermost(id, kind, level)
       }
       afterPointer = kind === KIND_PTR
@@ -183,7 +202,7 @@ export class Declarations {
       case KIND_UNION:
         return isNamed ? structTag(set, id) : this.#struct(id, level)
       case KIND_ENUM:
-        return isNamed ? tagged('enum', set, id) : enumText(this.#members, id, level)
+        return isNamed ? tagged('enum', set, id) : this.#enum(id, level)
       case KIND_FWD:
         return this.forward(id)
       case KIND_TYPEDEF:
@@ -194,27 +213,34 @@ export class Declarations {
     }
   }
 
+  #enum(id: number, level: number): string {
+    this.#text.definitions++
+    return enumText(this.#members, id, level)
+  }
+
   #struct(id: number, level: number): string {
     this.#enter(id)
+    this.#text.definitions++
     const text = structText(this.#members, id, level)
-    this.#left.depth++
+    this.#text.depth++
     return text
   }
 
   #enter(id: number): void {
-    if (--this.#left.depth < 0) {
+    if (--this.#text.depth < 0) {
       throw new LimitError(`[${id}] nested more than ${MAX_NESTING} levels deep: not printable as C`, { typeId: id })
     }
   }
 
   /** What arrays and functions of a chain have behind the name, from the name on. */
-  #behind(chain: readonly number[], level: number): string {
+  #behind({ ids, kinds }: Chain, level: number): string {
     const set = this.#set
     let text = ''
     /** What is nearer to the name, but for what arrays and functions drop. */
     let inner: number | undefined
-    for (const id of chain) {
-      const kind = set.kindNumberOf(id)
+    for (let link = 0; link < ids.length; link++) {
+      const id = ids[link]!
+      const kind = kinds[link]!
       if (isCarried(kind)) continue
       if (kind === KIND_ARRAY) {
         if (inner !== undefined && inner !== KIND_ARRAY) text += ')'
@@ -239,9 +265,9 @@ export class Declarations {
     for (let i = 0; i < vlen; i++) {
       const type = words[start + 2 * i + 1]!
       if (i > 0) text += ', '
-      text += type === 0 && i === vlen - 1 ? '...' : this.#declare(type, set.nameAt(words[start + 2 * i]!), level)
+      text += type === 0 && i === vlen - 1 ? '...' : this.#declare(type, this.#nameAt(words[start + 2 * i]!), level)
     }
-    this.#left.depth++
+    this.#text.depth++
     this.#spend(text.length)
     return text
   }

@@ -11,7 +11,8 @@ import { padding } from './c-padding.ts'
 /** What definitions need of who declares their members. */
 export interface Declaring {
   readonly set: TypeSet
-  declare(id: number, name: string, level: number): string
+  /** With the name at an offset of the strings. */
+  declare(id: number, name: number, level: number): string
   /** Is told of text before there is much of it. @throws LimitError beyond all proportion */
   spend(length: number): void
 }
@@ -58,7 +59,7 @@ export function structText(by: Declaring, id: number, level: number): string {
       const align = packed ? 1 : Math.max(1, sizes.align(type, 0))
       text += pad(end, offset, align, afterBitfield && bits !== 0)
     }
-    text += indent + by.declare(type, set.nameAt(words[member]!), level + 1)
+    text += indent + by.declare(type, words[member]!, level + 1)
     if (bits !== 0) text += `: ${bits}`
     text += ';'
     end = offset + (bits === 0 ? (sizeOf(set, type) ?? 0) * 8 : bits)
