@@ -133,10 +133,11 @@ export class Crew {
       const start = this.#timeline.elapsed
       const step = plan.next()
       if (this.#timeline.elapsed - start > PATIENCE) this.#timeline.record('merge', 'between steps', start)
+      if (step.done === true || step.value !== undefined) await this.settle()
       if (step.done === true) return step.value
       if (step.value !== undefined && step.value.from < step.value.to) {
         this.add(step.value)
-        await this.settle()
+        if (step.value.ahead !== true) await this.settle()
       }
       if (this.#pacer.due) await this.#pacer.pause()
     }

@@ -239,6 +239,7 @@ class TextLoad {
       const { lines, any } = builder.linesOf(this.#checked)
       this.#lines += lines
       this.#any ||= any
+      if (this.earlier === undefined) builder.note()
     }
     if (!this.#any && this.#lines >= PATIENT_LINES) {
       throw new BadFormatError(`none of the first ${this.#lines} lines is a symbol: this is no kallsyms text`)

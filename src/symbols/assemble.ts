@@ -14,6 +14,7 @@ import {
   BUILD_IDS,
   BUILD_KEYS,
   BUILD_KEYS_2,
+  BUILD_KEYS_STRIDE,
   BUILD_KIND,
   BUILD_LOW,
   BUILD_NAME,
@@ -41,7 +42,6 @@ import {
   PART_COUNT,
   PART_FIRST,
   PART_HEAP,
-  PART_NAMES,
   PART_ROOTS,
   PART_SORTED,
   PART_USED,
@@ -87,7 +87,7 @@ import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
 import type { FoundRegions } from './regions.ts'
 import type { RootPlaces } from './remembered.ts'
 import { textStretches } from './text.ts'
-import type { Plan, Workspace } from './workspace.ts'
+import { ALL_DONE, type Plan, type StepPieces, type Workspace } from './workspace.ts'
 
 /** The most values of the upper halves of addresses: kernels have a handful, and each costs as much as a thousand symbols. */
 export const MOST_GROUPS = 65_536
@@ -161,6 +161,15 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   workspace.set(BUILD_IDS, ids)
   yield { step: 'placeIds', from: 0, to: slices }
   yield { step: 'listIds', from: 0, to: stretches }
+  workspace.free(workspace.get(BUILD_ORDER), 4 * fresh)
+
+  const { bucketBits, idBits } = indexBits(count)
+  const buckets = workspace.room(4 * (2 ** bucketBits + 1))
+  const entries = workspace.room(4 * count)
+  workspace.set(BUILD_BUCKET_BITS, bucketBits)
+  workspace.set(BUILD_ID_BITS, idBits)
+  workspace.set(BUILD_BUCKETS, buckets)
+  workspace.set(BUILD_ENTRIES, entries)
   const { groups, chunks, runs, distinct } = placed(workspace, slices)
   if (groups.length / 2 > MOST_GROUPS) {
     throw new LimitError(`addresses in more than ${MOST_GROUPS} ranges of 4 GiB: no kernel is as scattered`)
@@ -172,6 +181,9 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     gathered.markers.flatMap((marker, i) => (marker === undefined ? [] : [[MARKER_NAMES[i]!, marker] as const])),
   )
   const nameOf = (id: number) => nameIn(workspace, workspace.words[(name >>> 2) + id]!)
+  const names: StepPieces = { step: 'enterNames', from: 0, to: PARTS }
+  workspace.words[(buckets >>> 2) + 2 ** bucketBits] = count
+  if (extents !== undefined) yield names
   const isSame = kept !== undefined && samePlaces(workspace, count, ownerNames, kept)
   const found =
     extents === undefined
@@ -182,6 +194,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
           ranges,
           kept?.earlier.regions,
           isSame,
+          names,
         )
       : undefined
   const regions = found?.words ?? rangeWords(extents?.ranges ?? [], (owner) => gathered.ownerNumbers.get(owner)!)
@@ -190,16 +203,6 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
     known === undefined
       ? yield* indexPlaces(workspace, places, regions, extents === undefined ? 'flagIds' : undefined)
       : { pages: known, cells: known.cells }
-
-  const { bucketBits, idBits } = indexBits(count)
-  const buckets = workspace.room(4 * (2 ** bucketBits + 1))
-  const entries = workspace.room(4 * count)
-  workspace.set(BUILD_BUCKET_BITS, bucketBits)
-  workspace.set(BUILD_ID_BITS, idBits)
-  workspace.set(BUILD_BUCKETS, buckets)
-  workspace.set(BUILD_ENTRIES, entries)
-  yield { step: 'enterNames', from: 0, to: PARTS }
-  workspace.words[(buckets >>> 2) + 2 ** bucketBits] = count
 
   const owners = Buffer.from(`${ownerNames.join('\0')}\0`, 'latin1')
   const { buffer, sections } = allocateSections(
@@ -226,10 +229,7 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   table.groups.set(pages.groups)
   table.directory.set(pages.directory)
   table.chunks.set(pages.chunks)
-  table.cells.set(cells)
   take(table.low, low)
-  if (known === undefined) take(table.kind, kind)
-  else table.kind.set(known.kind)
   take(table.name, name)
   yield
   takeHeap(workspace, table.heap)
@@ -237,9 +237,13 @@ export function* assemble(workspace: Workspace, gathered: Gathered): Plan<Assemb
   table.ownerStart.set(runs.start)
   table.ownerOf.set(runs.owner)
   table.owners.set(owners)
+  table.regions.set(regions)
+  yield ALL_DONE
+  table.cells.set(cells)
+  if (known === undefined) take(table.kind, kind)
+  else table.kind.set(known.kind)
   take(table.buckets, buckets)
   take(table.entries, entries)
-  table.regions.set(regions)
   yield
   if (extents !== undefined) yield* placeExtents(table, positions(workspace, gathered), extents.sizes)
   const { counts } = table
@@ -295,13 +299,11 @@ function* enterRoots(
   let first = 0
   for (let i = 0; i < PARTS; i++) {
     const keptBytes = earlier === undefined ? 0 : earlier.bases[i + 1]! - earlier.bases[i]!
-    const list = workspace.room(8 * names[i]!)
     const sorted = earlier === undefined ? 0 : workspace.room(8 * names[i]!)
     const heap = workspace.room(bytes[i]! + keptBytes + 16)
     const now = workspace.words
     now[part(i, PART_COUNT)] = names[i]!
     now[part(i, PART_ROOTS)] = most[i]!
-    now[part(i, PART_NAMES)] = list
     now[part(i, PART_SORTED)] = sorted
     now[part(i, PART_HEAP)] = heap
     now[part(i, PART_FIRST)] = first
@@ -390,13 +392,19 @@ function* sort(workspace: Workspace, { stretches, row }: Gathered, count: number
   workspace.set(BUILD_RANGE_COUNTS, workspace.room(4 * MOST_RANGES * stretches))
   workspace.set(BUILD_RANGE_STARTS, workspace.room(4 * (MOST_RANGES + 1)))
   workspace.set(BUILD_KEYS, workspace.room(KEY_BYTES * rest))
-  workspace.set(BUILD_KEYS_2, workspace.room(KEY_BYTES * rest))
   workspace.set(BUILD_RANGE_OF, workspace.room(rest))
   workspace.set(BUILD_ORDER, workspace.room(4 * count))
   yield { step: 'countRanges', from: 0, to: stretches }
   yield { step: 'sumRanges', from: 0, to: 1 }
   yield { step: 'spread', from: stretch, to: stretches }
+  // A thread needs as much room again as the largest range takes, which is less than all have together but for odd addresses.
+  const starts = new Uint32Array(workspace.memory.buffer, workspace.get(BUILD_RANGE_STARTS), ranges + 1)
+  const most = starts.reduce((most, start, i) => Math.max(most, start - (starts[i - 1] ?? 0)), 0)
+  const isApart = most * workspace.threads < rest
+  workspace.set(BUILD_KEYS_STRIDE, isApart ? most : 0)
+  workspace.set(BUILD_KEYS_2, workspace.room(KEY_BYTES * (isApart ? most * workspace.threads : rest)))
   yield { step: 'sortRange', from: 0, to: ranges }
+  workspace.free(workspace.get(BUILD_KEYS), KEY_BYTES * rest)
 }
 
 /** What the slices of ids found, put together: pairs of groups; of each group the pairs of its chunks; runs of owners. */

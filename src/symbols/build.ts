@@ -197,6 +197,15 @@ export class TableBuilder {
     if (number === this.#count - 1) this.workspace.memory.trim(this.#get(number, STRETCH_END))
   }
 
+  /** Notes what was found in the next stretch: once it was scanned, and known ones were taken over where there are any. */
+  note(): void {
+    const number = this.#segments.length
+    const from = this.#segments.at(-1)?.to ?? 0
+    const kept = this.#kept.get(number)
+    this.#set(number, STRETCH_FROM, from)
+    this.#segments.push(kept === undefined ? this.#segmentOf(number, from) : this.#segmentKept(kept, from))
+  }
+
   /**
    * The plan by which stretches that are known, by the digests of an earlier text's segments, are taken over: as its table has them
    * where they are in the order that they had, else with new records.
@@ -306,15 +315,11 @@ export class TableBuilder {
   *finish(facts: BuildFacts = {}): Plan<BuiltTable> {
     const { workspace } = this
     workspace.set(BUILD_STRETCH_COUNT, this.#count)
-    let position = 0
-    for (let number = 0; number < this.#count; number++) {
-      const kept = this.#kept.get(number)
-      const segment = kept === undefined ? this.#segmentOf(number, position) : this.#segmentKept(kept, position)
-      this.#segments.push(segment)
-      this.#set(number, STRETCH_FROM, position)
-      position = segment.to
-      if (number % 16 === 15) yield
+    while (this.#segments.length < this.#count) {
+      this.note()
+      if (this.#segments.length % 16 === 0) yield
     }
+    const position = this.#segments.at(-1)?.to ?? 0
     // Owners of memory are owners also where no symbol of theirs is in the table.
     for (const { owner } of facts.extents?.ranges ?? []) this.#ownerNumber(owner)
     const bad: BadLine[] = []

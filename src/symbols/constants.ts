@@ -99,8 +99,7 @@ export const PART_COUNT = 0
 export const PART_HEAP = 4
 export const PART_USED = 8
 export const PART_BASE = 12
-/** Pairs (hash of the name, position in the text) in the order of the text; the first entry in the name index. */
-export const PART_NAMES = 16
+/** The first entry in the name index. */
 export const PART_FIRST = 20
 /** Roots that can come to it at most; then how many there are. */
 export const PART_ROOTS = 24
@@ -233,7 +232,9 @@ export const BUILD_SPAN_COUNT = 340
 /** 1 where a kept symbol has another id; 1 where a new one is not at the place of the one that had its id, or of another kind. */
 export const BUILD_MOVED = 344
 export const BUILD_OTHER = 348
-export const BUILD_BYTES = 352
+/** How many keys from one thread's second room to the next one's; 0: there is one, in which each range has its place. */
+export const BUILD_KEYS_STRIDE = 352
+export const BUILD_BYTES = 368
 
 /** Ids that follow each other: the first, and the address of its record; where it is kept, its earlier id times two and one more. */
 export const SPAN_FIRST = 0

@@ -45,7 +45,7 @@ import type { ModuleMemory } from './memory-range.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
 import { type GroupView, groupViews, upperBound } from './search.ts'
 import type { SymbolTable } from './table.ts'
-import type { Plan, Workspace } from './workspace.ts'
+import { ALL_DONE, type Plan, type Workspace } from './workspace.ts'
 
 /** Symbols of a lender that keep their distances: its ids [from, to), and the halves of what is added to their addresses, modulo 2^64. */
 export interface PlacedPiece {
@@ -169,6 +169,7 @@ export function* placeTable(
     regions = (yield* regionsOfPlaces(workspace, places, told, ranges)).words
   }
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, 'markMoved')
+  yield ALL_DONE
 
   const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')
   const { buffer, sections } = allocateSections(

@@ -24,7 +24,7 @@ import {
 import type { ModuleMemory } from './memory-range.ts'
 import { chunksOfPages, type PageIndex } from './pages.ts'
 import { type FoundRegions, regionsOf } from './regions.ts'
-import type { Plan, Workspace } from './workspace.ts'
+import type { Plan, StepPieces, Workspace } from './workspace.ts'
 
 /** Symbols in table order: two columns in a workspace, and what is found along them. */
 export interface Places {
@@ -54,7 +54,7 @@ function say(workspace: Workspace, { count, low, kind, groups, runs }: Places): 
 
 /**
  * The regions that the symbols tell of, and what is known of modules' memory. `earlier`: those that were found before, perhaps where
- * every symbol had the same address, kind and owner (`isSame`).
+ * every symbol had the same address, kind and owner (`isSame`). `beside`: a step for which nothing of this is needed.
  */
 export function* regionsOfPlaces(
   workspace: Workspace,
@@ -63,6 +63,7 @@ export function* regionsOfPlaces(
   ranges: readonly ModuleMemory[],
   earlier?: FoundRegions,
   isSame = false,
+  beside?: StepPieces,
 ): Plan<FoundRegions> {
   const { count, low, kind, groups, runs } = places
   say(workspace, places)
@@ -70,6 +71,7 @@ export function* regionsOfPlaces(
     isSame && earlier !== undefined
       ? earlier.groups.map((group) => group.claims)
       : yield* claimsOf(workspace, groups, count, told.owners)
+  if (beside !== undefined) yield { ...beside, ahead: true }
   const lows = new Uint32Array(workspace.memory.buffer, low, count)
   return yield* regionsOf(
     { low: lows, kind: workspace.bytes(kind, count), runs, ...told },
@@ -80,7 +82,10 @@ export function* regionsOfPlaces(
   )
 }
 
-/** Marks the symbols that need a second look, where a step does that, and makes the index over their pages. */
+/**
+ * Marks the symbols that need a second look, where a step does that, and makes the index over their pages: marks and cells are there
+ * when all is done that went ahead.
+ */
 export function* indexPlaces(
   workspace: Workspace,
   places: Places,
@@ -92,7 +97,7 @@ export function* indexPlaces(
   workspace.set(BUILD_REGIONS, workspace.copy(regions))
   workspace.set(BUILD_REGION_WORDS, regions.length)
   const pieces = mark === 'flagIds' ? Math.ceil(count / 2 ** SLICE_BITS) : 1
-  if (mark !== undefined) yield { step: mark, from: 0, to: pieces }
+  if (mark !== undefined) yield { step: mark, from: 0, to: pieces, ahead: true }
 
   const pages = chunksOfPages(groups, chunks, count)
   const chunkCount = pages.chunks.length / 2
@@ -100,6 +105,6 @@ export function* indexPlaces(
   workspace.set(BUILD_CHUNKS, workspace.copy(pages.chunks))
   workspace.set(BUILD_CHUNK_COUNT, chunkCount)
   workspace.set(BUILD_CELLS, cells)
-  yield { step: 'countCells', from: 0, to: Math.ceil(chunkCount / CHUNK_SLICE) }
+  yield { step: 'countCells', from: 0, to: Math.ceil(chunkCount / CHUNK_SLICE), ahead: true }
   return { pages, cells: new Uint16Array(workspace.memory.buffer, cells, chunkCount * CELL_STRIDE) }
 }

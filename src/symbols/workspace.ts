@@ -6,6 +6,9 @@ import { BUILD_BYTES, BUILD_DIGITS, BUILD_HASHES, DIGITS_BYTES, HASHES_BYTES } f
 import { writeTables } from './loop-tables.ts'
 import { LOOPS_WASM } from './loops-wasm.ts'
 
+/** Room begins on such a boundary. */
+const ALIGNMENT = 16
+
 /** The loops of which each does one piece of a step. */
 export type StepName =
   | 'scan'
@@ -39,7 +42,12 @@ export interface StepPieces {
   readonly step: StepName
   readonly from: number
   readonly to: number
+  /** What stands behind it in the plan, up to the next step, needs nothing of it, and may be done beside it. */
+  readonly ahead?: boolean
 }
+
+/** No pieces: what stands behind it in the plan needs what went ahead. */
+export const ALL_DONE: StepPieces = { step: 'scan', from: 0, to: 0 }
 
 /** What is to be done for a result: steps for the loops, and nothing where only the event loop may have a turn. */
 // biome-ignore lint/suspicious/noConfusingVoidType: generators that yield nothing are parts of plans
@@ -64,6 +72,8 @@ export class Workspace {
   readonly threads: number
   readonly memory: WasmMemory
   #words: Uint32Array<SharedArrayBuffer> | undefined
+  /** Memory that was cut and is not needed any more. */
+  readonly #spare: { readonly address: number; readonly bytes: number }[] = []
 
   private constructor(memory: WasmMemory, loops: Loops, threads: number) {
     this.memory = memory
@@ -95,12 +105,24 @@ export class Workspace {
 
   /** The address of fresh memory, in which there may be anything, on a boundary of 16 bytes. @throws LimitError */
   room(bytes: number): number {
+    const i = this.#spare.findIndex((spare) => spare.bytes >= bytes)
+    if (i >= 0) {
+      const { address, bytes: had } = this.#spare[i]!
+      const used = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+      this.#spare[i] = { address: address + used, bytes: had - used }
+      return address
+    }
     try {
       return this.memory.room(bytes).byteOffset
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new LimitError('so many symbols need more memory than there is for them: 4 GiB at the most')
     }
+  }
+
+  /** Has memory, which `room` gave, be used again: what has not been touched before costs time and stays resident. */
+  free(address: number, bytes: number): void {
+    this.#spare.push({ address, bytes })
   }
 
   bytes(address: number, length: number): Uint8Array<SharedArrayBuffer> {

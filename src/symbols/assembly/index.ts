@@ -12,22 +12,23 @@ import {
   BUILD_OLD_ENTRIES,
   BUILD_PARTS,
   BUILD_POSITIONS,
+  BUILD_STRETCH_COUNT,
   BUILD_TOUCHED,
   GONE,
   PART_BYTES,
   PART_COUNT,
   PART_FIRST,
-  PART_NAMES,
   PART_SORTED,
+  PARTS,
+  STRETCH_STREAMS,
 } from '../constants'
-import { address } from './build'
+import { address, stretchOf } from './build'
 import { GOLDEN } from './names'
 
 /** Enters the names of part `piece`: a counting sort by bucket, in the order of the text inside each. */
 export function enterNames(build: usize, piece: u32, _thread: u32): void {
   const part = address(build, BUILD_PARTS) + piece * PART_BYTES
-  const names = address(part, PART_NAMES)
-  const count = load<u32>(part + PART_COUNT)
+  const stretches = load<u32>(build + BUILD_STRETCH_COUNT)
   const isMerge = load<u32>(build + BUILD_OLD_ENTRIES) !== 0
   const sorted = address(part, PART_SORTED)
   const entries = address(build, BUILD_ENTRIES)
@@ -40,10 +41,16 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
   const bucketCount: u32 = (<u32>1) << (bits - 6)
   // The word behind the last bucket of this part is the first of the next one.
   memory.fill(buckets, 0, bucketCount << 2)
-  for (let i: u32 = 0; i < count; i++) {
-    const at = buckets + (((load<u32>(names + (i << 3)) >> shift) - firstBucket) << 2)
-    store<u32>(at, load<u32>(at) + 1)
-    if (isMerge) touch(build, load<u32>(names + (i << 3)) >> shift)
+  for (let s: u32 = 0; s < stretches; s++) {
+    const streams = address(stretchOf(build, s), STRETCH_STREAMS) + (piece << 2)
+    const names = address(streams, 0)
+    const count = load<u32>(streams + PARTS * 4)
+    for (let i: u32 = 0; i < count; i++) {
+      const bucket = load<u32>(names + (i << 3)) >> shift
+      const at = buckets + ((bucket - firstBucket) << 2)
+      store<u32>(at, load<u32>(at) + 1)
+      if (isMerge) touch(build, bucket)
+    }
   }
   // Each bucket's end, from which its entries are written downwards until its start is left.
   let sum = isMerge ? 0 : load<u32>(part + PART_FIRST)
@@ -51,18 +58,23 @@ export function enterNames(build: usize, piece: u32, _thread: u32): void {
     sum += load<u32>(buckets + (b << 2))
     store<u32>(buckets + (b << 2), sum)
   }
-  for (let i = count; i > 0; ) {
-    i--
-    const hash = load<u32>(names + (i << 3))
-    const position = load<u32>(names + (i << 3), 4)
-    const at = buckets + (((hash >> shift) - firstBucket) << 2)
-    const place = load<u32>(at) - 1
-    store<u32>(at, place)
-    const entry = ((hash * GOLDEN) & fingerprint) | load<u32>(ids + (position << 2))
-    if (!isMerge) store<u32>(entries + (place << 2), entry)
-    else {
-      store<u32>(sorted + (place << 3), entry)
-      store<u32>(sorted + (place << 3), position, 4)
+  for (let s = stretches; s > 0; ) {
+    s--
+    const streams = address(stretchOf(build, s), STRETCH_STREAMS) + (piece << 2)
+    const names = address(streams, 0)
+    for (let i = load<u32>(streams + PARTS * 4); i > 0; ) {
+      i--
+      const hash = load<u32>(names + (i << 3))
+      const position = load<u32>(names + (i << 3), 4)
+      const at = buckets + (((hash >> shift) - firstBucket) << 2)
+      const place = load<u32>(at) - 1
+      store<u32>(at, place)
+      const entry = ((hash * GOLDEN) & fingerprint) | load<u32>(ids + (position << 2))
+      if (!isMerge) store<u32>(entries + (place << 2), entry)
+      else {
+        store<u32>(sorted + (place << 3), entry)
+        store<u32>(sorted + (place << 3), position, 4)
+      }
     }
   }
   if (isMerge) mergeNames(build, part, buckets, firstBucket, bucketCount)

@@ -7,6 +7,7 @@ import {
   BUILD_DIGITS,
   BUILD_KEYS,
   BUILD_KEYS_2,
+  BUILD_KEYS_STRIDE,
   BUILD_ORDER,
   BUILD_RANGE_COUNTS,
   BUILD_RANGE_OF,
@@ -116,7 +117,8 @@ export function spread(build: usize, piece: u32, _thread: u32): void {
 /** Sorts keys [from, to) by address, stable, and returns where they are then. Digits in which none differ are left out. */
 function sortKeys(build: usize, from: u32, to: u32, thread: u32): usize {
   let source = address(build, BUILD_KEYS) + from * KEY_BYTES
-  let target = address(build, BUILD_KEYS_2) + from * KEY_BYTES
+  const stride = load<u32>(build + BUILD_KEYS_STRIDE)
+  let target = address(build, BUILD_KEYS_2) + (stride === 0 ? from : thread * stride) * KEY_BYTES
   const digits = address(build, BUILD_DIGITS) + thread * DIGITS_BYTES
   const bytes = (to - from) * KEY_BYTES
   let varying: u64 = 0

@@ -30,7 +30,6 @@ import {
   PART_BASE,
   PART_BYTES,
   PART_HEAP,
-  PART_NAMES,
   PART_ROOTS,
   PART_SHIFT,
   PART_USED,
@@ -294,7 +293,7 @@ function keepRoots(build: usize, row: usize, piece: u32): void {
   }
 }
 
-/** Enters the roots of part `piece`, and gives every record its name. */
+/** Enters the roots of part `piece`, gives every record its name, and leaves pairs (hash of the name, position in the text) in streams. */
 export function enterRoots(build: usize, piece: u32, thread: u32): void {
   const part = address(build, BUILD_PARTS) + piece * PART_BYTES
   const slotCount = slotsFor(load<u32>(part + PART_ROOTS))
@@ -313,7 +312,6 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
     movedFrom = 0
     movedTo = 0
   }
-  let names = address(part, PART_NAMES)
   const stretches = load<u32>(build + BUILD_STRETCH_COUNT)
   for (let s: u32 = 0; s < stretches; s++) {
     const row = stretchOf(build, s)
@@ -323,6 +321,8 @@ export function enterRoots(build: usize, piece: u32, thread: u32): void {
     const streams = address(row, STRETCH_STREAMS) + (piece << 2)
     const count = load<u32>(streams + PARTS * 4)
     let at = <usize>load<u32>(streams)
+    // What the name index takes of each is written over what has been read: it is no longer than that.
+    let names = at
     let root: u32 = 0
     for (let i: u32 = 0; i < count; i++) {
       const first = load<u32>(at)
