@@ -12,6 +12,7 @@ import { readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
 import { openKernel } from '../../src/open-kernel.ts'
 import type { Reader } from '../../src/reader.ts'
+import type { HostState } from '../../src/stacks/states.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { objects } from '../cli/run.ts'
 import { fixtureBytes, fixturePath } from '../fixtures.ts'
@@ -32,15 +33,21 @@ const bootOf = (kernel: string, name: string): Promise<Boot> => {
   return known
 }
 
-async function readBoot(kernel: string, name: string): Promise<Boot> {
+/** A capture in the fixtures, as a folder, and its layout. */
+async function hostOf(kernel: string, name: string): Promise<{ readonly from: string; readonly layout: string }> {
   const from = join(folder, kernel, name)
   mkdirSync(from, { recursive: true })
   for (const file of readdirSync(fixturePath(`two-boots/${kernel}/${name}`)))
     writeFileSync(join(from, file.replace('.br', '')), fixtureBytes(`two-boots/${kernel}/${name}/${file}`))
-  const catalog = await openCatalog({ directory: join(folder, kernel, `${name}.catalog`) })
-  expect((await catalog.add(from)).skipped).toEqual([])
   const layout = join(folder, kernel, `${name}.layout`)
   await writeLayout(layout, { from })
+  return { from, layout }
+}
+
+async function readBoot(kernel: string, name: string): Promise<Boot> {
+  const { from, layout } = await hostOf(kernel, name)
+  const catalog = await openCatalog({ directory: join(folder, kernel, `${name}.catalog`) })
+  expect((await catalog.add(from)).skipped).toEqual([])
   return { catalog, layout, own: (await openKernel({ from, types: false, threads: 0 })).symbols }
 }
 
@@ -52,10 +59,8 @@ function answer(table: SymbolTable, address: bigint): string {
   return `${match.symbol.name}+${match.offset}/${match.size} ${candidates} ${match.aliases.map(({ name }) => name)}`
 }
 
-const PER_CPU_END = 0x10_0000n
-
-/** Per-cpu variables of modules in the fixtures. */
-const KERNELS = { '6.12': 26 }
+/** The per-cpu variables of modules in the fixtures: symbols of type `a`, which no section places. */
+const KERNELS = { '6.12': 26, '7.3': 20 }
 
 describe.each(Object.entries(KERNELS))('two boots of %s', (kernel, perCpu) => {
   let both: Record<'a' | 'b', Boot>
@@ -95,8 +100,7 @@ describe.each(Object.entries(KERNELS))('two boots of %s', (kernel, perCpu) => {
       expect([missing, byName]).toEqual([[], []])
       const lines = (table: SymbolTable) =>
         Array.from(table, ({ address, type, name, owner }) => ({ address, type, name, owner }))
-      const isPlaced = ({ owner, address }: { owner: string; address: bigint }) =>
-        owner === 'vmlinux' || address >= PER_CPU_END
+      const isPlaced = ({ owner, type }: { owner: string; type: string }) => owner === 'vmlinux' || !/a/i.test(type)
       expect(lines(placed.symbols)).toEqual(lines(own).filter(isPlaced))
       const listed = lines(own).filter((line) => !isPlaced(line))
       expect(listed.length).toBe(perCpu)
@@ -114,34 +118,48 @@ describe.each(Object.entries(KERNELS))('two boots of %s', (kernel, perCpu) => {
   )
 })
 
-describe('a recording of one boot, and the builds of another', () => {
-  const named = fixtureBytes('two-boots/6.12/a/stacks.txt.br').toString('latin1')
-  /** What perf, on that host, printed of each frame; and the recording without it. */
-  const words = Array.from(named.matchAll(/^\t([0-9a-f]+) (\S+) /gm), ([, address, name]) => {
-    return { address: BigInt(`0x${address}`), name: name! }
+interface Frame {
+  readonly address: string
+  readonly symbol: string | null
+  readonly module: string | null
+  readonly reason?: string
+  readonly aliases?: readonly string[]
+}
+
+/** The frames of a recording. */
+async function framesOf(recorded: string, host: Reader, states: readonly HostState[] = []): Promise<Frame[]> {
+  const text: string[] = []
+  async function* bytes() {
+    yield Buffer.from(recorded)
+  }
+  for await (const answer of runStream(bytes(), host, 'ndjson', { threads: 0, mode: 'raw', states }))
+    text.push(Buffer.from(answer.bytes ?? []).toString())
+  return (objects(text.join('')) as { kernel_stack: Frame[] }[]).flatMap(({ kernel_stack: stack }) => stack)
+}
+
+/** What perf printed of each frame, and the recording without it. */
+function recordingOf(name: string) {
+  const named = fixtureBytes(`two-boots/${name}/stacks.txt.br`).toString('latin1')
+  const words = Array.from(named.matchAll(/^\t([0-9a-f]+) (\S+)/gm), ([, address, word]) => {
+    return { address: BigInt(`0x${address}`), name: word! }
   })
-  const bare = named.replace(/^\t([0-9a-f]+) .*$/gm, '\t$1 ')
+  return { named, words, bare: named.replace(/^\t([0-9a-f]+) .*$/gm, '\t$1 ') }
+}
+
+/** The frames that are named otherwise than perf named them. */
+const otherNames = (found: readonly Frame[], words: readonly { address: bigint; name: string }[]) =>
+  words.filter(({ address, name }, i) => {
+    const { symbol, aliases = [], address: own } = found[i]!
+    return BigInt(own) !== address || ![symbol, ...aliases].includes(name)
+  })
+
+describe('a recording of one boot, and the builds of another', () => {
+  const { named, words, bare } = recordingOf('6.12/a')
   let a: Boot
   let b: Boot
   beforeAll(async () => {
     ;[a, b] = [await bootOf('6.12', 'a'), await bootOf('6.12', 'b')]
   }, 60_000)
-
-  async function framesOf(host: Reader) {
-    const text: string[] = []
-    async function* bytes() {
-      yield Buffer.from(bare)
-    }
-    for await (const answer of runStream(bytes(), host, 'ndjson', { threads: 0, mode: 'raw' }))
-      text.push(Buffer.from(answer.bytes ?? []).toString())
-    interface Frame {
-      readonly address: string
-      readonly symbol: string | null
-      readonly module: string | null
-      readonly aliases?: readonly string[]
-    }
-    return (objects(text.join('')) as { kernel_stack: Frame[] }[]).flatMap(({ kernel_stack: stack }) => stack)
-  }
 
   it('are named as perf named them there, with what perf.data tells of where all lay', async () => {
     const layout = join(folder, 'recorded.layout')
@@ -150,16 +168,12 @@ describe('a recording of one boot, and the builds of another', () => {
       buildId: readLayout(a.layout).buildId,
       anchor: readLayout(a.layout).anchor,
     })
-    const found = await framesOf(await b.catalog.place(readLayout(layout)))
+    const found = await framesOf(bare, await b.catalog.place(readLayout(layout)))
     expect(found.length).toBe(words.length)
-    const others = words.filter(({ address, name }, i) => {
-      const { symbol, aliases = [], address: own } = found[i]!
-      return BigInt(own) !== address || ![symbol, ...aliases].includes(name)
-    })
-    expect(others).toEqual([])
+    expect(otherNames(found, words)).toEqual([])
     // A recording does not tell where a module's text ends, so that the last function's size may be another.
     const short = (frames: typeof found) => frames.map(({ address, symbol, module }) => ({ address, symbol, module }))
-    expect(short(await framesOf(await b.catalog.place(readLayout(a.layout))))).toEqual(short(found))
+    expect(short(await framesOf(bare, await b.catalog.place(readLayout(a.layout))))).toEqual(short(found))
   })
 
   it('tell by themselves where that kernel lay', async () => {
@@ -179,5 +193,28 @@ describe('a recording of one boot, and the builds of another', () => {
         Array.from({ length: 20 }, () => outermost[below(outermost.length)]!),
       ).text
     expect(new Set(Array.from({ length: 50 }, draw))).toEqual(new Set([anchor.address]))
+  })
+})
+
+describe('a recording of a boot on which modules moved', () => {
+  it("is named as perf named each part with that time's kallsyms, by the builds of another boot and two layouts", async () => {
+    const [a, b, later] = [await bootOf('7.3', 'a'), await bootOf('7.3', 'b'), await hostOf('7.3', 'later')]
+    const layouts = [readLayout(b.layout), readLayout(later.layout)]
+    const places = layouts.map(({ modules }) => modules.find(({ name }) => name === 'ext4')!.address)
+    expect(places[0]).not.toBe(places[1])
+    const history = await a.catalog.placeAll(layouts)
+    const [first, second] = history.states.map(({ host }) => host)
+    const { words, bare } = recordingOf('7.3/b')
+    const found = await framesOf(bare, first!, history.tables)
+    expect(otherNames(found, words).filter(({ name }) => name !== '[unknown]')).toEqual([])
+    const ofExt4 = (frames: readonly Frame[]) => frames.filter(({ module }) => module === 'ext4').length
+    const named = (frames: readonly Frame[]) =>
+      frames.filter(({ module, symbol }) => module === 'ext4' && symbol !== null).length
+    expect(named(found)).toBe(ofExt4(found))
+    // One of them alone does not know, or knows another, what lay there at the other time.
+    for (const one of [first!, second!]) expect(otherNames(await framesOf(bare, one), words).length).toBeGreaterThan(50)
+    const early = await framesOf(bare.replace(/ \d+\.\d+: /g, ' 1.000000: '), first!, history.tables)
+    const stale = early.filter(({ reason, module }) => reason === 'stale_layout' && module === 'ext4')
+    expect(stale.length).toBeGreaterThan(50)
   })
 })

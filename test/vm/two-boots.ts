@@ -1,18 +1,19 @@
 // Makes a fixture of boots of one kernel: `node dist/test/vm/two-boots.js OUT NAME=CAPTURE…`, each a capture directory with plain files. All
-// modules with their sections and a part of their symbols, and of the core's symbols a part: the same part of every capture. The
-// environment's NAMES is a file of more symbols to keep, a line each.
+// modules with their sections and a part of their symbols, and of the core's symbols a part: the same part of every capture. Of
+// a capture that is called `later` only what a layout needs. The environment's NAMES is a file of more symbols to keep, a line each.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
-import { type Line, readLines } from './kallsyms.ts'
+import { type Line, ofLoadedModule, readLines } from './kallsyms.ts'
 
 /** Symbols kept of each module, beside its per-cpu ones, and of the core, beside those that say where something begins or ends. */
 const OF_MODULE = 24
 const OF_CORE = 3_000
-const PER_CPU_END = 0x10_0000n
 /** Symbols of the core that tables are made by, and in which stacks end. */
 const NEEDED =
   /^(_text|_stext|_etext|_end|_?_?(s|e)(init)?text|_(s|e)data|__(start|end)_rodata.*|__init_(begin|end)|__bss_(start|stop)|__brk_.*|_s?inittext|_einittext|.*_text_(start|end)|__per_cpu_(start|end|load)|entry_SYSCALL_64.*|ret_from_fork.*|asm_[a-z_0-9]+|(secondary|common)_startup_64.*|do_syscall_64|kthread|vfs_read)$/
+
+const ANCHOR = /^_s?text$/
 
 const [to, ...captures] = process.argv.slice(2) as [string, ...string[]]
 
@@ -39,14 +40,19 @@ for (const capture of captures) {
     if (lines === undefined) byOwner.set(line.module, [line])
     else lines.push(line)
   }
-  const text = Array.from(byOwner, ([owner, lines]) => part(owner, lines).map(textOf).join('')).join('')
+  const text = Array.from(byOwner, ([owner, lines]) =>
+    part(owner, lines, name === 'later')
+      .map(textOf)
+      .join(''),
+  ).join('')
   write('kallsyms', Buffer.from(text, 'latin1'))
 }
 
 /** Chosen by their places in an owner's list, which is the same at every boot. */
-function part(owner: string, lines: readonly Line[]): Line[] {
+function part(owner: string, lines: readonly Line[], placesOnly: boolean): Line[] {
+  if (placesOnly) return lines.filter((line) => (owner === '' ? ANCHOR.test(line.name) : !ofLoadedModule(line)))
   const step = Math.max(1, Math.ceil(lines.length / (owner === '' ? OF_CORE : OF_MODULE)))
-  const needed = owner === '' ? (line: Line) => NEEDED.test(line.name) : ({ address }: Line) => address < PER_CPU_END
+  const needed = owner === '' ? (line: Line) => NEEDED.test(line.name) : ({ type }: Line) => /a/i.test(type)
   return lines.filter((line, i) => i % step === 0 || needed(line) || named.has(line.name))
 }
 
