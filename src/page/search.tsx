@@ -93,7 +93,7 @@ const KINDS: Readonly<Record<SearchHit['kind'], string>> = {
 }
 
 /** The hits. */
-export function SearchView({ route, table, version }: ViewProps) {
+export function SearchView({ route, table, version, tables }: ViewProps) {
   const query = route.query.q ?? ''
   const path = query === '' ? '' : tablePath(table, 'search', { q: query, limit: 60 })
   const { answer, error, loading } = useAsked<SearchAnswer>(path, version)
@@ -111,7 +111,7 @@ export function SearchView({ route, table, version }: ViewProps) {
   })
   // What is chosen comes into sight.
   useEffect(() => document.getElementById('chosen')?.scrollIntoView({ block: 'nearest' }), [chosen])
-  if (query === '') return <Hints table={table} />
+  if (query === '') return <Hints table={table} tables={tables} />
   const hits = answer?.hits ?? []
   return (
     <section class="found" aria-label="what was found">
@@ -159,19 +159,20 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
   ['task_struct.mm.pgd', 'a member, also through pointers'],
   ['.pgd', 'every struct that has a member of that name'],
   ['tcp_*_init', 'a family of names'],
-  ['nf_tables:nft_', "a module's symbols"],
 ]
 
-function Hints({ table }: { readonly table: string }) {
+function Hints({ table, tables }: Pick<ViewProps, 'table' | 'tables'>) {
+  const module = tables.tables.find(({ key }) => key === table)?.module ?? null
+  const examples = module === null ? EXAMPLES : [...EXAMPLES, [`${module}:`, "a module's symbols"] as const]
   return (
     <section class="hints">
       <h1>Look at a kernel</h1>
       <p>Type a name, a part of one, a member's path, an address. Arrows choose, Enter opens, / comes back here.</p>
       <ul>
-        {EXAMPLES.map(([query, words]) => (
+        {examples.map(([query, words]) => (
           <li key={query}>
             <a href={routeTo(table, 'search', '', { q: query })}>
-              <code>{query}</code>
+              <code>{printable(query)}</code>
             </a>
             <span class="quiet">{words}</span>
           </li>

@@ -11,6 +11,8 @@ export interface TableAnswer {
   readonly bootId: string | null
   readonly generation: number | null
   readonly symbols: number | null
+  /** The largest module that has symbols, as an example of one; null where there is none. */
+  readonly module: string | null
   readonly failure: string | null
 }
 

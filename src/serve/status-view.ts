@@ -1,6 +1,7 @@
 // The state of a table for the page: its parts, how long each took to load, and what is missing and why.
 
 import type { Absence } from '../sources/source.ts'
+import type { SymbolCensus, SymbolTable } from '../symbols/table.ts'
 import type { StatusAnswer, TableAnswer } from './answers.ts'
 import type { OpenTable, TableState } from './tables.ts'
 
@@ -18,6 +19,7 @@ export function tableAnswer({ key, live, open, identity, failure }: TableState):
     bootId: identity?.bootId ?? null,
     generation: identity?.generation ?? null,
     symbols: identity?.symbols ?? null,
+    module: identity?.module ?? null,
     failure: failure ?? null,
   }
 }
@@ -26,7 +28,7 @@ export function tableAnswer({ key, live, open, identity, failure }: TableState):
 export function statusAnswer({ kernel, snapshot, live }: OpenTable, state: TableState): StatusAnswer {
   const { symbols, types, host, skipped } = snapshot
   const { timing } = kernel
-  const { byOwner, byType, aliases, repeatedNames } = symbols.census()
+  const { byOwner, byType, aliases, repeatedNames } = censusOf(symbols)
   const byKind: Record<string, number> = {}
   for (const set of types.sets) {
     for (const [kind, count] of Object.entries(set.countByKind()))
@@ -52,6 +54,18 @@ export function statusAnswer({ kernel, snapshot, live }: OpenTable, state: Table
     failures: [...types.failures].map(([module, error]) => ({ module, reason: error.message })),
     provisional: kernel.provisional,
   }
+}
+
+const censuses = new WeakMap<SymbolTable, SymbolCensus>()
+
+/** A table does not change, and counting its names takes longer than all the rest of an answer. */
+function censusOf(symbols: SymbolTable): SymbolCensus {
+  let census = censuses.get(symbols)
+  if (census === undefined) {
+    census = symbols.census()
+    censuses.set(symbols, census)
+  }
+  return census
 }
 
 /** How each absence can be mended. */

@@ -25,6 +25,8 @@ export interface Identity {
   readonly bootId: string | undefined
   readonly generation: number
   readonly symbols: number
+  /** The largest module that has symbols. */
+  readonly module: string | undefined
   /** Builds of modules by their ids, with where their `.text` begins. */
   readonly modules: ReadonlyMap<string, { readonly name: string; readonly text: bigint }>
   /** Where the core kernel's image begins: `_text`, or `_stext` where there is none. */
@@ -272,7 +274,10 @@ function identify(snapshot: Reader): Identity {
       modules.set(buildId, { name, text: (BigInt(place.high[at]!) << 32n) | BigInt(place.low[at]!) })
     }
   }
+  const owners = new Set(symbols.owners)
+  const largest = host.modules?.filter(({ name }) => owners.has(name)).sort((a, b) => b.size - a.size)[0]
   return {
+    module: largest?.name,
     ...{ source: host.source, release: host.release, buildId: host.buildId?.toLowerCase(), bootId: host.bootId },
     ...{ generation, symbols: symbols.size, modules, text: core('_text') ?? core('_stext') },
   }

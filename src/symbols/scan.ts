@@ -46,6 +46,7 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
   )
   const end = glob.length > tail.length ? Buffer.from(tail, 'latin1') : EMPTY
   const headIsAll = glob === `${head}*`
+  const within = textWithin(glob)
 
   for (let run = 0; run < ownerStart.length; run++) {
     const owner = ownerOf[run]!
@@ -71,12 +72,32 @@ export function* scanNames(table: ScanTable, glob: string, options: ScanOptions 
         continue
       }
       if (length >= end.length && !hasBytes(heap, start + length - end.length, end)) continue
+      if (within !== undefined && !within.byPrefix[reference >>> ROOT_BITS]) {
+        if (!holdsBytes(heap, start, start + length, within.bytes)) continue
+      }
       if (matches(table.nameOf(id))) yield id
     }
   }
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** The text that a name has to hold somewhere, for a pattern such as `*.*`, and which prefixes may have a part in that. */
+function textWithin(glob: string): { readonly bytes: Uint8Array; readonly byPrefix: readonly boolean[] } | undefined {
+  const text = /^\*([^*?[\]]+)\*$/.exec(glob)?.[1]
+  if (text === undefined || !ASCII.test(text)) return undefined
+  const byPrefix = PREFIXES.map(
+    (prefix) => prefix.includes(text) || [...text].some((_, i) => i > 0 && prefix.endsWith(text.slice(0, i))),
+  )
+  return { bytes: Buffer.from(text, 'latin1'), byPrefix }
+}
+
+function holdsBytes(heap: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  const [first] = wanted
+  const last = end - wanted.length
+  for (let at = start; at <= last; at++) if (heap[at] === first && hasBytes(heap, at, wanted)) return true
+  return false
+}
 
 /** A literal piece of a pattern where it may be compared as bytes. */
 function literal(text: string): string {

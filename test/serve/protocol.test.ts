@@ -407,6 +407,15 @@ describe('texts', () => {
   })
 })
 
+it('names a module of the table as an example, of which a search finds something', async () => {
+  const { tables } = parsed<{ tables: { module: string }[] }>(await ask(`${url}v1/tables`))
+  const [{ module } = { module: '' }] = tables
+  expect(kernel.symbols.owners).toContain(module)
+  const query = encodeURIComponent(`${module}:`)
+  const { hits } = parsed<{ hits: { owner: string }[] }>(await ask(`${url}v1/k/debian/search?q=${query}`))
+  expect(new Set(hits.map(({ owner }) => owner))).toEqual(new Set([module]))
+})
+
 it('tells what it counted as Prometheus reads it', async () => {
   const text = (await ask(`${url}metrics`)).body.toString()
   for (const line of text.split('\n')) {

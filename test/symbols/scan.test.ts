@@ -58,6 +58,13 @@ function check(glob: string, owner: string | undefined, kinds: 'all' | 'text' | 
 test.each([
   '*',
   '**',
+  // What a name has to hold may be in the root, in the prefix, or across both.
+  '*.*',
+  '*_*',
+  '*pfx*',
+  '*x_v*',
+  '*_foo*',
+  '*y_*',
   '?',
   'a*',
   '*a',

@@ -9,12 +9,13 @@ import type { TypeSet } from '../read/type-set.ts'
  * - `sets`: u32, the number of types of each set.
  * - `kinds`: a byte a type, its kind.
  * - `starts`: u32, one a type and one more: where its users begin.
- * - `users`: u32, ordinals, each once and ascending for each type; a prototype's says above USER_BITS what it does with the type.
+ * - `users`: u32, ordinals, each once for each type: ascending, then those of prototypes, descending, which say above USER_BITS what
+ *   they do with the type. Void has 20,000 prototypes that return it, and four other users, which are found without going over those.
  */
 export const USERS_LAYOUT: Layout<'sets' | 'kinds' | 'starts' | 'users'> = {
   what: 'index of the users of types',
   magic: 0x4b555345,
-  version: 1,
+  version: 2,
   sections: ['sets', 'kinds', 'starts', 'users'],
 }
 
@@ -42,7 +43,7 @@ export class UsersIndex {
   readonly #firsts: Uint32Array
   /** By ordinal, where its users begin in `users`; they end where the next one's begin. */
   readonly starts: Int32Array
-  /** The types that refer to each, ascending: ordinals, with TAKES and RETURNS where they are prototypes. */
+  /** The types that refer to each: ordinals, behind them those of prototypes, with TAKES and RETURNS. */
   readonly users: Int32Array
   readonly #ranks = new Map<string, number>()
 
@@ -92,6 +93,11 @@ export class UsersIndex {
       else high = middle
     }
     return low
+  }
+
+  /** One past the last ordinal of a set. */
+  endIn(rank: number): number {
+    return this.#firsts[rank + 1]!
   }
 
   /** The id that an ordinal of a set stands for. */

@@ -75,8 +75,8 @@ export function refer(kindTable: usize, state: usize): void {
 }
 
 /**
- * Sorts references by what they refer to; those to the same stay in order. `starts` has a word for each type and one more; counts
- * are used up.
+ * Sorts references by what they refer to: those of prototypes from the end of a type's users on downwards, all others from their start
+ * on in order. `starts` has a word for each type and one more; counts are used up.
  */
 export function turnRound(state: usize, types: u32, starts: usize, users: usize): void {
   const ends = <usize>load<u32>(state, STATE_ENDS)
@@ -84,11 +84,13 @@ export function turnRound(state: usize, types: u32, starts: usize, users: usize)
   const references = <usize>load<u32>(state, STATE_REFERENCES)
   let sum: u32 = 0
   for (let i: usize = 0; i < <usize>types; i++) {
-    const count = load<u32>(counts + (i << 3))
+    const counter = counts + (i << 3)
+    const count = load<u32>(counter)
     store<u32>(starts + (i << 2), sum)
-    // From here on: where its next user goes.
-    store<u32>(counts + (i << 3), sum)
+    // From here on: where its next user goes, and behind where its next prototype does.
+    store<u32>(counter, sum)
     sum += count
+    store<u32>(counter, sum, 4)
   }
   store<u32>(starts + ((<usize>types) << 2), sum)
   let at: u32 = 0
@@ -96,9 +98,15 @@ export function turnRound(state: usize, types: u32, starts: usize, users: usize)
     const end = load<u32>(ends + ((<usize>source) << 2))
     for (; at < end; at++) {
       const reference = load<u32>(references + ((<usize>at) << 2))
-      const next = counts + ((<usize>(reference & USER)) << 3)
-      const place = load<u32>(next)
-      store<u32>(next, place + 1)
+      const counter = counts + ((<usize>(reference & USER)) << 3)
+      let place: u32
+      if ((reference & ~USER) === 0) {
+        place = load<u32>(counter)
+        store<u32>(counter, place + 1)
+      } else {
+        place = load<u32>(counter, 4) - 1
+        store<u32>(counter, place, 4)
+      }
       store<u32>(users + ((<usize>place) << 2), source | (reference & ~USER))
     }
   }
