@@ -3,7 +3,7 @@
 // entry points: only that can read code that has to answer at once no sooner than it is needed. Threads are one file each. Packages
 // that are no dependencies of the package are in its files, and their licences in dist/THIRD-PARTY-NOTICES.txt.
 import { createHash } from 'node:crypto'
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { writeDeclarations } from './build/declarations.js'
 import { askedFor, Notices } from './build/packages.js'
@@ -297,6 +297,8 @@ threads.at(-1).plugins.push({
   name: 'beside-the-code',
   writeBundle() {
     writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices.text())
+    // npm links a checkout's command once; from then on it has to stay one.
+    chmodSync('dist/lib/cli.cjs', 0o755)
     const entries = Object.keys(ENTRIES).filter((name) => name !== 'cli')
     writeDeclarations(entries, Object.keys(peerDependencies), 'dist/src', 'dist/types')
   },

@@ -10,24 +10,31 @@ import { writeRaw } from './output.ts'
 /** By shell: how it asks for completions, a line each with the help behind a tab; `:files` stands for its own files. */
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `_kerndex() {
-  local IFS=$'\\n' line current
-  # A colon parts words for bash, and does not for kerndex.
-  if declare -F _get_comp_words_by_ref >/dev/null; then
-    local words cword cur prev
-    _get_comp_words_by_ref -n : cur words cword
-  else
-    local words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD cur=\${COMP_WORDS[COMP_CWORD]}
-  fi
-  COMPREPLY=()
-  for line in $(kerndex completion --words -- "\${words[@]:1:cword}" 2>/dev/null); do
-    if [[ $line == :files ]]; then
-      COMPREPLY+=($(compgen -f -- "$cur"))
-      compopt -o filenames 2>/dev/null
+  local IFS=$'\\n' line
+  # Bash parts words at colons and equals signs, which are no ends of words for kerndex.
+  local words=() i word
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if [[ $word == = ]]; then
+      ((i == COMP_CWORD)) && words+=('')
+    elif ((i > 1)) && [[ $COMP_WORDBREAKS == *:* ]] && [[ $word == :* || \${COMP_WORDS[i - 1]} == *: ]]; then
+      words[-1]+=$word
     else
-      COMPREPLY+=("\${line%%$'\\t'*}")
+      words+=("$word")
     fi
   done
-  if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$cur"; fi
+  local current=\${words[-1]} front=
+  [[ $COMP_WORDBREAKS == *:* && $current == *:* ]] && front=\${current%"\${current##*:}"}
+  COMPREPLY=()
+  while read -r line; do
+    if [[ $line == :files ]]; then
+      COMPREPLY+=($(compgen -f -- "$current"))
+      compopt -o filenames 2>/dev/null
+    else
+      line=\${line%%$'\\t'*}
+      COMPREPLY+=("\${line#"$front"}")
+    fi
+  done < <(kerndex completion --words -- "\${words[@]}" 2>/dev/null)
 }
 complete -F _kerndex kerndex
 `,

@@ -1,13 +1,16 @@
 // Help, completion and manual: every command and option has all three, because all come from the same definitions; and the shells
 // that are installed complete by what they are told.
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isColoured } from '../../src/cli/colours.ts'
 import { completionsOf } from '../../src/cli/complete.ts'
 import { helpBehind, manualPages } from '../../src/cli/manual.ts'
 import { commandsOf, makeProgram, withCommonBehind } from '../../src/cli/program.ts'
+import { CAPTURE } from '../fixtures.ts'
 import { kerndexes, MAIN } from './run.ts'
 
 const program = makeProgram()
@@ -89,26 +92,68 @@ describe('shells', () => {
   const has = (shell: string) =>
     ['/bin', '/usr/bin', '/usr/local/bin'].some((folder) => existsSync(`${folder}/${shell}`))
   const command = `kerndex() { '${process.execPath}' '${MAIN}' "$@"; }\n`
+  const cache = mkdtempSync(join(tmpdir(), 'kerndex-completion-'))
+  const env = { ...process.env, HOME: '/nonexistent', XDG_CACHE_HOME: cache }
   const run = (shell: string, args: readonly string[], script: string) =>
-    execFileSync(shell, [...args, script], { encoding: 'utf8', env: { ...process.env, HOME: '/nonexistent' } })
+    execFileSync(shell, [...args, script], { encoding: 'utf8', env })
+
+  beforeAll(async () => {
+    mkdirSync(join(cache, 'kerndex'), { mode: 0o700 })
+    const file = join(cache, 'kerndex', `${'ab'.repeat(20)}-00000000-0000-4000-8000-000000000000.kerndex`)
+    const [outcome] = await kerndexes([['snapshot', 'save', file, '--from', CAPTURE, '--threads', '0']])
+    expect(outcome).toMatchObject({ code: 0 })
+  })
+  afterAll(() => rmSync(cache, { recursive: true }))
+
+  /** What names of the cache begin so, whichever shell asks. */
+  const NAMES: readonly (readonly [line: readonly string[], completed: string])[] = [
+    [['symbol', 'vfs_readl'], 'vfs_readlink'],
+    [['symbol', '--from=x', 'virtio_pci:vp_n'], 'virtio_pci:vp_notify'],
+    [['type', 'task_str'], 'task_struct'],
+    [['function', 'vfs_readl'], 'vfs_readlink'],
+    [['btf', 'dump', '--module', 'virtio_b'], 'virtio_blk'],
+    [['probe', 'plan', 'kprobe:vfs_readl'], 'kprobe:vfs_readlink'],
+  ]
 
   test('bash', () => {
     const script = `${command}source <(kerndex completion bash)\nCOMP_WORDS=(kerndex func) COMP_CWORD=1; _kerndex; echo "\${COMPREPLY[@]}"
 COMP_WORDS=(kerndex symbol --fro) COMP_CWORD=2; _kerndex; echo "\${COMPREPLY[@]}"`
     expect(run('bash', ['--norc', '-c'], script)).toBe('function\n--from\n')
+    // As bash parts words, and what stands behind the last colon is what it puts an answer in the place of.
+    const parted = (line: readonly string[]) => line.flatMap((word) => word.split(/([:=])/)).map((word) => `'${word}'`)
+    const asked = NAMES.map(
+      ([line]) =>
+        `COMP_WORDS=(kerndex ${parted(line).join(' ')}) COMP_CWORD=${parted(line).length}; _kerndex; echo "\${COMPREPLY[@]}"\n`,
+    )
+    const source = `${command}source <(kerndex completion bash)\nCOMP_WORDBREAKS=' :='\n`
+    expect(run('bash', ['--norc', '-c'], source + asked.join(''))).toBe(
+      NAMES.map(([, completed]) => `${completed.replace(/.*:/, '')}\n`).join(''),
+    )
   })
 
   test.skipIf(!has('zsh'))('zsh', () => {
-    const script = `${command}compdef() { print defined $1 $2 }\n_describe() { print -l -- \${(P)2} }\neval "$(kerndex completion zsh)"
+    const script = `${command}compdef() { print defined $1 $2 }\n_describe() { print -rl -- \${(P)2} }\neval "$(kerndex completion zsh)"
 words=(kerndex probe p) CURRENT=3; _kerndex`
-    expect(run('zsh', ['-f', '-c'], script)).toMatch(/^defined _kerndex kerndex\nplan:verdict/)
+    const asked = NAMES.map(([line]) => `words=(kerndex ${line.join(' ')}) CURRENT=${line.length + 1}; _kerndex\n`)
+    const [defined, plan, ...names] = run('zsh', ['-f', '-c'], `${script}\n${asked.join('')}`)
+      .trim()
+      .split('\n')
+    expect([defined, plan]).toEqual(['defined _kerndex kerndex', expect.stringMatching(/^plan:verdict/)])
+    // The first colon that is no part of a name parts it from its help.
+    const answer = (name: string) => `${name.replaceAll(':', '\\:')}:${name}`
+    expect(names).toEqual(NAMES.map(([, completed]) => answer(completed)))
   })
 
   test.skipIf(!has('fish'))('fish', () => {
     const script = `function kerndex; '${process.execPath}' '${MAIN}' $argv; end
 kerndex completion fish | source
 complete -C 'kerndex snapshot in'`
-    expect(run('fish', ['--no-config', '-c'], script)).toMatch(/^info\t/)
+    const asked = NAMES.map(([line]) => `complete -C 'kerndex ${line.join(' ')}'\n`)
+    const [info, ...names] = run('fish', ['--no-config', '-c'], `${script}\n${asked.join('')}`)
+      .trim()
+      .split('\n')
+    expect(info).toMatch(/^info\t/)
+    expect(names).toEqual(NAMES.map(([, completed]) => completed))
   })
 
   test('others are refused', async () => {
