@@ -1,6 +1,6 @@
 // Questions about the kinds of BTF, answered from their rows (format.ts): names, groups, sizes, where references stand. A kind's decoded
-// form is in read/type.ts; what it has of its own beside that is a case where it is printed (print/raw.ts, print/c-declare.ts) and
-// checked (verify/check.ts).
+// form is in read/type.ts; what it has of its own beside that is a case where it is printed (print/raw.ts, print/c-declare.ts,
+// print/c-tables.ts) and checked (verify/check.ts).
 
 import { choice, number } from '../core/arguments.ts'
 import { printable } from '../core/printable.ts'

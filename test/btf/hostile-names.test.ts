@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { plainDeclarations } from '../../src/btf/print/c-declare.ts'
 import { dumpC } from '../../src/btf/print/c-dump.ts'
 import { printLayout } from '../../src/btf/print/layout.ts'
 import { dumpRaw } from '../../src/btf/print/raw.ts'
@@ -109,6 +110,19 @@ it('that are long and shared by many types make neither text without end nor a c
   // The first hundred are listed, and names have at most 128 bytes.
   const { ok, errors } = checkBtf(bytes, { strict: true })
   expect([ok, errors.length, errors[0]?.message]).toEqual([false, 100, 'Invalid name'])
+})
+
+it('a type out of all proportion keeps no other from being printed', () => {
+  const b = new BtfBuilder()
+  const byte = b.int('char', 1)
+  const wide = b.struct('wide', 0xfffffff0, [{ name: 'first', type: byte }])
+  const values = b.enum('e', 4, { one: 1 })
+  const set = new TypeSet(indexTypes([{ name: 'vmlinux', bytes: b.build() }]).records[0]!)
+  const declarations = plainDeclarations(set)
+  for (const print of [() => declarations.structDefinition(wide, 0), () => [...dumpC(set)]]) {
+    expect(print).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+  }
+  expect(declarations.enumDefinition(values, 0)).toBe('enum e {\n\tone = 1,\n}')
 })
 
 it('the commands', async () => {
