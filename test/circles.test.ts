@@ -59,3 +59,35 @@ test('no file imports itself by way of others', () => {
     ),
   ).toEqual(['a', 'b', 'c', 'a'])
 })
+
+/** The rooms in the order in which docs/design.md lists them: the number of its row, by folder or file. */
+function rooms(): Map<string, number> {
+  const [, list = ''] = readFileSync(resolve(root, 'docs/design.md'), 'utf8').split('\n## Rooms\n')
+  const rows = (list.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'))
+  return new Map(
+    rows.flatMap((row, number) =>
+      Array.from(row.split(' | ')[0]!.matchAll(/`([^`]+)`/g), ([, name]) => [name!, number]),
+    ),
+  )
+}
+
+test('a room imports only rooms that docs/design.md lists above it', () => {
+  const order = rooms()
+  const source = resolve(root, 'src')
+  const rankOf = (file: string) => {
+    const [first = '', ...rest] = file.slice(source.length + 1).split('/')
+    return order.get(rest.length > 0 ? `${first}/` : first)
+  }
+  const wrong: string[] = []
+  for (const [file, others] of imports()) {
+    if (!file.startsWith(`${source}/`)) continue
+    const own = rankOf(file)
+    if (own === undefined) wrong.push(`${file} is in no room`)
+    for (const other of others) {
+      const rank = rankOf(other)
+      if (own !== undefined && rank !== undefined && rank > own) wrong.push(`${file} imports ${other}`)
+    }
+  }
+  expect(order.size).toBeGreaterThan(20)
+  expect(wrong.map((words) => words.replaceAll(`${source}/`, ''))).toEqual([])
+})

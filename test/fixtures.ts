@@ -13,11 +13,17 @@ export const fixturePath = (name: string): string => fileURLToPath(new URL(name,
 /** The capture directory that `npm start` falls back to. */
 export const CAPTURE = fixturePath('debian-6.1-amd64')
 
-/** A fixture's bytes, unpacked where it is stored as `.br` or `.gz`. */
+const unpacked = new Map<string, Buffer>()
+
+/** A fixture's bytes, unpacked where it is stored as `.br` or `.gz`: once a process, and a copy for each who asks. */
 export function fixtureBytes(name: string): Buffer {
-  const bytes = readFileSync(new URL(name, root))
-  if (name.endsWith('.br')) return brotliDecompressSync(bytes)
-  return name.endsWith('.gz') ? gunzipSync(bytes) : bytes
+  let bytes = unpacked.get(name)
+  if (bytes === undefined) {
+    const stored = readFileSync(new URL(name, root))
+    bytes = name.endsWith('.br') ? brotliDecompressSync(stored) : name.endsWith('.gz') ? gunzipSync(stored) : stored
+    unpacked.set(name, bytes)
+  }
+  return Buffer.from(bytes)
 }
 
 /** What an edge table holds. */

@@ -124,9 +124,13 @@ describe('examples of the help', () => {
       )
       .filter((words) => words.length > 1 && !(words[0] === 'address' && words[1] === '--from'))
     expect(lines.length).toBeGreaterThan(20)
-    const outcomes = await kerndexes(
-      lines.map((words) => (words.includes('--from') ? words : [...words, '--from', CAPTURE])),
-    )
+    const folder = mkdtempSync(join(tmpdir(), 'kerndex-help-'))
+    const saved = join(folder, 'capture.kerndex')
+    const [, ...outcomes] = await kerndexes([
+      ['snapshot', 'save', saved, '--from', CAPTURE],
+      ...lines.map((words) => (words.includes('--from') ? words : [...words, '--from', saved])),
+    ])
+    rmSync(folder, { recursive: true })
     const failed = outcomes.flatMap(({ code, stderr }, i) =>
       code === 0 ? [] : [`${lines[i]!.join(' ')}: ${code} ${stderr}`],
     )

@@ -36,7 +36,7 @@ const NT_GNU_BUILD_ID = 3
 /** Notes of 32-bit words: readers that align by the segment's own alignment take nothing else. */
 const NOTE_ALIGN = 4n
 
-interface Part {
+interface Section {
   readonly name: string
   readonly type: number
   readonly flags?: bigint
@@ -75,15 +75,15 @@ export function elfOf({ buildId, machine, type, address, bytes, symbols }: ElfCo
     table.writeBigUInt64LE(BigInt(size), row + 16)
   })
   const locals = symbols.filter(({ global }) => !global).length
-  const parts: Part[] = [
+  const sections: Section[] = [
     { name: '.note.gnu.build-id', type: SECTION.note, flags: ALLOC, data: noteOf(buildId), align: NOTE_ALIGN },
     { name: '.text', type: SECTION.nobits, flags: ALLOC | EXEC, address, bytes, align: 16n },
     { name: '.symtab', type: SECTION.symtab, data: table, link: 4, info: locals + 1, align: 8n, entry: SYMBOL_BYTES },
     { name: '.strtab', type: SECTION.strtab, data: Buffer.from(strings.join(''), 'utf8'), align: 1n },
   ]
-  const sectionNames = Buffer.from(`\0${[...parts.map(({ name }) => name), '.shstrtab'].join('\0')}\0`, 'latin1')
-  parts.push({ name: '.shstrtab', type: SECTION.strtab, data: sectionNames, align: 1n })
-  return put(parts, sectionNames, { machine, type })
+  const sectionNames = Buffer.from(`\0${[...sections.map(({ name }) => name), '.shstrtab'].join('\0')}\0`, 'latin1')
+  sections.push({ name: '.shstrtab', type: SECTION.strtab, data: sectionNames, align: 1n })
+  return put(sections, sectionNames, { machine, type })
 }
 
 function noteOf(buildId: string): Buffer {
@@ -98,7 +98,11 @@ function noteOf(buildId: string): Buffer {
 }
 
 /** The header, one segment for the note and one for the text, the sections' contents, and their table. */
-function put(parts: readonly Part[], names: Buffer, { machine, type }: { machine: number; type: number }): Buffer {
+function put(
+  sections: readonly Section[],
+  names: Buffer,
+  { machine, type }: { machine: number; type: number },
+): Buffer {
   const segments = 2
   const pieces: Buffer[] = []
   const offsets: number[] = []
@@ -107,7 +111,7 @@ function put(parts: readonly Part[], names: Buffer, { machine, type }: { machine
     pieces.push(Buffer.alloc(to - end))
     end = to
   }
-  for (const { data, align } of parts) {
+  for (const { data, align } of sections) {
     fill(Math.ceil(end / Number(align)) * Number(align))
     offsets.push(end)
     if (data === undefined) continue
@@ -127,29 +131,29 @@ function put(parts: readonly Part[], names: Buffer, { machine, type }: { machine
     [54, SEGMENT_BYTES],
     [56, segments],
     [58, SECTION_BYTES],
-    [60, parts.length + 1],
-    [62, parts.length],
+    [60, sections.length + 1],
+    [62, sections.length],
   ] as const) {
     head.writeUInt16LE(value, at)
   }
-  const [note, text] = parts as [Part, Part] // The first two are those.
+  const [note, text] = sections as [Section, Section] // The first two are those.
   const noteBytes = BigInt(note.data?.length ?? 0)
   // PT_NOTE, PT_LOAD of nothing: where the text lies, though none is here.
   writeSegment(head, HEADER_BYTES, 4, 4, offsets[0]!, 0n, noteBytes, noteBytes, note.align)
   writeSegment(head, HEADER_BYTES + SEGMENT_BYTES, 1, 5, offsets[1]!, text.address ?? 0n, 0n, text.bytes ?? 0n, 1n)
-  const table = Buffer.alloc(SECTION_BYTES * (parts.length + 1))
-  parts.forEach((part, i) => {
+  const table = Buffer.alloc(SECTION_BYTES * (sections.length + 1))
+  sections.forEach((section, i) => {
     const at = SECTION_BYTES * (i + 1)
-    table.writeUInt32LE(names.indexOf(`\0${part.name}\0`) + 1, at)
-    table.writeUInt32LE(part.type, at + 4)
-    table.writeBigUInt64LE(part.flags ?? 0n, at + 8)
-    table.writeBigUInt64LE(part.address ?? 0n, at + 16)
+    table.writeUInt32LE(names.indexOf(`\0${section.name}\0`) + 1, at)
+    table.writeUInt32LE(section.type, at + 4)
+    table.writeBigUInt64LE(section.flags ?? 0n, at + 8)
+    table.writeBigUInt64LE(section.address ?? 0n, at + 16)
     table.writeBigUInt64LE(BigInt(offsets[i]!), at + 24)
-    table.writeBigUInt64LE(part.bytes ?? BigInt(part.data?.length ?? 0), at + 32)
-    table.writeUInt32LE(part.link ?? 0, at + 40)
-    table.writeUInt32LE(part.info ?? 0, at + 44)
-    table.writeBigUInt64LE(part.align, at + 48)
-    table.writeBigUInt64LE(BigInt(part.entry ?? 0), at + 56)
+    table.writeBigUInt64LE(section.bytes ?? BigInt(section.data?.length ?? 0), at + 32)
+    table.writeUInt32LE(section.link ?? 0, at + 40)
+    table.writeUInt32LE(section.info ?? 0, at + 44)
+    table.writeBigUInt64LE(section.align, at + 48)
+    table.writeBigUInt64LE(BigInt(section.entry ?? 0), at + 56)
   })
   return Buffer.concat([head, ...pieces, table])
 }

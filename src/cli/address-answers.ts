@@ -94,8 +94,8 @@ export const asText: AnswerForm = ({ query, address, found, size, aliases, reaso
 }
 
 function inWords({ name, owner }: KernelSymbol, { hex }: Offset, size?: number): string {
-  const stretch = size === undefined ? '' : `/0x${size.toString(16)}`
-  return `${printable(name)}+0x${hex}${stretch}${owner === 'vmlinux' ? '' : ` [${printable(owner)}]`}`
+  const of = size === undefined ? '' : `/0x${size.toString(16)}`
+  return `${printable(name)}+0x${hex}${of}${owner === 'vmlinux' ? '' : ` [${printable(owner)}]`}`
 }
 
 const slots = () => ({ offset: { decimal: SLOT.decimal, hex: SLOT.hex }, address: `0x${SLOT.address}` })

@@ -53,8 +53,7 @@ export async function* askedText(args: readonly string[]): AsyncGenerator<Buffer
   addAbortSignal(interrupted, input)
   let open: Buffer = Buffer.alloc(0)
   try {
-    for await (const chunk of input) {
-      const piece: Buffer = chunk
+    for await (const piece of input as AsyncIterable<Buffer>) {
       const end = piece.lastIndexOf(NEWLINE) + 1
       if (end > 0) {
         yield open.length === 0 ? piece.subarray(0, end) : Buffer.concat([open, piece.subarray(0, end)])

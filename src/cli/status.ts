@@ -66,8 +66,8 @@ async function gather(kernel: Kernel) {
   const sumOf = (work: string) => {
     const spans = timing.spans.filter((span) => span.work === work)
     const threads = new Set(spans.map(({ thread }) => thread))
-    const stretches = [...threads].flatMap((thread) => withoutOverlap(spans.filter((span) => span.thread === thread)))
-    return stretches.reduce((sum, { start, end }) => sum + end - start, 0)
+    const busy = [...threads].flatMap((thread) => withoutOverlap(spans.filter((span) => span.thread === thread)))
+    return busy.reduce((sum, { start, end }) => sum + end - start, 0)
   }
   const byKind: Record<string, number> = {}
   for (const set of types.sets) {

@@ -33,15 +33,15 @@ export function drawTimeline(spans: readonly Span[], totalMs: number, width: num
   return `${lines.join('\n')}\n`
 }
 
-/** Stretches of time that cover the spans and count no moment twice: one thread may wait for several files at once. */
+/** Ranges of time that cover the spans and count no moment twice: one thread may wait for several files at once. */
 export function withoutOverlap(
   spans: readonly { readonly start: number; readonly end: number }[],
 ): { start: number; end: number }[] {
-  const stretches: { start: number; end: number }[] = []
+  const ranges: { start: number; end: number }[] = []
   for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
-    const last = stretches[stretches.length - 1]
+    const last = ranges[ranges.length - 1]
     if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
-    else stretches.push({ start, end })
+    else ranges.push({ start, end })
   }
-  return stretches
+  return ranges
 }

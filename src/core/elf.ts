@@ -46,7 +46,7 @@ export interface ElfFile {
   readonly sections: readonly ElfSection[]
 }
 
-/** Is told of each stretch of the bytes, [offset, offset + length), before it is looked at. */
+/** Is told of each range of the bytes, [offset, offset + length), before it is looked at. */
 export type Fetch = (offset: number, length: number) => void
 
 const HEADER_BYTES = 64
@@ -61,7 +61,7 @@ const bad = (message: string, byteOffset: number): BadFormatError =>
 
 /**
  * Reads an ELF file's header, section table and section names. A caller that has not read the whole file passes `fetch`
- * and puts each stretch into its place in `bytes` when it is told to; stretches always lie inside the bytes.
+ * and puts each range into its place in `bytes` when it is told to; ranges always lie inside the bytes.
  * @throws BadFormatError if it is not ELF or a header lies outside the file; UnsupportedError for another class or
  * byte order than ELF defines.
  */

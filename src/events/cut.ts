@@ -43,11 +43,11 @@ export class Cutter {
    * Takes bytes; hands out a stretch each time that enough are there.
    * @throws LimitError if a stream that has to be read as a whole is too long for that
    */
-  *push(chunk: Uint8Array): Generator<Stretch> {
+  *push(piece: Uint8Array): Generator<Stretch> {
     let taken = 0
-    while (taken < chunk.length) {
-      const room = Math.min(chunk.length - taken, this.#target - this.#length)
-      this.#bytes.set(chunk.subarray(taken, taken + room), this.#length)
+    while (taken < piece.length) {
+      const room = Math.min(piece.length - taken, this.#target - this.#length)
+      this.#bytes.set(piece.subarray(taken, taken + room), this.#length)
       this.#length += room
       taken += room
       if (this.#length < this.#target) continue

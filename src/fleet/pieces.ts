@@ -35,7 +35,7 @@ async function* recordPieces(source: Beginning, input: string, most: number): As
     cutter.release(stretch)
     return piece
   }
-  for await (const chunk of source) for (const stretch of cutter.push(chunk)) yield whole(stretch)
+  for await (const some of source) for (const stretch of cutter.push(some)) yield whole(stretch)
   const rest = cutter.end()
   if (rest !== undefined) yield whole(rest)
 }
@@ -50,8 +50,8 @@ async function* stackPieces(source: Beginning, job: Job, most: number, counted: 
     counted(events, bad.length)
     cutter.release(stretch)
   }
-  for await (const chunk of source) {
-    for (const stretch of cutter.push(chunk)) {
+  for await (const some of source) {
+    for (const stretch of cutter.push(some)) {
       merge(stretch)
       if (merger.full) yield* merger.take(most)
     }
@@ -71,10 +71,10 @@ async function* addressPieces(source: Beginning, job: Job, most: number, counted
     length = 0
     return packAddresses(addresses.subarray(0, count))
   }
-  for await (const chunk of source.packed ? source : packedLines(source, job)) {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = Math.min(chunk.length - at, bytes.length - length)
-      bytes.set(chunk.subarray(at, at + taken), length)
+  for await (const some of source.packed ? source : packedLines(source, job)) {
+    for (let at = 0; at < some.length; ) {
+      const taken = Math.min(some.length - at, bytes.length - length)
+      bytes.set(some.subarray(at, at + taken), length)
       at += taken
       length += taken
       if (length === bytes.length) yield packed()
@@ -100,7 +100,7 @@ async function* packedLines(source: Beginning, { input }: Job): AsyncGenerator<U
     cutter.release(stretch)
     return bytes
   }
-  for await (const chunk of source) for (const stretch of cutter.push(chunk)) yield packed(stretch)
+  for await (const some of source) for (const stretch of cutter.push(some)) yield packed(stretch)
   const rest = cutter.end()
   if (rest !== undefined) yield packed(rest)
 }

@@ -96,15 +96,15 @@ export class QueryPool {
     if (this.#isSmall(names.length, NAMES_BATCH)) return table.namedMany(names)
     const packed = packNames(names)
     const pieces: NamedAnswer[] = []
-    await this.#run(names.length, NAMES_BATCH, signal, async (stretch) => {
+    await this.#run(names.length, NAMES_BATCH, signal, async (range) => {
       const result = await this.#answer({
         do: 'name',
         table: table.buffer,
         lent: table.names,
         names: packed,
-        ...stretch,
+        ...range,
       })
-      if (result.did === 'name') pieces[stretch.from / NAMES_BATCH] = result.answer
+      if (result.did === 'name') pieces[range.from / NAMES_BATCH] = result.answer
     })
     const starts = new Uint32Array(names.length + 1)
     const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.ids.length, 0))
@@ -129,16 +129,16 @@ export class QueryPool {
       return Uint32Array.from(table.idsMatching(wanted, owner, 0, table.size))
     }
     const pieces: Uint32Array[] = []
-    await this.#run(table.size, MATCH_BATCH, signal, async (stretch) => {
+    await this.#run(table.size, MATCH_BATCH, signal, async (range) => {
       const result = await this.#answer({
         do: 'match',
         table: table.buffer,
         lent: table.names,
         pattern: wanted,
         owner,
-        ...stretch,
+        ...range,
       })
-      if (result.did === 'match') pieces[stretch.from / MATCH_BATCH] = result.ids
+      if (result.did === 'match') pieces[range.from / MATCH_BATCH] = result.ids
     })
     const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
     let at = 0
@@ -193,21 +193,21 @@ export class QueryPool {
     }
     const share = Math.ceil(addresses.length / (this.#count * BATCHES_A_THREAD))
     const batch = Math.min(LARGEST_BATCH, Math.max(BATCH, share))
-    await this.#run(addresses.length, batch, signal, async (stretch) => {
-      await this.#answer({ do: what, ...common, ...stretch })
+    await this.#run(addresses.length, batch, signal, async (range) => {
+      await this.#answer({ do: what, ...common, ...range })
     })
     return { ids, numbers }
   }
 
   /**
-   * Cuts `count` things into stretches and has them done, a bounded number at a time. An abort ends the call at the next
-   * stretch and leaves the threads alive: a signal on a running task would kill its thread and all its compiled code.
+   * Cuts `count` things into ranges and has them done, a bounded number at a time. An abort ends the call at the next
+   * range and leaves the threads alive: a signal on a running task would kill its thread and all its compiled code.
    */
   async #run(
     count: number,
     batch: number,
     signal: AbortSignal | undefined,
-    work: (stretch: { from: number; to: number; cancelled: SharedArrayBuffer }) => Promise<void>,
+    work: (range: { from: number; to: number; cancelled: SharedArrayBuffer }) => Promise<void>,
   ): Promise<void> {
     const cancelled = new SharedArrayBuffer(4)
     const giveUp = () => {
@@ -229,7 +229,7 @@ export class QueryPool {
       await until(lanes, signal, 'the lookup')
       checkAborted(signal, 'the lookup')
     } finally {
-      // Whatever ended the call, stretches that are still queued need not be done.
+      // Whatever ended the call, ranges that are still queued need not be done.
       giveUp()
       signal?.removeEventListener('abort', giveUp)
     }

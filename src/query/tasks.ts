@@ -1,4 +1,4 @@
-// The tasks of query threads over a shared table: answer a stretch of addresses or names, or match a pattern.
+// The tasks of query threads over a shared table: answer a range of addresses or names, or match a pattern.
 
 import type { Pattern } from '../symbols/arguments.ts'
 import type { NamedAnswer, PackedNames } from '../symbols/lookup-names.ts'
@@ -10,7 +10,7 @@ interface Common {
   readonly table: SharedArrayBuffer
   /** The buffers that its names are in, if it has none itself. */
   readonly lent?: readonly SharedArrayBuffer[] | undefined
-  /** The stretch: addresses or names by position, or symbols by id. */
+  /** The range: addresses or names by position, or symbols by id. */
   readonly from: number
   readonly to: number
   /** One i32: not 0 once the caller has given up. */

@@ -78,7 +78,7 @@ export async function readPerfHeader(path: string): Promise<PerfHeader> {
   }
 }
 
-/** A stretch of kernel memory that a recording names. */
+/** A range of kernel memory that a recording names. */
 export interface PerfMapping {
   /** `[kernel.kallsyms]` and a symbol that places the image, or a module's file or `[name]`. */
   readonly file: string

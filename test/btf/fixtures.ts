@@ -1,15 +1,15 @@
 // Reads the compressed fixtures of the BTF tests, and builds type sets from them.
 import { readdirSync, readFileSync } from 'node:fs'
-import { brotliDecompressSync } from 'node:zlib'
 import { indexTypes, readShape, type TypeSetRecord } from '../../src/btf/read/index-types.ts'
 import { TypeSet } from '../../src/btf/read/type-set.ts'
 import { Types } from '../../src/btf/types.ts'
+import { fixtureBytes } from '../fixtures.ts'
 
 const root = new URL('../../fixtures/btf/', import.meta.url)
 
 /** The bytes of a fixture; `.br` is added to the path. */
 export function fixture(path: string): Buffer {
-  return brotliDecompressSync(readFileSync(new URL(`${path}.br`, root)))
+  return fixtureBytes(`btf/${path}.br`)
 }
 
 /** A small fixture that is stored as it is. */

@@ -1,18 +1,23 @@
 // Questions by type as commands ask them, on the shipped capture, held to the prototypes of all functions as C text.
-import { beforeAll, describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTypes } from '../../src/index.ts'
 import { CAPTURE } from '../fixtures.ts'
 import { kerndex, kerndexes, type Outcome, objects } from './run.ts'
 
-const at = (...args: readonly string[]) => [...args, '--from', CAPTURE]
+const folder = mkdtempSync(join(tmpdir(), 'kerndex-by-type-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+/** The capture as each command opens it soonest. */
+const SAVED = join(folder, 'capture.kerndex')
+const at = (...args: readonly string[]) => [...args, '--from', SAVED]
+
+let functions: { readonly prototype: string; readonly place: string }[]
 
 /** Functions whose prototype, as it is printed in C, has such a text: types that no typedef renames. */
-async function printed(matches: (prototype: string) => boolean): Promise<string[]> {
-  const { types } = await openTypes({ from: CAPTURE })
-  return Array.from(types.functions('*')).flatMap(({ prototype, name, module }) =>
-    matches(prototype) ? [`${module}:${name}`] : [],
-  )
-}
+const printed = (matches: (prototype: string) => boolean) =>
+  functions.filter(({ prototype }) => matches(prototype)).map(({ place }) => place)
 
 const LINES = {
   takes: at('function', '--takes', 'struct virtqueue *', '--returns', 'bool', '--json'),
@@ -34,22 +39,26 @@ const LINES = {
 
 let outcomes: Record<keyof typeof LINES, Outcome>
 beforeAll(async () => {
-  const all = await kerndexes(Object.values(LINES))
+  const [, ...all] = await kerndexes([['snapshot', 'save', SAVED, '--from', CAPTURE], ...Object.values(LINES)])
   outcomes = Object.fromEntries(Object.keys(LINES).map((key, i) => [key, all[i]])) as typeof outcomes
+  const { types } = await openTypes({ from: SAVED })
+  functions = Array.from(types.functions('*'), ({ prototype, name, module }) => {
+    return { prototype, place: `${module}:${name}` }
+  })
 }, 120_000)
 
 const rows = (key: keyof typeof LINES) => objects(outcomes[key].stdout) as Record<string, unknown>[]
 
 describe('function', () => {
   test('by what it takes and returns', async () => {
-    const expected = await printed((text) => /^bool .*\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
+    const expected = printed((text) => /^bool .*\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
     expect(expected.length).toBeGreaterThan(5)
     expect(rows('takes').map(({ module, name }) => `${module}:${name}`)).toEqual(expected)
     expect(outcomes.takes.code).toBe(0)
   })
 
   test('by the type of one parameter, of names, and where they are', async () => {
-    const expected = await printed((text) => /\bv9fs_\w+\([^,]*, (?:const )?struct inode \*\w+[,)]/.test(text))
+    const expected = printed((text) => /\bv9fs_\w+\([^,]*, (?:const )?struct inode \*\w+[,)]/.test(text))
     const found = rows('named').filter(({ name }) => name !== undefined)
     expect(found.map(({ module, name }) => `${module}:${name}`)).toEqual(expected)
     expect(found[0]?.places).toMatchObject([{ address: expect.stringMatching(/^0xffffffff[0-9a-f]{8}$/), owner: '9p' }])
@@ -102,7 +111,7 @@ describe('type', () => {
       query: 'struct virtqueue',
       holds: [{ name: 'vring_virtqueue', member: 'vq', bitOffset: 0, module: 'virtio_ring' }],
     })
-    const takes = await printed((text) => /\(.*\bstruct virtqueue \*+\w+[,)]/.test(text))
+    const takes = printed((text) => /\(.*\bstruct virtqueue \*+\w+[,)]/.test(text))
     const named = users?.takes as { module: string; name: string }[]
     expect(named.map(({ module, name }) => `${module}:${name}`)).toEqual(takes)
     expect(outcomes.usersText.stdout).toMatch(/^\/\* struct virtqueue: held 1, /)
@@ -127,11 +136,11 @@ describe('type', () => {
 
 describe('probe', () => {
   test('list and plan of what functions take and return', async () => {
-    const taking = await printed((text) => /\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
+    const taking = printed((text) => /\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
     const listed = rows('list').map(({ module, function: name }) => `${module}:${name}`)
     expect(listed.length).toBeGreaterThan(10)
     expect(taking).toEqual(expect.arrayContaining(listed))
-    const expected = await printed((text) => /^bool .*\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
+    const expected = printed((text) => /^bool .*\(.*\bstruct virtqueue \*\w+[,)]/.test(text))
     expect(
       rows('plan')
         .map(({ module, function: name }) => `${module}:${name}`)

@@ -1,6 +1,7 @@
 // Runs the compiled command as people do, a process of its own with pipes; or, where that shows nothing more, in one for many.
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 
 /** The command as it is installed. */
 export const MAIN = fileURLToPath(new URL('../../dist/lib/cli.cjs', import.meta.url))
@@ -40,12 +41,20 @@ export function kerndex(args: readonly string[], { stdin, during }: RunOptions =
 const SEVERAL = fileURLToPath(new URL('several.mjs', import.meta.url))
 
 let server: ChildProcess | undefined
+/** The test file that the process is of. */
+let asker: string | undefined
 let last: Promise<unknown> = Promise.resolve()
 
-/** Runs a command line in the process that all who ask so have together, after those that were asked before. */
+/** Runs a command line in the process that a test file has for all that it asks so, after those that were asked before. */
 export function asked(args: readonly string[], stdin: string | Uint8Array = ''): Promise<Outcome> {
   const outcome = last.then(() => {
-    server ??= fork(SEVERAL, [MODULE], { execArgv: [], env: { ...process.env, NO_COLOR: '1' }, stdio: 'ignore' })
+    const { testPath } = expect.getState()
+    if (asker !== testPath) {
+      server?.disconnect()
+      server = undefined
+      asker = testPath
+    }
+    server ??= fork(SEVERAL, [MODULE], { execArgv: [], stdio: 'ignore' })
     const child = server
     return new Promise<Outcome>((resolve, reject) => {
       const died = () => {
@@ -57,7 +66,7 @@ export function asked(args: readonly string[], stdin: string | Uint8Array = ''):
         child.off('exit', died)
         resolve(answer as Outcome) // What several.mjs sends.
       })
-      child.send({ args, stdin: Buffer.from(stdin).toString('latin1') })
+      child.send({ args, stdin: Buffer.from(stdin).toString('latin1'), env: { ...process.env, NO_COLOR: '1' } })
     })
   })
   last = outcome.catch(() => undefined)

@@ -7,7 +7,9 @@ const main = process.argv[2]
 let number = 0
 
 process.on('disconnect', () => process.exit())
-process.on('message', async ({ args, stdin }) => {
+process.on('message', async ({ args, stdin, env }) => {
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+  Object.assign(process.env, env)
   const pieces = { stdout: [], stderr: [] }
   for (const stream of ['stdout', 'stderr']) {
     process[stream].write = (data) => {

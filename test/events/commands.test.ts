@@ -1,15 +1,19 @@
 // The commands `resolve` and `events` as they are run: options, exit codes, files that are whole or not there.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asked, MAIN } from '../cli/run.ts'
 import { HOST, sample } from './samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kerndex-commands-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+/** The host as each command opens it soonest. */
+const SAVED = join(folder, 'host.kerndex')
+beforeAll(() => asked(['snapshot', 'save', SAVED, '--from', HOST]))
 
 interface Ended {
   code: number | null
@@ -18,7 +22,7 @@ interface Ended {
 }
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args, '--from', HOST, '--threads', '0'])
+  const child = spawn(process.execPath, [MAIN, ...args, '--from', SAVED, '--threads', '0'])
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
@@ -34,7 +38,7 @@ function start(...args: string[]) {
 }
 
 async function kerndex(input: string | Buffer, ...args: string[]): Promise<Ended> {
-  const { code, stdout, stderr } = await asked([...args, '--from', HOST, '--threads', '0'], input)
+  const { code, stdout, stderr } = await asked([...args, '--from', SAVED, '--threads', '0'], input)
   return { code, out: stdout, err: stderr }
 }
 

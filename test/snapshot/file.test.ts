@@ -447,7 +447,7 @@ describe('a hostile file with right checksums', () => {
           if (await hostile(content)) opened++
         },
       ),
-      { numRuns: process.env.KERNDEX_LONG ? 20_000 : 400 },
+      { numRuns: process.env.KERNDEX_LONG ? 20_000 : 150 },
     )
     // A property that refuses everything would show nothing.
     expect(opened).toBeGreaterThan(10)
@@ -478,7 +478,7 @@ describe('a hostile file with right checksums', () => {
 
   const long = process.env.KERNDEX_LONG !== undefined
   it.each([
-    ['of every kind', () => ({ path: typedFile, content: typed }), long ? 20_000 : 200],
+    ['of every kind', () => ({ path: typedFile, content: typed }), long ? 20_000 : 100],
     ['of a kernel', () => ({ path: file, content: bytes }), long ? 1_000 : 2],
   ] as const)('is refused or answered from, whatever it says of types %s', async (_, get, numRuns) => {
     const { path, content } = get()

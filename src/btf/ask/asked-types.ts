@@ -356,7 +356,7 @@ function endOf(ordinals: Int32Array, from: number, end: number): number {
   return at
 }
 
-/** Follows the users of a stretch. A function of its own, which is compiled sooner than what it is called by. */
+/** Follows the users in a range. It is a function of its own because V8 compiles it sooner than its caller. */
 function follow(
   types: Marked,
   found: Marked,

@@ -17,7 +17,7 @@ export interface FileBtf {
 const EM_BPF = 247
 
 /**
- * Takes the BTF out of a file. Of an ELF file, `fetch` is told of each stretch of the bytes before it is looked at.
+ * Takes the BTF out of a file. Of an ELF file, `fetch` is told of each range of the bytes before it is looked at.
  * @throws NotFoundError if an ELF file has none; BadFormatError or UnsupportedError if it cannot be read.
  */
 export function extractBtf(bytes: Uint8Array, fetch: Fetch = () => {}): FileBtf {
