@@ -164,6 +164,7 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
   const rows = head.list('modules')
   if (rows.length > MOST_MODULES) throw new LimitError(`${what}: more than ${MOST_MODULES} modules`)
   const columns = new SectionColumns((text.length - line - 1) / SECTION_BYTES, text.subarray(line + 1))
+  const reading = columns.reading()
   let at = 0
   const modules = rows.map((row): LayoutModule => {
     const [name, buildId, srcversion, state, taint, size, address, count] = Array.isArray(row) ? row : []
@@ -183,7 +184,7 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
       if (!(Number.isSafeInteger(count) && count >= 0 && count <= columns.count - at)) {
         throw new BadFormatError(`${what}: a module has sections that are not there`)
       }
-      sections = columns.read(begin, names, at, count)
+      sections = reading.of(begin, names, at, count)
       at += count
     }
     return {
@@ -271,22 +272,53 @@ class SectionColumns {
     return from + order.length
   }
 
+  /** All sections, to be read module by module. */
+  reading(): SectionReading {
+    const { bytes, count } = this
+    return new SectionReading(
+      new Uint16Array(numbers(bytes, 0, 2 * count, 2)),
+      new Uint32Array(numbers(bytes, this.#low, 4 * count, 4)),
+      new Uint32Array(numbers(bytes, this.#high, 4 * count, 4)),
+    )
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** A copy of little-endian numbers of so many bytes each, in this machine's order. */
+function numbers(bytes: Buffer, from: number, length: number, each: 2 | 4): ArrayBuffer {
+  const copy = new ArrayBuffer(length)
+  const own = Buffer.from(copy)
+  bytes.copy(own, 0, from, from + length)
+  if (!LITTLE_ENDIAN) each === 2 ? own.swap16() : own.swap32()
+  return copy
+}
+
+/** The sections of a layout's modules: distances become addresses in place, and each module has its part of the columns. */
+class SectionReading {
+  readonly #name: Uint16Array
+  readonly #low: Uint32Array
+  readonly #high: Uint32Array
+
+  constructor(name: Uint16Array, low: Uint32Array, high: Uint32Array) {
+    this.#name = name
+    this.#low = low
+    this.#high = high
+  }
+
   /** @throws BadFormatError if a section has no name */
-  read(address: bigint, names: readonly string[], from: number, count: number): ModuleSections {
-    const view = this.#view
-    const name = new Uint16Array(count)
-    const high = new Uint32Array(count)
-    const low = new Uint32Array(count)
+  of(address: bigint, names: readonly string[], from: number, count: number): ModuleSections {
+    const name = this.#name.subarray(from, from + count)
+    const low = this.#low.subarray(from, from + count)
+    const high = this.#high.subarray(from, from + count)
     let upper = Number(address >> 32n)
     let lower = Number(address & 0xffff_ffffn)
     for (let i = 0; i < count; i++) {
-      const number = view.getUint16(2 * (from + i), true)
-      if (number >= names.length) throw new BadFormatError('layout: a section of a module has no name')
-      lower += view.getUint32(this.#low + 4 * (from + i), true)
-      upper += view.getUint32(this.#high + 4 * (from + i), true) + (lower >= HALF ? 1 : 0)
+      if (name[i]! >= names.length) throw new BadFormatError('layout: a section of a module has no name')
+      lower += low[i]!
+      upper += high[i]! + (lower >= HALF ? 1 : 0)
       lower %= HALF
       upper %= HALF
-      name[i] = number
       high[i] = upper
       low[i] = lower
     }

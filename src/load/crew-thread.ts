@@ -45,6 +45,7 @@ export const STEPS: readonly (readonly [StepName, Work])[] = [
   ['markMoved', 'merge'],
   ['listIds', 'merge'],
   ['claimPages', 'merge'],
+  ['findPieces', 'merge'],
   ['flagIds', 'merge'],
   ['countCells', 'merge'],
   ['enterNames', 'merge'],

@@ -234,6 +234,8 @@ export const BUILD_MOVED = 344
 export const BUILD_OTHER = 348
 /** How many keys from one thread's second room to the next one's; 0: there is one, in which each range has its place. */
 export const BUILD_KEYS_STRIDE = 352
+/** The pieces of modules' memory: see PIECES_MODULE_COUNT. */
+export const BUILD_PIECES = 356
 export const BUILD_BYTES = 368
 
 /** Ids that follow each other: the first, and the address of its record; where it is kept, its earlier id times two and one more. */
@@ -369,6 +371,68 @@ export const KIND_ELSEWHERE = 254
 export const KIND_BASE = 255
 /** Of a name or a group: the module that told of it last, and the halves of what it told. */
 export const SITE_KNOWN_BYTES = 12
+
+/** Modules with sections, as columns: see SectionedModules in section-starts.ts. */
+export const PIECES_MODULE_COUNT = 0
+export const PIECES_STARTS = 4
+export const PIECES_FIRST = 8
+export const PIECES_OWNER = 12
+export const PIECES_BYTES_OF = 16
+export const PIECES_LOADING = 20
+/** How many owners there are, whether pieces are apart, and where the core begins (a f64, -1 if not here). */
+export const PIECES_OWNER_COUNT = 24
+export const PIECES_APART = 28
+export const PIECES_CORE = 32
+/** What symbols tell, as columns: see Claims in claims.ts. */
+export const PIECES_CLAIM_COUNT = 40
+export const PIECES_CLAIM_START = 44
+export const PIECES_CLAIM_END = 48
+export const PIECES_CLAIM_OWNER = 52
+export const PIECES_CLAIM_FIRST = 56
+/** The pieces; the first of each module, and where the last one's end; the module of each owner that is believed. */
+export const PIECES_ROWS = 60
+export const PIECES_FIRST_PIECE = 64
+export const PIECES_MODULE_OF = 68
+/** Where claims start that no piece explains; the live pieces as (start, number), u64. */
+export const PIECES_STRANGERS = 72
+export const PIECES_STRANGER_COUNT = 76
+export const PIECES_LIVE = 80
+export const PIECES_LIVE_COUNT = 84
+/** The memory that was found, as columns, and the claims that lie in none of it. */
+export const PIECES_STRETCH_COUNT = 88
+export const PIECES_STRETCH_START = 92
+export const PIECES_STRETCH_END = 96
+export const PIECES_STRETCH_OWNER = 100
+export const PIECES_REST = 104
+export const PIECES_REST_COUNT = 108
+export const PIECES_WORDS = 28
+/** A piece: its kind, the start of its memory, whether that is of initialisation, and freed. Then numbers of 64 bits: see pieces.ts. */
+export const PIECE_KIND = 0
+export const PIECE_START = 4
+export const PIECE_INITIAL = 8
+export const PIECE_FREED = 12
+/** Behind the pages of all sections that begin in it, and of all symbols. */
+export const PIECE_LEAST = 16
+/** Where something else begins, or the unmapped page before that; text may have none. */
+export const PIECE_MOST = 24
+/** Where it ends as far as only its place tells. */
+export const PIECE_END = 32
+/** Where the module's next piece begins. */
+export const PIECE_NEXT = 40
+export const PIECE_BYTES = 48
+/** In place of a module of an owner: it has none whose sections are believed. */
+export const NO_MODULE = 0xffffffff
+/** Kinds of memory: see PIECE in kinds.ts. */
+export const PIECE_ANY = 0
+export const PIECE_TEXT = 1
+export const PIECE_DATA = 2
+export const PIECE_READ_ONLY = 3
+/** Data that becomes read-only when the module has started (module_mark_ro_after_init): a kind of memory of its own. */
+export const AFTER_INIT = 4
+/** Set in a section's code where it is freed when the module is live; the whole tables of symbols are put behind those. */
+export const INITIAL = 8
+/** Codes are below it. */
+export const CODES = 32
 
 /** Chunks of the page index worked on at once. */
 export const CHUNK_SLICE = 32

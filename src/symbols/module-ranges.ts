@@ -119,6 +119,8 @@ export function believedRanges(
   layoutKnown: boolean,
   owners: number,
 ): Stretches {
+  // Without a symbol no range is borne out.
+  if (places.length === 0) return NO_RANGES
   const ranges = modules.rangesAt(half)
   const rangeOf = new Int32Array(owners).fill(-1)
   const doubted = new Uint8Array(owners)

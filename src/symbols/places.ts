@@ -74,6 +74,7 @@ export function* regionsOfPlaces(
   if (beside !== undefined) yield { ...beside, ahead: true }
   const lows = new Uint32Array(workspace.memory.buffer, low, count)
   return yield* regionsOf(
+    workspace,
     { low: lows, kind: workspace.bytes(kind, count), runs, ...told },
     groups,
     claims,

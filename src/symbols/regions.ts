@@ -12,6 +12,7 @@ import { bareRanges, believedRanges, KnownModules } from './module-ranges.ts'
 import { sectionedMemory } from './pieces.ts'
 import { layoutOfSections, type SectionCodes, type SectionedModules, type SectionStarts } from './section-starts.ts'
 import { type OwnedRange, overlay, Stretches } from './stretches.ts'
+import type { Plan, Workspace } from './workspace.ts'
 
 /** Words of a region as stored: start (high, low), end (high, low; exclusive), owner number. */
 export const REGION_WORDS = 5
@@ -45,12 +46,13 @@ export interface FoundRegions {
  * bounded pieces of work.
  */
 export function* regionsOf(
+  workspace: Workspace,
   input: RegionInput,
   groups: Uint32Array,
   claimed: readonly Claims[],
   modules: readonly ModuleMemory[],
   earlier?: FoundRegions,
-): Generator<void, FoundRegions, void> {
+): Plan<FoundRegions> {
   const facts: GroupFacts[] = []
   for (let g = 0; g < groups.length; g += 2) {
     const half = groups[g]!
@@ -62,13 +64,14 @@ export function* regionsOf(
   }
   const told = { owners: input.owners, modules, groups: facts }
   if (earlier !== undefined && sameFacts(told, earlier)) return earlier
-  return { ...told, words: yield* wordsOf(told, input.ownerNumbers) }
+  return { ...told, words: yield* wordsOf(workspace, told, input.ownerNumbers) }
 }
 
 function* wordsOf(
+  workspace: Workspace,
   { owners, modules, groups }: Omit<FoundRegions, 'words'>,
   ownerNumbers: ReadonlyMap<string, number>,
-): Generator<void, Uint32Array, void> {
+): Plan<Uint32Array> {
   const known = new KnownModules(modules, ownerNumbers)
   const codes: SectionCodes = new Map()
   // While the kernel lives in the upper half, what stands in the lowest 4 GiB are per-cpu offsets.
@@ -83,7 +86,7 @@ function* wordsOf(
   const builtin = Uint8Array.from(owners, (owner) => (isBuiltin(owner) ? 1 : 0))
   const regions: { readonly half: number; readonly stretches: Stretches }[] = []
   for (const group of upper) {
-    regions.push({ half: group.half, stretches: regionsOfGroup(builtin, group, known, layout) })
+    regions.push({ half: group.half, stretches: yield* regionsOfGroup(workspace, builtin, group, known, layout) })
     yield
   }
   const words = new Uint32Array(REGION_WORDS * regions.reduce((sum, { stretches }) => sum + stretches.count, 0))
@@ -204,15 +207,16 @@ function layoutOf(groups: readonly Group[], owners: number): ModuleLayout {
 }
 
 /** The regions of one group, ascending. */
-function regionsOfGroup(
+function* regionsOfGroup(
+  workspace: Workspace,
   builtin: Uint8Array,
   { half, core, coreParts, claims, sectioned }: Group,
   modules: KnownModules,
   layout: ModuleLayout,
-): Stretches {
+): Plan<Stretches> {
   // Of such groups there may be tens of thousands.
   if (claims.count === 0 && sectioned.count === 0) return overlay(bareRanges(modules, half), Stretches.of(coreParts))
-  const pieces = sectionedMemory(sectioned, claims, layout.apart, core?.start, builtin.length)
+  const pieces = yield* sectionedMemory(workspace, sectioned, claims, layout.apart, core?.start, builtin.length)
   const rest = claimsWhere(claims, (c) => !pieces.isBelieved(claims.owner[c]!))
   const ranges = layout.apart
     ? new Stretches(0)

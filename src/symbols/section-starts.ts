@@ -1,5 +1,6 @@
 // Where the sections of modules begin (/sys/module/NAME/sections), and what their names tell of where the kernel puts them.
 
+import { AFTER_INIT, CODES, INITIAL } from './constants.ts'
 import { PIECE } from './kinds.ts'
 
 /** Where the sections of a module begin: which of `names` each has, and the halves of its address. */
@@ -10,8 +11,6 @@ export interface SectionStarts {
   readonly low: Uint32Array
 }
 
-/** Data that becomes read-only when the module has started (module_mark_ro_after_init): a kind of memory of its own. */
-export const AFTER_INIT = 4
 const AFTER_INIT_SECTIONS = new Set(['.data..ro_after_init', '__jump_table', '.static_call_sites'])
 const DATA_SECTIONS = new Set([
   '.gnu.linkonce.this_module',
@@ -33,12 +32,8 @@ const TEXT_SECTIONS = new Set(['.altinstr_replacement', '.altinstr_aux', '.plt',
 /** Sections whose memory is shared by all modules (alloc_tag.c), or made anew for each processor. */
 const ELSEWHERE = ['.data..percpu', 'alloc_tags', '.codetag.']
 
-/** Set in a section's code where it is freed when the module is live; the whole tables of symbols are put behind those. */
-export const INITIAL = 8
 /** The code of a section that lies in no piece. */
 const NOWHERE = 16
-/** Codes are below it. */
-export const CODES = 32
 
 /** The codes of names, by list of names: all modules of a capture share one. */
 export type SectionCodes = Map<readonly string[], Uint8Array>

@@ -23,6 +23,16 @@ export class Stretches {
     this.owner = new Uint16Array(room)
   }
 
+  /** Those of columns that there are. */
+  static over(start: Uint32Array, end: Float64Array, owner: Uint16Array): Stretches {
+    const stretches = new Stretches(0)
+    stretches.count = start.length
+    stretches.start = start
+    stretches.end = end
+    stretches.owner = owner
+    return stretches
+  }
+
   static of(ranges: readonly OwnedRange[]): Stretches {
     const stretches = new Stretches(ranges.length)
     for (const { start, end, owner } of ranges) stretches.add(start, end, owner)

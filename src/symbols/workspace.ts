@@ -33,6 +33,7 @@ export type StepName =
   | 'markMoved'
   | 'listIds'
   | 'claimPages'
+  | 'findPieces'
   | 'flagIds'
   | 'countCells'
   | 'enterNames'
@@ -130,7 +131,7 @@ export class Workspace {
   }
 
   /** Memory with a copy of an array. */
-  copy(array: Uint8Array | Uint16Array | Uint32Array): number {
+  copy(array: Uint8Array | Uint16Array | Uint32Array | Float64Array): number {
     const address = this.room(array.byteLength)
     this.bytes(address, array.byteLength).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
     return address

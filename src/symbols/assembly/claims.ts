@@ -66,23 +66,34 @@ function claimGroup(build: usize, group: u32): void {
     const low = load<u32>(lows + (id << 2))
     const start = low - (low % PAGE)
     const from = id
-    const ballot = id + 1
+    // Nearly every page is one run's: nobody has to vote.
+    const sole = <u32>load<u16>(runOwner + (run << 1))
+    const runEnd = run + 1 < runs ? min(load<u32>(runStart + ((run + 1) << 2)), last) : last
     let winner: i32 = -1
-    let most: u32 = 0
-    for (let at = run; id < last; id++) {
-      if (load<u32>(lows + (id << 2)) - start >= <u32>PAGE) break
-      while (at + 1 < runs && load<u32>(runStart + ((at + 1) << 2)) <= id) at++
-      const owner = <u32>load<u16>(runOwner + (at << 1))
-      if (owner === 0 || said(say, <u32>load<u8>(kinds + id)) === SAY_NOTHING) continue
-      const vote = votes + (owner << 3)
-      let own: u32 = load<u32>(vote) === ballot ? load<u32>(vote, 4) + 1 : 1
-      // A page that the kernel made for itself is its own, whatever else is listed there.
-      if (load<u8>(builtin + owner) !== 0) own = 0x80000000
-      store<u32>(vote, ballot)
-      store<u32>(vote, own, 4)
-      if (winner < 0 || own > most || <i32>owner === winner) {
-        winner = <i32>owner
-        most = own
+    while (id < runEnd && load<u32>(lows + (id << 2)) - start < <u32>PAGE) {
+      if (said(say, <u32>load<u8>(kinds + id)) !== SAY_NOTHING) winner = <i32>sole
+      id++
+    }
+    if (id < last && load<u32>(lows + (id << 2)) - start < <u32>PAGE) {
+      id = from
+      winner = -1
+      const ballot = id + 1
+      let most: u32 = 0
+      for (let at = run; id < last; id++) {
+        if (load<u32>(lows + (id << 2)) - start >= <u32>PAGE) break
+        while (at + 1 < runs && load<u32>(runStart + ((at + 1) << 2)) <= id) at++
+        const owner = <u32>load<u16>(runOwner + (at << 1))
+        if (owner === 0 || said(say, <u32>load<u8>(kinds + id)) === SAY_NOTHING) continue
+        const vote = votes + (owner << 3)
+        let own: u32 = load<u32>(vote) === ballot ? load<u32>(vote, 4) + 1 : 1
+        // A page that the kernel made for itself is its own, whatever else is listed there.
+        if (load<u8>(builtin + owner) !== 0) own = 0x80000000
+        store<u32>(vote, ballot)
+        store<u32>(vote, own, 4)
+        if (winner < 0 || own > most || <i32>owner === winner) {
+          winner = <i32>owner
+          most = own
+        }
       }
     }
     if (winner < 0) continue
