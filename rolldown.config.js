@@ -82,7 +82,7 @@ const PARTS = {
   catalog:
     /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
   saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
-  cached: /^load\/(cached|text-digests)\./,
+  cached: /^load\/(cached|cached-file|text-digests)\./,
   reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
   workspace:
     /^(core\/wasm-memory|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,

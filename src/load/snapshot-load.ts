@@ -6,7 +6,7 @@ import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type TypesLater, typesLaterInFile } from '../snapshot/pending-types.ts'
 import { SnapshotReader } from '../snapshot/read.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
-import type { KernelLoad } from './cached.ts'
+import type { KernelLoad } from './cached-file.ts'
 import { Timeline } from './timeline.ts'
 
 /** Which types of a file to open, and when to read them. */
