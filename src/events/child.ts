@@ -52,14 +52,26 @@ interface Asked {
   /** Nanoseconds that the fork took, as far as can be told; and the forker's other children. */
   readonly forkTook: number | undefined
   readonly family: Family
-  /** The program that forked it, and what that had done before: programs repeat themselves. */
-  readonly program: string
-  readonly steps: string
+  /** The program that forked it: its name, how many forks are between it and its exec, and what it had done last. */
+  readonly comm: string | undefined
+  readonly generation: number
+  readonly steps: number
 }
 
+/** A question without an answer. Written out: every fork passes here, and V8 makes a new class for each object that others are spread into. */
 export function ask(asked: Asked): Question {
   return {
-    ...asked,
+    child: asked.child,
+    ts: asked.ts,
+    forker: asked.forker,
+    knownGroup: asked.knownGroup,
+    ofForker: asked.ofForker,
+    again: asked.again,
+    forkTook: asked.forkTook,
+    family: asked.family,
+    comm: asked.comm,
+    generation: asked.generation,
+    steps: asked.steps,
     column: undefined,
     madeThreads: false,
     forkerWentAt: undefined,

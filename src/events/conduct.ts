@@ -25,16 +25,17 @@ export class Conduct {
   }
 
   /** Notes what a fork made, of which something was said. */
-  learn({ program, steps }: Question, isThread: boolean): void {
-    this.#habits.add(program, steps, isThread)
+  learn(child: Question, isThread: boolean): void {
+    this.#habits.add(programOf(child), stepsOf(child), isThread)
   }
 
   /** A question has a certain answer. */
-  settled({ family, forkTook, ts, program }: Question, isThread: boolean): void {
+  settled(child: Question, isThread: boolean): void {
+    const { family, forkTook, ts } = child
     if (isThread) family.threads++
     else family.processes++
     // One whose forker slept until then may have used that one's memory (vfork), which is quick too.
-    if (!isThread && forkTook !== undefined && family.actedAt > ts) this.#forksOf(program).add(forkTook)
+    if (!isThread && forkTook !== undefined && family.actedAt > ts) this.#forksOf(child).add(forkTook)
   }
 
   /** A thread exits; true if that was too quick for the last of a process. */
@@ -42,10 +43,15 @@ export class Conduct {
     // A leader that goes before its threads is quick too.
     if (child !== undefined && !child.exited && !hasChildren) {
       child.exitTook = took
-      child.family.note(child.family.exits, took)
+      child.family.exited(took)
     }
     // Who has an image of its own and has forked nothing is alone.
     if (took !== undefined && user?.sawExec === true && user.family === undefined) this.#exits.add(took)
+    if (user !== undefined) {
+      // It forks no more: what hangs on its children keeps them.
+      user.family = undefined
+      user.sawExec = false
+    }
     return this.#exits.isQuick(took)
   }
 
@@ -60,20 +66,25 @@ export class Conduct {
     }
     if (child.wentTogether || this.#exits.isQuick(child.exitTook) || isForkers(column, child)) this.learn(child, true)
     else if (outlived(child)) this.learn(child, child.forkerWentQuick)
-    child.odds = this.#habits.odds(child.program, child.steps)
+    child.odds = this.#oddsOf(child)
   }
 
   /** Whether a child is likelier to be a thread than a process. */
   isThread(child: Question): boolean {
-    const forks = this.#forksOf(child.program)
+    const forks = this.#forksOf(child)
     if (forks.isQuick(child.forkTook) || this.#exits.isQuick(child.exitTook)) return true
     const weight = child.family.weight(forks, this.#exits)
     if (weight > 1) return true
     if (outlived(child)) return child.forkerWentQuick || child.wentTogether || child.family.awaited
-    return weight * (child.odds ?? this.#habits.odds(child.program, child.steps)) > 1
+    return weight * (child.odds ?? this.#oddsOf(child)) > 1
   }
 
-  #forksOf(program: string): Times {
+  #oddsOf(child: Question): number {
+    return this.#habits.odds(programOf(child), stepsOf(child))
+  }
+
+  #forksOf(child: Question): Times {
+    const program = programOf(child)
     let times = this.#forks.get(program)
     if (times === undefined) {
       times = new Times()
@@ -81,6 +92,16 @@ export class Conduct {
     }
     return times
   }
+}
+
+/** The program that forked a child: its name, and whether it has that by an exec of its own or from who forked it. */
+function programOf({ comm, generation }: Question): string {
+  return `${generation === 0} ${comm}`
+}
+
+/** What that program had done before. */
+function stepsOf({ generation, steps }: Question): string {
+  return `${generation} ${steps} `
 }
 
 /** Whether the column says that a child is of the group which forked it. */

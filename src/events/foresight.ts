@@ -240,16 +240,22 @@ export class Foresight<Item> {
     this.#leaderless.delete(child)
     this.#outlivesGroup(child)
     const ofForker = this.#asked.get(tid)
-    const knownGroup = this.#groupOf(tid) ?? pid
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
     user.family ??= new Family(ts)
-    const { family } = user
-    if (tid !== KTHREADD) family.note(family.forks, took)
+    if (tid !== KTHREADD) user.family.forked(took)
     const question = ask({
-      ...{ child, ts, forker: tid, knownGroup, ofForker, again, family, forkTook: took },
-      program: `${user.generation === 0} ${life.comm}`,
-      steps: `${user.generation} ${user.steps} `,
+      child,
+      ts,
+      forker: tid,
+      knownGroup: this.#groupOf(tid) ?? pid,
+      ofForker,
+      again,
+      forkTook: took,
+      family: user.family,
+      comm: life.comm,
+      generation: user.generation,
+      steps: user.steps,
     })
     step(user, type)
     if (tid === KTHREADD) question.answer = process()

@@ -55,17 +55,20 @@ export class Times {
     if (fastest.length > FASTEST) fastest.pop()
   }
 
-  /** Whether enough of them are known. */
-  get canTell(): boolean {
-    return this.#count >= LEAST_TIMES
-  }
-
   /** Whether something was done faster than a process does it. */
   isQuick(took: number | undefined): boolean {
-    if (took === undefined || !this.canTell) return false
+    if (took === undefined || this.#count < LEAST_TIMES) return false
     return took < CLEARLY * this.#fastest[Math.min(Math.floor(this.#count / BY_CHANCE), FASTEST - 1)]!
   }
+
+  /** How many of these were faster, of those that can be compared. */
+  judge(times: readonly number[] | undefined): { readonly quick: number; readonly all: number } {
+    if (times === undefined || this.#count < LEAST_TIMES) return NOTHING
+    return { quick: times.filter((took) => this.isQuick(took)).length, all: times.length }
+  }
 }
+
+const NOTHING = { quick: 0, all: 0 }
 
 /** Nanoseconds within which who waited for an exit goes on. */
 const WOKEN_NS = 10_000_000n
@@ -80,18 +83,18 @@ const SLOW_THREADS = 0.4
 
 /** The children that one thread forked while it had one image: a program does not change its ways from one to the next. */
 export class Family {
-  readonly forks: number[] = []
-  readonly exits: number[] = []
   /** Children of which something certain was said. */
   threads = 0
   processes = 0
   /** When the forker was last seen at work. */
   actedAt: bigint
-
   /** The forker had exited, and who forked that went on only when the last of its children had: these were its threads. */
   awaited = false
   /** The children of one of these children, which lived on after that, and when the last of them exited. */
   #waitsFor: { readonly family: Family; readonly ts: bigint } | undefined
+  /** What forks and exits took; most families have none of which that is known. */
+  #forks: number[] | undefined
+  #exits: number[] | undefined
 
   constructor(ts: bigint) {
     this.actedAt = ts
@@ -110,9 +113,18 @@ export class Family {
     this.#waitsFor = { family, ts }
   }
 
-  /** Notes a time, of as many as are kept. */
-  note(times: number[], took: number | undefined): void {
-    if (took !== undefined && times.length < MOST_CHILDREN) times.push(took)
+  /** A child was forked; of as many as are kept it is noted how long that took. */
+  forked(took: number | undefined): void {
+    if (took === undefined) return
+    if (this.#forks === undefined) this.#forks = [took]
+    else if (this.#forks.length < MOST_CHILDREN) this.#forks.push(took)
+  }
+
+  /** A child exited. */
+  exited(took: number | undefined): void {
+    if (took === undefined) return
+    if (this.#exits === undefined) this.#exits = [took]
+    else if (this.#exits.length < MOST_CHILDREN) this.#exits.push(took)
   }
 
   /**
@@ -121,9 +133,10 @@ export class Family {
    */
   weight(forks: Times, exits: Times): number {
     if (this.threads > this.processes) return CERTAIN
-    const measured = (forks.canTell ? this.forks.length : 0) + (exits.canTell ? this.exits.length : 0)
-    const quick =
-      this.forks.filter((took) => forks.isQuick(took)).length + this.exits.filter((took) => exits.isQuick(took)).length
+    const ofForks = forks.judge(this.#forks)
+    const ofExits = exits.judge(this.#exits)
+    const quick = ofForks.quick + ofExits.quick
+    const measured = ofForks.all + ofExits.all
     if (quick > 0 && quick >= SOME * measured) return CERTAIN
     if (this.processes > 0) return 1 / CERTAIN
     return SLOW_THREADS ** Math.min(measured, 2)

@@ -30,12 +30,14 @@ interface Thread {
   ended: boolean
   /** Nothing said for certain that it is a thread, and of this group. */
   guessed: boolean
+  /** The thread that had the number before: a list of its own for each number would take twice as much memory as the thread. */
+  before: Thread | undefined
 }
 
 /** The threads of a cache's processes that are not leaders. */
 export class ThreadTable {
-  /** By number, oldest first. */
-  readonly #byTid = new Map<number, Thread[]>()
+  /** The last that had each number. */
+  readonly #byTid = new Map<number, Thread>()
   readonly #names: Names
 
   constructor(names: Names) {
@@ -44,7 +46,7 @@ export class ThreadTable {
 
   /** The group of a number's living thread; undefined if it is none that is known. */
   groupOf(tid: number): number | undefined {
-    const thread = this.#byTid.get(tid)?.at(-1)
+    const thread = this.#byTid.get(tid)
     return thread === undefined || thread.ended ? undefined : thread.pid
   }
 
@@ -56,8 +58,7 @@ export class ThreadTable {
     name: string | undefined,
     guessed = false,
   ): readonly [number, number] | undefined {
-    const threads = this.#byTid.get(tid) ?? []
-    const last = threads.at(-1)
+    const last = this.#byTid.get(tid)
     const comm = this.#names.keep(name)
     if (last !== undefined && !last.ended && last.pid === pid) {
       last.startTs ??= startTs
@@ -66,39 +67,37 @@ export class ThreadTable {
       return undefined
     }
     if (last !== undefined && !last.ended) end(last, startTs)
-    const kept = threads.slice(1 - MOST_OF_ONE)
-    kept.push({ tid, pid, comm, startTs, endTs: undefined, ended: false, guessed })
-    const forgotten = setBounded(this.#byTid, tid, kept, MOST_THREADS)
-    const gone = forgotten?.[1].at(-1)
+    forgetBefore(last)
+    const thread = { tid, pid, comm, startTs, endTs: undefined, ended: false, guessed, before: last }
+    const gone = setBounded(this.#byTid, tid, thread, MOST_THREADS)?.[1]
     return gone === undefined || gone.ended ? undefined : [gone.tid, gone.pid]
   }
 
   /** Whether the thread that has a number, or whose end is told at this time, was only taken for one of its group. */
   isGuessed(tid: number, ts: bigint | undefined): boolean {
-    const thread = this.#byTid.get(tid)?.at(-1)
+    const thread = this.#byTid.get(tid)
     return thread?.guessed === true && (!thread.ended || thread.endTs === ts)
   }
 
   rename(tid: number, comm: string): void {
-    const thread = this.#byTid.get(tid)?.at(-1)
+    const thread = this.#byTid.get(tid)
     if (thread !== undefined && !thread.ended) thread.comm = this.#names.keep(comm)
   }
 
   /** A thread ended; what the number is after that is another. */
   end(tid: number, ts: bigint | undefined): void {
-    const thread = this.#byTid.get(tid)?.at(-1)
+    const thread = this.#byTid.get(tid)
     if (thread !== undefined && !thread.ended) end(thread, ts)
   }
 
   /** The thread that had a number at a time; without one, the last. */
   find(tid: number, ts: bigint | undefined): ThreadView | undefined {
-    const threads = this.#byTid.get(tid) ?? []
-    const last = threads.at(-1)
+    const last = this.#byTid.get(tid)
     if (last === undefined || ts === undefined) return last && view(last)
-    for (let i = threads.length - 1; i >= 0; i--) {
-      const { startTs, endTs, ended } = threads[i]!
+    for (let thread: Thread | undefined = last; thread !== undefined; thread = thread.before) {
+      const { startTs, endTs, ended } = thread
       if ((startTs === undefined || startTs <= ts) && (!ended || endTs === undefined || ts <= endTs))
-        return view(threads[i]!)
+        return view(thread)
     }
     return undefined
   }
@@ -106,8 +105,8 @@ export class ThreadTable {
   /** All threads by their groups. */
   byGroup(): Map<number, ThreadView[]> {
     const groups = new Map<number, ThreadView[]>()
-    for (const threads of this.#byTid.values())
-      for (const thread of threads) {
+    for (const last of this.#byTid.values())
+      for (const thread of oldestFirst(last)) {
         const group = groups.get(thread.pid)
         const one = view(thread)
         if (group === undefined) groups.set(thread.pid, [one])
@@ -124,6 +123,19 @@ export class ThreadTable {
 function view(thread: Thread): ThreadView {
   const { tid, pid, comm, startTs, endTs } = thread
   return { tid, pid, comm, startTs, endTs }
+}
+
+function oldestFirst(last: Thread): Thread[] {
+  const threads = [last]
+  for (let { before } = last; before !== undefined; before = before.before) threads.unshift(before)
+  return threads
+}
+
+/** Lets go of what is too much of one number's, when another comes. */
+function forgetBefore(last: Thread | undefined): void {
+  let thread = last
+  for (let kept = 2; thread !== undefined && kept < MOST_OF_ONE; kept++) thread = thread.before
+  if (thread !== undefined) thread.before = undefined
 }
 
 function end(thread: Thread, ts: bigint | undefined): void {
