@@ -3,6 +3,7 @@
 
 import { setBounded } from '../core/bounded-map.ts'
 import { forkerGroup, outlived, type Question } from './child.ts'
+import type { EventType } from './event.ts'
 import { Habits } from './habits.ts'
 import { Pace, Times } from './pace.ts'
 import type { User } from './thread-numbers.ts'
@@ -19,9 +20,11 @@ export class Conduct {
   readonly #forks = new Map<string, Times>()
   readonly #exits = new Times()
 
-  /** Notes a thread's event; returns how long what it tells of took, as far as that can be told. */
-  took(cpu: number | undefined, tid: number, ts: bigint): number | undefined {
-    return this.#pace.step(cpu, tid, ts)
+  /** Notes a thread's event; returns how long the fork or exit that it tells of took, as far as that can be told. */
+  took(type: EventType, cpu: number | undefined, tid: number, ts: bigint): number | undefined {
+    const took = type === 'fork' || type === 'exit' ? this.#pace.since(cpu, tid, ts) : undefined
+    this.#pace.note(cpu, tid, ts)
+    return took
   }
 
   /** Notes what a fork made, of which something was said. */

@@ -90,7 +90,7 @@ export class Foresight<Item> {
 
   push(item: Item, ts: bigint): void {
     const event = this.#eventOf(item)
-    const took = event.tid === undefined ? undefined : this.#conduct.took(event.cpu, event.tid, ts)
+    const took = event.tid === undefined ? undefined : this.#conduct.took(event.type, event.cpu, event.tid, ts)
     this.#learn(event, ts, took)
     const held: Held<Item> = { item, event, ts, question: this.#ask(event, ts, took), both: false, told: false }
     this.#held.push(held)

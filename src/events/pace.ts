@@ -11,25 +11,24 @@ const MOST_CPUS = 4096
 export class Pace {
   readonly #last = new Map<number, { tid: number; ts: bigint }>()
 
-  /**
-   * Notes a thread's event. Returns the nanoseconds since its event before, if no other thread's came between them on that CPU: then it
-   * was interrupted by nothing that the recording knows of.
-   */
-  step(cpu: number | undefined, tid: number, ts: bigint): number | undefined {
-    if (cpu === undefined) return undefined
+  /** Notes a thread's event. */
+  note(cpu: number | undefined, tid: number, ts: bigint): void {
+    if (cpu === undefined) return
     const last = this.#last.get(cpu)
-    if (last === undefined) {
-      setBounded(this.#last, cpu, { tid, ts }, MOST_CPUS)
-      return undefined
+    if (last === undefined) setBounded(this.#last, cpu, { tid, ts }, MOST_CPUS)
+    else {
+      last.tid = tid
+      last.ts = ts
     }
-    const took = last.tid === tid && ts >= last.ts ? Number(ts - last.ts) : undefined
-    last.tid = tid
-    last.ts = ts
-    return took
   }
 
-  clear(): void {
-    this.#last.clear()
+  /**
+   * The nanoseconds since a thread's event before, if no other thread's came between them on that CPU: then it was interrupted by nothing
+   * that the recording knows of.
+   */
+  since(cpu: number | undefined, tid: number, ts: bigint): number | undefined {
+    const last = cpu === undefined ? undefined : this.#last.get(cpu)
+    return last?.tid === tid && ts >= last.ts ? Number(ts - last.ts) : undefined
   }
 }
 
