@@ -127,6 +127,11 @@ describe('what task_newtask says is right, whatever else there is', () => {
     const readOut = column === 'as read'
     expect(await shares({ column, newTask: true }, wait, FEW_NUMBERS, { readOut })).toMatchObject({ wrong: 0 })
   })
+
+  it('where names have newlines', async () => {
+    const names = ['new\nline', 'tail\n', '\nhead', 'a\n\nb', 'x\n=> y', 'sh']
+    expect(await shares({ column: 'none', newTask: true }, 0, { ...FEW_NUMBERS, names })).toMatchObject({ wrong: 0 })
+  })
 })
 
 describe('what is wrong says that it may be', () => {

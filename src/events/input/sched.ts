@@ -22,7 +22,7 @@ const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
  * holds a newline.
  */
 export const TORN =
-  /^[ \d]{0,24}(?:(?:sched:)?sched_process_(?:fork: (?!.* child_pid=\d)|exec: (?!.* old_pid=\d)|exit: (?!.* prio=-?\d))|PERF_RECORD_COMM(?: exec)?: (?!.*:\d+\/\d+$))/s
+  /^[ \d]{0,24}(?:(?:sched:)?sched_process_(?:fork: (?!.* child_pid=\d)|exec: (?!.* old_pid=\d)|exit: (?!.* prio=-?\d))|(?:task:)?task_(?:newtask|rename): (?!.* oom_score_adj=-?\d)|PERF_RECORD_COMM(?: exec)?: (?!.*:\d+\/\d+$))/s
 /** Lines that a name may tear a line into, and how long they may be: a comm has 15 bytes, a file's name 4096. */
 const MOST_TORN = 16
 const LONGEST_TORN = 4096
