@@ -80,12 +80,19 @@ const WITHOUT_SYMBOLS: ReadonlySet<string> = new Set([
   '__tracepoints_ptrs',
 ])
 
-/** Makes a layout of what a host tells; of each module only what a catalogue cannot tell by itself. */
+/** Whether a layout can hold a module of this name. */
+export function hasName({ name }: ModuleInfo): boolean {
+  return MODULE_NAME.test(name)
+}
+
+/** Makes a layout of what a host tells; of each module, the first of its name, only what a catalogue cannot tell by itself. */
 export function layoutOf(told: LayoutTold): HostLayout {
   const { sections, identities, modules, ...rest } = told
+  const first = new Map<string, ModuleInfo>()
+  for (const module of modules) if (hasName(module) && !first.has(module.name)) first.set(module.name, module)
   return {
     ...rest,
-    modules: modules.map(({ name, size, state, address }): LayoutModule => {
+    modules: Array.from(first.values(), ({ name, size, state, address }): LayoutModule => {
       const { buildId, srcversion, taint } = identities.get(name) ?? {}
       return { name, buildId, srcversion, state, taint, bytes: size, address, sections: placesOf(sections.get(name)) }
     }),

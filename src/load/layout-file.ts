@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { machine } from 'node:os'
-import { decodeLayout, encodeLayout, type HostLayout, layoutOf } from '../catalog/layout.ts'
+import { decodeLayout, encodeLayout, type HostLayout, hasName, layoutOf } from '../catalog/layout.ts'
 import { isPacked } from '../catalog/packed.ts'
 import {
   bytes as bytesOf,
@@ -13,7 +13,8 @@ import {
   signal,
   whole,
 } from '../core/arguments.ts'
-import { LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { BadFormatError, KerndexError, LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import { printable } from '../core/printable.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'
 import { readProfileMappings } from '../sources/pprof.ts'
@@ -89,7 +90,12 @@ async function takeLayout(options: LayoutOptions): Promise<{ layout: HostLayout;
     monotonic: known?.monotonic,
     generation,
   })
-  return { layout, absences: known === undefined ? [...absences, WITHOUT_TIME] : absences }
+  const strange = told.modules.flatMap((module): Absence[] => {
+    return hasName(module)
+      ? []
+      : [{ what: printable(module.name), reason: 'no module has such a name: it is left out' }]
+  })
+  return { layout, absences: [...absences, ...(known === undefined ? [WITHOUT_TIME] : []), ...strange] }
 }
 
 /**
@@ -107,12 +113,24 @@ export async function writeLayout(path: string | URL, options?: LayoutOptions): 
     (async () => {
       const { layout, absences } = await takeLayout(given)
       const bytes = encodeLayout(layout)
+      checkWhole(bytes, given.from)
       await writeFileSafely(file, bytes, { secret: true, special: 'refuse', replace, signal: end })
       return { path: file, bytes: bytes.length, layout, absences }
     })(),
     end,
     'the layout',
   )
+}
+
+/** A host may tell what no layout can hold. @throws BadFormatError, before anything is written that could not be read */
+function checkWhole(bytes: Buffer, from: LayoutOptions['from']): void {
+  try {
+    decodeLayout(bytes)
+  } catch (error) {
+    if (!(error instanceof KerndexError)) throw error
+    const host = from === undefined ? 'the running kernel' : String(from)
+    throw new BadFormatError(`${host} tells what no layout can hold: ${error.message}`, {}, { cause: error })
+  }
 }
 
 /** Whether a path is a file that begins as a layout does. Waits for the system. @throws NoPermissionError if it may not be read */

@@ -395,6 +395,30 @@ describe('a layout', () => {
     expect(layout.anchor).toEqual({ name: '_text', address: own.require('_text').address })
   })
 
+  it('can be read, whatever names a host tells', async () => {
+    const strange = join(folder, 'strange')
+    cpSync(CAPTURE, strange, { recursive: true })
+    const modules = readFileSync(join(CAPTURE, 'modules'), 'latin1')
+    const [first] = modules.split('\n')
+    writeFileSync(
+      join(strange, 'modules'),
+      `${modules}a\x1b[31mb 4096 0 - Live 0xffffffffc0999000\n${first}\n`,
+      'latin1',
+    )
+    const path = join(folder, 'strange.layout')
+    const { absences } = await writeLayout(path, { from: strange })
+    expect(absences).toContainEqual({
+      what: 'a\\x1b[31mb',
+      reason: expect.stringContaining('no module has such a name'),
+    })
+    expect(readLayout(path).modules).toEqual(readLayout(join(folder, 'capture.layout')).modules)
+    writeFileSync(join(strange, 'version'), `Linux version ${'6'.repeat(300)} (x)\n`)
+    await expect(writeLayout(join(folder, 'no.layout'), { from: strange })).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining('no layout can hold'),
+    })
+  })
+
   it('is not replaced unless that is asked for', async () => {
     await expect(writeLayout(join(folder, 'other.layout'), { from: OTHER })).rejects.toMatchObject({ code: 'USAGE' })
   })
