@@ -1,5 +1,6 @@
 // Types: cold processes that read and index them, against a plain read; and lookups and printing once they are there.
 
+import type { ColdAsked, ColdAskedResult } from './cold/asked.ts'
 import type { ColdTypes, ColdTypesResult } from './cold/types.ts'
 import type { WarmResult, WarmTypes } from './cold/warm-types.ts'
 import { runCold } from './lib/cold.ts'
@@ -66,6 +67,7 @@ export async function benchTypes(
   })
   return [
     ...rows,
+    ...(await asked(input, processes)),
     ...rowsOf('types', input.name, works, 'ms'),
     ...rowsOf('types', input.name, lookups, 'ns'),
     {
@@ -78,4 +80,17 @@ export async function benchTypes(
       note: `${types} types`,
     },
   ]
+}
+
+/** Questions by type, each in a process that was asked nothing before but what stands in front of it. */
+async function asked({ name, from }: Input, processes: number): Promise<Row[]> {
+  const results: ColdAskedResult[] = []
+  for (let turn = 0; turn < processes; turn++) {
+    results.push(await runCold<ColdAsked, ColdAskedResult>('asked', { from }))
+  }
+  return Object.entries(results[0] ?? {}).map(([what, { functions }]) => ({
+    ...{ suite: 'types', input: name, what, by: 'kerndex inline', unit: 'ms' },
+    ...summarize(results.flatMap((result) => result[what]?.ms ?? [])),
+    note: `${functions} functions`,
+  }))
 }
