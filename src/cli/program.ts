@@ -1,6 +1,7 @@
 // All commands as commander knows them: what runs, what the help lists, what shells complete and what the manual says.
 
 import { Command, Option } from 'commander'
+import { UsageError } from '../core/errors.ts'
 import { addAddressCommand } from './address.ts'
 import { addBenchCommand } from './bench.ts'
 import { addBtfCommand } from './btf.ts'
@@ -105,6 +106,8 @@ export function withCommonBehind(args: readonly string[]): string[] {
     at += takesValue && value === undefined ? 2 : 1
   }
   const rest = args.slice(at)
+  if (rest.length === 0 && at > 0)
+    throw new UsageError(`no command is given beside ${args.join(' ')}: --help lists them`)
   const stop = rest.indexOf('--')
   return stop < 0
     ? [...rest, ...args.slice(0, at)]

@@ -3,7 +3,7 @@
 import { isGlob } from '../core/glob.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { ProbeContext } from './context.ts'
-import { firstKind, isTrampoline, type ProbeKind } from './kinds.ts'
+import { ASKED_KINDS, firstKind, isTrampoline, type ProbeKind } from './kinds.ts'
 import { moduleMatcher, variantsMeant } from './meant.ts'
 import { functionOf, placeReasons } from './places.ts'
 import { caution, type Reason, reason } from './reasons.ts'
@@ -93,9 +93,12 @@ export function missing(home: Home, spec: ProbeSpec, kind: ProbeKind): ProbeTarg
   }
   const variants = variantsMeant(context, spec)
   const names = [...new Set(variants.map(({ name }) => name))]
+  const isKind = spec.text === spec.function && ASKED_KINDS.some((each) => each === spec.function)
   const hint =
     names.length === 0
-      ? ''
+      ? isKind
+        ? `; a probe of that kind is ${spec.function}:NAME`
+        : ''
       : `; it exists as ${names.join(', ')}: name that, or allow names with compiler suffixes (looseSuffix, --loose-suffix)`
   return targetOf(home, {
     ...parts,

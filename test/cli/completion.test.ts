@@ -74,6 +74,8 @@ test('common options may stand in front of the command', () => {
   expect(withCommonBehind(['--version'])).toEqual(['--version'])
   expect(withCommonBehind(['symbol', '--json'])).toEqual(['symbol', '--json'])
   expect(withCommonBehind(['--nonsense', 'symbol'])).toEqual(['--nonsense', 'symbol'])
+  for (const alone of [['--json'], ['--from'], ['--from', 'x']])
+    expect(() => withCommonBehind(alone)).toThrow(/^no command is given beside --/)
 })
 
 test('colours: the option, then NO_COLOR, then FORCE_COLOR, then the terminal', () => {
