@@ -74,7 +74,7 @@ export function SearchBox({ route, table }: ViewProps) {
         autocomplete="off"
         autocapitalize="off"
         spellcheck={false}
-        placeholder="vfs_read, task_struct.mm, 0xffff…, nft_*"
+        placeholder="vfs_read, task_struct.mm, 0xffff…, tcp_*"
         value={text}
         onInput={type}
         onKeyDown={press}
