@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seededRandom } from '../../bench/lib/random.ts'
+import type { Kernel } from '../../src/kernel.ts'
 import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
@@ -193,9 +194,12 @@ describe('a host from a catalogue and a layout', () => {
   it('shares them with whoever opens the same catalogue again, and not once its book is another', async () => {
     const directory = join(folder, 'opened-again')
     cpSync(join(folder, 'whole'), directory, { recursive: true })
+    const held: Kernel[] = []
     const names = async () => {
       const kernel = await openKernel({ from: join(folder, 'other.layout'), catalog: directory, threads: 0 })
       await kernel.close()
+      // Whom nobody holds may go.
+      held.push(kernel)
       return kernel.handle().names?.[0]
     }
     const first = await names()
@@ -208,6 +212,7 @@ describe('a host from a catalogue and a layout', () => {
     const second = await names()
     expect(second).not.toBe(first)
     expect(Buffer.from(second!).equals(Buffer.from(first!))).toBe(true)
+    expect(held.length).toBe(3)
   })
 })
 
