@@ -5,7 +5,7 @@ import { CORE_OWNER } from '../symbols/build.ts'
 import { HOLE } from '../symbols/layout.ts'
 import type { ModuleMemory } from '../symbols/memory-range.ts'
 import type { PlacedPiece, PlacedTable } from '../symbols/placed.ts'
-import type { SectionStarts } from '../symbols/section-starts.ts'
+import { type SectionStarts, sectionPlace } from '../symbols/section-starts.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import type { Plan, Workspace } from '../symbols/workspace.ts'
 import { type Book, type BookEntry, ROW } from './book.ts'
@@ -116,6 +116,16 @@ function placeKernel(books: readonly Book[], { anchor }: HostLayout): PlacedPiec
   return undefined
 }
 
+/** Whether sections that the module keeps have no certain distance from its beginning: since 6.4 they are allocations by themselves. */
+function liesInPieces({ rows, names }: Book, { first, end, base }: BookEntry): boolean {
+  if (base === undefined) return false
+  for (let at = first; at < end; at += ROW.words) {
+    const { initial, elsewhere } = sectionPlace(names[rows[at + ROW.name]!]!)
+    if (!initial && !elsewhere && rows[at + ROW.group] !== base.group) return true
+  }
+  return false
+}
+
 /** Whether a module's memory has another size than an entry's. */
 function hasOtherSize(entry: BookEntry, { bytes, state }: LayoutModule): boolean {
   return state === 'Live' && entry.bytes !== 0 && bytes !== 0 && entry.bytes !== bytes
@@ -170,6 +180,9 @@ export function* placeHost(
         sections = sites.sections(site, books[book]!) ?? sections
       }
     }
+    // Its size is that of all its pieces, and only its text has a place.
+    const isTextAlone =
+      typeof found !== 'string' && module.sections === undefined && liesInPieces(books[found.book]!, found.entry)
     if (typeof found === 'string') {
       holes.set(owner, HOLE.unknownModule)
       missing.push({ name, buildId, srcversion, why: found })
@@ -177,7 +190,7 @@ export function* placeHost(
     ranges.push({
       owner: name,
       start: address,
-      end: address === 0n ? 0n : address + BigInt(bytes),
+      end: address === 0n || isTextAlone ? address : address + BigInt(bytes),
       sections,
       loading: state === 'Loading',
       bare: typeof found === 'string' && sections === undefined,
