@@ -91,7 +91,7 @@ const PARTS = {
   declaring: /^btf\/print\/c-(declare|define|padding)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
   core: /^((btf|core)\/|snapshot\/keep-code\.)/,
-  cli: /^(stacks\/pasted|cli\/(main|program|open|output|address.*|settled|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts))\./,
+  cli: /^(stacks\/pasted|cli\/(main|program|open|output|address.*|settled|plain-output|terminal|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts))\./,
   'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
   'cli-more': /^cli\//,
   main: /./,

@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { type CaptureSummary, writeCapture } from '../load/capture.ts'
 import { interrupted } from './interrupt.ts'
 import { note, write, writeJson } from './output.ts'
+import { isTerminal } from './terminal.ts'
 
 interface CaptureCommandOptions {
   readonly from?: string
@@ -34,7 +35,7 @@ Examples:
   $ kerndex symbol vfs_read --from host.tar.gz`,
     )
     .action(async (out: string, options: CaptureCommandOptions) => {
-      const bar = process.stderr.isTTY ? progressBar() : undefined
+      const bar = isTerminal('stderr') ? progressBar() : undefined
       let summary: CaptureSummary
       try {
         summary = await writeCapture(withoutSlashes(out), {

@@ -8,6 +8,7 @@ import { writeFileSafely } from '../sources/write-file.ts'
 import { EXIT } from './exit.ts'
 import { interrupted } from './interrupt.ts'
 import { note, write, writeJson } from './output.ts'
+import { columnsOf } from './terminal.ts'
 
 interface CatalogCommandOptions {
   readonly catalog?: string
@@ -313,6 +314,6 @@ function inWords({ kind, name, buildId, srcversion, bytes: size }: CatalogEntry)
   const known = buildId ?? (srcversion === undefined ? 'by its name only' : `sources ${srcversion}`)
   const indent = kind === 'vmlinux' ? '' : '  '
   // What stands beside a name takes 53 columns.
-  const width = Math.max(1, Math.min(34, (process.stdout.columns || Number.POSITIVE_INFINITY) - 53))
+  const width = Math.max(1, Math.min(34, (columnsOf('stdout') ?? Number.POSITIVE_INFINITY) - 53))
   return `${(indent + printable(name)).padEnd(width)} ${known.padEnd(40)} ${`${(size / 1024).toFixed(1)} KiB`.padStart(11)}\n`
 }

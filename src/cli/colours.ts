@@ -1,7 +1,9 @@
 // Colours for people: as `--color` says, else never where NO_COLOR is set, always where FORCE_COLOR is, and on a terminal.
 
+import { isTerminal } from './terminal.ts'
+
 /** Whether what is printed may be coloured. The command line is read here, because everything that prints is made from this. */
-export const coloured = isColoured(process.argv, process.env, process.stdout.isTTY === true)
+export const coloured = isColoured(process.argv, process.env, isTerminal('stdout'))
 
 const between =
   (begin: number, end: number) =>

@@ -18,6 +18,7 @@ import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 import { writeProfile } from './profile.ts'
 import { type Product, withProduct } from './stream.ts'
+import { isTerminal } from './terminal.ts'
 
 interface ResultOptions extends FleetOptions {
   readonly output?: string
@@ -95,7 +96,7 @@ async function results(fleet: Fleet, name: string, options: ResultOptions): Prom
   const output = job.product === 'profile' ? outputOf(options.output ?? 'folded') : undefined
   if (output === undefined && options.output !== undefined)
     throw new UsageError(`the job makes ${job.product}: --output is for profiles`)
-  if (output?.file === true && options.to === undefined && process.stdout.isTTY)
+  if (output?.file === true && options.to === undefined && isTerminal('stdout'))
     throw new UsageError(`--output ${output.name} is not for a terminal: name a file with --to, or send it on with >`)
   const totals = new Map<string, number>()
   await withProduct(options.to, true, async (product) => {

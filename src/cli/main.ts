@@ -10,8 +10,9 @@ import { isShortOfSpace, runWithLess } from './address-space.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { fittedRows } from './fit.ts'
 import { fitted } from './help.ts'
-import { note, OutputClosed, outputFailed } from './output.ts'
+import { note, noteStream, OutputClosed, outputFailed, outputStream } from './output.ts'
 import { commandsOf, makeProgram, withCommonBehind } from './program.ts'
+import { columnsOf } from './terminal.ts'
 
 /** Set by the bundler: the package's version. */
 declare const KERNDEX_VERSION: string | undefined
@@ -36,13 +37,13 @@ async function run(given: readonly string[]): Promise<void> {
   const [word] = args
   if (isShortOfSpace()) return runWithLess()
   const program = makeProgram(word).version(version())
-  const columns = process.stdout.isTTY ? process.stdout.columns : undefined
+  const columns = columnsOf('stdout')
   for (const command of commandsOf(program)) {
     command.exitOverride().configureOutput({
-      writeOut: (text) => process.stdout.write(columns === undefined ? text : fitted(text, columns)),
+      writeOut: (text) => outputStream().write(columns === undefined ? text : fitted(text, columns)),
+      writeErr: (text) => noteStream().write(text),
       // One prefix for all that is said to people.
-      outputError: (text, print) =>
-        print(fittedRows(text.replace(/^error: /, 'kerndex: '), process.stderr.columns || undefined, 2)),
+      outputError: (text, print) => print(fittedRows(text.replace(/^error: /, 'kerndex: '), columnsOf('stderr'), 2)),
     })
   }
   await program.parseAsync(args, { from: 'user' })

@@ -10,6 +10,7 @@ import { MOST_THREADS } from '../load/threads.ts'
 import { openKernel } from '../open-kernel.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
+import { columnsOf, isTerminal } from './terminal.ts'
 
 /** The common options, read. */
 export interface CommonOptions {
@@ -120,7 +121,7 @@ function tellPlacement({ host: { placement } }: Kernel): void {
 }
 
 function progressBar() {
-  if (!process.stderr.isTTY) return undefined
+  if (!isTerminal('stderr')) return undefined
   const begun = performance.now()
   let bar: SingleBar | undefined
   return {
@@ -140,7 +141,7 @@ function progressBar() {
 
 /** A bar that fits the terminal; without a total it only says how much has come. */
 function startedBar(total: number, known: boolean): SingleBar {
-  const columns = process.stderr.columns ?? 80
+  const columns = columnsOf('stderr') ?? 80
   const bar = new SingleBar({
     format: known ? 'loading {bar} {percentage}% | {megabytes} MB' : 'loading | {megabytes} MB',
     barsize: Math.max(8, Math.min(40, columns - 32)),

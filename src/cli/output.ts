@@ -7,6 +7,8 @@ import { coloured } from './colours.ts'
 import { EXIT } from './exit.ts'
 import { fittedRows } from './fit.ts'
 import { checkInterrupt, interrupted } from './interrupt.ts'
+import { writeAtOnce } from './plain-output.ts'
+import { columnsOf } from './terminal.ts'
 
 /** Thrown to unwind when the output goes nowhere any more: its reader has gone, or it cannot be written, which was said. */
 export class OutputClosed extends Error {}
@@ -16,7 +18,13 @@ const WRITES_A_TURN = 256
 
 let writes = 0
 let closed = false
-process.stdout.on('error', outputFailed)
+let stream: NodeJS.WriteStream | undefined
+
+/** stdout as a stream, which tells when it fails. */
+export function outputStream(): NodeJS.WriteStream {
+  stream ??= process.stdout.on('error', outputFailed)
+  return stream
+}
 
 /** Notes that stdout cannot be written, and says so once, unless its reader has gone. */
 export function outputFailed(error: NodeJS.ErrnoException): void {
@@ -29,12 +37,17 @@ export function outputFailed(error: NodeJS.ErrnoException): void {
   }
   closed = true
 }
-// There is no place left to say it.
-process.stderr.on('error', () => {})
+
+let notes: NodeJS.WriteStream | undefined
+
+/** stderr, whose failures nobody is told: there is no place left to say it. */
+export function noteStream(): NodeJS.WriteStream {
+  notes ??= process.stderr.on('error', () => {})
+  return notes
+}
 
 /** Rows of text for people, cut between words where a terminal shows them; what has no room is set in by `indent`. */
-export const fitRows = (rows: string, indent = 8): string =>
-  fittedRows(rows, process.stdout.columns || undefined, indent)
+export const fitRows = (rows: string, indent = 8): string => fittedRows(rows, columnsOf('stdout'), indent)
 
 /** Writes text for people. Names are what others made them: what a terminal would act on is escaped. */
 export function write(text: string): Promise<void> {
@@ -48,21 +61,34 @@ export function write(text: string): Promise<void> {
 export async function writeRaw(data: string | Uint8Array): Promise<void> {
   if (closed) throw new OutputClosed()
   checkInterrupt()
-  if (process.stdout.write(data)) {
+  if (stream === undefined ? hasRoomBehind(data) : stream.write(data)) {
     // Only a turn of the event loop brings the news that the reader has gone, or Ctrl-C.
     if (++writes % WRITES_A_TURN === 0) await setImmediate()
     return
   }
+  const out = outputStream()
   await new Promise<void>((resume) => {
     const go = () => {
-      for (const event of ['drain', 'close', 'error']) process.stdout.off(event, go)
+      for (const event of ['drain', 'close', 'error']) out.off(event, go)
       interrupted.removeEventListener('abort', go)
       resume()
     }
-    for (const event of ['drain', 'close', 'error']) process.stdout.on(event, go)
+    for (const event of ['drain', 'close', 'error']) out.on(event, go)
     interrupted.addEventListener('abort', go)
   })
   checkInterrupt()
+}
+
+/** Writes at once what can be, and the rest as a stream; whether there is room for more. @throws OutputClosed */
+function hasRoomBehind(data: string | Uint8Array): boolean {
+  let rest: Uint8Array
+  try {
+    rest = writeAtOnce(data)
+  } catch (error) {
+    outputFailed(error as NodeJS.ErrnoException) // Whatever the system says to a write.
+    throw new OutputClosed()
+  }
+  return rest.length === 0 || outputStream().write(rest)
 }
 
 /** Writes one object as a line of JSON; an address is expected to be a `0x` string already, or made one by `replacer`. */
@@ -72,5 +98,5 @@ export function writeJson(value: unknown, replacer?: (key: string, value: unknow
 
 /** A note to the person at the terminal, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(fittedRows(`kerndex: ${printableLines(text)}\n`, process.stderr.columns || undefined, 2))
+  noteStream().write(fittedRows(`kerndex: ${printableLines(text)}\n`, columnsOf('stderr'), 2))
 }

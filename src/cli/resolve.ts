@@ -24,6 +24,7 @@ import { writeProfile } from './profile.ts'
 import { withoutRecordings } from './recordings.ts'
 import { deadLetters, type InputStream, inputStreams, type Product, Progress, withProduct } from './stream.ts'
 import { type Tally, tally, tallyMetrics } from './tally.ts'
+import { isTerminal } from './terminal.ts'
 
 /** The options that say what a stream is, for every command that reads one. */
 export interface StreamCommandOptions extends OverTimeOptions {
@@ -209,7 +210,7 @@ async function resolve(
   const wants = output?.writer?.inputs
   if (wants !== undefined && files.length !== wants)
     throw new UsageError(`--output ${name} takes two files: before and after`)
-  if (output?.file === true && options.to === undefined && process.stdout.isTTY) {
+  if (output?.file === true && options.to === undefined && isTerminal('stdout')) {
     throw new UsageError(`--output ${name} is not for a terminal: name a file with --to, or send it on with > or |`)
   }
   const counts = tally()

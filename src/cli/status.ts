@@ -9,6 +9,7 @@ import { colours } from './colours.ts'
 import { interrupted } from './interrupt.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { fitRows, note, write, writeJson } from './output.ts'
+import { columnsOf } from './terminal.ts'
 import { drawTimeline, withoutOverlap } from './timeline-picture.ts'
 
 interface StatusOptions extends CommonOptions {
@@ -151,7 +152,7 @@ function inWords(kernel: Kernel, facts: Facts): string {
   heading(
     `Ready in ${timing.readyMs} ms with ${timing.threads === 0 ? 'no threads' : counted(timing.threads, 'thread')}`,
   )
-  const width = Math.max(10, Math.min(100, (process.stdout.columns ?? 100) - 32))
+  const width = Math.max(10, Math.min(100, (columnsOf('stdout') ?? 100) - 32))
   lines.push(drawTimeline(kernel.timing.spans, timing.readyMs, width).trimEnd())
 
   heading(`${counted(symbols.count, 'symbol')}, ${symbols.bytesPerSymbol} bytes each`)
@@ -217,7 +218,7 @@ function round(value: number): number {
 
 /** Items behind a heading, on as many lines as the terminal's width asks for: no number is cut in two. */
 function wrapped(heading: string, items: readonly string[]): string[] {
-  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY
+  const width = columnsOf('stdout') ?? Number.POSITIVE_INFINITY
   const lines: string[] = []
   let line = heading
   for (const item of items) {

@@ -12,6 +12,7 @@ import { createFile, type FileWriter } from '../sources/write-file.ts'
 import { stdin } from './input.ts'
 import { interrupted } from './interrupt.ts'
 import { writeRaw } from './output.ts'
+import { isTerminal } from './terminal.ts'
 
 /** An input of a filter: its name for people, its size if it is known, its bytes. */
 export interface InputStream {
@@ -107,7 +108,7 @@ export class Progress {
   #begun = 0
 
   constructor() {
-    if (!process.stderr.isTTY) return
+    if (!isTerminal('stderr')) return
     this.#bar = new SingleBar({
       format: '{name} {bar} {megabytes} MB | {rate} MB/s | {events} events | {left}',
       stream: process.stderr,

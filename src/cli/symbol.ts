@@ -13,6 +13,7 @@ import { asked } from './input.ts'
 import { type CommonOptions, withKernel, withKernelOptions } from './open.ts'
 import { fitRows, writeJson, writeRaw } from './output.ts'
 import { type Field, formatHelp, rowFormat } from './rows.ts'
+import { columnsOf } from './terminal.ts'
 import { Unanswered } from './unanswered.ts'
 import { whyNoSymbol } from './unknown.ts'
 
@@ -164,7 +165,7 @@ const BESIDE_NAMES = 46
 
 /** Aligned columns for people. */
 function tableLine(digits: 8 | 16): (row: Row) => string {
-  const width = Math.max(1, Math.min(NAME_COLUMNS, (process.stdout.columns || Number.POSITIVE_INFINITY) - BESIDE_NAMES))
+  const width = Math.max(1, Math.min(NAME_COLUMNS, (columnsOf('stdout') ?? Number.POSITIVE_INFINITY) - BESIDE_NAMES))
   return ({ query, symbol, unplaced }) => {
     if (unplaced !== undefined) {
       const { type, name, owner } = unplaced

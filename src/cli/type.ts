@@ -18,6 +18,7 @@ import type { Kernel } from '../kernel.ts'
 import { asked } from './input.ts'
 import { type CommonOptions, withCommonOptions, withKernel } from './open.ts'
 import { fitRows, write, writeJson } from './output.ts'
+import { columnsOf } from './terminal.ts'
 import { printMembers, printUsers } from './type-users.ts'
 import { modulesAsked, parseQuestion, typesOf } from './types.ts'
 import { Unanswered } from './unanswered.ts'
@@ -191,7 +192,7 @@ function asText(types: Types, { module, id, kind, name }: TypeCandidate): string
   switch (plainKindName(kind)) {
     case 'STRUCT':
     case 'UNION':
-      return `${head}${printLayout(set, id, process.stdout.columns || undefined)}\n`
+      return `${head}${printLayout(set, id, columnsOf('stdout'))}\n`
     case 'ENUM':
       return `${head}${declarations.enumDefinition(id, 0)};\n\n`
     case 'TYPEDEF':

@@ -273,6 +273,19 @@ describe('exit codes and words', () => {
     expect({ lines: stdout.split('\n').length, words }).toEqual({ lines: 3, words: '' })
   })
 
+  it('what a pipe has no room for arrives behind what it had room for', async () => {
+    const shell = promisify(execFile)
+    const print = `"$0" "$1" symbol '*' --format kallsyms --from "$2"`
+    // A pipe takes 64 KiB until somebody reads; a file takes all.
+    const script = `${print} | cksum; ${print} > "$3"; cksum < "$3"`
+    const folder = await mkdtemp(join(tmpdir(), 'kerndex-pipe-'))
+    const { stdout } = await shell('sh', ['-c', script, process.execPath, MAIN, CAPTURE, join(folder, 'out')])
+    await rm(folder, { recursive: true })
+    const [piped, written] = stdout.split('\n')
+    expect(Number(piped!.split(' ')[1])).toBeGreaterThan(1 << 20)
+    expect(piped).toBe(written)
+  })
+
   it('Ctrl-C while it prints ends with 130', async () => {
     // Into a file, which takes everything at once: nothing but the command itself gives its event loop a turn.
     const folder = await mkdtemp(join(tmpdir(), 'kerndex-interrupt-'))

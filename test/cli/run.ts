@@ -54,7 +54,8 @@ export function asked(args: readonly string[], stdin: string | Uint8Array = ''):
       server = undefined
       asker = testPath
     }
-    server ??= fork(SEVERAL, [MODULE], { execArgv: [], stdio: 'ignore' })
+    // Its output is caught where streams are written to, which files and pipes of the system's are not (src/cli/plain-output.ts).
+    server ??= fork(SEVERAL, [MODULE], { execArgv: [], stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
     const child = server
     return new Promise<Outcome>((resolve, reject) => {
       const died = () => {
