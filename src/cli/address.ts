@@ -3,7 +3,10 @@
 import type { Command } from 'commander'
 import { UsageError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
-import { PastedReader, readPasted } from '../stacks/pasted.ts'
+import { isSnapshotFile } from '../snapshot/read.ts'
+import { symbolsAround } from '../snapshot/stored-symbols.ts'
+import { type Pasted, PastedReader, readPasted } from '../stacks/pasted.ts'
+import type { SymbolTable } from '../symbols/table.ts'
 import { ADDRESS_FIELDS, AnswerWriter, asJson, asText } from './address-answers.ts'
 import { EXIT } from './exit.ts'
 import { askedText } from './input.ts'
@@ -50,25 +53,26 @@ Examples:
     .action(async (args: string[], options: AddressOptions) => {
       if (args.some((arg) => arg.trim() === '')) throw new UsageError(notAnAddress(''))
       // A module's name may be an argument of its own behind its symbol's.
-      for (const place of args.length === 0 ? [] : readPasted(args.join(' '))) {
+      const places = args.length === 0 ? [] : readPasted(args.join(' '))
+      for (const place of places) {
         if (typeof place === 'object' && 'bad' in place) throw new UsageError(notAnAddress(place.bad))
       }
       const rows = rowFormat(options.format, ADDRESS_FIELDS)
       if (rows !== undefined && options.json) throw new UsageError('--json and --format exclude each other: choose one')
-      process.exitCode = await withKernel({ ...options, types: false, checksItself: true }, async (kernel) => {
+      const answer = async (symbols: SymbolTable, kernel?: Kernel): Promise<number> => {
         const unanswered = new Unanswered('no symbol', ['address', 'addresses'])
-        const readers = ({ symbols }: Kernel) => ({
+        const readers = (symbols: SymbolTable) => ({
           reader: new PastedReader(symbols),
           writer: new AnswerWriter(symbols, rows?.line ?? (options.json ? asJson : asText), unanswered),
         })
-        let { reader, writer } = readers(kernel)
+        let { reader, writer } = readers(symbols)
         let strange = 0
         if (rows !== undefined && rows.head !== '') await writeRaw(rows.head)
         for await (const text of askedText(args)) {
           let batch = reader.read(text)
-          if (kernel.provisional && !isSettled(batch, kernel)) {
+          if (kernel?.provisional && !isSettled(batch, kernel)) {
             await kernel.verified()
-            ;({ reader, writer } = readers(kernel))
+            ;({ reader, writer } = readers(kernel.symbols))
             batch = reader.read(text)
           }
           if (strange === 0 && batch.bad.length > 0) note(notAnAddress(batch.bad[0]!))
@@ -78,8 +82,25 @@ Examples:
         if (strange > 1)
           note(strange === 2 ? '1 more word is no address' : `${strange - 1} more words are no addresses`)
         return Math.max(unanswered.conclude(), strange > 0 ? EXIT.notFound : EXIT.ok)
-      })
+      }
+      const around = symbolsOfFew(options.from, places)
+      process.exitCode =
+        around === undefined
+          ? await withKernel({ ...options, types: false, checksItself: true }, (kernel) =>
+              answer(kernel.symbols, kernel),
+            )
+          : await answer(around)
     })
+}
+
+/** Addresses up to which little of a snapshot file is looked at. */
+const FEW_ADDRESSES = 16
+
+/** The symbols of a snapshot file, if there is no need to read them all. */
+function symbolsOfFew(from: string | undefined, places: readonly Pasted[]): SymbolTable | undefined {
+  if (from === undefined || places.length === 0 || places.length > FEW_ADDRESSES) return undefined
+  const addresses = places.filter((place) => typeof place === 'bigint')
+  return addresses.length === places.length && isSnapshotFile(from) ? symbolsAround(from, addresses) : undefined
 }
 
 /** Letters of a word that are repeated. */

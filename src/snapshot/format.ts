@@ -16,10 +16,11 @@ import { crc32 } from 'node:zlib'
 import type { KindLayout } from '../btf/kinds.ts'
 import { checkTypeIndex } from '../btf/read/check-index.ts'
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
-import type { StoredBytes, StoredIndex } from '../btf/read/stored-types.ts'
+import type { StoredIndex } from '../btf/read/stored-types.ts'
 import { Types } from '../btf/types.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
+import type { StoredBytes } from '../core/stored-bytes.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { HostFacts, SkippedLines } from './host-facts.ts'
 import { decodeMeta, encodeMeta, type FactPlace, type SetPlace, type SnapshotMeta, type TextDigests } from './meta.ts'
@@ -65,6 +66,9 @@ export interface SnapshotContent {
   readonly text: TextDigests | undefined
   readonly facts: Readonly<Partial<Record<FactFile, Uint8Array<SharedArrayBuffer> | Absence>>>
 }
+
+/** Makes the CRC-32 of bytes. */
+export type Checksum = (bytes: Uint8Array) => number
 
 /** A part's place in the file, and the checksums of its blocks. */
 export interface Part {
@@ -204,10 +208,10 @@ export function headerLength(preamble: Uint8Array): number {
 }
 
 /**
- * Reads a header of `headerLength` bytes.
+ * Reads a header of `headerLength` bytes, whose checksum `sum` makes.
  * @throws BadFormatError, UnsupportedError
  */
-export function decodeHeader(block: SharedArrayBuffer): SnapshotPlan {
+export function decodeHeader(block: SharedArrayBuffer, sum: Checksum = crc32): SnapshotPlan {
   const sections = readSections(SNAPSHOT_LAYOUT, block)
   const bad = (what: string) => new BadFormatError(`snapshot file: ${what}`)
   if (sections.seal.length !== 4) throw bad('it has no seal')
@@ -215,7 +219,7 @@ export function decodeHeader(block: SharedArrayBuffer): SnapshotPlan {
   const seal = new Uint32Array(block, sections.seal.offset, 1)
   const sealed = seal[0]
   seal[0] = 0
-  if (crc32(header) !== sealed) throw bad('its header is damaged (wrong checksum)')
+  if (sum(header) !== sealed) throw bad('its header is damaged (wrong checksum)')
   const lengths = new Uint32Array(block, sections.parts.offset, sections.parts.length >>> 2)
   const sums = new Uint32Array(block, sections.sums.offset, sections.sums.length >>> 2)
   const parts: Part[] = []

@@ -1,15 +1,19 @@
 // Snapshot files from disk: read part by part into shared memory.
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { StoredTypes } from '../btf/read/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
+import type { StoredBytes } from '../core/stored-bytes.ts'
 import { identityOf } from '../sources/identity.ts'
 import { readFailure } from '../sources/reader.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
+import { SymbolTable } from '../symbols/table.ts'
 import {
   byPart,
+  type Checksum,
   decodeHeader,
   headerLength,
   MOST_FILE_BYTES,
@@ -64,17 +68,20 @@ export class SnapshotReader {
   readonly stat: Stats
   readonly #descriptor: number
   readonly #trusted: boolean
+  readonly #sum: Checksum
   readonly #memory = new Map<Part, PartMemory>()
   #closed = false
 
   /**
    * Opens a file and reads its header. With `trust`, which says of a file's owner and mode why it must not be used, links
-   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked.
+   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked. `sum` makes the
+   * checksums.
    * @throws NotReadableError, NoPermissionError; BadFormatError, UnsupportedError, LimitError if it is damaged or not of
    * this version
    */
-  constructor(path: string, trust?: (stat: Stats) => string | undefined) {
+  constructor(path: string, trust?: (stat: Stats) => string | undefined, sum: Checksum = crc32) {
     this.path = path
+    this.#sum = sum
     this.#trusted = trust !== undefined
     try {
       // Without O_NONBLOCK a pipe of that name would hold the thread for ever.
@@ -110,7 +117,7 @@ export class SnapshotReader {
     const header = new Uint8Array(block)
     header.set(first.subarray(0, length))
     if (length > first.length) fill(this.#descriptor, header.subarray(first.length), first.length)
-    const plan = decodeHeader(block)
+    const plan = decodeHeader(block, this.#sum)
     if (plan.bytes !== size) throw new BadFormatError(`${path} has ${size} bytes, its header says ${plan.bytes}`)
     return plan
   }
@@ -170,11 +177,24 @@ export class SnapshotReader {
     return new StoredTypes(storedIndexes(plan, groups, wanted))
   }
 
+  /**
+   * The symbols before all of them are read, if `bring` has what will be asked of them.
+   * @throws as `read`
+   */
+  symbolsIf(bring: (stored: StoredBytes) => boolean): SymbolTable | undefined {
+    const memory = this.#of(this.plan.symbols)
+    try {
+      return bring(memory) ? new SymbolTable(memory.buffer) : undefined
+    } catch (error) {
+      throw placed(this.path, error)
+    }
+  }
+
   /** The memory of a part. */
   #of(part: Part): PartMemory {
     let memory = this.#memory.get(part)
     if (memory === undefined) {
-      memory = new PartMemory(this.#descriptor, part, (error) => placed(this.path, error))
+      memory = new PartMemory(this.#descriptor, part, (error) => placed(this.path, error), this.#sum)
       this.#memory.set(part, memory)
     }
     return memory

@@ -13,8 +13,9 @@ import { openKernel } from '../../src/open-kernel.ts'
 import { BLOCK_BYTES, type SnapshotContent } from '../../src/snapshot/format.ts'
 import { decodeMeta, encodeMeta } from '../../src/snapshot/meta.ts'
 import { SnapshotReader } from '../../src/snapshot/read.ts'
+import { symbolsAround } from '../../src/snapshot/stored-symbols.ts'
 import { writeSnapshot } from '../../src/snapshot/write.ts'
-import { SYMBOL_LAYOUT } from '../../src/symbols/layout.ts'
+import { SYMBOL_LAYOUT, type SymbolSection } from '../../src/symbols/layout.ts'
 import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { blob, oneRecord } from '../btf/fixtures.ts'
@@ -284,6 +285,32 @@ describe('damage', () => {
       ),
       { numRuns: 8 },
     )
+  })
+
+  it('is noticed by the answers to a few addresses where they look', async () => {
+    const { symbols } = fresh
+    const [one] = symbols.named('vfs_read')
+    const path = join(folder, 'around.kerndex')
+    const around = async (change: (copy: Buffer, at: (name: SymbolSection) => number) => void) => {
+      const copy = Buffer.from(bytes)
+      const header = copy.readUInt32LE(16)
+      change(copy, (name) => header + copy.readUInt32LE(header + (5 + 2 * SYMBOL_LAYOUT.sections.indexOf(name)) * 4))
+      await writeFile(path, copy)
+      return symbolsAround(path, [one!.address + 1n])?.at(one!.address + 1n)
+    }
+    expect((await around(() => {}))!.toJSON()).toEqual(symbols.at(one!.address + 1n)!.toJSON())
+    const flip = (copy: Buffer, at: number) => copy.writeUInt8(copy[at]! ^ 1, at)
+    // Names to symbols are not asked for.
+    expect(await around((copy, at) => flip(copy, at('entries') + (symbols.size >> 1) * 4))).toBeDefined()
+    for (const [section, width] of [
+      ['low', 4],
+      ['kind', 1],
+      ['name', 4],
+    ] as const) {
+      await expect(around((copy, at) => flip(copy, at(section) + one!.id * width))).rejects.toThrow(BadFormatError)
+    }
+    // What is not told apart at once is left to a table that is whole.
+    expect(symbolsAround(file, [0n])).toBeUndefined()
   })
 
   it('of types is no verdict of a plan but BAD_FORMAT', async () => {

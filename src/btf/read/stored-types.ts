@@ -2,6 +2,7 @@
 // all are in memory. What is wrong with the others is not seen here, and does no harm.
 
 import { readSections } from '../../core/sections.ts'
+import type { StoredBytes } from '../../core/stored-bytes.ts'
 import { infoKind, infoVlen } from '../format.ts'
 import { TYPE_WORDS, typeWords } from '../kinds.ts'
 import { checkRows } from './check-index.ts'
@@ -30,13 +31,6 @@ import { TypeSet } from './type-set.ts'
 const HEAD_BYTES = 256
 /** More than the kernel allows for a name. */
 const MOST_NAME_BYTES = 1024
-
-/** Memory whose bytes come when they are needed; until then they are zero. */
-export interface StoredBytes {
-  readonly buffer: SharedArrayBuffer
-  /** Brings bytes into memory; a range that reaches beyond the buffer ends there. @throws what reading them throws */
-  need(from: number, to: number): void
-}
 
 /** A set of a stored index. */
 export interface StoredSet {
