@@ -615,6 +615,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
       ),
     ],
     'Probes#prepare': [],
+    'Probes#preparation': [],
     'Probes#toJSON': [],
     'Probes#toString': [],
     'Probes#suffixes': [],

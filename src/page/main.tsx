@@ -25,7 +25,7 @@ const TITLES: Readonly<Record<Route['view'], string>> = {
 
 function App() {
   const [route, setRoute] = useState(() => parseRoute(location.hash))
-  const [tables, setTables] = useState<TablesAnswer>()
+  const [tables, setTables] = useState(tablesInPage)
   const [failure, setFailure] = useState<string>()
   const [news, setNews] = useState<NewsAnswer>()
   const [version, setVersion] = useState(0)
@@ -34,8 +34,9 @@ function App() {
     addEventListener('hashchange', follow)
     return () => removeEventListener('hashchange', follow)
   }, [])
-  // Asked again when a table has news.
+  // They stand in the page, and are asked for when a table has news.
   useLayoutEffect(() => {
+    if (version === 0 && tables !== undefined) return
     ask<TablesAnswer>('v1/tables').then(setTables, (error: unknown) => setFailure(String(error)))
   }, [version])
   useEffect(() => {
@@ -81,6 +82,11 @@ function App() {
       <News news={news} table={table} />
     </>
   )
+}
+
+function tablesInPage(): TablesAnswer | undefined {
+  const text = document.getElementById('tables')?.textContent ?? ''
+  return text === '' ? undefined : (JSON.parse(text) as TablesAnswer) // Server and page are built from the same description.
 }
 
 /** A link may be older than the choice of kernels. */

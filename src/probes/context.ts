@@ -46,9 +46,10 @@ export class ProbeContext {
     for (const owner of source.symbols.owners) if (isKernelOrModule(owner)) this.#modules.add(owner)
   }
 
-  /** Works out now what nearly every plan needs. */
-  prepare(): void {
-    void [this.facts.traceable, this.facts.blacklist, this.kprobeObstacles(NO_CAUTION), this.trampolineObstacles]
+  /** Works out now, step by step, what nearly every plan needs. */
+  *prepare(): Generator<void, void, void> {
+    yield* this.facts.prepare()
+    void [this.kprobeObstacles(NO_CAUTION), this.trampolineObstacles]
   }
 
   get types(): Types {

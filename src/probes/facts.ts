@@ -1,10 +1,12 @@
 // The facts of a host's own files about probes, each read when first asked for: lists of functions, configuration, lockdown.
 
+import { atOnce } from '../core/steps.ts'
 import { type Absence, type FactFile, isAbsence } from '../sources/source.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { ARCHITECTURES, type Architecture, architectureOf } from './architectures.ts'
 import { Blacklist } from './blacklist.ts'
 import { denyList } from './deny-lists.ts'
+import { FilterFunctions } from './filter-functions.ts'
 import { FilterSites } from './filter-sites.ts'
 import { atLeast, parseVersion, type Release, SKIPS_ENDBR_SINCE } from './kernel-rules.ts'
 import { type ReservedCode, readReservedCode } from './reserved-code.ts'
@@ -94,17 +96,22 @@ export class ProbeFacts {
 
   /** The functions that ftrace can hook, or why they are not known. */
   get traceable(): TraceableFunctions | Absence {
-    this.#traceable ??= this.#findTraceable()
+    this.#traceable ??= atOnce(this.#findTraceable())
     return this.#traceable
+  }
+
+  /** Does now, step by step, what takes the longest of all that plans need. */
+  *prepare(): Generator<void, void, void> {
+    if (this.#traceable !== undefined) return
+    const found = yield* this.#findTraceable()
+    this.#traceable ??= found
+    yield
+    void this.blacklist
   }
 
   /** Their sites, where the kernel lists them and this reader may see them. */
   get sites(): FilterSites | undefined {
-    if (this.#sites === undefined) {
-      const bytes = this.#source.fact('available_filter_functions_addrs')
-      const sites = isAbsence(bytes) ? undefined : new FilterSites(bytes)
-      this.#sites = { found: sites === undefined || sites.hidden || sites.count === 0 ? undefined : sites }
-    }
+    this.#sites ??= { found: atOnce(this.#findSites()) }
     return this.#sites.found
   }
 
@@ -168,15 +175,25 @@ export class ProbeFacts {
     return this.#source.symbols.size > WHOLE_KERNEL || this.config(option) === false
   }
 
-  #findTraceable(): TraceableFunctions | Absence {
+  *#findSites(): Generator<void, FilterSites | undefined, void> {
+    const bytes = this.#source.fact('available_filter_functions_addrs')
+    if (isAbsence(bytes)) return undefined
+    yield
+    const sites = yield* FilterSites.reading(bytes)
+    return sites.hidden || sites.count === 0 ? undefined : sites
+  }
+
+  *#findTraceable(): Generator<void, TraceableFunctions | Absence, void> {
     const { symbols } = this.#source
-    if (this.sites !== undefined) return new TraceableBySite(symbols, this.sites)
+    this.#sites ??= { found: yield* this.#findSites() }
+    if (this.sites !== undefined) return yield* TraceableBySite.of(symbols, this.sites)
     const what = 'available_filter_functions'
     const bytes = this.#source.fact(what)
     if (isAbsence(bytes)) return bytes
     // No kernel that has the file has it empty; a copy that failed is.
     if (bytes.length === 0) return { what, reason: 'it is empty' }
-    return new TraceableByName(symbols, bytes, this.#functionsNamed)
+    yield
+    return new TraceableByName(symbols, yield* FilterFunctions.reading(bytes), this.#functionsNamed)
   }
 
   #has(symbol: string): boolean {

@@ -6,6 +6,8 @@
 const NEWLINE = 0x0a
 const SEED = 0x811c9dc5 | 0
 const STEP = 0x01000193
+/** Bytes that are read in one step: a millisecond or two. */
+const STRETCH = 256 * 1024
 
 /** One line of the list. */
 export interface FilterLine {
@@ -25,31 +27,30 @@ export class FilterFunctions {
   readonly #slots: Uint32Array
   readonly #mask: number
 
+  private constructor(text: Buffer, slots: Uint32Array, count: number) {
+    this.#text = text
+    this.#slots = slots
+    this.#mask = slots.length - 1
+    this.count = count
+  }
+
   /** @param bytes the file's text */
-  constructor(bytes: Uint8Array) {
-    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  static *reading(bytes: Uint8Array): Generator<void, FilterFunctions, void> {
     const { length } = bytes
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, length)
     // A line has some 25 bytes, so that about half of the slots stay empty; a test holds lines of one byte.
     let slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, length / 12))))
     let count = 0
-    for (let start = 0; start < length; ) {
-      let hash = SEED
-      let end = start
-      for (; end < length; end++) {
-        const byte = bytes[end]!
-        if (byte === NEWLINE) break
-        hash = Math.imul(hash ^ byte, STEP)
+    for (let start = 0, stretch = STRETCH; start < length; stretch += STRETCH) {
+      for (; start < Math.min(stretch, length); ) {
+        if (count * 4 > slots.length * 3) slots = widened(text, slots)
+        const end = enter(text, start, slots)
+        if (end > start) count++
+        start = end + 1
       }
-      if (end > start) {
-        if (count * 4 > slots.length * 3) slots = this.#widen(slots)
-        insert(slots, start + 1, hash)
-        count++
-      }
-      start = end + 1
+      yield
     }
-    this.count = count
-    this.#slots = slots
-    this.#mask = slots.length - 1
+    return new FilterFunctions(text, slots, count)
   }
 
   /** How many functions of that name the module has (`vmlinux` for the core) that can be traced. */
@@ -102,20 +103,6 @@ export class FilterFunctions {
     return { at: start, name, module }
   }
 
-  /** The same lines in four times the room. */
-  #widen(slots: Uint32Array) {
-    const wider = new Uint32Array(slots.length * 4)
-    for (const slot of slots) {
-      if (slot === 0) continue
-      let hash = SEED
-      for (let at = slot - 1; at < this.#text.length && this.#text[at] !== NEWLINE; at++) {
-        hash = Math.imul(hash ^ this.#text[at]!, STEP)
-      }
-      insert(wider, slot, hash)
-    }
-    return wider
-  }
-
   #equals(start: number, line: string): boolean {
     const bytes = this.#text
     const end = start + line.length
@@ -133,6 +120,26 @@ export class FilterFunctions {
     }
     return found
   }
+}
+
+/** The same lines in four times the room. */
+function widened(text: Buffer, slots: Uint32Array): Uint32Array<ArrayBuffer> {
+  const wider = new Uint32Array(slots.length * 4)
+  for (const slot of slots) if (slot !== 0) enter(text, slot - 1, wider)
+  return wider
+}
+
+/** Enters the line that begins somewhere, unless it is empty, and returns where it ends. */
+function enter(text: Buffer, start: number, slots: Uint32Array): number {
+  let hash = SEED
+  let end = start
+  for (; end < text.length; end++) {
+    const byte = text[end]!
+    if (byte === NEWLINE) break
+    hash = Math.imul(hash ^ byte, STEP)
+  }
+  if (end > start) insert(slots, start + 1, hash)
+  return end
 }
 
 /** Where a hash's search begins; the multiplication spreads FNV's weak low bits. */

@@ -11,40 +11,32 @@ import { bisect } from '../core/bisect.ts'
 /** Digits are not padded, and the lowest text of any kernel is at 1 MiB (s390x); fewer are no address but a word. */
 const LEAST_DIGITS = 5
 const INVALID = Buffer.from('__ftrace_invalid_address__')
+/** Bytes that are read in one step: a millisecond or two. */
+const STRETCH = 256 * 1024
+/** No line with a site is shorter: its digits, a space, the line's end. */
+const SHORTEST = LEAST_DIGITS + 2
 
 /** The sites, ascending. */
 export class FilterSites {
   readonly #sites: BigUint64Array
 
+  private constructor(sites: BigUint64Array) {
+    this.#sites = sites
+  }
+
   /** @param bytes the file's text: a hexadecimal address at the start of each line; other lines are left out */
-  constructor(bytes: Uint8Array) {
-    let sites = new BigUint64Array(Math.max(16, Math.ceil(bytes.length / 24)))
+  static *reading(bytes: Uint8Array): Generator<void, FilterSites, void> {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const sites = new BigUint64Array(Math.ceil((text.length + 1) / SHORTEST))
+    // The lower half of each first. Made of numbers of 64 bits, sites take ten times as long.
+    const halves = new Uint32Array(sites.buffer)
     let count = 0
-    let at = 0
-    while (at < bytes.length) {
-      let high = 0
-      let low = 0
-      let digits = 0
-      // A `0x` in front is not printed by any kernel so far, and allowed.
-      if (bytes[at] === 0x30 && bytes[at + 1] === 0x78) at += 2
-      for (; at < bytes.length && digits <= 16; at++, digits++) {
-        const value = hexDigit(bytes[at]!)
-        if (value < 0) break
-        high = ((high << 4) | (low >>> 28)) >>> 0
-        low = ((low << 4) | value) >>> 0
-      }
-      if (digits >= LEAST_DIGITS && digits <= 16 && bytes[at] === 0x20 && !startsWith(bytes, at + 1, INVALID)) {
-        if (count === sites.length) {
-          const wider = new BigUint64Array(sites.length * 2)
-          wider.set(sites)
-          sites = wider
-        }
-        sites[count++] = (BigInt(high) << 32n) | BigInt(low)
-      }
-      while (at < bytes.length && bytes[at] !== 0x0a) at++
-      at++
+    for (let at = 0; at < text.length; ) {
+      const to = Math.min(at + STRETCH, text.length)
+      for (; at < to; at = lineAfter(text, at)) if (takeSite(text, at, halves, 2 * count)) count++
+      yield
     }
-    this.#sites = sites.slice(0, count).sort()
+    return new FilterSites(sites.slice(0, count).sort())
   }
 
   /** All of them. */
@@ -66,6 +58,30 @@ export class FilterSites {
     const site = this.#sites[bisect(0, this.#sites.length, (i) => this.#sites[i]! < start)]
     return site !== undefined && site < start + BigInt(size) ? site : undefined
   }
+}
+
+/** Takes the site of the line that begins somewhere, if it has one. */
+function takeSite(text: Buffer, start: number, halves: Uint32Array, place: number): boolean {
+  let high = 0
+  let low = 0
+  let digits = 0
+  // A `0x` in front is not printed by any kernel so far, and allowed.
+  let at = text[start] === 0x30 && text[start + 1] === 0x78 ? start + 2 : start
+  for (; at < text.length && digits <= 16; at++, digits++) {
+    const value = hexDigit(text[at]!)
+    if (value < 0) break
+    high = (high << 4) | (low >>> 28)
+    low = (low << 4) | value
+  }
+  if (digits < LEAST_DIGITS || digits > 16 || text[at] !== 0x20 || startsWith(text, at + 1, INVALID)) return false
+  halves[place] = low
+  halves[place + 1] = high
+  return true
+}
+
+function lineAfter(text: Buffer, at: number): number {
+  const end = text.indexOf(0x0a, at)
+  return end < 0 ? text.length : end + 1
 }
 
 function startsWith(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {

@@ -2,6 +2,7 @@
 
 import { listOf, options as optionsOf, text } from '../core/arguments.ts'
 import { INSPECT, type Inspect, inspected } from '../core/explain.ts'
+import { atOnce } from '../core/steps.ts'
 import { type SuffixCensus, takeCensus } from './census.ts'
 import { ProbeContext, type ProbeSource } from './context.ts'
 import { makePlan, PLAN_OPTIONS, type PlanOptions, type ProbePlan } from './plan.ts'
@@ -29,7 +30,12 @@ export class Probes {
 
   /** Does now what the first plan would do before anything else: reads the host's files and indexes them. */
   prepare(): void {
-    this.#kernel.prepare()
+    atOnce(this.preparation())
+  }
+
+  /** The same step by step, a few milliseconds each, between which others can have their turn. */
+  preparation(): Generator<void, void, void> {
+    return this.#kernel.prepare()
   }
 
   /** How many functions have which compiler suffix, with and without BTF of their base name. */

@@ -121,30 +121,61 @@ export interface SuffixedSymbol {
   readonly parts: NameParts
 }
 
-/** Every function symbol whose name has a dot, by base name. */
+/** Bases that are looked up one by one, a millisecond each; for more, all names are gone through once. */
+const FEW_BASES = 16
+
+/** The function symbols whose names have a dot, by base name. */
 export class SuffixIndex {
-  /** In table order; labels and other dotted names too. */
-  readonly all: readonly SuffixedSymbol[]
-  readonly #byBase = new Map<string, SuffixedSymbol[]>()
+  readonly #symbols: SymbolTable
+  readonly #looked = new Map<string, readonly SuffixedSymbol[]>()
+  #all: readonly SuffixedSymbol[] | undefined
+  #byBase: ReadonlyMap<string, readonly SuffixedSymbol[]> | undefined
 
   constructor(symbols: SymbolTable) {
-    const all: SuffixedSymbol[] = []
-    for (const id of symbols.scan('*.*', { kinds: 'text' })) {
-      const name = symbols.nameOf(id)
-      // Padding belongs to the variant it stands in front of.
-      if (name.startsWith('__pfx_') || name.startsWith('__cfi_')) continue
-      const symbol = { id, name, parts: splitSuffix(name) }
-      all.push(symbol)
-      if (symbol.parts.parts.length === 0) continue
-      const same = this.#byBase.get(symbol.parts.base)
-      if (same === undefined) this.#byBase.set(symbol.parts.base, [symbol])
-      else same.push(symbol)
-    }
-    this.all = all
+    this.#symbols = symbols
+  }
+
+  /** In table order; labels and other dotted names too. */
+  get all(): readonly SuffixedSymbol[] {
+    this.#all ??= [...this.#symbols.scan('*.*', { kinds: 'text' })].flatMap((id) => this.#suffixed(id))
+    return this.#all
   }
 
   /** The variants and fragments of a base name, in table order. */
   of(base: string): readonly SuffixedSymbol[] {
+    if (this.#byBase === undefined) {
+      const found = this.#looked.get(base) ?? this.#look(base)
+      if (found !== undefined) return found
+    }
+    this.#byBase ??= byBase(this.all)
     return this.#byBase.get(base) ?? []
   }
+
+  #look(base: string): readonly SuffixedSymbol[] | undefined {
+    if (this.#looked.size === FEW_BASES) return undefined
+    const found = this.#symbols
+      .named(base, { suffixes: true })
+      .flatMap(({ id }) => (this.#symbols.isText(id) ? this.#suffixed(id) : []))
+      .filter(({ parts }) => parts.parts.length > 0 && parts.base === base)
+    this.#looked.set(base, found)
+    return found
+  }
+
+  #suffixed(id: number): SuffixedSymbol[] {
+    const name = this.#symbols.nameOf(id)
+    // Padding belongs to the variant it stands in front of.
+    return name.startsWith('__pfx_') || name.startsWith('__cfi_') ? [] : [{ id, name, parts: splitSuffix(name) }]
+  }
+}
+
+function byBase(all: readonly SuffixedSymbol[]): ReadonlyMap<string, readonly SuffixedSymbol[]> {
+  const groups = new Map<string, SuffixedSymbol[]>()
+  for (const symbol of all) {
+    const { base, parts } = symbol.parts
+    if (parts.length === 0) continue
+    const same = groups.get(base)
+    if (same === undefined) groups.set(base, [symbol])
+    else same.push(symbol)
+  }
+  return groups
 }

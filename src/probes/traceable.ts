@@ -5,7 +5,7 @@
 // between those that are listed before and behind it. That is relied on only where the neighbours bear it out.
 
 import type { SymbolTable } from '../symbols/table.ts'
-import { FilterFunctions, type FilterLine } from './filter-functions.ts'
+import type { FilterFunctions, FilterLine } from './filter-functions.ts'
 import type { FilterSites } from './filter-sites.ts'
 
 /** A symbol that may be a function, with what judges ask of it, decoded once. */
@@ -27,15 +27,27 @@ export interface TraceableFunctions {
   of(symbol: FunctionSymbol, same?: number): Traceable
 }
 
+/** Sites that are looked up in one step. */
+const SLICE = 8192
+
 /** From the sites of available_filter_functions_addrs: a function is traceable if one lies in it. */
 export class TraceableBySite implements TraceableFunctions {
   readonly #symbols: SymbolTable
   readonly #marks: Uint8Array
 
-  constructor(symbols: SymbolTable, sites: FilterSites) {
+  private constructor(symbols: SymbolTable, marks: Uint8Array) {
     this.#symbols = symbols
-    this.#marks = new Uint8Array(symbols.size)
-    for (const id of symbols.findMany(sites.addresses).ids) if (id < symbols.size) this.#marks[id] = 1
+    this.#marks = marks
+  }
+
+  static *of(symbols: SymbolTable, { addresses }: FilterSites): Generator<void, TraceableBySite, void> {
+    const marks = new Uint8Array(symbols.size)
+    for (let from = 0; from < addresses.length; from += SLICE) {
+      for (const id of symbols.findMany(addresses.subarray(from, from + SLICE)).ids)
+        if (id < marks.length) marks[id] = 1
+      yield
+    }
+    return new TraceableBySite(symbols, marks)
   }
 
   of({ id, owner }: FunctionSymbol): Traceable {
@@ -53,17 +65,16 @@ export class TraceableByName implements TraceableFunctions {
   readonly #settled = new Map<string, ReadonlyMap<number, Traceable>>()
 
   /**
-   * @param text the file's
    * @param functionsNamed ids of the text symbols of a name and owner
    */
   constructor(
     symbols: SymbolTable,
-    text: Uint8Array,
+    filter: FilterFunctions,
     functionsNamed: (name: string, owner: string) => readonly number[],
   ) {
     this.#symbols = symbols
     this.#functionsNamed = functionsNamed
-    this.#filter = new FilterFunctions(text)
+    this.#filter = filter
   }
 
   of({ id, name, owner }: FunctionSymbol, same?: number): Traceable {

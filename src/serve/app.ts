@@ -96,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         body: await metrics.text(tables, held, http.now),
       }),
     },
-    ...new PageFiles().routes(),
+    ...new PageFiles(() => views.tablesAnswer()).routes(),
     { method: 'GET', path: '/v1/tables', run: () => views.tables() },
     { method: 'GET', path: '/v1/events', load: 'listen', run: () => plain('') },
     { method: 'POST', path: '/v1/resolve', crossOrigin: true, run: (call) => resolve.run(call) },
@@ -137,6 +137,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     if (options.sources.length > 0) await tables.use()
     const { port } = await http.listen(options.listen)
     void tables.openAll()
+    if (options.sources.length > 0) void views.prepare()
     const url = port === undefined ? undefined : urlOf(options.listen, port, prefix, token)
     return { url, tables, close: end }
   } catch (error) {

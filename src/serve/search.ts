@@ -32,9 +32,9 @@ export class Search {
     this.#names = names
   }
 
-  /** Makes the indexes that searching needs, in the background. */
-  static async over(symbols: SymbolTable, types: Types): Promise<Search> {
-    return new Search(symbols, types, await TypeNames.of(types), await NameText.of(symbols))
+  /** Makes the indexes that searching needs, in steps. */
+  static *over(symbols: SymbolTable, types: Types): Generator<void, Search, void> {
+    return new Search(symbols, types, yield* TypeNames.of(types), yield* NameText.of(symbols))
   }
 
   run(given: string, most: number): SearchAnswer {

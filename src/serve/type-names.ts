@@ -1,6 +1,5 @@
 // The names of all types of a table, for searches as somebody types: gathered once, in slices, after the opening.
 
-import { setImmediate as turn } from 'node:timers/promises'
 import { KIND_ENUM, KIND_STRUCT, KIND_TYPEDEF, KIND_UNION } from '../btf/format.ts'
 import { plainKind } from '../btf/kinds.ts'
 import type { TypeSet } from '../btf/read/type-set.ts'
@@ -10,8 +9,8 @@ import type { TypeRef } from './answers.ts'
 
 /** Kinds that people look for by name. Functions are found among the symbols. */
 const KINDS: ReadonlySet<number> = new Set([KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_TYPEDEF])
-/** Types looked at between two turns of the event loop. */
-const SLICE = 16_384
+/** Types that are looked at in one step. */
+const SLICE = 2048
 /** Hits that are looked at for one question. */
 const MOST_HITS = 4096
 
@@ -28,25 +27,29 @@ export class TypeNames {
   /** All names in small letters, a line end behind each. */
   #text = Buffer.alloc(0)
 
-  /** Gathers all names. vmlinux comes first, so that its types are the ones that are shown. */
-  static async of(types: Types): Promise<TypeNames> {
+  /** Gathers all names, in steps. vmlinux comes first, so that its types are the ones that are shown. */
+  static *of(types: Types): Generator<void, TypeNames, void> {
     const index = new TypeNames()
     const byName = new Map<string, number>()
-    let since = 0
     for (const set of types.sets) {
-      for (let id = set.firstId; id < set.endId; id++) {
-        index.#take(set, id, byName)
-        if (++since % SLICE === 0) await turn()
+      for (let from = set.firstId; from < set.endId; from += SLICE) {
+        for (let id = from; id < Math.min(from + SLICE, set.endId); id++) index.#take(set, id, byName)
+        yield
       }
     }
+    const pieces: Buffer[] = []
     let length = 0
-    const names = index.#rows.map(({ ref }) => {
-      const name = `${ref.name.toLowerCase().replaceAll('\n', ' ')}\n`
-      index.#starts.push(length)
-      length += Buffer.byteLength(name)
-      return name
-    })
-    index.#text = Buffer.from(names.join(''))
+    for (let from = 0; from < index.#rows.length; from += SLICE) {
+      const names = index.#rows.slice(from, from + SLICE).map(({ ref }) => {
+        const name = `${ref.name.toLowerCase().replaceAll('\n', ' ')}\n`
+        index.#starts.push(length)
+        length += Buffer.byteLength(name)
+        return name
+      })
+      pieces.push(Buffer.from(names.join('')))
+      yield
+    }
+    index.#text = Buffer.concat(pieces)
     return index
   }
 

@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../core/address.ts'
 import { INPUT_FORMATS } from '../events/formats.ts'
+import { Pacer } from '../load/pacer.ts'
 import type { Reader } from '../reader.ts'
 import type { TablesAnswer } from './answers.ts'
 import { type Call, json, type Reply } from './call.ts'
@@ -71,32 +72,38 @@ export class Views {
     ]
   }
 
-  /** The caller will search next: what a search needs is made meanwhile. */
+  /** Of a table that has changed, a search may be next: what it needs is made meanwhile. */
   tables(): Reply {
-    void this.#prepare()
+    void this.prepare()
+    return json(this.tablesAnswer())
+  }
+
+  /** The tables that there are, and what texts are read from and put into. */
+  tablesAnswer(): TablesAnswer {
     const formats = (list: readonly { name: string; what: string }[]) => list.map(({ name, what }) => ({ name, what }))
-    const answer: TablesAnswer = {
+    return {
       tables: this.#tables.list().map(tableAnswer),
       outputs: formats(TEXT_OUTPUTS),
       inputs: formats(INPUT_FORMATS),
     }
-    return json(answer)
   }
 
-  async #prepare(): Promise<void> {
+  /** Makes what the first questions about the first table need, a few milliseconds at a time, so that no caller waits for it. */
+  async prepare(): Promise<void> {
     try {
       const table = await this.#tables.use()
       await typesOf(table)
       await this.#search(table.snapshot)
+      await new Pacer().drive(table.snapshot.probes.preparation())
     } catch {
-      // The search that follows meets the same error and answers with it.
+      // The question that follows meets the same error and answers with it.
     }
   }
 
   #search(snapshot: Reader): Promise<Search> {
     let search = this.#searches.get(snapshot)
     if (search === undefined) {
-      search = Search.over(snapshot.symbols, snapshot.types)
+      search = new Pacer().drive(Search.over(snapshot.symbols, snapshot.types))
       this.#searches.set(snapshot, search)
     }
     return search

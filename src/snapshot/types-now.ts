@@ -9,6 +9,7 @@ import {
 } from '../btf/read/index-types.ts'
 import { Walk } from '../btf/read/walk.ts'
 import { errorToRecord, KerndexError } from '../core/errors.ts'
+import { atOnce } from '../core/steps.ts'
 import { arenaFor, btfIdentity, readBtfNow } from '../sources/blob.ts'
 import type { BtfFile } from '../sources/source.ts'
 import { type IndexedSets, type LoadedTypes, NO_TYPES, type TypeFailure } from './loaded-types.ts'
@@ -58,14 +59,6 @@ function readAndIndex(files: readonly BtfFile[], shape: BaseShape | undefined, w
   const indexed = atOnce(indexTypesSteps(blobs, shape, walk))
   failures.push(...indexed.failures.map(({ name, error }) => failureOf(name, error)))
   return { records: indexed.records, identities, failures }
-}
-
-/** Goes all steps without a pause. */
-function atOnce<T>(steps: Generator<void, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
 }
 
 /** The sets that were taken over and those that were loaded, in the order of the files. */

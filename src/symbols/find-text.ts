@@ -1,7 +1,6 @@
 // Names that hold a text, for searches as somebody types: every root is in the table's heap once, so that one pass over a few megabytes
 // finds all of them. Upper and lower case are the same.
 
-import { setImmediate as turn } from 'node:timers/promises'
 import { openSymbolColumns, ROOT_BITS, ROOT_MASK, rootLength, rootStart } from './layout.ts'
 import { PREFIXES } from './names.ts'
 import { upperBound } from './search.ts'
@@ -43,9 +42,9 @@ export class NameText {
     this.#texts = texts
   }
 
-  /** Makes the index, in steps between which others get their turn. */
-  static async of(table: SymbolTable): Promise<NameText> {
-    return new NameText(table.names === undefined ? await ownTexts(table) : await borrowedTexts(table))
+  /** Makes the index, in steps between which others may have their turn. */
+  static *of(table: SymbolTable): Generator<void, NameText, void> {
+    return new NameText(table.names === undefined ? yield* ownTexts(table) : yield* borrowedTexts(table))
   }
 
   /** The symbols whose names hold a text: whole names first, then beginnings, then beginnings of words, the shorter before the longer. */
@@ -129,51 +128,78 @@ export class NameText {
   }
 }
 
+/** Bytes, and symbols, that are looked at in one step: a millisecond or two, before the loops over them are compiled. */
+const SLICE = 65_536
+/** Symbols whose names are made into strings in one step. */
+const FEW_NAMES = 2048
+
+/** A length in slices. */
+function* slices(length: number, size: number): Generator<readonly [from: number, to: number]> {
+  for (let from = 0; from < length; from += size) yield [from, Math.min(from + size, length)]
+}
+
 /** The roots of a table that has its own names. */
-async function ownTexts(table: SymbolTable): Promise<Texts> {
+function* ownTexts(table: SymbolTable): Generator<void, Texts, void> {
   const { heap, name } = openSymbolColumns(table.buffer)
   // Which number the root at a byte of the heap has, from 1.
   const numbers = new Uint32Array(heap.length)
-  for (let id = 0; id < name.length; id++) numbers[name[id]! & ROOT_MASK] = 1
-  await turn()
+  for (const [from, to] of slices(name.length, SLICE)) yield markRoots(name, from, to, numbers)
   let count = 0
-  for (let offset = 0; offset < heap.length; offset++) if (numbers[offset] === 1) numbers[offset] = ++count
-  await turn()
+  for (const [from, to] of slices(heap.length, SLICE)) {
+    count = numberRoots(numbers, from, to, count)
+    yield
+  }
   const starts = new Uint32Array(count)
   const ends = new Uint32Array(count)
   const textOf = new Uint32Array(name.length)
-  for (let id = 0; id < name.length; id++) {
-    const root = name[id]! & ROOT_MASK
-    const number = numbers[root]! - 1
-    textOf[id] = number
-    const start = rootStart(heap, root)
-    starts[number] = start
-    ends[number] = start + rootLength(heap, root)
+  for (const [from, to] of slices(name.length, SLICE / 4)) {
+    for (let id = from; id < to; id++) {
+      const root = name[id]! & ROOT_MASK
+      const number = numbers[root]! - 1
+      textOf[id] = number
+      const start = rootStart(heap, root)
+      starts[number] = start
+      ends[number] = start + rootLength(heap, root)
+    }
+    yield
   }
-  await turn()
   // Bytes that tell lengths may look like letters: they are never part of a text.
   const lower = Buffer.alloc(heap.length)
-  for (let i = 0; i < heap.length; i++) {
-    const byte = heap[i]!
-    lower[i] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
-  }
-  await turn()
-  return { lower, starts, ends, ...symbolsOfTexts(textOf, count), prefixOf: (id) => name[id]! >>> ROOT_BITS }
+  for (const [from, to] of slices(heap.length, SLICE)) yield putLower(heap, from, to, lower)
+  const symbols = yield* symbolsOfTexts(textOf, count)
+  return { lower, starts, ends, ...symbols, prefixOf: (id) => name[id]! >>> ROOT_BITS }
 }
 
-/** Symbols whose names are taken down between two turns of the event loop. */
-const SLICE = 8192
+function markRoots(name: Uint32Array, from: number, to: number, numbers: Uint32Array): void {
+  for (let id = from; id < to; id++) numbers[name[id]! & ROOT_MASK] = 1
+}
+
+/** Numbers the roots that are marked, and returns how many there are by then. */
+function numberRoots(numbers: Uint32Array, from: number, to: number, count: number): number {
+  let next = count
+  for (let offset = from; offset < to; offset++) if (numbers[offset] === 1) numbers[offset] = ++next
+  return next
+}
+
+function putLower(bytes: Uint8Array, from: number, to: number, lower: Buffer): void {
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i]!
+    lower[i] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
+  }
+}
 
 /** The whole names of a table whose names are in others' memory. */
-async function borrowedTexts(table: SymbolTable): Promise<Texts> {
+function* borrowedTexts(table: SymbolTable): Generator<void, Texts, void> {
   const numbers = new Map<string, number>()
   const textOf = new Uint32Array(table.size)
-  for (let id = 0; id < table.size; id++) {
-    if (id % SLICE === 0) await turn()
-    const name = table.nameOf(id)
-    const known = numbers.get(name) ?? numbers.size
-    numbers.set(name, known)
-    textOf[id] = known
+  for (const [from, to] of slices(table.size, FEW_NAMES)) {
+    for (let id = from; id < to; id++) {
+      const name = table.nameOf(id)
+      const known = numbers.get(name) ?? numbers.size
+      numbers.set(name, known)
+      textOf[id] = known
+    }
+    yield
   }
   const starts = new Uint32Array(numbers.size)
   const ends = new Uint32Array(numbers.size)
@@ -185,20 +211,31 @@ async function borrowedTexts(table: SymbolTable): Promise<Texts> {
     at += bytes.length
     ends[number] = at - 1
     pieces.push(bytes)
+    if (number % FEW_NAMES === 0) yield
   }
   const lower = Buffer.concat(pieces)
-  return { lower, starts, ends, ...symbolsOfTexts(textOf, numbers.size), prefixOf: () => 0 }
+  yield
+  return { lower, starts, ends, ...(yield* symbolsOfTexts(textOf, numbers.size)), prefixOf: () => 0 }
 }
 
 /** Symbols by the text that they have. */
-function symbolsOfTexts(textOf: Uint32Array, count: number): Pick<Texts, 'first' | 'ids'> {
+function* symbolsOfTexts(textOf: Uint32Array, count: number): Generator<void, Pick<Texts, 'first' | 'ids'>, void> {
   const first = new Uint32Array(count + 1)
-  for (const text of textOf) first[text + 1]!++
+  for (const [from, to] of slices(textOf.length, SLICE)) yield countTexts(textOf, from, to, first)
   for (let text = 1; text <= count; text++) first[text]! += first[text - 1]!
+  yield
   const next = first.slice()
   const ids = new Uint32Array(textOf.length)
-  for (let id = 0; id < textOf.length; id++) ids[next[textOf[id]!]!++] = id
+  for (const [from, to] of slices(textOf.length, SLICE)) yield putIds(textOf, from, to, next, ids)
   return { first, ids }
+}
+
+function countTexts(textOf: Uint32Array, from: number, to: number, first: Uint32Array): void {
+  for (let id = from; id < to; id++) first[textOf[id]! + 1]!++
+}
+
+function putIds(textOf: Uint32Array, from: number, to: number, next: Uint32Array, ids: Uint32Array): void {
+  for (let id = from; id < to; id++) ids[next[textOf[id]!]!++] = id
 }
 
 interface Ranked {

@@ -149,27 +149,28 @@ export class NameLookup extends NameFinder {
     return count
   }
 
-  /** The index knows whole names only, so this walks all of them: a few milliseconds, for when it is asked for. */
+  /** The index knows whole names only, so the heap of roots is searched for those that go on with a dot. */
   withSuffixes(name: string): Uint32Array {
-    const { name: references, heap } = this.#columns
+    const { heap } = this.#columns
     const text = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
     const wanted = encodeName(name)
-    const { prefix, rootStart: cut } = splitName(wanted, 0, wanted.length)
-    const length = wanted.length - cut
-    const ids: number[] = []
-    for (let id = 0; id < references.length; id++) {
-      const reference = references[id]!
-      if (reference >>> ROOT_BITS !== prefix) continue
-      const root = rootStart(heap, reference & ROOT_MASK)
-      const size = rootLength(heap, reference & ROOT_MASK)
-      if (size < length || (size > length && heap[root + length] !== DOT)) continue
-      let same = 0
-      while (same < length && heap[root + same] === wanted[cut + same]) same++
-      if (same < length) continue
-      const rest = text.toString('latin1', root + length, root + size)
-      if (rest === '' || SUFFIXES.test(rest)) ids.push(id)
+    const { rootStart: cut } = splitName(wanted, 0, wanted.length)
+    const begun = Buffer.from([...wanted.subarray(cut), DOT])
+    const names = new Set<string>()
+    for (let at = text.indexOf(begun); at >= 0; at = text.indexOf(begun, at + 1)) {
+      const rest = at + begun.length - 1
+      // Whether a root begins here, and how its length is written, is not known: what is none is the name of no symbol.
+      for (const offset of [at - 1, at - 3]) {
+        if (offset < 0 || rootStart(heap, offset) !== at) continue
+        const end = at + rootLength(heap, offset)
+        if (end <= rest || end > heap.length) continue
+        const suffix = text.toString('latin1', rest, end)
+        if (SUFFIXES.test(suffix)) names.add(suffix)
+      }
     }
-    return Uint32Array.from(ids)
+    const found = [this.ids(wanted)]
+    for (const suffix of names) found.push(this.ids(Buffer.concat([wanted, Buffer.from(suffix)])))
+    return Uint32Array.from(found.flatMap((ids) => [...ids])).sort()
   }
 
   /** Equal names share a bucket and a reference. */
@@ -204,7 +205,8 @@ const DOT = 0x2e
  * The suffixes that GCC and Clang put behind a function's name when they clone, split or rename it; several may follow each other.
  * `.cold` is a part of a function that was moved away, never a function by itself.
  */
-const SUFFIXES = /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv\.\d+|localalias|cold(?:\.\d+)?))+$/
+const SUFFIXES =
+  /^(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|lto_priv\.\d+|localalias(?:\.\d+)?|cold(?:\.\d+)?))+$/
 
 /** The bytes of a symbol's name: its family's prefix and its root. */
 export function nameBytes(

@@ -1,15 +1,17 @@
 // The host's lists: the sites of traceable functions, and the kprobe blacklist.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { atOnce } from '../../src/core/steps.ts'
 import { Blacklist } from '../../src/probes/blacklist.ts'
 import { FilterSites } from '../../src/probes/filter-sites.ts'
 import { DEBIAN, plainLines } from './fixtures.ts'
 
+const sitesOf = (text: Buffer) => atOnce(FilterSites.reading(text))
 const bytes = (text: string) => Buffer.from(text, 'utf8')
 
 describe('available_filter_functions_addrs', () => {
   test('finds the site that a function contains, wherever in it', () => {
-    const sites = new FilterSites(
+    const sites = sitesOf(
       bytes(
         'ffffffff81000004 a\nffffffff81000010 b\n0xffffffff81000028 c [m]\nbad line\n\n' +
           'ffffffff81000034 __ftrace_invalid_address___20\nffffffff81000036 __ftrace_invalid_address___22 [m]\n',
@@ -22,14 +24,14 @@ describe('available_filter_functions_addrs', () => {
     expect(sites.within(0xffffffff81000020n, 16)).toBe(0xffffffff81000028n)
     expect(sites.within(0xffffffff81000020n, 8)).toBeUndefined()
     expect(sites.within(0xffffffff81000030n, 16)).toBeUndefined()
-    expect(new FilterSites(bytes('0000000000000000 a\n0000000000000000 b\n')).hidden).toBe(true)
+    expect(sitesOf(bytes('0000000000000000 a\n0000000000000000 b\n')).hidden).toBe(true)
   })
 
   test('agrees with a scan of all sites', () => {
     const address = fc.bigInt({ min: 0xffff_ffff_ffff_0000n, max: 0xffff_ffff_ffff_ffffn })
     fc.assert(
       fc.property(fc.array(address), address, fc.nat(0x400), (all, start, size) => {
-        const sites = new FilterSites(bytes(all.map((each) => `${each.toString(16)} f\n`).join('')))
+        const sites = sitesOf(bytes(all.map((each) => `${each.toString(16)} f\n`).join('')))
         const inside = all.filter((each) => each >= start && each < start + BigInt(size))
         const expected = inside.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined)
         expect(sites.within(start, size)).toBe(expected)

@@ -1,6 +1,8 @@
 // The catalogue of compiler suffixes: parts, classes, trust, and what is never offered.
 import { describe, expect, test } from 'vitest'
-import { notOffered, splitSuffix, trustOf } from '../../src/probes/suffix.ts'
+import { notOffered, SuffixIndex, splitSuffix, trustOf } from '../../src/probes/suffix.ts'
+import { fixtureBytes } from '../fixtures.ts'
+import { tableOf } from '../symbols/build-table.ts'
 
 describe('how names are cut', () => {
   test.each([
@@ -77,4 +79,21 @@ describe('how far arguments are trusted', () => {
   ] as const)('%s, own FUNC %s, base FUNC %s, clang %s: %s', (name, exact, base, clang, trust) => {
     expect(trustOf(splitSuffix(name), { exact, base }, clang)).toBe(trust)
   })
+})
+
+test('a few bases are looked up as all are', () => {
+  const table = tableOf(fixtureBytes('debian-6.1-amd64/kallsyms.gz'))
+  const whole = new SuffixIndex(table)
+  const bases = [...new Set(whole.all.map(({ parts }) => parts.base)), 'vfs_read', 'memcpy', '__pfx_vfs_read']
+  for (let i = 0; i < 100; i++) whole.of(`nothing_${i}`)
+  let found = 0
+  for (let from = 0; from < bases.length; from += 97) {
+    const few = new SuffixIndex(table)
+    for (const base of bases.slice(from, from + 3)) {
+      const same = whole.of(base)
+      found += same.length
+      expect(few.of(base)).toEqual(same)
+    }
+  }
+  expect(found).toBeGreaterThan(50)
 })

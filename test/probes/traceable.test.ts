@@ -1,6 +1,8 @@
 // Which functions ftrace can hook: a real list against counting its lines, and made-up ones against what was traceable.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { atOnce } from '../../src/core/steps.ts'
+import { FilterFunctions } from '../../src/probes/filter-functions.ts'
 import { FilterSites } from '../../src/probes/filter-sites.ts'
 import { TraceableByName, TraceableBySite, type TraceableFunctions } from '../../src/probes/traceable.ts'
 import type { KernelSymbol } from '../../src/symbols/symbol.ts'
@@ -9,7 +11,7 @@ import { tableOf } from '../symbols/build-table.ts'
 import { DEBIAN, plainLines } from './fixtures.ts'
 
 const byNames = (symbols: SymbolTable, text: string) =>
-  new TraceableByName(symbols, Buffer.from(text, 'utf8'), (name, owner) =>
+  new TraceableByName(symbols, atOnce(FilterFunctions.reading(Buffer.from(text, 'utf8'))), (name, owner) =>
     symbols
       .named(name, { owner })
       .filter(({ type }) => /[tTwW]/.test(type))
@@ -146,7 +148,7 @@ describe('lists made up', () => {
   test('sites settle what names leave open', () => {
     const table = tableOf(['a', 'x', 'b', 'x', 'c'].map((name, i) => `${at(i)} t ${name}\n`).join(''))
     const text = `${at(3).replace(/0$/, '4')} x\n${at(0)} a\n${at(2).replace(/0$/, 'c')} __ftrace_invalid_address___12\n`
-    const traceable = new TraceableBySite(table, new FilterSites(Buffer.from(text)))
+    const traceable = atOnce(TraceableBySite.of(table, atOnce(FilterSites.reading(Buffer.from(text)))))
     expect([...table].map((each) => said(traceable, each))).toEqual(['yes', 'no', 'no', 'yes', 'no'])
   })
 })

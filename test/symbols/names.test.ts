@@ -167,6 +167,21 @@ describe('suffixes', () => {
     expect(small.named('bar', { suffixes: true }).map(({ name }) => name)).toEqual(['bar.isra.0', 'bar.cold'])
   })
 
+  it('are found as by reading all names', () => {
+    const variant = /^(.*?)(?:\.(?:llvm\.\d+|isra\.\d+|constprop\.\d+|part\.\d+|cold(?:\.\d+)?))+$/
+    const names = new Map<string, string[]>()
+    for (const { name } of plain) {
+      const base = variant.exec(name)?.[1] ?? name
+      names.set(base, [...(names.get(base) ?? []), name])
+    }
+    const bases = [...names.keys()].filter((_, i) => i % 200 === 0)
+    for (const base of [...bases, 'vfs_read', '__pfx_vfs_read']) {
+      const found = table.named(base, { suffixes: true })
+      expect(found.map(({ name }) => name).sort()).toEqual(names.get(base)?.sort() ?? [])
+      expect(found.map(({ id }) => id)).toEqual(found.map(({ id }) => id).sort((a, b) => a - b))
+    }
+  })
+
   it('are found in all their combinations', () => {
     const suffix = fc.constantFrom('.isra.0', '.constprop.12', '.part.3', '.cold', '.llvm.987654321', '.lto_priv.0')
     fc.assert(

@@ -1,6 +1,7 @@
 // BTF blobs → a type index in shared memory. Pure: a loader thread calls it for vmlinux alone, or for a batch of modules.
 import { BadFormatError, KerndexError, LimitError } from '../../core/errors.ts'
 import { allocateSections } from '../../core/sections.ts'
+import { atOnce } from '../../core/steps.ts'
 import { KIND_COUNT } from '../kinds.ts'
 import { type BtfHeader, normalizeBlob, readHeader, readLayout } from './header.ts'
 import {
@@ -131,11 +132,7 @@ export function shapeOfSet({ blob, blobOffset, blobLength, index, indexOffset }:
  * small ones. A blob in foreign byte order, or at an address that is no multiple of four, is copied for good.
  */
 export function indexTypes(blobs: readonly NamedBlob[], base?: BaseShape): IndexedTypes {
-  const steps = indexTypesSteps(blobs, base)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
+  return atOnce(indexTypesSteps(blobs, base))
 }
 
 /** The result of the walk over one blob. */
