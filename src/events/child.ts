@@ -47,6 +47,8 @@ interface Asked {
   readonly forker: number
   readonly knownGroup: number | undefined
   readonly ofForker: Question | undefined
+  /** Events were lost since the forker was seen to begin: that group may be that of an earlier user of its number. */
+  readonly unsure: boolean
   /** The child's number stood for another thread before, in this recording. */
   readonly again: boolean
   /** Nanoseconds that the fork took, as far as can be told; and the forker's other children. */
@@ -66,6 +68,7 @@ export function ask(asked: Asked): Question {
     forker: asked.forker,
     knownGroup: asked.knownGroup,
     ofForker: asked.ofForker,
+    unsure: asked.unsure,
     again: asked.again,
     forkTook: asked.forkTook,
     family: asked.family,
@@ -86,12 +89,15 @@ export function ask(asked: Asked): Question {
   }
 }
 
+/** Forkers of forkers that are asked for their group. */
+const MOST_ABOVE = 8
+
 /** The group of the thread that forked, as far as it is known by now. */
-export function forkerGroup({ knownGroup, ofForker }: Question): number | undefined {
-  if (ofForker === undefined) return knownGroup
+export function forkerGroup({ knownGroup, ofForker }: Question, above = MOST_ABOVE): number | undefined {
+  if (ofForker === undefined || above === 0) return knownGroup
   const { answer, child, column } = ofForker
   if (answer !== undefined) return answer.isThread ? answer.group : child
-  return column !== undefined && column === ofForker.knownGroup ? column : child
+  return column !== undefined && column === forkerGroup(ofForker, above - 1) ? column : child
 }
 
 /** A child that lived on after the leader which forked it had exited. */

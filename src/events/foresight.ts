@@ -122,7 +122,7 @@ export class Foresight<Item> {
     if (life?.newTask !== undefined) setBounded(this.#flags, life.newTask.tid, life.newTask.flags, MOST_NUMBERS)
     if (type === 'lost') this.#lostAt = ts
     if (tid === undefined) return
-    const open = this.#open.get(tid)
+    const open = this.#living(tid)
     const isHint = pid !== undefined && event.pidIsHint === true
     const user = isHint ? this.#numbers.user(tid) : this.#numbers.get(tid)
     if (user !== undefined) {
@@ -131,21 +131,30 @@ export class Foresight<Item> {
       if (type !== 'fork') step(user, type)
     }
     if (type === 'exec' && pid !== undefined) {
-      // A thread that execs is its group's leader from then on; if it had another number, it was a thread of that group before.
-      if (open !== undefined && pid === tid) {
-        this.#conduct.learn(open, false)
-        this.#settle(open, process())
+      // A thread that execs is its group's leader from then on; if it had another number, it was a thread of that group before, and
+      // the leader has exited.
+      const oldPid = life?.oldPid ?? pid
+      const leader = oldPid === pid ? open : this.#open.get(pid)
+      if (leader !== undefined && pid === tid) {
+        this.#conduct.learn(leader, false)
+        this.#settle(leader, process())
       }
-      this.#numbers.exec(this.#numbers.user(pid))
-      const old = life?.oldPid === undefined || life.oldPid === pid ? undefined : this.#open.get(life.oldPid)
+      this.#numbers.exec(this.#numbers.user(pid), ts)
+      const old = oldPid === pid ? undefined : this.#living(oldPid)
       if (old !== undefined) this.#settle(old, thread(pid))
       this.#leaderless.delete(pid)
       this.#outlivesGroup(pid)
       return
     }
     if (life?.byThread === false) return
-    if (open !== undefined && !open.exited) this.#learnOf(open, event, tid)
+    if (open !== undefined) this.#learnOf(open, event, tid)
     if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead, ts, took)
+  }
+
+  /** The open question about the thread that has a number. What comes of one after its exit is of another, whose fork was lost. */
+  #living(tid: number): Question | undefined {
+    const open = this.#open.get(tid)
+    return open?.exited === true ? undefined : open
   }
 
   #learnOf(open: Question, { type, pid, pidIsHint }: ProcessEvent, tid: number): void {
@@ -161,7 +170,7 @@ export class Foresight<Item> {
     ts: bigint,
     took: number | undefined,
   ): void {
-    const open = this.#open.get(tid)
+    const open = this.#living(tid)
     const isQuick = this.#conduct.exits(this.#numbers.get(tid), open, this.#hasChildren(tid), took)
     if (groupDead === undefined) {
       // Nothing more is said of this child, but perhaps that its number is used again.
@@ -207,10 +216,9 @@ export class Foresight<Item> {
 
   /** A group has ended, or begun anew by exec: what its leader forked and lives on is none of its threads. */
   #outlivesGroup(group: number): void {
-    // Unless its exit was lost.
     for (const question of this.#byForker.get(group) ?? [])
       if (!question.exited && forkerGroup(question) === group)
-        this.#settle(question, { ...process(), guessed: question.ts <= this.#lostAt })
+        this.#settle(question, process())
   }
 
   /** Whether a thread has children that live, and may be its group's. */
@@ -234,12 +242,16 @@ export class Foresight<Item> {
     if (type !== 'fork' || life?.byThread !== true || child === undefined || tid === undefined) return undefined
     const before = this.#open.get(child)
     const user = this.#numbers.user(tid)
-    const again = this.#numbers.use(child, user)
+    const again = this.#numbers.use(child, user, ts)
     // The number is given out again: the thread that had it is gone, and nothing more is said of it.
     if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
     this.#outlivesGroup(child)
-    const ofForker = this.#asked.get(tid)
+    const asked = this.#asked.get(tid)
+    // What was lost since may have been another fork of the forker's number.
+    const isSame = asked !== undefined && !asked.exited && user.begunAt > this.#lostAt
+    const ofForker = isSame ? asked : undefined
+    const group = this.#groupOf(tid)
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
     user.family ??= new Family(ts)
@@ -248,8 +260,9 @@ export class Foresight<Item> {
       child,
       ts,
       forker: tid,
-      knownGroup: this.#groupOf(tid) ?? pid,
+      knownGroup: group ?? pid,
       ofForker,
+      unsure: user.begunAt <= this.#lostAt && group !== undefined && group !== pid,
       again,
       forkTook: took,
       family: user.family,
@@ -266,6 +279,7 @@ export class Foresight<Item> {
       question.answer = {
         ...(isThread ? thread(forkerGroup(question)) : process()),
         parentsChild: (flags & CLONE_PARENT) !== 0,
+        guessed: isThread && question.unsure,
       }
     } else {
       this.#open.set(child, question)
@@ -324,7 +338,9 @@ export class Foresight<Item> {
 
   #settle(question: Question, given: Child): void {
     // A number is given out again when its group is no more.
-    const answer = given.isThread && given.group === question.child ? process() : given
+    const likely = given.isThread && given.group === question.child ? process() : given
+    // What was lost since may have been its exit: then this is of another.
+    const answer = question.unsure || question.ts <= this.#lostAt ? { ...likely, guessed: true } : likely
     if (question.answer === undefined && !answer.guessed) this.#conduct.settled(question, answer.isThread)
     question.answer ??= answer
     if (answer.isThread && question.ofForker !== undefined) question.ofForker.madeThreads = true

@@ -13,6 +13,8 @@ const LIVE_SHARE = 25
 
 /** What is known of the thread that has a number. */
 export interface User {
+  /** When it was forked, or last called exec; 0 where neither was seen. */
+  begunAt: bigint
   column: number | undefined
   isNew: boolean
   /** Whether an exec of its own was seen, and how many forks are between it and the image that it began with. */
@@ -52,16 +54,25 @@ export class Numbers {
   user(tid: number): User {
     let user = this.#users.get(tid)
     if (user === undefined) {
-      user = { column: undefined, isNew: false, sawExec: false, generation: 0, steps: OTHER_STEP, family: undefined }
+      user = {
+        begunAt: 0n,
+        column: undefined,
+        isNew: false,
+        sawExec: false,
+        generation: 0,
+        steps: OTHER_STEP,
+        family: undefined,
+      }
       setBounded(this.#users, tid, user, MOST_NUMBERS)
     }
     return user
   }
 
   /** A thread forked another, which has this number; true if it stood for another thread before. */
-  use(tid: number, forker: User): boolean {
+  use(tid: number, forker: User, ts: bigint): boolean {
     const again = this.#users.has(tid)
     const user = this.user(tid)
+    user.begunAt = ts
     user.isNew = true
     user.sawExec = false
     user.generation = forker.generation + 1
@@ -70,7 +81,8 @@ export class Numbers {
     return again
   }
 
-  exec(user: User): void {
+  exec(user: User, ts: bigint): void {
+    user.begunAt = ts
     user.sawExec = true
     user.generation = 0
     user.steps = 0

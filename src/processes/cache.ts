@@ -295,10 +295,15 @@ export class ProcessCache {
       this.counters.duplicates.exit++
       return false
     }
+    this.#end(entry, endTs)
+    return true
+  }
+
+  /** A process has ended, and all threads of it. */
+  #end(entry: Entry, endTs: bigint | undefined): void {
     for (const tid of entry.threads.others()) this.#threads.end(tid, endTs)
     entry.threads.clear()
     this.#images.end(entry, endTs)
-    return true
   }
 
   /** A process took another name: the same image, a new snapshot; snapshots given out before stay as they were. */
@@ -456,7 +461,7 @@ export class ProcessCache {
     if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false
     this.counters.pidReuses++
     if (!newest.alive) return false
-    this.#images.end(newest, startTs)
+    this.#end(newest, startTs)
     return true
   }
 }

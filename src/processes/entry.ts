@@ -75,7 +75,7 @@ export interface Entry extends Counted {
   readonly guessed: boolean
   /** Forked by a thread of which nothing said for certain whose it was. */
   readonly parentGuessed: boolean
-  /** Children that live and may be its threads. */
+  /** Children that live and may be its threads, and those that ended and left such children. */
   doubtful: number
   /** An event of its own told of its exec, and did not only mention it. */
   told?: boolean

@@ -202,7 +202,8 @@ export class Images {
   #giveParent(entry: Entry): void {
     if (entry.parentGiven || entry.parent === undefined) return
     entry.parentGiven = true
-    if (entry.guessed) entry.parent.doubtful--
+    // If it was a thread of its parent, its own children that may be threads are of that group too, and live on.
+    if (entry.guessed && entry.doubtful === 0) entry.parent.doubtful--
     this.#references.give(entry.parent, 'parent')
   }
 
