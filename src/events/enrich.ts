@@ -17,6 +17,7 @@ import {
 import { type ProcessCache, processCache } from '../processes/cache.ts'
 import { processJson } from '../processes/process.ts'
 import { Asking } from './asking.ts'
+import { Clock } from './clock.ts'
 import { FORESIGHT, Foresight } from './foresight.ts'
 import { type Ancestry, ancestorsOf, type Placed, place } from './life.ts'
 import { ByteWriter } from './output/byte-writer.ts'
@@ -24,7 +25,7 @@ import { compactHead } from './output/compact.ts'
 import { correctedMembers, leadMembers } from './output/event-json.ts'
 import { type EventPart, type EventParts, partAt } from './parts.ts'
 import { Sections } from './sections.ts'
-import { OrderedWait, type WaitLimits } from './wait.ts'
+import { OrderedWait, resetNs, type WaitLimits } from './wait.ts'
 
 /** Nanoseconds of event time, as tetragon waits between its tries; and a bound on memory. */
 export const DEFAULT_WAIT: WaitLimits = { waitNs: 2_000_000_000n, most: 16_384 }
@@ -82,6 +83,7 @@ export class Enricher {
   readonly #foresight: Foresight<Waiting>
   readonly #options: EnrichOptions
   readonly #sections = new Sections()
+  readonly #clock: Clock
   readonly #asking: Asking | undefined
   readonly #out = new ByteWriter()
   /** Another recording begins with the next event, or another part of one. */
@@ -107,7 +109,9 @@ export class Enricher {
         } else this.#wait.settle(waiting.number, this.#written(waiting, place(event, cache, child)))
       },
     )
-    this.#wait = new OrderedWait(options.wait ?? DEFAULT_WAIT, {
+    const limits = options.wait ?? DEFAULT_WAIT
+    this.#clock = new Clock(resetNs(limits))
+    this.#wait = new OrderedWait(limits, {
       apply: (waiting, number, late) => {
         waiting.number = number
         if (waiting.unknown) cache.counters.retries.process_info++
@@ -121,7 +125,7 @@ export class Enricher {
       },
       hurry: () => this.#foresight.hurry(),
       restart: (ts) => {
-        this.#foresight.flush()
+        this.#foresight.setBack()
         cache.restart(ts)
       },
     })
@@ -150,6 +154,8 @@ export class Enricher {
       const known = pid ?? (tid === undefined ? undefined : this.#cache.groupOf(tid))
       const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
       if (unknown) this.#cache.counters.waiting.process_info++
+      // JSON of a tracer may tell of what took long when it is over, with the time of its beginning.
+      if (!part.isRecord && this.#clock.wasSetBack(part.cpu, part.ts)) this.#setBack()
       this.#order(part)
       this.#write(this.#wait.push({ part, unknown, number: 0 }, part.ts))
     }
@@ -164,6 +170,15 @@ export class Enricher {
     this.#begins = true
     this.#sections.begin()
     this.#foresight.readOut()
+  }
+
+  #setBack(): void {
+    this.#sections.end()
+    if (this.#begins) this.#sections.begin()
+    this.#wait.setBack()
+    this.#foresight.setBack()
+    this.#cache.setBack()
+    this.#write(this.#wait.take())
   }
 
   /** Keeps what may have to be put together with the part of another CPU. */

@@ -116,6 +116,14 @@ export class Foresight<Item> {
     this.#facts.clear()
   }
 
+  /** The clock was set back: all are handed on, and times before it are not compared with those that follow. */
+  setBack(): void {
+    this.flush()
+    this.#numbers.beginAnew()
+    // Threads that are not seen to begin from now on may be others than they were.
+    this.#lostAt = 0n
+  }
+
   /** Takes from an event what it says of others that are held. */
   #learn(event: ProcessEvent, ts: bigint, took: number | undefined): void {
     const { type, pid, tid, life } = event
@@ -251,7 +259,8 @@ export class Foresight<Item> {
     // What was lost since may have been another fork of the forker's number.
     const isSame = asked !== undefined && !asked.exited && user.begunAt > this.#lostAt
     const ofForker = isSame ? asked : undefined
-    const group = this.#groupOf(tid)
+    // Its exec may be held still.
+    const group = user.sawExec ? tid : this.#groupOf(tid)
     const flags = this.#flags.get(child)
     this.#flags.delete(child)
     user.family ??= new Family(ts)

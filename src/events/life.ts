@@ -23,9 +23,10 @@ export interface Placed {
 
 /**
  * What of an event's process could not be had. `thread_group`: nothing says whether a fork made a thread; `lost_events`:
- * events were lost since this image or its parent's began, so that either may be another by now.
+ * events were lost since this image or its parent's began, so that either may be another by now; `clock_set`: the clock was set
+ * back since then, and another recording may have begun.
  */
-export type Missing = 'process' | 'parent' | 'thread_group' | 'lost_events'
+export type Missing = 'process' | 'parent' | 'thread_group' | 'lost_events' | 'clock_set'
 
 /** Each is a counter too. */
 export type Warning = 'tid_mismatch' | 'pid_reuse' | 'duplicate'
@@ -127,8 +128,12 @@ function answer(event: ProcessEvent, cache: ProcessCache, entry: Entry | undefin
     )
       incomplete.push('thread_group')
     // An event that describes its process and parent itself is right whatever was lost before.
-    const mayBeStale = cache.mayBeStale(entry) || (entry.parent !== undefined && cache.mayBeStale(entry.parent))
-    if (mayBeStale && event.life?.image === undefined) incomplete.push('lost_events')
+    if (event.life?.image === undefined) {
+      const { parent } = entry
+      if (cache.mayBeStale(entry) || (parent !== undefined && cache.mayBeStale(parent))) incomplete.push('lost_events')
+      if (cache.isOfOldClock(entry) || (parent !== undefined && cache.isOfOldClock(parent)))
+        incomplete.push('clock_set')
+    }
   }
   if (event.tid !== undefined && cache.isGuessedThread(event.tid, event.ts) && !incomplete.includes('thread_group'))
     incomplete.push('thread_group')
@@ -264,6 +269,9 @@ function exec(event: ProcessEvent, cache: ProcessCache): Placed {
     cache.learnThread(life.oldPid, pid)
     cache.dropThread(life.oldPid, pid, ts)
   }
+  // Who execs leads its group, whatever it was taken for.
+  const group = cache.groupOf(pid)
+  if (group !== pid) cache.dropThread(pid, group, ts)
   const comm = life?.comm ?? (life?.filename === undefined ? event.comm : commOf(life.filename))
   const birth: Birth = {
     pid,

@@ -34,19 +34,20 @@ export class Sections {
     // An event without a CPU belongs to the part that it stands in.
     if (cpu !== undefined && cpu !== cpus[last] && cpus.length > 0) {
       const isPart = !cpus.includes(cpu) && (begins || (ts !== undefined && ts < this.#newest))
-      if (!isPart) return this.#end()
+      if (!isPart) return this.end()
       cpus.push(cpu)
       this.#newest = 0n
     } else if (cpus.length === 0 && cpu !== undefined) {
       cpus.push(cpu)
       this.#newest = 0n
     }
-    if (++this.#held > MOST_OF_ONE_CPU) return this.#end()
+    if (++this.#held > MOST_OF_ONE_CPU) return this.end()
     if (ts !== undefined && ts > this.#newest) this.#newest = ts
     return 'hold'
   }
 
-  #end(): Verdict {
+  /** Nothing is held any more. */
+  end(): Verdict {
     this.#holding = false
     return 'release'
   }

@@ -37,13 +37,21 @@ const LAST_STEPS = 0xf
  * knows one group for each number; one that is printed as things happen knows each user's.
  */
 export class Numbers {
-  readonly #users = new Map<number, User>()
+  #users = new Map<number, User>()
+  /** Any number may have been used before. */
+  #begunAnew = false
   #pairs = 0
   #differ = 0
 
   /** Whether the column is that of each moment, as far as numbers that were used again show. */
   get live(): boolean {
     return this.#differ * LIVE_SHARE > this.#pairs
+  }
+
+  /** What is known of the threads may be out of date. */
+  beginAnew(): void {
+    this.#users = new Map()
+    this.#begunAnew = true
   }
 
   get(tid: number): User | undefined {
@@ -70,7 +78,7 @@ export class Numbers {
 
   /** A thread forked another, which has this number; true if it stood for another thread before. */
   use(tid: number, forker: User, ts: bigint): boolean {
-    const again = this.#users.has(tid)
+    const again = this.#begunAnew || this.#users.has(tid)
     const user = this.user(tid)
     user.begunAt = ts
     user.isNew = true

@@ -24,6 +24,12 @@ export interface WaitLimits {
  */
 const RESET_WAITS = 5n
 const LEAST_RESET_NS = 10_000_000_000n
+
+/** Nanoseconds by which a clock goes back that was set anew. */
+export function resetNs({ waitNs }: WaitLimits): bigint {
+  const ns = RESET_WAITS * waitNs
+  return ns > LEAST_RESET_NS ? ns : LEAST_RESET_NS
+}
 /** Items in a row that have to say so: a single time may be wrong. */
 const RESET_ITEMS = 64
 
@@ -59,8 +65,7 @@ export class OrderedWait<Item, Result> {
   constructor(limits: WaitLimits, work: WaitWork<Item>) {
     this.#limits = limits
     this.#work = work
-    const resetNs = RESET_WAITS * limits.waitNs
-    this.#resetNs = resetNs > LEAST_RESET_NS ? resetNs : LEAST_RESET_NS
+    this.#resetNs = resetNs(limits)
   }
 
   /** How many items wait, or stand behind one that does. */
@@ -123,6 +128,16 @@ export class OrderedWait<Item, Result> {
     this.#release()
     if (this.#behind.length > 0) this.#reset()
     while (this.#waiting.length > 0) this.#applyEarliest()
+  }
+
+  /** The clock was set back a little: all that came is applied, and what comes is later, whatever its time. */
+  setBack(): void {
+    this.#release()
+    this.#applyLate(this.#behind)
+    this.#behind = []
+    while (this.#waiting.length > 0) this.#applyEarliest()
+    this.#newest = undefined
+    this.#applied = undefined
   }
 
   /** The results that are complete. */

@@ -155,6 +155,20 @@ export class ProcessCache {
     return this.#lostAt !== undefined && entry.startTs <= this.#lostAt
   }
 
+  /** The clock of the stream was set back: what was before it is compared with no time that comes. */
+  setBack(): void {
+    this.counters.clockSetBacks++
+    this.#images.setBack()
+    this.#lostAt = undefined
+    this.#nextTick = undefined
+  }
+
+  /** Whether the clock was set back since an image began: where another recording begins with that, it may be another's. */
+  isOfOldClock(entry: Entry): boolean {
+    checkEntry(entry, 'entry')
+    return !this.#images.isOnClock(entry)
+  }
+
   /** Learns that a thread is of a group; if its fork was taken for a process's, that is taken back. */
   learnThread(tid: number, pid: number, startTs?: bigint, comm?: string, guessed = false): void {
     if (typeof tid !== 'number') number(tid, 'tid')
@@ -280,7 +294,7 @@ export class ProcessCache {
     const previous = parent?.snapshot.pid === image.pid ? parent : undefined
     const old = this.#images.newest(image.pid)
     const entry = this.#images.insert(image, parent, previous, false)
-    if (old?.alive === true && old.startTs <= entry.startTs) {
+    if (old?.alive === true && this.#images.hadBegun(old, entry.startTs)) {
       if (old !== previous) this.counters.pidReuses++
       this.#images.end(old, entry.startTs)
     }
@@ -354,7 +368,8 @@ export class ProcessCache {
     number(pid, 'pid')
     bigint(ts, 'ts')
     const entry = this.#images.begunBefore(pid, ts)
-    if (entry === undefined || (entry.endTs !== undefined && entry.endTs < ts)) return undefined
+    if (entry === undefined || (entry.endTs !== undefined && (entry.endTs < ts || !this.#images.isOnClock(entry))))
+      return undefined
     return snapshotAt(entry, ts)
   }
 
@@ -401,7 +416,7 @@ export class ProcessCache {
     this.#threads.clear()
     this.tick()
     this.tick()
-    this.#nextTick = undefined
+    this.setBack()
   }
 
   /** One round of collection. */
@@ -458,7 +473,7 @@ export class ProcessCache {
   /** A number is given out again: the process that had it must have ended unseen. */
   #replaceStale(pid: number, startTs: bigint | undefined): boolean {
     const newest = this.#images.newest(pid)
-    if (newest === undefined || (startTs !== undefined && newest.startTs > startTs)) return false
+    if (newest === undefined || (startTs !== undefined && !this.#images.hadBegun(newest, startTs))) return false
     this.counters.pidReuses++
     if (!newest.alive) return false
     this.#end(newest, startTs)

@@ -42,6 +42,8 @@ export class ProcessCounters {
   toldTwice = 0
   /** Events that the recorder had no room for. */
   lostEvents = 0
+  /** Times that the clock was set back. */
+  clockSetBacks = 0
   /** Numbers that /proc was asked of because nothing was known of them. */
   asked = 0
   /** Forks of which nothing said whether they made a thread. */
@@ -114,6 +116,7 @@ export class ProcessCounters {
       counter('pid_reuse_total', 'Processes with the number of one that is still kept', this.pidReuses),
       counter('told_twice_total', 'Events that two recorders told, and that were sent on once', this.toldTwice),
       counter('lost_events_total', 'Events that the recorder had no room for', this.lostEvents),
+      counter('clock_set_back_total', 'Times that the clock of the stream was set back', this.clockSetBacks),
       counter('proc_lookups_total', 'Processes that /proc was asked of while the stream ran', this.asked),
       counter('guessed_forks_total', 'Forks of which nothing said whether they made a thread', this.guessedForks),
       labelled('process_snapshots_total', 'Snapshots given to events', 'how', this.handedOut),

@@ -58,6 +58,8 @@ export interface Former {
 export interface Entry extends Counted {
   snapshot: ProcessSnapshot
   readonly startTs: bigint
+  /** How often the clock had been set back when it began: its start is not compared with times on another clock. */
+  readonly epoch: number
   /** When it ended; undefined while it lives, or where no event told when. */
   endTs: bigint | undefined
   /** The names it had before, oldest first. */

@@ -29,6 +29,8 @@ export class Images {
   readonly #references: References<Entry>
   /** Numbers of which nothing is kept any more. */
   readonly #gone = new Map<number, true>()
+  /** How often the clock was set back. */
+  #epoch = 0
 
   /** @param node what `execId`s begin with */
   constructor(counters: ProcessCounters, node: string, names: Names) {
@@ -36,6 +38,21 @@ export class Images {
     this.#node = node
     this.#names = names
     this.#references = new References(counters, (entry) => this.#remove(entry))
+  }
+
+  /** The clock was set back: all images of now began before any time to come. */
+  setBack(): void {
+    this.#epoch++
+  }
+
+  /** Whether the clock was not set back since an image began. */
+  isOnClock(entry: Entry): boolean {
+    return entry.epoch === this.#epoch
+  }
+
+  /** Whether an image had begun by a time. */
+  hadBegun(entry: Entry, ts: bigint): boolean {
+    return entry.startTs <= ts || entry.epoch !== this.#epoch
   }
 
   /** The image that a process was at a time, which counts as a use of it: the last that had begun. Without a time the newest. */
@@ -46,7 +63,7 @@ export class Images {
       if (ts === undefined) found = images.at(-1)
       else
         for (let i = images.length - 1; i >= 0 && found === undefined; i--)
-          if (images[i]!.startTs <= ts) found = images[i]
+          if (this.hadBegun(images[i]!, ts)) found = images[i]
     }
     if (found === undefined) {
       this.#counters.misses.get++
@@ -65,7 +82,7 @@ export class Images {
   /** The last image of a number that had begun at a time, or without a time the newest; counts nothing. */
   begunBefore(pid: number, ts: bigint | undefined): Entry | undefined {
     const images = this.#byPid.get(pid)
-    return ts === undefined ? images?.at(-1) : images?.findLast(({ startTs }) => startTs <= ts)
+    return ts === undefined ? images?.at(-1) : images?.findLast((entry) => this.hadBegun(entry, ts))
   }
 
   /** The image with a name that a stream gave it; counts nothing. */
@@ -77,7 +94,7 @@ export class Images {
   startedAt(pid: number, startTs: bigint | undefined): Entry | undefined {
     if (startTs === undefined) return undefined
     const images = this.#byPid.get(pid) ?? []
-    for (let i = images.length - 1; i >= 0 && images[i]!.startTs >= startTs; i--) {
+    for (let i = images.length - 1; i >= 0 && images[i]!.startTs >= startTs && this.isOnClock(images[i]!); i--) {
       if (images[i]!.snapshot.startTs === startTs) return images[i]
     }
     return undefined
@@ -89,7 +106,7 @@ export class Images {
     let last = entry
     for (let i = images.indexOf(entry) + 1; i > 0 && i < images.length; i++) {
       const next = images[i]!
-      if (next.snapshot.previousExecId !== last.snapshot.execId || (ts !== undefined && next.startTs > ts)) break
+      if (next.snapshot.previousExecId !== last.snapshot.execId || (ts !== undefined && !this.hadBegun(next, ts))) break
       last = next
     }
     return last
@@ -149,6 +166,7 @@ export class Images {
         flags: birth.flags,
       }),
       startTs: since,
+      epoch: this.#epoch,
       endTs: undefined,
       former: undefined,
       parent,
@@ -175,7 +193,7 @@ export class Images {
     else {
       // An image that is heard of late has its place among the others by its start.
       let at = images.length
-      while (at > 0 && images[at - 1]!.startTs > since) at--
+      while (at > 0 && !this.hadBegun(images[at - 1]!, since)) at--
       images.splice(at, 0, entry)
       if (at < images.length - 1) this.end(entry, images[at + 1]?.startTs)
     }
