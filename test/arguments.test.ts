@@ -714,6 +714,8 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
     'ProcessCache#retract': [kind(entry)],
     'ProcessCache#lose': [optional(bigint), anyNumber],
     'ProcessCache#mayBeStale': [kind(entry)],
+    'ProcessCache#isOfOldClock': [kind(entry)],
+    'ProcessCache#setBack': [],
     'ProcessCache#learnThread': [anyNumber, anyNumber, optional(bigint), optional(text), optional(flag)],
     'ProcessCache#isGuessedThread': [anyNumber, optional(bigint)],
     'ProcessCache#becameBy': [kind(entry), optional(bigint)],

@@ -147,8 +147,7 @@ async function events(
   const { lostEvents, clockSetBacks } = cache.counters
   if (lostEvents > 0)
     note(`${lostEvents} events were lost by the recorder; what may be out of date since says lost_events`)
-  if (clockSetBacks > 0)
-    note(`the clock went back ${clockSetBacks} times; processes from before that say clock_set`)
+  if (clockSetBacks > 0) note(`the clock went back ${clockSetBacks} times; processes from before that say clock_set`)
   return conclusion(kernel, counts)
 }
 

@@ -49,6 +49,8 @@ interface Asked {
   readonly ofForker: Question | undefined
   /** Events were lost since the forker was seen to begin: that group may be that of an earlier user of its number. */
   readonly unsure: boolean
+  /** What that thread is was guessed. */
+  readonly ofGuess: boolean
   /** The child's number stood for another thread before, in this recording. */
   readonly again: boolean
   /** Nanoseconds that the fork took, as far as can be told; and the forker's other children. */
@@ -69,6 +71,7 @@ export function ask(asked: Asked): Question {
     knownGroup: asked.knownGroup,
     ofForker: asked.ofForker,
     unsure: asked.unsure,
+    ofGuess: asked.ofGuess,
     again: asked.again,
     forkTook: asked.forkTook,
     family: asked.family,
@@ -98,6 +101,11 @@ export function forkerGroup({ knownGroup, ofForker }: Question, above = MOST_ABO
   const { answer, child, column } = ofForker
   if (answer !== undefined) return answer.isThread ? answer.group : child
   return column !== undefined && column === forkerGroup(ofForker, above - 1) ? column : child
+}
+
+/** Whether it was not said for certain what the thread is that forked. */
+export function isOfGuess({ ofForker, ofGuess }: Question): boolean {
+  return ofForker === undefined ? ofGuess : ofForker.answer === undefined || ofForker.answer.guessed
 }
 
 /** A child that lived on after the leader which forked it had exited. */

@@ -74,6 +74,8 @@ interface Waiting {
   number: number
   /** Nothing was known of its process when it came. */
   readonly unknown: boolean
+  /** Another recording begins with it, or another part of one. */
+  readonly begins: boolean
 }
 
 /** Adds processes to events. */
@@ -83,7 +85,7 @@ export class Enricher {
   readonly #foresight: Foresight<Waiting>
   readonly #options: EnrichOptions
   readonly #sections = new Sections()
-  readonly #clock: Clock
+  readonly #clock: Clock<Waiting>
   readonly #asking: Asking | undefined
   readonly #out = new ByteWriter()
   /** Another recording begins with the next event, or another part of one. */
@@ -110,7 +112,14 @@ export class Enricher {
       },
     )
     const limits = options.wait ?? DEFAULT_WAIT
-    this.#clock = new Clock(resetNs(limits))
+    this.#clock = new Clock(resetNs(limits), (waiting, setBack) => {
+      if (setBack) {
+        this.#setBack()
+        if (waiting.begins) this.#sections.begin()
+      }
+      this.#order(waiting)
+      this.#write(this.#wait.push(waiting, waiting.part.ts))
+    })
     this.#wait = new OrderedWait(limits, {
       apply: (waiting, number, late) => {
         waiting.number = number
@@ -155,9 +164,9 @@ export class Enricher {
       const unknown = known !== undefined && type !== 'fork' && !this.#cache.knows(known)
       if (unknown) this.#cache.counters.waiting.process_info++
       // JSON of a tracer may tell of what took long when it is over, with the time of its beginning.
-      if (!part.isRecord && this.#clock.wasSetBack(part.cpu, part.ts)) this.#setBack()
-      this.#order(part)
-      this.#write(this.#wait.push({ part, unknown, number: 0 }, part.ts))
+      const cpu = part.isRecord ? undefined : part.cpu
+      this.#clock.push({ part, unknown, number: 0, begins: this.#begins }, cpu, part.ts)
+      this.#begins = false
     }
     return this.#out.take()
   }
@@ -167,14 +176,15 @@ export class Enricher {
    * see what they say of each other. The header of ftrace's `trace` says so by itself.
    */
   begin(): void {
+    this.#clock.flush()
     this.#begins = true
     this.#sections.begin()
     this.#foresight.readOut()
   }
 
+  /** All that came is before what comes now. */
   #setBack(): void {
     this.#sections.end()
-    if (this.#begins) this.#sections.begin()
     this.#wait.setBack()
     this.#foresight.setBack()
     this.#cache.setBack()
@@ -182,21 +192,21 @@ export class Enricher {
   }
 
   /** Keeps what may have to be put together with the part of another CPU. */
-  #order({ cpu, ts }: EventPart): void {
-    let verdict = this.#sections.judge(cpu, ts, this.#begins)
+  #order({ part: { cpu, ts }, begins }: Waiting): void {
+    let verdict = this.#sections.judge(cpu, ts, begins)
     if (verdict === 'release') {
       this.#write(this.#wait.letGo())
-      if (this.#begins) {
+      if (begins) {
         this.#sections.begin()
         verdict = this.#sections.judge(cpu, ts, false)
       }
     }
     if (verdict === 'hold') this.#wait.keep()
-    this.#begins = false
   }
 
   /** The input is at its end. */
   end(): Uint8Array {
+    this.#clock.flush()
     this.#wait.applyAll()
     this.#foresight.flush()
     this.#write(this.#wait.take())

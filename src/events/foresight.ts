@@ -4,19 +4,19 @@
 // fact that two recorders told is one event.
 
 import { setBounded } from '../core/bounded-map.ts'
-import { ask, type Child, forkerGroup, process, type Question, thread } from './child.ts'
+import { ask, type Child, forkerGroup, isOfGuess, process, type Question, thread } from './child.ts'
 import { Conduct } from './conduct.ts'
 import { type ProcessEvent, together } from './event.ts'
 import { Family } from './pace.ts'
 import { MOST_NUMBERS, Numbers, step } from './thread-numbers.ts'
+import { isLife, Twins } from './twins.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
 const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
 
-/** The parent of kernel threads, of which each is a process of its own. */
+/** The parent of kernel threads, each a process of its own. */
 const KTHREADD = 2
-
 /** Nanoseconds of event time, and events, by which the answer to a question has to come. */
 export interface ForesightLimits {
   readonly ns: bigint
@@ -24,14 +24,6 @@ export interface ForesightLimits {
 }
 
 export const FORESIGHT: ForesightLimits = { ns: 2_000_000_000n, most: 16_384 }
-
-/**
- * Nanoseconds within which a recorder's own event and the kernel's tracepoint speak of one fact: between the two the kernel may
- * be interrupted, or emulated. Shorter than any number takes to be used again.
- */
-const SAME_FACT_NS = 50_000_000n
-/** Nanoseconds that a fact waits for its second telling, in a recording that was not seen to tell twice. */
-const FIRST_TWIN_NS = 1_000_000n
 
 /** An event that is held back. */
 interface Held<Item> {
@@ -64,16 +56,13 @@ export class Foresight<Item> {
   readonly #flags = new Map<number, number>()
   /** Groups whose leader has exited while others of it live; false where one that may have been the last of them has exited. */
   readonly #leaderless = new Map<number, boolean>()
-  /** Whether the recording tells facts twice. */
-  #toldTwice = false
   /** The column was filled in when a whole recording was read out: all of it is at hand, and answers are waited for. */
   #readOut = false
   /** When the recorder had no room last. */
   #lostAt = -1n
   readonly #numbers = new Numbers()
   readonly #conduct = new Conduct()
-  /** Facts that were told a moment ago, by what they are. */
-  readonly #facts = new Map<string, Held<Item>>()
+  readonly #twins = new Twins<Held<Item>>()
 
   /** `groupOf` says which thread group a thread is of, as far as events that were handed on told. */
   constructor(
@@ -113,7 +102,7 @@ export class Foresight<Item> {
     while (this.#head < this.#held.length) this.#handOn()
     this.#flags.clear()
     this.#leaderless.clear()
-    this.#facts.clear()
+    this.#twins.clear()
   }
 
   /** The clock was set back: all are handed on, and times before it are not compared with those that follow. */
@@ -139,8 +128,7 @@ export class Foresight<Item> {
       if (type !== 'fork') step(user, type)
     }
     if (type === 'exec' && pid !== undefined) {
-      // A thread that execs is its group's leader from then on; if it had another number, it was a thread of that group before, and
-      // the leader has exited.
+      // A thread that execs leads its group from then on; if it had another number, it was one of its threads, and the leader has exited.
       const oldPid = life?.oldPid ?? pid
       const leader = oldPid === pid ? open : this.#open.get(pid)
       if (leader !== undefined && pid === tid) {
@@ -151,7 +139,7 @@ export class Foresight<Item> {
       const old = oldPid === pid ? undefined : this.#living(oldPid)
       if (old !== undefined) this.#settle(old, thread(pid))
       this.#leaderless.delete(pid)
-      this.#outlivesGroup(pid)
+      this.#outlivesGroup(pid, true)
       return
     }
     if (life?.byThread === false) return
@@ -222,11 +210,14 @@ export class Foresight<Item> {
     if (last) setBounded(this.#leaderless, forkers, false, MOST_NUMBERS)
   }
 
-  /** A group has ended, or begun anew by exec: what its leader forked and lives on is none of its threads. */
-  #outlivesGroup(group: number): void {
+  /**
+   * A group has ended, or begun anew by exec: what its leader forked and lives on is none of its threads. A number that is given out
+   * again need not be a leader's.
+   */
+  #outlivesGroup(group: number, isLeader: boolean): void {
     for (const question of this.#byForker.get(group) ?? [])
       if (!question.exited && forkerGroup(question) === group)
-        this.#settle(question, process())
+        this.#settle(question, { ...process(), guessed: !isLeader && isOfGuess(question) })
   }
 
   /** Whether a thread has children that live, and may be its group's. */
@@ -254,11 +245,10 @@ export class Foresight<Item> {
     // The number is given out again: the thread that had it is gone, and nothing more is said of it.
     if (before !== undefined) this.#close(before)
     this.#leaderless.delete(child)
-    this.#outlivesGroup(child)
+    this.#outlivesGroup(child, false)
     const asked = this.#asked.get(tid)
     // What was lost since may have been another fork of the forker's number.
-    const isSame = asked !== undefined && !asked.exited && user.begunAt > this.#lostAt
-    const ofForker = isSame ? asked : undefined
+    const ofForker = asked?.exited === false && user.begunAt > this.#lostAt ? asked : undefined
     // Its exec may be held still.
     const group = user.sawExec ? tid : this.#groupOf(tid)
     const flags = this.#flags.get(child)
@@ -271,6 +261,7 @@ export class Foresight<Item> {
       forker: tid,
       knownGroup: group ?? pid,
       ofForker,
+      ofGuess: user.guessed,
       unsure: user.begunAt <= this.#lostAt && group !== undefined && group !== pid,
       again,
       forkTook: took,
@@ -310,18 +301,14 @@ export class Foresight<Item> {
     const forkers = forkerGroup(question)
     if (column === undefined)
       return { ...(this.#conduct.isThread(question) ? thread(forkers) : process()), guessed: true, open: true }
-    if (this.#readOut && this.#isDoubtful(question)) return this.#byConduct(question)
+    // The column is not of the moment, and the number was another's before: it may be that one's.
+    if (this.#readOut && question.again && !this.#numbers.live) return this.#byConduct(question)
     return column === child || (forkers !== undefined && column !== forkers) ? process() : thread(column)
   }
 
   /** A child that exited before others of its group, and forked some that may be of it: where nothing else is known, it led them. */
   #leads(question: Question): Child {
     return question.column === undefined ? { ...process(), guessed: true, open: true } : this.#byColumn(question)
-  }
-
-  /** The column is not of the moment, and the number was another's before: it may be that one's. */
-  #isDoubtful(question: Question): boolean {
-    return question.again && !this.#numbers.live
   }
 
   /**
@@ -339,7 +326,7 @@ export class Foresight<Item> {
     return { ...(isThread ? thread(forkers) : process()), guessed: true, open: column === undefined }
   }
 
-  /** Nothing more will be said of a child: what it was is decided when its fork is handed on, by what is known then. */
+  /** Nothing more will be said of a child: what it was is decided when its fork is handed on. */
   #close(question: Question): void {
     question.closed = true
     this.#forget(question)
@@ -352,6 +339,8 @@ export class Foresight<Item> {
     const answer = question.unsure || question.ts <= this.#lostAt ? { ...likely, guessed: true } : likely
     if (question.answer === undefined && !answer.guessed) this.#conduct.settled(question, answer.isThread)
     question.answer ??= answer
+    const user = this.#numbers.get(question.child)
+    if (user?.begunAt === question.ts) user.guessed = answer.guessed
     if (answer.isThread && question.ofForker !== undefined) question.ofForker.madeThreads = true
     this.#forget(question)
   }
@@ -364,24 +353,16 @@ export class Foresight<Item> {
 
   /** Finds out whether another recorder told the same fact a moment before. */
   #compare(held: Held<Item>): void {
-    const { type, tid, life, pid } = held.event
-    if (life?.told === undefined || !isLife(held.event)) return
-    const key = `${type} ${type === 'fork' ? life.childTid : type === 'exec' ? pid : tid}`
-    const other = this.#facts.get(key)
-    if (other === undefined || other.event.life?.told === life.told || held.ts - other.ts > SAME_FACT_NS) {
-      setBounded(this.#facts, key, held, MOST_NUMBERS)
-      return
-    }
-    this.#facts.delete(key)
-    this.#toldTwice = true
+    const other = this.#twins.other(held)
+    if (other === undefined) return
     held.told = true
     other.both = true
     const { event } = other
     other.event = {
       ...event,
-      pid: event.pid ?? pid,
+      pid: event.pid ?? held.event.pid,
       comm: event.comm ?? held.event.comm,
-      life: together(event.life ?? life, life),
+      life: event.life && held.event.life && together(event.life, held.event.life),
     }
     if (held.question !== undefined && other.question !== undefined) {
       if (held.question.answer !== undefined) this.#settle(other.question, held.question.answer)
@@ -395,8 +376,7 @@ export class Foresight<Item> {
       const patient = this.#readOut || now - ts < this.#limits.ns
       const waits = question !== undefined && question.answer === undefined && !question.closed && patient
       // A fact that two recorders may tell waits for the second.
-      const patience = this.#toldTwice ? SAME_FACT_NS : FIRST_TWIN_NS
-      const twin = isLife(event) && event.life?.told !== undefined && !both && !told && now - ts < patience
+      const twin = isLife(event) && event.life?.told !== undefined && !both && !told && now - ts < this.#twins.patience
       if (!waits && !twin) this.#handOn()
       else if (this.#held.length - this.#head > this.#limits.most) this.#handOn()
       else break
@@ -419,7 +399,3 @@ export class Foresight<Item> {
 
 /** Spent places at the front before they are given up. */
 const SPENT = 1024
-
-function isLife({ type }: ProcessEvent): boolean {
-  return type === 'fork' || type === 'exit' || type === 'exec'
-}

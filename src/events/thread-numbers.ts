@@ -15,6 +15,8 @@ const LIVE_SHARE = 25
 export interface User {
   /** When it was forked, or last called exec; 0 where neither was seen. */
   begunAt: bigint
+  /** Whether it is a thread or a process was guessed. */
+  guessed: boolean
   column: number | undefined
   isNew: boolean
   /** Whether an exec of its own was seen, and how many forks are between it and the image that it began with. */
@@ -64,6 +66,7 @@ export class Numbers {
     if (user === undefined) {
       user = {
         begunAt: 0n,
+        guessed: false,
         column: undefined,
         isNew: false,
         sawExec: false,
@@ -81,6 +84,7 @@ export class Numbers {
     const again = this.#begunAnew || this.#users.has(tid)
     const user = this.user(tid)
     user.begunAt = ts
+    user.guessed = false
     user.isNew = true
     user.sawExec = false
     user.generation = forker.generation + 1
@@ -91,6 +95,7 @@ export class Numbers {
 
   exec(user: User, ts: bigint): void {
     user.begunAt = ts
+    user.guessed = false
     user.sawExec = true
     user.generation = 0
     user.steps = 0

@@ -58,7 +58,7 @@ export interface Former {
 export interface Entry extends Counted {
   snapshot: ProcessSnapshot
   readonly startTs: bigint
-  /** How often the clock had been set back when it began: its start is not compared with times on another clock. */
+  /** How often the clock had been set back when it began: times on different clocks are not compared. */
   readonly epoch: number
   /** When it ended; undefined while it lives, or where no event told when. */
   endTs: bigint | undefined

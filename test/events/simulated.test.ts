@@ -3,7 +3,15 @@
 import { describe, expect, it } from 'vitest'
 import { Enricher } from '../../src/events/enrich.ts'
 import { ProcessCache } from '../../src/processes/cache.ts'
-import { ftraceLines, type Happened, type Recorder, simulate, type Workload } from '../processes/simulator.ts'
+import {
+  clockSet,
+  ftraceLines,
+  type Happened,
+  lossy,
+  type Recorder,
+  simulate,
+  type Workload,
+} from '../processes/simulator.ts'
 import { run, snapshotOfText } from './samples.ts'
 
 const NAMES = ['wl', 'sh', 'my prog', '=> f+0x1', '(sd-pam)', 'a=b pid=7', 'x-1 [000]', 'naïve', 'kworker/0:1']
@@ -77,20 +85,32 @@ const workload = (seed: number, given: Partial<Workload> = {}): Workload => ({
   ...given,
 })
 
+/** Workloads of each kind. */
+const SEEDS = process.env.KERNDEX_LONG === undefined ? 3 : 60
+
+/** What is done to a recording. */
+interface Spoiling {
+  /** It was read out of the recorder's buffer as a whole. */
+  readonly readOut?: boolean
+  readonly lose?: boolean
+  /** In the middle the clock is set by so many nanoseconds. */
+  readonly setBy?: bigint
+}
+
 /** Shares of all events of several workloads: wrong ones, and wrong ones that do not say that they may be. */
 async function shares(
   recorder: Recorder,
   waitMs: number,
   given: Partial<Workload>,
-  { readOut = false, lose = false } = {},
+  { readOut = false, lose = false, setBy = 0n }: Spoiling = {},
 ) {
   let all = 0
   const wrong: string[] = []
   const unmarked: string[] = []
-  for (let seed = 1; seed <= 3; seed++) {
-    const happened = simulate(workload(seed, given))
-    const lines = ftraceLines(happened, recorder)
-    const kept = lose ? lossy(happened, lines) : { happened, lines }
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const happened = clockSet(simulate(workload(seed, given)), setBy)
+    const whole = { happened, lines: ftraceLines(happened, recorder) }
+    const kept = lose ? lossy(whole, seed) : whole
     if (readOut) kept.lines.unshift('# tracer: nop', '#')
     const verdict = await judged(kept.happened, kept.lines, waitMs)
     all += kept.happened.length
@@ -98,21 +118,6 @@ async function shares(
     unmarked.push(...verdict.unmarked)
   }
   return { wrong: wrong.length / all, unmarked: unmarked.length / all, first: unmarked.slice(0, 3) }
-}
-
-/** A recorder without room: now and then some are gone. */
-function lossy(happened: readonly Happened[], lines: readonly string[]) {
-  const kept: { happened: Happened[]; lines: string[] } = { happened: [], lines: [] }
-  for (let i = 0; i < happened.length; i++) {
-    if (i % 150 === 149) {
-      kept.lines.push(`CPU:0 [LOST ${25} EVENTS]`)
-      i += 25
-    }
-    if (happened[i] === undefined) break
-    kept.happened.push(happened[i]!)
-    kept.lines.push(lines[i]!)
-  }
-  return kept
 }
 
 const FEW_NUMBERS = { pidMax: 60 }
@@ -164,11 +169,37 @@ describe('what is wrong says that it may be', () => {
     expect(unmarked).toBeLessThan(most)
   })
 
-  it.each<[string, Recorder]>([
-    ['groups printed live', { column: 'live' }],
-    ['task_newtask', { column: 'none', newTask: true }],
-  ])('after losses, with %s', async (_, recorder) => {
-    const { unmarked } = await shares(recorder, 200, { ...FEW_NUMBERS, cloneParent: 0 }, { lose: true })
-    expect(unmarked).toBeLessThan(0.001)
+  it.each<[string, Recorder, Partial<Workload>]>([
+    ['groups printed live', { column: 'live' }, FEW_NUMBERS],
+    ['task_newtask', { column: 'none', newTask: true }, FEW_NUMBERS],
+    ['nothing', { column: 'none' }, MANY_NUMBERS],
+  ])('after losses, with %s', async (_, recorder, given) => {
+    const { unmarked, first } = await shares(recorder, 200, { ...given, cloneParent: 0 }, { lose: true })
+    expect([unmarked, first]).toEqual([0, []])
   })
+
+  it.each([0, 200, 5000])('where the clock goes back by half a second, at a wait of %d ms', async (wait) => {
+    const given = { ...FEW_NUMBERS, cloneParent: 0 }
+    const spoiling = { setBy: -500_000_000n }
+    expect(await shares({ column: 'none', newTask: true }, wait, given, spoiling)).toMatchObject({ wrong: 0 })
+    const { wrong, unmarked, first } = await shares({ column: 'live' }, wait, given, spoiling)
+    expect([unmarked, first]).toEqual([0, []])
+    expect(wrong).toBeLessThan(0.03)
+  })
+
+  it('where the clock goes forward', async () => {
+    const given = { ...FEW_NUMBERS, cloneParent: 0 }
+    const { unmarked, first } = await shares({ column: 'live' }, 200, given, { setBy: 5_000_000_000_000n })
+    expect([unmarked, first]).toEqual([0, []])
+  })
+})
+
+it('says of a recording that begins on an earlier time what may be of the one before', async () => {
+  const given = { ...FEW_NUMBERS, cloneParent: 0 }
+  const first = simulate(workload(1, given))
+  const second = simulate(workload(2, given))
+  const recorder: Recorder = { column: 'live' }
+  const both = [...ftraceLines(first, recorder), ...ftraceLines(second, recorder)]
+  const verdict = await judged(second, both, 200)
+  expect(verdict.unmarked).toEqual([])
 })

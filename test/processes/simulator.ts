@@ -218,6 +218,40 @@ export interface Recorder {
   readonly groupDead?: boolean
 }
 
+/** A recording, and what it is of. */
+export interface Recording {
+  readonly happened: Happened[]
+  readonly lines: string[]
+}
+
+/** A recorder without room: now and then some are gone. */
+export function lossy({ happened, lines }: Recording, seed: number): Recording {
+  const kept: Recording = { happened: [], lines: [] }
+  for (let i = 0; i < happened.length; i++) {
+    if (i % 150 === 149) {
+      const lost = 5 + ((seed * 31 + i * 7) % 60)
+      kept.lines.push(`CPU:${i % 2} [LOST ${lost} EVENTS]`)
+      i += lost
+    }
+    if (happened[i] === undefined) break
+    kept.happened.push(happened[i]!)
+    kept.lines.push(lines[i]!)
+  }
+  return kept
+}
+
+/** The same with a clock that is set in the middle. */
+export function clockSet(happened: readonly Happened[], by: bigint): Happened[] {
+  const at = happened[happened.length >> 1]!.ts
+  const to = (ts: bigint) => (ts >= at ? ts + by : ts)
+  const named = (image: string) => image.replace(/ (\d+)$/, (_, start) => ` ${to(BigInt(start))}`)
+  return happened.map((event) => {
+    const { image, parent } = event.truth
+    const truth = { ...event.truth, image: named(image), parent: parent === undefined ? undefined : named(parent) }
+    return { ...event, ts: to(event.ts), truth }
+  })
+}
+
 /** ftrace's lines of what happened. */
 export function ftraceLines(happened: readonly Happened[], { column, newTask, groupDead }: Recorder): string[] {
   const lastGroup = new Map(happened.map(({ tid, tgid }) => [tid, tgid]))
