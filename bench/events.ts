@@ -11,6 +11,7 @@ import { randomAddresses } from './lib/questions.ts'
 import { seededRandom } from './lib/random.ts'
 import type { Row } from './lib/report.ts'
 import { median, summarize } from './lib/stats.ts'
+import { byTurns, inParts } from './lib/stop.ts'
 import { addressLines, perfText } from './lib/traces.ts'
 
 const ADDRESSES = 2_000_000
@@ -41,29 +42,25 @@ export async function benchEvents(input: Input, processes: number, seed: number)
       { what: 'bytes of perf script to NDJSON', ...ofPerf, product: 'ndjson' },
       { what: 'bytes of perf script to events', ...ofPerf, product: 'parts' },
     ] as const
-    const rows: Row[] = []
-    for (const { what, count, ...work } of works) {
-      const rates = WAYS.map((): number[] => [])
-      for (let turn = 0; turn < turns; turn++) {
-        for (const [way, [, threads]] of WAYS.entries()) {
-          const task = { from: input.from, ...work, ...(threads !== undefined && { threads }) }
-          const { ms } = await runCold<EventsTask, EventsResult>('events', task)
-          rates[way]?.push(count / ms / 1000)
-        }
-      }
-      WAYS.forEach(([by], way) => {
+    const ofWork = async ({ what, count, ...work }: (typeof works)[number]): Promise<Row[]> => {
+      const rates = await byTurns(WAYS, turns, async ([, threads]) => {
+        const task = { from: input.from, ...work, ...(threads !== undefined && { threads }) }
+        const { ms } = await runCold<EventsTask, EventsResult>('events', task)
+        return count / ms / 1000
+      })
+      return WAYS.map(([by], way) => {
         const own = rates[way] ?? []
-        rows.push({
+        return {
           ...{ suite: 'events', input: input.name, what, by, unit: 'M/s' },
           ...summarize(own),
           ...(by !== BASELINE && {
             yardstick: BASELINE,
             ratio: median(own.map((rate, turn) => rate / (rates[0]?.[turn] ?? 1))),
           }),
-        })
+        }
       })
     }
-    return rows
+    return await inParts(works.map((work) => () => ofWork(work)))
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -7,14 +7,19 @@ import { kerndexWith, type Threads } from './lib/contestants.ts'
 import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, median, summarize } from './lib/stats.ts'
+import { byTurns } from './lib/stop.ts'
 
-/** A way to load, and what its cold processes gave, one a round. */
-interface Contender {
+/** A way to load. */
+interface Way {
   readonly by: string
   readonly types: boolean
   /** kerndex with so many threads, or a baseline's name. */
   readonly how: ColdLoad['by']
-  readonly results: ColdLoadResult[]
+}
+
+/** What its cold processes gave, one a round. */
+interface Contender extends Way {
+  readonly results: readonly ColdLoadResult[]
 }
 
 /** Which ways take part. */
@@ -39,21 +44,19 @@ const INLINE = kerndexWith(0)
  * before the load in one process and after it in the next, so that neither always has the warmer machine.
  */
 export async function benchLoad(input: Input, processes: number, contest: LoadContest): Promise<Row[]> {
-  const contenders: Contender[] = [
+  const ways: Way[] = [
     ...(input.btf.length > 0 ? [false, true] : [false]).flatMap((types) =>
-      contest.threads.map((how) => ({ by: kerndexWith(how), types, how, results: [] })),
+      contest.threads.map((how) => ({ by: kerndexWith(how), types, how })),
     ),
-    ...contest.baselines.map((name) => ({ by: name, types: false, how: name, results: [] })),
+    ...contest.baselines.map((name) => ({ by: name, types: false, how: name })),
   ]
-  for (let round = 0; round < processes; round++) {
-    for (let turn = 0; turn < contenders.length; turn++) {
-      const { how, types, results } = contenders[(turn + round) % contenders.length]!
-      const { from, kallsyms } = input
-      const files = isKerndex(how) ? filesOf(input, types) : [kallsyms]
-      const task: ColdLoad = { from, kallsyms, files, readFirst: round % 2 === 0, types, by: how }
-      results.push(await runCold<ColdLoad, ColdLoadResult>('load', task))
-    }
-  }
+  const results = await byTurns(ways, processes, ({ how, types }, round) => {
+    const { from, kallsyms } = input
+    const files = isKerndex(how) ? filesOf(input, types) : [kallsyms]
+    const task: ColdLoad = { from, kallsyms, files, readFirst: round % 2 === 0, types, by: how }
+    return runCold<ColdLoad, ColdLoadResult>('load', task)
+  })
+  const contenders = ways.map((way, i): Contender => ({ ...way, results: results[i] ?? [] }))
   return [
     ...contenders.map((contender) => loadRow(input, contender)),
     ...againstInline(input, contenders),

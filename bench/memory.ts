@@ -6,19 +6,17 @@ import { kerndexWith } from './lib/contestants.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
+import { byTurns } from './lib/stop.ts'
 
 const MEGABYTE = 1e6
 
 /** Measures the loads of an input, without types, in `processes` cold processes each. */
 export async function benchMemory(input: Input, processes: number, pools: readonly number[]): Promise<Row[]> {
-  const contenders = pools.map((threads) => ({ threads, results: [] as MemoryResult[] }))
-  for (let round = 0; round < processes; round++) {
-    for (const { threads, results } of contenders) {
-      const task: MemoryTask = { from: input.from, threads, types: false }
-      results.push(await runCold<MemoryTask, MemoryResult>('memory', task, ['--expose-gc']))
-    }
-  }
-  return contenders.flatMap(({ threads, results }) => rowsOf(input, threads, pools, results))
+  const results = await byTurns(pools, processes, (threads) => {
+    const task: MemoryTask = { from: input.from, threads, types: false }
+    return runCold<MemoryTask, MemoryResult>('memory', task, ['--expose-gc'])
+  })
+  return pools.flatMap((threads, i) => rowsOf(input, threads, pools, results[i] ?? []))
 }
 
 function rowsOf(input: Input, threads: number, pools: readonly number[], results: readonly MemoryResult[]): Row[] {

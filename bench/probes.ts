@@ -5,18 +5,17 @@ import { runCold } from './lib/cold.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
+import { byTurns, inParts } from './lib/stop.ts'
 
 /** All of vmlinux by its types, and a glob over every function of the kernel and its modules. */
 const SPECS = ['fentry:vmlinux:*', 'kprobe:nf_*']
 
 /** Measures plans in `processes` cold processes for each specification. */
 export async function benchProbes(input: Input, processes: number): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const spec of SPECS) {
-    const results: ProbesResult[] = []
-    for (let i = 0; i < processes; i++) {
-      results.push(await runCold<ProbesTask, ProbesResult>('probes', { from: input.from, spec }))
-    }
+  const ofSpec = async (spec: string): Promise<Row[]> => {
+    const [results = []] = await byTurns([spec], processes, () =>
+      runCold<ProbesTask, ProbesResult>('probes', { from: input.from, spec }),
+    )
     const row = (by: string, msOf: (result: ProbesResult) => number): Row => ({
       suite: 'probes',
       input: input.name,
@@ -33,11 +32,11 @@ export async function benchProbes(input: Input, processes: number): Promise<Row[
         note: `${results[0]?.found ?? 0} functions judged`,
       }),
     })
-    rows.push(
+    return [
       row('names only', ({ plainMs }) => plainMs),
       row('kerndex, first plan', ({ firstMs }) => firstMs),
       row('kerndex, again', ({ againMs }) => againMs),
-    )
+    ]
   }
-  return rows
+  return inParts(SPECS.map((spec) => () => ofSpec(spec)))
 }

@@ -15,6 +15,7 @@ import { loadWarning, spreadWarnings } from './lib/noise.ts'
 import { HELP, type Options, readOptions } from './lib/options.ts'
 import { checkLibrary, pageOf } from './lib/page.ts'
 import { commitOf, type LeftOut, machine, type Report, type Row, readReport, SCHEMA } from './lib/report.ts'
+import { stopSignal } from './lib/stop.ts'
 import { formatMarkdown, formatRows } from './lib/table.ts'
 import { toolVersions } from './lib/tools.ts'
 import { benchLoad, everybody } from './load.ts'
@@ -76,18 +77,7 @@ delete process.env.NODE_EXTRA_CA_CERTS
 const STOPPED = 'the run was stopped before its end: what had been measured by then is here'
 
 /** Ctrl-C: what has been measured is reported all the same. */
-const stop = new AbortController()
-const stopped = stop.signal
-process.once('SIGINT', () => stop.abort())
-process.once('SIGTERM', () => stop.abort())
-
-/** What a suite gives, or the end of the run, whichever comes first. */
-function orStopped(rows: Promise<Row[]>): Promise<Row[]> {
-  return new Promise((resolve, reject) => {
-    stopped.addEventListener('abort', () => reject(new Error(STOPPED)))
-    rows.then(resolve, reject)
-  })
-}
+const stopped = stopSignal()
 
 /** Says on a terminal what is being measured; an empty text takes that away. */
 function progress(text: string): void {
@@ -141,7 +131,7 @@ async function measure(): Promise<Report> {
         if (stopped.aborted) return
         progress(`${suite} on ${input.name}, ${at + 1} of ${steps.length}`)
         try {
-          add(await orStopped(SUITES[suite](input)))
+          add(await SUITES[suite](input))
         } catch (error) {
           if (stopped.aborted) return
           // What was measured before is not lost, and the run does not end as if all were well.
@@ -157,7 +147,11 @@ async function measure(): Promise<Report> {
     })
   }
   // It takes long, and runs only when it is named.
-  if (suites.includes(SCALE) && !stopped.aborted) rows.push(...(await benchScale(options.sizes, processes, ask, show)))
+  if (suites.includes(SCALE) && !stopped.aborted) {
+    await benchScale(options.sizes, processes, ask, add).catch((error: unknown) => {
+      if (!stopped.aborted) throw error
+    })
+  }
   progress('')
   if (rows.length === 0)
     throw new Error(stopped.aborted ? 'the run was stopped before anything was measured' : 'nothing was measured')

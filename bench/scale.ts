@@ -7,6 +7,7 @@ import { SPLIT } from './lib/baselines.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Asking } from './lib/options.ts'
 import type { Row } from './lib/report.ts'
+import { inParts } from './lib/stop.ts'
 import { syntheticKallsyms } from './lib/synthetic.ts'
 import { benchLoad } from './load.ts'
 import { benchLookups } from './lookups.ts'
@@ -33,27 +34,22 @@ export async function benchScale(
   sizes: readonly number[],
   processes: number,
   ask: Asking,
-  show: (rows: readonly Row[]) => void,
-): Promise<Row[]> {
-  const rows: Row[] = []
+  add: (rows: readonly Row[]) => void,
+): Promise<void> {
   for (const symbols of sizes) {
     const folder = mkdtempSync(join(tmpdir(), 'kerndex-scale-'))
     try {
       const input = writeTable(folder, symbols, ask.seed)
-      const measured = [
-        ...(await benchLoad(input, processes, CONTEST)),
-        ...(await benchLookups(input, ask)),
-        ...(await benchMemory(input, processes, CONTEST.threads)),
-      ]
-        .filter(({ what }) => GROWING.includes(what))
-        .map((row) => ({ ...row, suite: SCALE, symbols }))
-      show(measured)
-      rows.push(...measured)
+      const measured = await inParts([
+        () => benchLoad(input, processes, CONTEST),
+        () => benchLookups(input, ask),
+        () => benchMemory(input, processes, CONTEST.threads),
+      ])
+      add(measured.filter(({ what }) => GROWING.includes(what)).map((row) => ({ ...row, suite: SCALE, symbols })))
     } finally {
       rmSync(folder, { recursive: true })
     }
   }
-  return rows
 }
 
 /** A capture that has nothing but a synthetic kallsyms. */

@@ -5,16 +5,16 @@ import { runCold } from './lib/cold.ts'
 import type { Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { summarize } from './lib/stats.ts'
+import { byTurns } from './lib/stop.ts'
 
 /** Each turn starts a server and asks it for some seconds. */
 const MOST_TURNS = 5
 
 /** Measures a server of its own, in `processes` turns, five at most. */
 export async function benchServe(input: Input, processes: number, seed: number): Promise<Row[]> {
-  const results: ServeResult[] = []
-  for (let turn = 0; turn < Math.min(processes, MOST_TURNS); turn++) {
-    results.push(await runCold<ServeTask, ServeResult>('serve', { from: input.from, seed: seed + turn }))
-  }
+  const [results = []] = await byTurns(['kerndex serve'], Math.min(processes, MOST_TURNS), (_, round) =>
+    runCold<ServeTask, ServeResult>('serve', { from: input.from, seed: seed + round }),
+  )
   const row = (what: string, by: string, of: (result: ServeResult) => number): Row => ({
     ...{ suite: 'serve', input: input.name, what, by, unit: 'ms' },
     ...summarize(results.map(of)),

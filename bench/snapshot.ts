@@ -10,12 +10,12 @@ import { runCold } from './lib/cold.ts'
 import { filesOf, type Input } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { median, summarize } from './lib/stats.ts'
+import { byTurns } from './lib/stop.ts'
 
 interface Contender {
   readonly by: string
   readonly how: ColdOpen['how']
   readonly types: boolean
-  readonly results: ColdOpenResult[]
 }
 
 /** Measures an input with `processes` cold processes for each way to open it, which take turns. */
@@ -31,33 +31,26 @@ export async function benchSnapshot(input: Input, processes: number): Promise<Ro
       await (await openKernel({ threads: 0, cache: { directory: cache, wait: true } })).close()
     const kinds = input.btf.length > 0 ? [false, true] : [false]
     const contenders: Contender[] = kinds.flatMap((types) => [
-      { by: 'snapshot file', how: 'file' as const, types, results: [] },
+      { by: 'snapshot file', how: 'file' as const, types },
       ...(input.from === undefined
         ? [
-            { by: 'cache, provisional', how: 'cache' as const, types, results: [] },
-            { by: 'cache, checked', how: 'cache, checked' as const, types, results: [] },
+            { by: 'cache, provisional', how: 'cache' as const, types },
+            { by: 'cache, checked', how: 'cache, checked' as const, types },
           ]
         : []),
     ])
-    for (let round = 0; round < processes; round++) {
-      for (const { how, types, results } of contenders) {
-        const task: ColdOpen = {
-          path: how === 'file' ? file : cache,
-          how,
-          types,
-          files: filesOf(input, types),
-          readFirst: round % 2 === 0,
-        }
-        results.push(await runCold<ColdOpen, ColdOpenResult>('snapshot', task))
-      }
-    }
-    return contenders.flatMap((contender) => rowsOf(input, contender))
+    const results = await byTurns(contenders, processes, ({ how, types }, round) => {
+      const path = how === 'file' ? file : cache
+      const task: ColdOpen = { path, how, types, files: filesOf(input, types), readFirst: round % 2 === 0 }
+      return runCold<ColdOpen, ColdOpenResult>('snapshot', task)
+    })
+    return contenders.flatMap((contender, i) => rowsOf(input, contender, results[i] ?? []))
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-function rowsOf(input: Input, { by, how, types, results }: Contender): Row[] {
+function rowsOf(input: Input, { by, how, types }: Contender, results: readonly ColdOpenResult[]): Row[] {
   if (results.some(({ fromFile }) => !fromFile)) throw new Error(`${by}: some processes did not open the file`)
   const reads = results.map(({ readMs }) => readMs)
   const row = (what: string, times: readonly number[]): Row => ({

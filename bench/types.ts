@@ -9,12 +9,12 @@ import { kerndexWith } from './lib/contestants.ts'
 import { type Input, vmlinuxOf } from './lib/inputs.ts'
 import type { Row } from './lib/report.ts'
 import { compare, summarize } from './lib/stats.ts'
+import { byTurns, inParts } from './lib/stop.ts'
 
 interface Contender {
   readonly what: string
   readonly by: string
   readonly task: Omit<ColdTypes, 'readFirst'>
-  readonly results: ColdTypesResult[]
 }
 
 /** Measures an input's types; nothing if it has none. */
@@ -32,19 +32,25 @@ export async function benchTypes(
     what,
     by: kerndexWith(threads),
     task: { from, files, threads, vmlinuxOnly: files.length === 1 },
-    results: [],
   })
   const contenders = [cold('vmlinux ready, one name found, cold', [vmlinux], 0)]
   if (btf.length > 1) {
     const what = 'vmlinux and all modules ready, one name found, cold'
     contenders.push(...pools.map((threads) => cold(what, btf, threads)))
   }
-  for (let round = 0; round < processes; round++) {
-    for (const { task, results } of contenders) {
-      results.push(await runCold<ColdTypes, ColdTypesResult>('types', { ...task, readFirst: round % 2 === 0 }))
-    }
-  }
-  const rows = contenders.map(({ what, by, results }): Row => {
+  return inParts([
+    () => ofLoads(input, contenders, processes),
+    () => asked(input, processes),
+    () => ofReadySet(input, vmlinux, rounds, seed),
+  ])
+}
+
+async function ofLoads(input: Input, contenders: readonly Contender[], processes: number): Promise<Row[]> {
+  const all = await byTurns(contenders, processes, ({ task }, round) =>
+    runCold<ColdTypes, ColdTypesResult>('types', { ...task, readFirst: round % 2 === 0 }),
+  )
+  return contenders.map(({ what, by }, i): Row => {
+    const results = all[i] ?? []
     const loads = results.map(({ loadMs }) => loadMs)
     const reads = results.map(({ readMs }) => readMs)
     const { absent = 0, files = 0 } = results[0] ?? {}
@@ -59,15 +65,13 @@ export async function benchTypes(
       note: `${files} ${files === 1 ? 'file' : 'files'}${absent > 0 ? `, ${absent} of them could not be used` : ''}`,
     }
   })
-  const { lookups, works, bytesPerType, types } = await runCold<WarmTypes, WarmResult>('warm-types', {
-    from,
-    vmlinux,
-    rounds,
-    seed,
-  })
+}
+
+/** Lookups and printing in one process, once the types are there. */
+async function ofReadySet(input: Input, vmlinux: string, rounds: number, seed: number): Promise<Row[]> {
+  const task: WarmTypes = { from: input.from, vmlinux, rounds, seed }
+  const { lookups, works, bytesPerType, types } = await runCold<WarmTypes, WarmResult>('warm-types', task)
   return [
-    ...rows,
-    ...(await asked(input, processes)),
     ...rowsOf('types', input.name, works, 'ms'),
     ...rowsOf('types', input.name, lookups, 'ns'),
     {
@@ -84,10 +88,9 @@ export async function benchTypes(
 
 /** Questions by type, each in a process that was asked nothing before but what stands in front of it. */
 async function asked({ name, from }: Input, processes: number): Promise<Row[]> {
-  const results: ColdAskedResult[] = []
-  for (let turn = 0; turn < processes; turn++) {
-    results.push(await runCold<ColdAsked, ColdAskedResult>('asked', { from }))
-  }
+  const [results = []] = await byTurns(['kerndex inline'], processes, () =>
+    runCold<ColdAsked, ColdAskedResult>('asked', { from }),
+  )
   return Object.entries(results[0] ?? {}).map(([what, { functions }]) => ({
     ...{ suite: 'types', input: name, what, by: 'kerndex inline', unit: 'ms' },
     ...summarize(results.flatMap((result) => result[what]?.ms ?? [])),

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { benchUrl } from '../../src/core/place.ts'
+import { stopSignal } from './stop.ts'
 
 const run = promisify(execFile)
 
@@ -19,13 +20,17 @@ export async function runCold<Task, Result>(
   task: Task,
   nodeFlags: readonly string[] = [],
 ): Promise<Result> {
+  stopSignal().throwIfAborted()
   const entry = fileURLToPath(benchUrl(`cold/${name}`))
   // In a file, because the names of a few thousand files are more than an argument may hold.
   const folder = mkdtempSync(join(tmpdir(), 'kerndex-cold-'))
   const path = join(folder, 'task.json')
   writeFileSync(path, JSON.stringify(task))
   try {
-    const { stdout } = await run(process.execPath, [...nodeFlags, entry, path])
+    const running = run(process.execPath, [...nodeFlags, entry, path])
+    const stop = () => running.child.kill('SIGINT')
+    stopSignal().addEventListener('abort', stop)
+    const { stdout } = await running.finally(() => stopSignal().removeEventListener('abort', stop))
     return JSON.parse(stdout) as Result // Both ends are files of this folder, and each names the same types.
   } finally {
     rmSync(folder, { recursive: true })

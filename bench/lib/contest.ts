@@ -3,6 +3,7 @@
 import { Bench } from 'tinybench'
 import type { Row } from './report.ts'
 import { compare, summarize } from './stats.ts'
+import { stopSignal } from './stop.ts'
 
 /** One way to do some work. */
 export interface Contender {
@@ -38,7 +39,8 @@ const RUNS_A_TURN = 3
  */
 export async function contest(contenders: readonly Contender[], rounds: number): Promise<Turns[]> {
   const times: number[][] = contenders.map(() => [])
-  for (let round = -1; round < rounds; round++) {
+  const stopped = stopSignal()
+  for (let round = -1; round < rounds && !stopped.aborted; round++) {
     const bench = new Bench({ iterations: RUNS_A_TURN, time: 0, warmup: false, throws: true })
     for (let turn = 0; turn < contenders.length; turn++) {
       const index = (turn + Math.max(0, round)) % contenders.length
@@ -64,13 +66,14 @@ export async function contest(contenders: readonly Contender[], rounds: number):
 }
 
 /**
- * The rows of a contest: rates of what was counted, in millions a second, or the milliseconds or nanoseconds of one.
+ * The rows of a contest, of none if it was stopped before its first round: rates of what was counted, in millions a second, or the milliseconds or nanoseconds of one.
  * @throws Error if a contender names a yardstick that took no part
  */
 export function rowsOf(suite: string, input: string, turns: readonly Turns[], unit: 'M/s' | 'ms' | 'ns'): Row[] {
   const figuresOf = ({ count, times }: Turns) =>
     times.map((ms) => (unit === 'M/s' ? count / ms / 1000 : unit === 'ns' ? (ms * 1e6) / count : ms))
-  return turns.map((one) => {
+  return turns.flatMap((one) => {
+    if (one.times.length === 0) return []
     const standard = turns.find(({ what, by }) => what === one.what && by === one.yardstick)
     if (one.yardstick !== undefined && standard === undefined) {
       throw new Error(`${one.by} is compared with ${one.yardstick}, which did not do ${one.what}`)

@@ -46,12 +46,13 @@ describe('a run that is stopped', () => {
     const path = fileURLToPath(new URL('../../dist/lib/bench/run.js', import.meta.url))
     const args = ['lookups', 'load', ...SMALL, '--processes', '500', '--report', 'stopped.json']
     const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
-    // The first suite's rows are there, and the second will not be.
+    // The first suite's rows are there, and of the second what rounds were whole.
     child.stdout.once('data', () => child.kill('SIGINT'))
     const code = await new Promise((end) => child.once('exit', end))
     expect(code).toBe(130)
     const report = readReport(readFileSync(file('stopped.json'), 'utf8'), 'stopped.json')
-    expect(new Set(report.rows.map(({ suite }) => suite))).toEqual(new Set(['lookups']))
+    expect(report.rows.some(({ suite }) => suite === 'lookups')).toBe(true)
+    for (const { suite, n } of report.rows) if (suite === 'load') expect(n).toBeLessThan(500)
     expect(report.warnings.join()).toContain('stopped before its end')
     expect(report.commit ?? 'an installed package').toMatch(/^[0-9a-f]{12}(, changed)?$|^an installed package$/)
   }, 120_000)
