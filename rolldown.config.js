@@ -76,13 +76,12 @@ const PARTS = {
   sources:
     /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
-  placing: /^(catalog\/next-boot|load\/(carry-on|earlier-boot)|symbols\/placed)\./,
   'catalog-add':
     /^(catalog\/(build-elf|build-symbols|slide)|host-history|load\/(catalog-travel|host-reading|recorded-layout))\./,
   catalog:
-    /^(catalog\/(?!image\.)|open-catalog\.|load\/(catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
+    /^(catalog\/(?!(image|next-boot)\.)|open-catalog\.|symbols\/placed\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
   saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
-  cached: /^load\/(cached|cached-file|text-digests)\./,
+  cached: /^(catalog\/next-boot|load\/(cached|cached-file|earlier-boot|text-digests)|symbols\/shifted)\./,
   reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
   workspace:
     /^(core\/wasm-memory|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,

@@ -152,8 +152,8 @@ export class Kernel {
 
   /**
    * Whether the current snapshot came from the cache and has not been checked against the kernel yet. What has happened
-   * since it was written, such as a bpf program that was loaded, is not in it; of a file of another boot only what is certain of this one
-   * is: addresses of all else have the reason `not_loaded_yet`.
+   * since it was written, such as a bpf program that was loaded, is not in it; of a file of another boot only the core kernel is:
+   * addresses of all else have the reason `not_loaded_yet`.
    */
   get provisional(): boolean {
     return this.#provisional

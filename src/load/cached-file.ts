@@ -3,7 +3,7 @@
 import type { EarlyTypes } from '../btf/read/set-list.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
-import { factsOf, identitiesOf } from '../snapshot/format.ts'
+import { identitiesOf } from '../snapshot/format.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TextDigests } from '../snapshot/meta.ts'
@@ -129,7 +129,7 @@ export class CachedFiles {
     const timeline = new Timeline()
     const cache = this.#cache
     const options = this.#options
-    const reader = await cache.earlier(key)
+    const reader = cache.earlier(key)
     if (reader === undefined) return undefined
     const start = timeline.elapsed
     const { meta } = reader.plan
@@ -139,30 +139,20 @@ export class CachedFiles {
       reader.close()
       return undefined
     }
-    const finish = reader.begin({ symbols: true, groups: () => false, facts: true })
+    const finish = reader.begin({ symbols: true, groups: () => false, facts: false })
     let rest: TypesLater | undefined
     try {
       const { files, now, later, absences } = await this.wantedTypes(host)
       cache.check()
       const facts = await laterFacts(this.#source, options.probes === true)
-      const moved = await symbolsOfEarlier(
-        {
-          host: meta.host,
-          async read() {
-            const { parts } = await finish()
-            const { module_identities: identities } = factsOf(reader.plan, parts.facts!) // Asked for, as symbols are.
-            return { symbols: parts.symbols!, identities }
-          },
-        },
-        this.#source,
-        { ...host, absences: allAbsences(host.absences, absences) },
-      )
+      const moved = await symbolsOfEarlier(async () => (await finish()).parts.symbols!, this.#source) // Asked for.
       if (moved === undefined) return undefined
       const handle: Handle = {
         kerndex: 1,
         generation: 1,
         ...moved,
         types: [],
+        host: { ...host, absences: allAbsences(host.absences, absences) },
         skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },
         later: { facts, types: later },
       }
@@ -297,7 +287,7 @@ export class CachedFiles {
   async knownTypes(key: CacheKey): Promise<LoadedTypes | undefined> {
     const cache = this.#cache
     if (this.#options.types === false) return undefined
-    const reader = await cache.earlier(key)
+    const reader = cache.earlier(key)
     if (reader === undefined) return undefined
     try {
       cache.check()

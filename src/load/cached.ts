@@ -16,7 +16,6 @@ import type { SnapshotReader } from '../snapshot/read.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import type { BtfFile, Source } from '../sources/source.ts'
 import { CachedFiles, type CacheReport, type FromFile, type KernelLoad } from './cached-file.ts'
-import { identitiesFact } from './earlier-boot.ts'
 import { hostNow, sameModules } from './host.ts'
 import { type Loaded, type LoadMemory, type LoadOptions, sameSets } from './load.ts'
 import { Pacer } from './pacer.ts'
@@ -185,8 +184,7 @@ export class CachedKernel {
     this.#writing = this.#writing.then(async () => {
       try {
         const { records, identities } = await this.#withStoredTypes(key, memory.types)
-        const modules = await identitiesFact(this.#source, handle.host)
-        const content = cachedContent({ ...handle, types: records }, identities, digestsOf(memory), modules)
+        const content = cachedContent({ ...handle, types: records }, identities, digestsOf(memory))
         await cache.store(key, content)
         this.#report({ did: 'stored', path: cache.pathOf(key) })
       } catch (error) {

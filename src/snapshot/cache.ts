@@ -2,7 +2,7 @@
 // of them may take. The files hold kernel addresses, which are secrets: nothing is used that another user could have
 // written or may read.
 
-import { constants, futimesSync, lstatSync, readFileSync, type Stats } from 'node:fs'
+import { constants, futimesSync, lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { number, type Options, options as optionsOf, path, wrong } from '../core/arguments.ts'
@@ -154,9 +154,14 @@ export class SnapshotCache {
       .catch(() => {})
   }
 
-  /** A file of the same kernel's earlier boot or state, the latest first; for what does not change with those. */
-  async earlier({ buildId }: CacheKey): Promise<SnapshotReader | undefined> {
-    const files = (await this.#files()).filter(({ name }) => name.startsWith(`${buildId}-`))
+  /** A file of the same kernel's earlier boot or state, the latest first; for what does not change with those. Waits for the system. */
+  earlier({ buildId }: CacheKey): SnapshotReader | undefined {
+    const files = namesIn(this.directory)
+      .filter((name) => name.startsWith(`${buildId}-`))
+      .map((name) => {
+        const path = join(this.directory, name)
+        return { path, used: lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+      })
     for (const { path } of files.sort((a, b) => b.used - a.used)) {
       try {
         return this.#open(path)
@@ -267,5 +272,13 @@ export class SnapshotCache {
       removed.push(path)
     }
     return removed
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
   }
 }

@@ -3,24 +3,19 @@
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { viewIndex } from '../btf/read/name-index.ts'
 import { inSharedMemory } from '../sources/later.ts'
-import { type Absence, isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
+import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
 import type { SnapshotContent } from './format.ts'
 import type { TextDigests } from './meta.ts'
 import type { Handle, Snapshot } from './snapshot.ts'
 
-/**
- * What the cache keeps of a load. What the running kernel's own files say is read from them again, but for what its `modules` are known
- * by: for a later boot.
- */
+/** What the cache keeps of a load. What the running kernel's own files say is read from them again. */
 export function cachedContent(
   handle: Handle,
   identities: ReadonlyMap<string, string>,
   text: TextDigests | undefined,
-  modules?: Uint8Array<SharedArrayBuffer> | Absence | undefined,
 ): SnapshotContent {
   const { symbols, types, host, skipped } = handle
-  const facts = modules === undefined ? {} : { module_identities: modules }
-  return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts }
+  return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts: {} }
 }
 
 /** Everything that a snapshot knows, with all its types and the files that plans of probes need, to be used elsewhere. */

@@ -8,7 +8,7 @@ import { NotReadableError } from '../core/errors.ts'
 import { KERNEL_MEMORY } from './kernel-memory.ts'
 import { openReader } from './reader.ts'
 import { absenceOf, type FactFile, type Source, vmlinuxFirst } from './source.ts'
-import { gatherNow, keysOf, SYS_MODULE } from './sys-modules.ts'
+import { gatherNow, SYS_MODULE } from './sys-modules.ts'
 import { takenNow, takenText } from './taken.ts'
 import { readRegularFile } from './whole-file.ts'
 
@@ -55,7 +55,6 @@ export function liveSource(): Source {
         return absenceOf('btf', error)
       }
     },
-    identitiesNow: keysOf,
     factPaths: (name) => PATHS[name],
     memoryPath: KERNEL_MEMORY,
     async fact(name) {

@@ -1,6 +1,5 @@
 // A source: where a kernel's bytes come from. The live host, a capture directory and a single file look alike.
 
-import type { ModuleIdentity } from './facts.ts'
 import { type ByteReader, errorCode } from './reader.ts'
 
 /** A BTF blob that a source holds. */
@@ -11,9 +10,6 @@ export interface BtfFile {
   /** The bytes, where they are in memory already; `path` then only names them. */
   readonly bytes?: Uint8Array<SharedArrayBuffer>
 }
-
-/** By what a module's build is told from all others. */
-export type ModuleKey = Pick<ModuleIdentity, 'buildId' | 'srcversion'>
 
 /** Something that a source does not have or could not give, and why; never a reason to fail by itself. */
 export interface Absence {
@@ -70,11 +66,6 @@ export interface Source {
   btfFiles(): Promise<readonly BtfFile[] | Absence>
   /** The bytes of an optional file, or why there are none. */
   fact(name: FactFile): Promise<Buffer | Absence>
-  /**
-   * What these modules are known by, of a source that tells it of some sooner than `module_identities` of all: the build id, else the
-   * version of the sources. Waits for the system.
-   */
-  readonly identitiesNow?: ((modules: readonly string[]) => ReadonlyMap<string, ModuleKey>) | undefined
   /** Where an optional file may be, for a thread that reads it later; the first path that can be read counts. */
   factPaths(name: FactFile): readonly string[]
   /** The file that shows the kernel's memory, if this is a running kernel. */

@@ -1,16 +1,14 @@
 // The loaded modules as /sys/module tells of them, gathered from its thousands of small files into two texts of a line each, as
 // captures and snapshots keep them. Waits for the system: some fifteen microseconds a file.
 
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ModuleInfo, parseBuildId, parseModules } from './facts.ts'
 import { errorCode } from './reader.ts'
-import { type Absence, absenceOf, type ModuleKey } from './source.ts'
+import { type Absence, absenceOf } from './source.ts'
 
 /** Where the running kernel describes its modules. */
 export const SYS_MODULE = '/sys/module'
-/** Bytes of a build id's note, and of a version, at the most. */
-const MOST_KEY_BYTES = 256
 
 /** The text of a file that captures have and the running kernel has not, gathered from it; undefined for any other file. */
 export function gatherNow(what: string): Buffer | Absence | undefined {
@@ -67,37 +65,6 @@ export function gatherIdentities(modules: readonly ModuleInfo[], root = SYS_MODU
     return `${name} ${words.map((word) => (word === undefined || word === '' ? '-' : word)).join(' ')}\n`
   })
   return Buffer.from(lines.join(''), 'latin1')
-}
-
-/** The identities of modules: their build ids, or the versions of their sources where they have none. */
-export function keysOf(modules: readonly string[], root = SYS_MODULE): ReadonlyMap<string, ModuleKey> {
-  const room = Buffer.alloc(MOST_KEY_BYTES)
-  const keys = new Map<string, ModuleKey>()
-  for (const name of modules) {
-    const note = startOf(`${root}/${name}/notes/.note.gnu.build-id`, room)
-    const buildId = note && parseBuildId(note)
-    const srcversion =
-      buildId === undefined ? startOf(`${root}/${name}/srcversion`, room)?.toString('latin1').trim() : undefined
-    keys.set(name, { buildId, srcversion: srcversion === '' ? undefined : srcversion })
-  }
-  return keys
-}
-
-/** The beginning of a file, in `room`; undefined where it cannot be read. */
-function startOf(path: string, room: Buffer): Buffer | undefined {
-  let descriptor: number
-  try {
-    descriptor = openSync(path, 'r')
-  } catch {
-    return undefined
-  }
-  try {
-    return room.subarray(0, readSync(descriptor, room, 0, room.length, 0))
-  } catch {
-    return undefined
-  } finally {
-    closeSync(descriptor)
-  }
 }
 
 function namesIn(folder: string): string[] {

@@ -1,12 +1,7 @@
 // What of an earlier boot's table is certain of the next, on tables made by hand: two boots of which the second's own text tells the truth.
 import { describe, expect, it } from 'vitest'
 import { moveBoot } from '../../src/catalog/next-boot.ts'
-import { symbolsOfEarlier } from '../../src/load/earlier-boot.ts'
-import type { ByteReader } from '../../src/sources/reader.ts'
-import type { Source } from '../../src/sources/source.ts'
-import { type PlacedTable, placeTable } from '../../src/symbols/placed.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
-import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
 import { tableOf } from '../symbols/build-table.ts'
 
 /** Where the image begins, and the first module, at each boot. */
@@ -42,36 +37,11 @@ function core(image: bigint, variables: readonly (readonly [number, string])[] =
   )
 }
 
-/** A module of 6.4 or newer: text at its base, data elsewhere. */
-const module = (base: bigint, data: bigint, name = 'mod') =>
-  lines(base, [
-    [0, `t ${name}_first\t[${name}]`],
-    [0x40, `t ${name}_last\t[${name}]`],
-  ]) + lines(data, [[0, `d ${name}_data\t[${name}]`]])
-
-const SIZE = 0x6000
-const info = (boot: number, name = 'mod') => ({ name, size: SIZE, state: 'Live', address: BOOTS[boot]!.module })
-
-/** The table of one boot as it is certain of another. */
-function moved(before: string, modules: boolean): SymbolTable {
-  const listed = (boot: number) => (modules ? [info(boot)] : [])
-  const identities = new Map([['mod', { buildId: 'ab'.repeat(20), srcversion: undefined }]])
-  const result = moveBoot(
-    { table: tableOf(before), modules: listed(0), identities },
-    { anchor: { name: '_text', address: BOOTS[1].image }, modules: listed(1), identities },
-  )
-  return placed(result!.table)
-}
-
-function placed(table: PlacedTable): SymbolTable {
-  const workspace = Workspace.open()
-  try {
-    const buffer = carryOut(placeTable(workspace, table), workspace)
-    const names = table.lenders.map((lender) => lender.buffer)
-    return new SymbolTable(buffer, names)
-  } finally {
-    workspace.release()
-  }
+/** The table of one boot as it is certain of another, whose image begins at `image`. */
+function moved(before: string, image: bigint = BOOTS[1].image): SymbolTable | undefined {
+  const earlier = tableOf(before)
+  const buffer = moveBoot(earlier, { name: '_text', address: image })
+  return buffer && new SymbolTable(buffer, [earlier.buffer])
 }
 
 const answer = (table: SymbolTable, address: bigint) => {
@@ -82,7 +52,7 @@ const answer = (table: SymbolTable, address: bigint) => {
 describe('memory in which the next boot may have others', () => {
   it("is none of the core's behind its per-cpu variables, where those of modules are listed", () => {
     const variable = PER_CPU_END + 0x80
-    const early = moved(core(BOOTS[0].image), false)
+    const early = moved(core(BOOTS[0].image))!
     const { image } = BOOTS[1]
     const own = tableOf(core(image, [[variable, 'd mod_counter\t[mod]']]))
     const at = image + BigInt(variable)
@@ -97,74 +67,30 @@ describe('memory in which the next boot may have others', () => {
     }
   })
 
-  it("is none of a module's behind its last function: how far that reaches depends on what else there is", () => {
+  it('is that of all modules, of which no name is given with its old place', () => {
     const [before, now] = BOOTS
-    const early = moved(core(before.image) + module(before.module, before.module + 0x100000n), true)
-    // At the next boot another module's code lies closer behind.
-    const own = tableOf(
-      core(now.image) +
-        module(now.module, now.module + 0x200000n) +
-        lines(now.module + 0x1000n, [[0, 't other_first\t[other]']]),
-    )
-    expect(answer(early, now.module + 4n)).toBe('mod_first+4/64')
-    expect(answer(early, now.module + 4n)).toBe(answer(own, now.module + 4n))
-    expect(answer(own, now.module + 0x1000n)).toMatch(/^other_first/)
-    for (const place of [0x40n, 0x44n, 0x800n, 0x1000n, 0x3000n, 0x100000n])
-      expect(answer(early, now.module + place)).toBe('not_loaded_yet')
-    expect(early.named('mod_last')).toEqual([])
-  })
-})
-
-describe('the file of an earlier boot', () => {
-  /** A host that tells nothing of what its modules are known by. */
-  const source: Source = {
-    kind: 'live',
-    description: 'a host',
-    openSymbols(): ByteReader {
-      const text = Buffer.from(core(BOOTS[1].image))
-      let at = 0
-      return {
-        sizeHint: text.length,
-        identity: '',
-        read: (target) => {
-          const count = text.copy(target, 0, at)
-          at += count
-          return count
-        },
-        close() {},
-      }
-    },
-    btfFiles: async () => [],
-    fact: async (what) => ({ what, reason: 'not there' }),
-    factPaths: () => [],
-  }
-  const host = (boot: number) => ({
-    source: 'a host',
-    release: '6.1',
-    bootId: String(boot),
-    buildId: 'ab',
-    modules: [info(boot)],
-    absences: [],
+    const module = lines(before.module, [
+      [0, 't mod_first\t[mod]'],
+      [0x40, 't mod_last\t[mod]'],
+    ])
+    const early = moved(core(before.image) + module)!
+    expect(early.owners).toEqual(['vmlinux'])
+    expect(early.named('mod_first')).toEqual([])
+    for (const address of [before.module, now.module, now.module + 0x44n])
+      expect(answer(early, address)).toBe('not_loaded_yet')
   })
 
-  it.each([
-    ['of its modules nothing, where it is from before their identities were recorded', undefined, ['vmlinux']],
-    [
-      'modules by their names, where neither boot tells what they are known by',
-      { what: 'module_identities', reason: 'not there' },
-      ['vmlinux', 'mod'],
-    ],
-  ])('tells %s', async (_, identities, owners) => {
-    const symbols = tableOf(core(BOOTS[0].image) + module(BOOTS[0].module, BOOTS[0].module + 0x100000n)).buffer
-    const early = await symbolsOfEarlier(
-      { host: host(0), read: async () => ({ symbols, identities }) },
-      source,
-      host(1),
-    )
-    const table = new SymbolTable(early!.symbols, early!.names)
-    expect(table.owners).toEqual(owners)
-    expect(early!.host.placement?.byName ?? []).toEqual(owners.slice(1))
-    const address = BOOTS[1].module + 4n
-    expect(answer(table, address)).toBe(owners.length > 1 ? 'mod_first+4/64' : 'not_loaded_yet')
+  it('is all of it where the image did not move by whole chunks, or beyond an upper half', () => {
+    const [before, now] = BOOTS
+    const text = core(before.image)
+    expect(moved(text, now.image + 0x8000n)).toBeUndefined()
+    expect(moved(text, 0xffffffff_ffe00000n)).toBeUndefined()
+    expect(moved(text, 0xffff8000_ffe00000n)).toBeUndefined()
+    expect(moved(text, 0x10000n)).toBeUndefined()
+    expect(moved(`${text}${lines(before.module, [[0, 'T _text']])}`)).toBeUndefined()
+    const [symbol] = moved(text, 0xffff8000_10000000n)!.named('second')
+    expect(symbol?.address).toBe(0xffff8000_10001000n)
+    // Of 32 bits.
+    expect(moved(core(0xc000_0000n), 0xc100_0000n)).toBeUndefined()
   })
 })

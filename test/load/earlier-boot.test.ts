@@ -9,7 +9,6 @@ import type { Kernel } from '../../src/kernel.ts'
 import { firstAnchor } from '../../src/load/first-lines.ts'
 import { type OpenOptions, openKernelOn } from '../../src/open-kernel.ts'
 import { captureSource } from '../../src/sources/capture.ts'
-import { gatherIdentities, keysOf } from '../../src/sources/sys-modules.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { fixtureBytes, fixturePath } from '../fixtures.ts'
 
@@ -112,25 +111,22 @@ describe('two boots of 6.1', () => {
   }, 120_000)
 
   it.each([
-    ['of which all modules were seen', () => few, () => manyCache, 12],
-    ['of which twelve modules were seen', () => many, () => fewCache, 12],
-  ])('%s: ready before anything is parsed, and nothing is wrong', async (_, host, cache, modules) => {
+    ['of which all modules were seen', () => few, () => manyCache],
+    ['of which twelve modules were seen', () => many, () => fewCache],
+  ])('%s: ready before anything is parsed, and nothing is wrong', async (_, host, cache) => {
     const own = await open(host())
     const kernel = await openBy(cache(), host())
     expect(kernel.provisional).toBe(true)
     expect(kernel.timing.spans.map(({ work }) => work)).toEqual(['read'])
     const early = kernel.symbols
-    expect(early.owners.length).toBe(1 + modules)
-    // All of the core and of these modules but their per-cpu variables.
-    const certain = new Set(early.owners)
-    const wanted = [...own.symbols].filter(
-      ({ owner, address }) => certain.has(owner) && (owner === 'vmlinux' || address >= 0x100000n),
-    )
-    expect(early.size).toBe(wanted.length)
+    // All of the core, and nothing else.
+    const core = [...own.symbols].filter(({ owner }) => owner === 'vmlinux')
+    expect(early.size).toBe(core.length)
+    expect(early.census().aliases).toBe(core.length - new Set(core.map(({ address }) => address)).size)
+    expect(early.distinct.names).toBe(new Set(core.map(({ name }) => name)).size)
     expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(20_000)
     expect(early.named('vfs_read')).toHaveLength(1)
-    // Neither side tells what modules are known by.
-    expect(kernel.host.placement?.byName).toHaveLength(modules)
+    expect(early.named('ext4_sync_file')).toEqual([])
 
     expect(await kernel.verified()).toMatchObject({ changed: true, generation: 2 })
     expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
@@ -151,61 +147,6 @@ describe('two boots of 6.1', () => {
     await kernel.close()
     await own.close()
   })
-
-  /** Opens `few` by what `many` left, with identities of both. */
-  async function withIdentities(
-    before: string | undefined,
-    now: string | undefined,
-    more = {},
-  ): Promise<readonly string[]> {
-    const earlier = writeHost('earlier', {
-      ...small(oracle),
-      ...ofMany(),
-      boot_id: BOOTS[0],
-      module_identities: before,
-    })
-    const host = writeHost('now', { ...small(capture), ...ofFew(), boot_id: BOOTS[1], module_identities: now, ...more })
-    const directory = mkdtempSync(join(folder, 'identities-'))
-    await (await open(earlier, { cache: { directory, wait: true } })).close()
-    const kernel = await open(host, { cache: { directory } })
-    expect(kernel.provisional).toBe(true)
-    const { owners } = kernel.symbols
-    await kernel.close()
-    return owners.slice(1)
-  }
-
-  it('takes modules whose builds are the same, and none of which that is not known', async () => {
-    const names = capture('modules')
-      .toString()
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ')[0]!)
-    const identities = (id: (name: string, i: number) => string) =>
-      names.map((name, i) => `${name} ${id(name, i)} Live -\n`).join('')
-    const id = (i: number) => String(i).padStart(40, '0')
-    const [first, second, third] = names
-    const before = identities((_, i) => (i < 2 ? `${id(i)} -` : `- ABC${i}`))
-    const now = identities((_, i) =>
-      i === 0 ? `${id(0)} -` : i === 1 ? `${id(7)} -` : i === 2 ? '- XYZ' : `- ABC${i}`,
-    )
-    const taken = await withIdentities(before, now)
-    expect(taken).toEqual(names.filter((name) => name !== second && name !== third))
-    expect(taken).toContain(first)
-    expect(await withIdentities(before, undefined)).toEqual([])
-    expect(await withIdentities(undefined, now)).toEqual([])
-    expect(
-      await withIdentities(
-        identities(() => '- -'),
-        identities(() => '- -'),
-      ),
-    ).toEqual([])
-    const resized = capture('modules')
-      .toString()
-      .replace(/^(\S+) (\d+)/, (_line, name, size) => `${name} ${Number(size) + 4096}`)
-    expect(await withIdentities(before, before, { modules: resized })).toEqual(names.slice(1))
-    const unsettled = capture('modules').toString().replace(' Live ', ' Unloading ')
-    expect(await withIdentities(before, before, { modules: unsettled })).toEqual(names.slice(1))
-  }, 60_000)
 
   it('is loaded where addresses are hidden, or where the text does not begin with the image', async () => {
     const hidden = capture('kallsyms')
@@ -281,7 +222,7 @@ describe('two boots of a kernel that allocates text and data of modules by thems
     return `${name}${rest} 0x${(BigInt(`0x${digits}`) + moved(name, 't')).toString(16)}`
   })
 
-  it('has the core and functions of modules, but for the last of each', async () => {
+  it('has the core', async () => {
     const before = writeHost('seven', {
       kallsyms: text,
       modules,
@@ -300,9 +241,8 @@ describe('two boots of a kernel that allocates text and data of modules by thems
     const kernel = await openBy(await cacheOf(before, 'cache-seven'), after)
     expect(kernel.provisional).toBe(true)
     const early = kernel.symbols
-    expect(early.owners.length).toBeGreaterThan(5)
-    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(1000)
-    for (const { owner, type } of early) if (owner !== 'vmlinux') expect('tTwWaA?'.includes(type)).toBe(true)
+    expect(early.owners).toEqual(['vmlinux'])
+    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(50)
     await kernel.verified()
     expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
     await kernel.close()
@@ -337,27 +277,6 @@ describe('what the first lines tell', () => {
     expect(await anchorOf('0000000000000000 T _text\n')).toBeUndefined()
     expect(await anchorOf('')).toBeUndefined()
     expect(await anchorOf(`${perCpu.repeat(10)}ffffffff9a000000 T _text\n`)).toBeUndefined()
-  })
-})
-
-describe('what modules are known by', () => {
-  it('is their build id, else the version of their sources', () => {
-    const root = join(folder, 'sys')
-    const note = Buffer.concat([Buffer.from('040000001400000003000000474e5500', 'hex'), Buffer.alloc(20, 0xab)])
-    mkdirSync(join(root, 'one', 'notes'), { recursive: true })
-    mkdirSync(join(root, 'two'))
-    mkdirSync(join(root, 'three'))
-    writeFileSync(join(root, 'one', 'notes', '.note.gnu.build-id'), note)
-    writeFileSync(join(root, 'one', 'srcversion'), '1A2B\n')
-    writeFileSync(join(root, 'two', 'srcversion'), '3C4D\n')
-    expect([...keysOf(['one', 'two', 'three', 'four'], root)]).toEqual([
-      ['one', { buildId: 'ab'.repeat(20), srcversion: undefined }],
-      ['two', { buildId: undefined, srcversion: '3C4D' }],
-      ['three', { buildId: undefined, srcversion: undefined }],
-      ['four', { buildId: undefined, srcversion: undefined }],
-    ])
-    const info = { name: 'one', size: 1, state: 'Live', address: 1n }
-    expect(gatherIdentities([info], root).toString()).toContain('ab'.repeat(20))
   })
 })
 

@@ -2,7 +2,8 @@
 // would not give: so each table is compared with itself with every symbol marked.
 import { expect, it } from 'vitest'
 import { seededRandom } from '../../bench/lib/random.ts'
-import { SPECIAL } from '../../src/symbols/kinds.ts'
+import { moveBoot } from '../../src/catalog/next-boot.ts'
+import { SPECIAL, TYPE_MASK } from '../../src/symbols/kinds.ts'
 import { openSymbolColumns } from '../../src/symbols/layout.ts'
 import type { ModuleMemory } from '../../src/symbols/memory-range.ts'
 import { CELL_UNSURE } from '../../src/symbols/pages.ts'
@@ -124,4 +125,92 @@ it('no answer of a moved table changes at a second look', () => {
     }
   }
   expect(asked).toBeGreaterThan(4_000)
+})
+
+/** Lines at places behind a beginning. */
+const linesAt = (begin: bigint, places: readonly number[], type: string, suffix = '') =>
+  places
+    .map((at) => `${(begin + BigInt(at)).toString(16)} ${type} ${NAMES[random(NAMES.length)]}${random(99)}${suffix}\n`)
+    .join('')
+
+/** A kernel with so many symbols that their pages are indexed, and others' symbols among them and behind its per-cpu variables. */
+function kernel(): string {
+  const places = (count: number, below: number) =>
+    Array.from({ length: count }, () => random(below) & ~(random(3) === 0 ? 0xff : 0))
+  const spread = [0x8000, 0x30000, 0x60000][random(3)]!
+  const perCpu = random(spread)
+  const hasPerCpu = random(2) === 0
+  const gap = random(2) * 0x18000
+  const own = places(100 + random(1500), spread).filter((at) => at <= perCpu || at > perCpu + gap)
+  const others =
+    linesAt(IMAGE, places(random(4), spread), 'd', '\t[m1]') + linesAt(0n, places(random(3), 0x1000), 'a', '\t[m1]')
+  return [
+    linesAt(0n, places(random(60), 0x1000), 'A'),
+    `${IMAGE.toString(16)} T _text\n${IMAGE.toString(16)} T _stext\n`,
+    `${(IMAGE + BigInt(random(spread))).toString(16)} T _etext\n`,
+    linesAt(IMAGE, own, TYPES[random(TYPES.length)]!),
+    hasPerCpu ? `${(IMAGE + BigInt(perCpu)).toString(16)} D __per_cpu_end\n` : '',
+    `${(IMAGE + BigInt(spread)).toString(16)} B _end\n`,
+    random(2) === 0 ? '' : others,
+    linesAt(MODULES, places(random(300), 0x8000), 't', '\t[m2]'),
+  ].join('')
+}
+
+it('a table that is moved by whole chunks is as one whose symbols were placed', () => {
+  let indexed = 0
+  for (let round = 0; round < 40; round++) {
+    const lender = tableOf(kernel())
+    const slide = BigInt(random(60) - 30) * 0x10000n
+    const buffer = moveBoot(lender, { name: '_text', address: IMAGE + slide })!
+    const table = new SymbolTable(buffer, [lender.buffer])
+    const columns = openSymbolColumns(buffer)
+    const pieces: PlacedPiece[] = []
+    for (const { id, owner, address } of lender) {
+      if (owner !== 'vmlinux') continue
+      const shift = BigInt.asUintN(64, address < 0x1_0000_0000n ? 0n : slide)
+      pieces.push({
+        lender: 0,
+        from: id,
+        to: id + 1,
+        high: Number(shift >> 32n),
+        low: Number(shift & 0xffff_ffffn),
+        owner: 0,
+      })
+    }
+    const workspace = Workspace.open()
+    const given = {
+      lenders: [lender],
+      pieces,
+      owners: ['vmlinux'],
+      ranges: [],
+      regions: columns.regions,
+      holes: new Map([[0, columns.holes[0]!]]),
+    }
+    const placed = openSymbolColumns(carryOut(placeTable(workspace, given), workspace))
+    workspace.release()
+    const { kind, cells } = columns
+    expect({ ...columns, kind: 0, cells: 0 }).toEqual({ ...placed, kind: 0, cells: 0 })
+    expect(Buffer.from(kind.map((each) => each & TYPE_MASK))).toEqual(
+      Buffer.from(placed.kind.map((each) => each & TYPE_MASK)),
+    )
+    const counted = (each: Uint16Array) => Array.from(each, (entry) => entry & ~CELL_UNSURE).join()
+    expect(counted(cells)).toBe(counted(placed.cells))
+    indexed += cells.length > 0 ? 1 : 0
+
+    const slow = doubted(buffer, [lender.buffer])
+    const asked = BigUint64Array.from(
+      [...table].flatMap(({ address }) =>
+        [0n, 1n, BigInt(random(0x900)), BigInt(-random(0x900))].map((by) => BigInt.asUintN(64, address + by)),
+      ),
+    )
+    const answers = (of: SymbolTable) => Array.from(asked, (address) => JSON.stringify(answer(of, address))).join('\n')
+    expect(answers(table)).toBe(answers(slow))
+    expect(table.findMany(asked)).toEqual(slow.findMany(asked))
+    for (let i = asked.length - 1; i > 0; i--) {
+      const other = random(i + 1)
+      ;[asked[i], asked[other]] = [asked[other]!, asked[i]!]
+    }
+    expect(table.findMany(asked)).toEqual(slow.findMany(asked))
+  }
+  expect(indexed).toBeGreaterThan(20)
 })
