@@ -219,7 +219,9 @@ export class Types {
    * takes and returns what is asked for. The first question by type makes an index for all that follow.
    * @throws UsageError if a type cannot be read
    */
-  functions(question: string | FunctionQuestion, options?: ModuleOptions): IterableIterator<KernelFunction> {
+  functions(question: string, options?: ModuleOptions): IterableIterator<KernelFunction>
+  functions(question: FunctionQuestion, options?: ModuleOptions): Iterable<KernelFunction>
+  functions(question: string | FunctionQuestion, options?: ModuleOptions): Iterable<KernelFunction> {
     const { module } = optionsOf(options, 'functions', MODULE_OPTIONS)
     if (typeof question === 'string') return this.#functions(question, module)
     if (question === undefined) throw wrong('question', 'a name, a pattern, or what is taken and returned', question)
