@@ -63,7 +63,7 @@ const ENTRIES = {
 
 /**
  * The files of the library, and which modules go there: the first that fits. Importing kerndex reads `core` and `main`, which have
- * what is asked of every kernel, however it is opened; what a plain load, the cache or the running kernel needs beside that is read with it.
+ * what is asked of every kernel, however it is opened, and `core` alone has what answers addresses from a snapshot file; what a plain load, the cache or the running kernel needs beside that is read with it.
  */
 const PARTS = {
   'imports-nats': /^fleet\/nats\/packages\./,
@@ -89,7 +89,7 @@ const PARTS = {
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|define|padding)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
-  core: /^((btf|core)\/|snapshot\/keep-code\.)/,
+  core: /^((core|symbols)\/|sources\/(identity|source)\.|snapshot\/(format|keep-code|meta|part-memory|read|stored-symbols)\.)/,
   cli: /^(stacks\/pasted|cli\/(main|program|open|output|address.*|settled|plain-output|terminal|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts))\./,
   'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
   'cli-more': /^cli\//,
