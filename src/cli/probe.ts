@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import { formatAddress } from '../core/address.ts'
+import { meant } from '../core/arguments.ts'
 import { UsageError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import type { Kernel } from '../kernel.ts'
@@ -303,10 +304,17 @@ function complain(plan: ProbePlan, told?: Told): void {
 function hint({ symbols, types }: Kernel, plan: ProbePlan, options: TypeOptions): void {
   const unknown = asksByType(options) ? unknownType(types, options) : undefined
   if (unknown !== undefined) note(unknown)
+  const noted = new Set<string>()
+  const once = (text: string) => {
+    if (!noted.has(text)) note(text)
+    noted.add(text)
+  }
   for (const { function: name, module, reasons } of plan.specs.flatMap(({ targets }) => targets)) {
-    if (!reasons.some(({ code }) => code === 'NOT_FOUND')) continue
-    const near = nearFunction(symbols, module, name)
-    if (near !== '') note(`there is no ${printable(name)}${near}`)
+    const is = (wanted: string) => reasons.some(({ code }) => code === wanted)
+    const near = is('NOT_FOUND') ? nearFunction(symbols, module, name) : ''
+    if (near !== '') once(`there is no ${printable(name)}${near}`)
+    const loaded = is('MODULE_NOT_LOADED') && module !== undefined ? meant(module, symbols.owners) : ''
+    if (loaded !== '') once(`no module ${printable(module!)} is loaded${loaded}`)
   }
 }
 

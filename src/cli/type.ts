@@ -61,7 +61,8 @@ Examples:
   $ kerndex type --with-member 'vq:struct virtqueue *' 'virtio*'
   $ kerndex type vfs_read -v`,
     )
-    .action(async (args: string[], options: TypeOptions) => {
+    .action(async (words: string[], options: TypeOptions) => {
+      const args = wholeTypes(words)
       const { users, withMember, verbose } = options
       if (users === true && withMember !== undefined)
         throw new UsageError('--users and --with-member are two questions')
@@ -75,6 +76,18 @@ Examples:
         process.exitCode = await answer(args, types, options)
       }
     })
+}
+
+/** Without quotes, `struct task_struct` comes as two words, and is one question. */
+function wholeTypes(words: readonly string[]): string[] {
+  const types: string[] = []
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!.trim()
+    if (word !== 'struct' && word !== 'union' && word !== 'enum') types.push(words[i]!)
+    else if (i + 1 < words.length) types.push(`${word} ${words[++i]}`)
+    else throw new UsageError(`a name is missing behind ${word}, as in struct task_struct`)
+  }
+  return types
 }
 
 /** Prints what is asked for and gives the exit code. `kernel` tells where functions are, where that is wanted. */

@@ -88,7 +88,7 @@ test('slips are told what was probably meant', async () => {
       at('probe', 'list', '--takes', 'struct fle *'),
       at('type', 'task_struct.mm.pgdx'),
       at('type', '--with-member', 'pgdx'),
-      at('probe', 'plan', 'kprobe:vfs_raed', 'kprobe:vfs_read'),
+      at('probe', 'plan', 'kprobe:vfs_raed', 'kprobe:vfs_read', 'fentry:fscahe:x', 'fexit:fscahe:x'),
     ].map((line) => kerndex(line)),
   )
   const said = [
@@ -102,6 +102,7 @@ test('slips are told what was probably meant', async () => {
     expect(stderr).toContain(said[i])
     expect(code).toBe(1)
   }
+  expect(slips.at(-1)?.stderr.match(/no module fscahe is loaded; did you mean "fscache"\?/g)).toHaveLength(1)
 })
 
 describe('type', () => {

@@ -185,3 +185,13 @@ test('core refuses what is no BPF object', async () => {
     err: expect.stringContaining('not an ELF'),
   })
 })
+
+test('a type of two words needs no quotes', async () => {
+  const { out, exit } = await run(['type', 'struct', 'veth_priv', 'union', 'nft_entry'])
+  expect(exit).toBe(1)
+  expect(out).toBe((await run(['type', 'struct veth_priv', 'union nft_entry'])).out)
+  expect(out).toContain('struct veth_priv {')
+  const alone = await run(['type', 'veth_priv', 'struct'])
+  expect(alone.exit).toBe(2)
+  expect(alone.err).toContain('a name is missing behind struct')
+})
