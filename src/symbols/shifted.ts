@@ -45,9 +45,6 @@ export interface ShiftedTable {
 /** Addresses of a chunk. */
 export const CHUNK = 2 ** CHUNK_BITS
 
-/** Symbols that one call moves: V8 compiles what is called often, and interprets what is called once, however long it goes on. */
-const SLICE = 512
-
 /** A run of the lender's ids, and the first of them here. */
 interface Run extends Ids {
   readonly here: number
@@ -102,16 +99,15 @@ export function shiftedTable({ lender, groups, owner, regions, unsettled, hole }
     }),
   )
   const table = symbolColumns(buffer, sections)
-  // Of these numbers fewer are objects of the engine.
+  // V8 makes no objects of numbers of 32 bits with a sign.
   const there = signed(lender.low)
   const here = signed(table.low)
   let distinct = 0
   for (const part of parts) {
     for (const run of part.runs) {
-      for (let from = run.from; from < run.to; from += SLICE) {
-        const slice = { from, to: Math.min(run.to, from + SLICE) }
-        distinct += shift(there, slice, from > run.from, part.by, here, run.here + from - run.from)
-      }
+      distinct += shift(there, run, part.by, here)
+      // Between them were others of the same address.
+      if (run.here > part.first && here[run.here] === here[run.here - 1]) distinct--
       table.kind.set(lender.kind.subarray(run.from, run.to), run.here)
     }
   }
@@ -160,21 +156,11 @@ function placeOf(runs: readonly Run[], there: number, count: number): number {
 
 const signed = ({ buffer, byteOffset, length }: Uint32Array) => new Int32Array(buffer, byteOffset, length)
 
-/**
- * Writes the lower halves of ids, with a number added to each, to `column` from `at` on. Gives how many are different; with `goesOn` the first
- * may be that of the id before.
- */
-function shift(
-  low: Int32Array,
-  { from, to }: Ids,
-  goesOn: boolean,
-  by: number,
-  column: Int32Array,
-  at: number,
-): number {
-  let distinct = goesOn && low[from] === low[from - 1] ? 0 : 1
+/** Writes the lower halves of a run's addresses, with a number added to each. Gives how many are different. */
+function shift(low: Int32Array, { from, to, here }: Run, by: number, column: Int32Array): number {
+  let distinct = 1
   let last = low[from]!
-  for (let id = from; id < to; id++, at++) {
+  for (let id = from, at = here; id < to; id++, at++) {
     const value = low[id]!
     column[at] = value + by
     if (value !== last) distinct++
