@@ -12,10 +12,11 @@ import { seededRandom } from './lib/random.ts'
 import type { Row } from './lib/report.ts'
 import { median, summarize } from './lib/stats.ts'
 import { byTurns, inParts } from './lib/stop.ts'
-import { addressLines, perfText } from './lib/traces.ts'
+import { addressLines, ftraceText, perfText } from './lib/traces.ts'
 
 const ADDRESSES = 2_000_000
 const PERF_BYTES = 96_000_000
+const PROCESSES = 50_000
 const BASELINE = 'split2 + Map'
 /** Each way is a process of seconds. */
 const MOST_PROCESSES = 5
@@ -60,10 +61,38 @@ export async function benchEvents(input: Input, processes: number, seed: number)
         }
       })
     }
-    return await inParts(works.map((work) => () => ofWork(work)))
+    const parts = works.map((work) => () => ofWork(work))
+    return await inParts([...parts, () => ofProcesses(input, folder, turns)])
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** What events of processes cost, where the recording says which forks make threads, and where that has to be found out. */
+async function ofProcesses(input: Input, folder: string, turns: number): Promise<Row[]> {
+  const kinds = [
+    { told: true, words: 'ftrace events of processes, tasks told' },
+    { told: false, words: 'ftrace events of processes, without the column' },
+  ]
+  const works = kinds.map(({ told, words }) => {
+    const { text, events } = ftraceText(PROCESSES, told)
+    const file = join(folder, `ftrace-${told}.txt`)
+    writeFileSync(file, text)
+    return { file, events, words }
+  })
+  const results = await byTurns(works, turns, ({ file }) => {
+    const task = { from: input.from, input: 'ftrace', file, product: 'parts', threads: 0 } as const
+    return runCold<EventsTask, EventsResult>('events', task)
+  })
+  const of = { suite: 'events', input: input.name, by: 'kerndex, 0 threads' }
+  return works.flatMap(({ events, words }, i): Row[] => {
+    const own = results[i] ?? []
+    const spent = own.map(({ processorMs }) => processorMs)
+    return [
+      { ...of, what: words, unit: 'M/s', ...summarize(own.map(({ ms }) => events / ms / 1000)) },
+      { ...of, what: `${events} ${words}: processor time`, unit: 'ms', ...summarize(spent) },
+    ]
+  })
 }
 
 /** Writes the two files, and says how many bytes the second has. */

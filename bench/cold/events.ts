@@ -11,7 +11,7 @@ import { answer, coldTask } from '../lib/cold.ts'
 export interface EventsTask {
   readonly from: string | undefined
   readonly file: string
-  readonly input: 'addresses' | 'perf-script'
+  readonly input: 'addresses' | 'perf-script' | 'ftrace'
   readonly product: 'text' | 'profile' | 'ndjson' | 'parts'
   /** undefined: what a reader would write. */
   readonly threads?: number
@@ -20,6 +20,8 @@ export interface EventsTask {
 export interface EventsResult {
   /** From the first byte read to the last one made; the symbols are there before. */
   readonly ms: number
+  /** What that took of processors' time, threads and collections of garbage included. */
+  readonly processorMs: number
 }
 
 const task = coldTask<EventsTask>()
@@ -133,10 +135,13 @@ async function main(): Promise<EventsResult> {
   const kernel = await openKernel({ ...(task.from !== undefined && { from: task.from }), types: false, threads: 0 })
   try {
     const table = task.threads === undefined ? plainTable(kernel) : undefined
+    const before = process.cpuUsage()
     const begun = performance.now()
     const made = await (table === undefined ? stream(kernel, task.threads ?? 0) : plain(table))
     if (made === 0) throw new Error('nothing was made of the file')
-    return { ms: performance.now() - begun }
+    const ms = performance.now() - begun
+    const { user, system } = process.cpuUsage(before)
+    return { ms, processorMs: (user + system) / 1000 }
   } finally {
     await kernel.close()
   }

@@ -41,3 +41,44 @@ export function perfText(symbols: SymbolTable, addresses: BigUint64Array, bytes:
   }
   return Buffer.from(records.join(''), 'latin1')
 }
+
+/** Numbers that processes of `ftraceText` have, and what they are called. */
+const FIRST_PID = 1000
+const PID_MAX = 32_768
+const PROGRAMS = 97
+
+/**
+ * So many processes as ftrace tells of them: a shell forks each, it execs, does something, every fourth makes a thread, and it ends. Without
+ * `told` nothing says which forks make threads: neither task_newtask nor group_dead nor a column of thread groups.
+ */
+export function ftraceText(processes: number, told: boolean): { readonly text: string; readonly events: number } {
+  const lines: string[] = []
+  let us = 100_000_000
+  let last = FIRST_PID
+  const number = () => {
+    last = last + 1 === PID_MAX ? FIRST_PID + 1 : last + 1
+    return last
+  }
+  const line = (comm: string, tid: number, what: string) => {
+    us += 20
+    const time = `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, '0')}`
+    lines.push(`${comm.padStart(16)}-${tid} [000] d..2. ${time}: ${what}`)
+  }
+  const fork = (comm: string, tid: number, flags: string) => {
+    const child = number()
+    if (told) line(comm, tid, `task_newtask: pid=${child} comm=${comm} clone_flags=${flags} oom_score_adj=0`)
+    line(comm, tid, `sched_process_fork: comm=${comm} pid=${tid} child_comm=${comm} child_pid=${child}`)
+    return child
+  }
+  const exit = (comm: string, tid: number, dead: boolean) =>
+    line(comm, tid, `sched_process_exit: comm=${comm} pid=${tid} prio=120${told ? ` group_dead=${dead}` : ''}`)
+  for (let i = 0; i < processes; i++) {
+    const comm = `program-of-${i % PROGRAMS}`
+    const pid = fork('make', FIRST_PID - 100, '1200011')
+    line('make', pid, `sched_process_exec: filename=/usr/bin/${comm} pid=${pid} old_pid=${pid}`)
+    line(comm, pid, 'op: (do_sys_openat2+0x0/0x170)')
+    if (i % 4 === 0) exit(comm, fork(comm, pid, '3d0f00'), false)
+    exit(comm, pid, true)
+  }
+  return { text: `${lines.join('\n')}\n`, events: lines.length }
+}
