@@ -108,6 +108,12 @@ export function isOfGuess({ ofForker, ofGuess }: Question): boolean {
   return ofForker === undefined ? ofGuess : ofForker.answer === undefined || ofForker.answer.guessed
 }
 
+/** Whether one of these children, of which nothing is known, lives. */
+export function someLive(children: Iterable<Question> = []): boolean {
+  for (const { exited } of children) if (!exited) return true
+  return false
+}
+
 /** A child that lived on after the leader which forked it had exited. */
 export function outlived(question: Question): boolean {
   return question.forkerWentAt !== undefined && question.forker === forkerGroup(question)

@@ -29,6 +29,8 @@ export interface Lifecycle {
   readonly newTask?: { readonly tid: number; readonly flags: number } | undefined
   /** The number of a thread that the kernel has no memory of any more. */
   readonly freed?: number | undefined
+  /** A thread that has exited leaves its CPU for good: as a zombie that its parent asks for, which threads leave none of, or gone already. */
+  readonly left?: 'zombie' | 'gone' | undefined
   /** Events that the recorder had no room for, before this. */
   readonly lost?: number | undefined
   /** The image that the event belongs to, as a stream that keeps processes itself describes it, and those above it, its parent first. */

@@ -4,12 +4,12 @@
 // fact that two recorders told is one event.
 
 import { setBounded } from '../core/bounded-map.ts'
-import { ask, type Child, forkerGroup, isOfGuess, process, type Question, thread } from './child.ts'
+import { ask, type Child, forkerGroup, isOfGuess, process, type Question, someLive, thread } from './child.ts'
 import { Conduct } from './conduct.ts'
-import { type ProcessEvent, together } from './event.ts'
+import type { ProcessEvent } from './event.ts'
 import { Family } from './pace.ts'
 import { MOST_NUMBERS, Numbers, step } from './thread-numbers.ts'
-import { isLife, Twins } from './twins.ts'
+import { isLife, Twins, withOther } from './twins.ts'
 
 /** CLONE_PARENT and CLONE_THREAD of include/uapi/linux/sched.h. */
 const CLONE_PARENT = 0x8000
@@ -143,6 +143,7 @@ export class Foresight<Item> {
       return
     }
     if (life?.byThread === false) return
+    if (life?.left !== undefined) this.#learnLeft(tid, life.left)
     if (open !== undefined) this.#learnOf(open, event, tid)
     if (type === 'exit' && life !== undefined) this.#learnExit(tid, pid, life.groupDead, ts, took)
   }
@@ -151,6 +152,15 @@ export class Foresight<Item> {
   #living(tid: number): Question | undefined {
     const open = this.#open.get(tid)
     return open?.exited === true ? undefined : open
+  }
+
+  /** Only leaders become zombies; who is gone at once was a thread, or its parent wants no zombies. */
+  #learnLeft(tid: number, left: 'zombie' | 'gone'): void {
+    const exited = this.#open.get(tid)
+    if (exited?.exited !== true) return
+    this.#conduct.learn(exited, left === 'gone')
+    if (left === 'zombie') this.#settle(exited, process())
+    else this.#settle(exited, { ...thread(forkerGroup(exited)), guessed: true })
   }
 
   #learnOf(open: Question, { type, pid, pidIsHint }: ProcessEvent, tid: number): void {
@@ -167,7 +177,7 @@ export class Foresight<Item> {
     took: number | undefined,
   ): void {
     const open = this.#living(tid)
-    const isQuick = this.#conduct.exits(this.#numbers.get(tid), open, this.#hasChildren(tid), took)
+    const isQuick = this.#conduct.exits(this.#numbers.get(tid), open, someLive(this.#byForker.get(tid)), took)
     if (groupDead === undefined) {
       // Nothing more is said of this child, but perhaps that its number is used again.
       if (open !== undefined) {
@@ -218,12 +228,6 @@ export class Foresight<Item> {
     for (const question of this.#byForker.get(group) ?? [])
       if (!question.exited && forkerGroup(question) === group)
         this.#settle(question, { ...process(), guessed: !isLeader && isOfGuess(question) })
-  }
-
-  /** Whether a thread has children that live, and may be its group's. */
-  #hasChildren(tid: number): boolean {
-    for (const { exited } of this.#byForker.get(tid) ?? []) if (!exited) return true
-    return false
   }
 
   /** The children of a thread live on after its exit. */
@@ -357,13 +361,7 @@ export class Foresight<Item> {
     if (other === undefined) return
     held.told = true
     other.both = true
-    const { event } = other
-    other.event = {
-      ...event,
-      pid: event.pid ?? held.event.pid,
-      comm: event.comm ?? held.event.comm,
-      life: event.life && held.event.life && together(event.life, held.event.life),
-    }
+    other.event = withOther(other.event, held.event)
     if (held.question !== undefined && other.question !== undefined) {
       if (held.question.answer !== undefined) this.#settle(other.question, held.question.answer)
       else if (other.question.answer !== undefined) this.#settle(held.question, other.question.answer)

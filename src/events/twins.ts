@@ -1,7 +1,7 @@
 // Facts that a recording tells twice: by the recorder's own events, and by the kernel's tracepoints.
 
 import { setBounded } from '../core/bounded-map.ts'
-import type { ProcessEvent } from './event.ts'
+import { type ProcessEvent, together } from './event.ts'
 import { MOST_NUMBERS } from './thread-numbers.ts'
 
 /**
@@ -45,6 +45,16 @@ export class Twins<Told extends Telling> {
 
   clear(): void {
     this.#facts.clear()
+  }
+}
+
+/** An event with what the other telling of the same fact says beside. */
+export function withOther(event: ProcessEvent, later: ProcessEvent): ProcessEvent {
+  return {
+    ...event,
+    pid: event.pid ?? later.pid,
+    comm: event.comm ?? later.comm,
+    life: event.life && later.life && together(event.life, later.life),
   }
 }
 

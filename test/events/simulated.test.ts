@@ -120,6 +120,8 @@ async function shares(
   return { wrong: wrong.length / all, unmarked: unmarked.length / all, first: unmarked.slice(0, 3) }
 }
 
+/** Of a hundred events, where neither task_newtask nor a column tells of those that do not end. */
+const SWITCHES = 0.1
 const FEW_NUMBERS = { pidMax: 60 }
 const MANY_NUMBERS = { pidMax: 100_000, cloneParent: 0 }
 
@@ -137,6 +139,12 @@ describe('what task_newtask says is right, whatever else there is', () => {
     const names = ['new\nline', 'tail\n', '\nhead', 'a\n\nb', 'x\n=> y', 'sh']
     expect(await shares({ column: 'none', newTask: true }, 0, { ...FEW_NUMBERS, names })).toMatchObject({ wrong: 0 })
   })
+})
+
+it('how threads leave their CPUs tells threads from processes, but for what lives on', async () => {
+  const { wrong, unmarked, first } = await shares({ column: 'none', switches: true }, 200, MANY_NUMBERS)
+  expect([unmarked, first]).toEqual([0, []])
+  expect(wrong).toBeLessThan(SWITCHES)
 })
 
 describe('what is wrong says that it may be', () => {

@@ -216,6 +216,8 @@ export interface Recorder {
   readonly column: Column
   readonly newTask?: boolean
   readonly groupDead?: boolean
+  /** How threads that have exited leave their CPUs. */
+  readonly switches?: boolean
 }
 
 /** A recording, and what it is of. */
@@ -253,7 +255,10 @@ export function clockSet(happened: readonly Happened[], by: bigint): Happened[] 
 }
 
 /** ftrace's lines of what happened. */
-export function ftraceLines(happened: readonly Happened[], { column, newTask, groupDead }: Recorder): string[] {
+export function ftraceLines(
+  happened: readonly Happened[],
+  { column, newTask, groupDead, switches }: Recorder,
+): string[] {
   const lastGroup = new Map(happened.map(({ tid, tgid }) => [tid, tgid]))
   return happened.map((event) => {
     const { ts, cpu, name, payload, comm, tid, tgid, flags, child } = event
@@ -266,6 +271,12 @@ export function ftraceLines(happened: readonly Happened[], { column, newTask, gr
       newTask === true && child !== undefined
         ? `${head}task_newtask: pid=${child.tid} comm=${comm} clone_flags=${flags!.toString(16)} oom_score_adj=0\n`
         : ''
-    return `${born}${head}${name}: ${payload}${dead}`
+    // Only leaders become zombies.
+    const state = tid === tgid ? 'Z' : 'X'
+    const left =
+      switches === true && event.groupDead !== undefined
+        ? `\n${head}sched_switch: prev_comm=${comm} prev_pid=${tid} prev_prio=120 prev_state=${state} ==> next_comm=swapper/0 next_pid=0 next_prio=120`
+        : ''
+    return `${born}${head}${name}: ${payload}${dead}${left}`
   })
 }

@@ -15,6 +15,8 @@ const EXIT = /^comm=(.{0,64}) pid=(\d{1,10}) prio=-?\d{1,10}(?: group_dead=(true
 
 const NEW_TASK = /^pid=(\d{1,10}) comm=.{0,64} clone_flags=([0-9a-f]{1,16}) oom_score_adj=-?\d{1,6}$/s
 const RENAME = /^pid=(\d{1,10}) oldcomm=.{0,64} newcomm=(.{0,64}) oom_score_adj=-?\d{1,6}$/s
+/** A thread that has exited leaves its CPU (EXIT_ZOMBIE, EXIT_DEAD). */
+const LEFT = / prev_pid=\d{1,10} prev_prio=-?\d{1,10} prev_state=([ZX]) ==> next_comm=/
 const FREE = /^comm=.{0,64} pid=(\d{1,10}) prio=-?\d{1,10}$/s
 
 /**
@@ -67,6 +69,12 @@ export function schedEvent(name: string, payload: string, told?: Lifecycle['told
     if (name === undefined) return undefined
     const life = { byThread: true, told, comm: asText(name) }
     return { type: 'rename', tid: Number(pid), pid: undefined, comm: undefined, life }
+  }
+  if (event === 'sched_switch') {
+    const [, state] = LEFT.exec(payload) ?? []
+    if (state === undefined) return undefined
+    const left = state === 'Z' ? 'zombie' : 'gone'
+    return { type: 'tracepoint', tid: undefined, pid: undefined, comm: undefined, life: { byThread: true, told, left } }
   }
   if (event === 'sched_process_free') {
     const [, pid] = FREE.exec(payload) ?? []
