@@ -254,3 +254,18 @@ it('what perf tells twice by default is one event each', async () => {
   }
   expect(counts).toMatchObject({ fork: 463, thread_fork: 290, exit: 464, thread_exit: 289 })
 })
+
+it('how threads leave their CPUs tells threads from processes as task_newtask does', async () => {
+  const file = new URL('../../fixtures/events/processes-6.12/switches.txt.gz', import.meta.url)
+  const whole = gunzipSync(readFileSync(file)).toString('latin1')
+  const told = async (text: string) =>
+    (await enriched(text, 'ftrace', 200))
+      .filter(({ name }) => /^sched_process_(fork|exit)$/.test(name ?? ''))
+      .map(({ type, pid, tid, ts }) => [ts, type, pid, tid])
+  const facts = await told(whole)
+  expect(facts.filter(([, type]) => type === 'thread_exit')).toHaveLength(21)
+  const withoutFlags = whole.split('\n').filter((line) => !line.includes('task_newtask'))
+  expect(await told(withoutFlags.join('\n'))).toEqual(facts)
+  const bare = withoutFlags.filter((line) => !line.includes('sched_switch'))
+  expect(await told(bare.join('\n'))).not.toEqual(facts)
+})
