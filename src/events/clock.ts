@@ -8,6 +8,8 @@ const INTERRUPTED_NS = 1_000_000n
 /** Events of the CPU that have to go on from there, and events in all that are held until they do. */
 const ENOUGH = 8
 const MOST_HELD = 64
+/** So many show it where the CPU then goes on as if nothing had happened: they would all be late, and in order. */
+const SOME = 3
 /** CPUs of which the last time is remembered. */
 const MOST_CPUS = 4096
 
@@ -69,8 +71,10 @@ export class Clock<Item> {
 
   #judge(cpu: number | undefined, ts: bigint | undefined): void {
     if (cpu === this.#cpu && ts !== undefined) {
-      if (!this.#isBack(ts, this.#from) || ts < this.#newest - INTERRUPTED_NS) {
-        this.#release(false)
+      const inOrder = ts >= this.#newest - INTERRUPTED_NS
+      if (!inOrder || !this.#isBack(ts, this.#from)) {
+        // A silence after the clock was set may be longer than it was set by.
+        this.#release(inOrder && this.#count >= SOME)
         return
       }
       if (ts > this.#newest) this.#newest = ts

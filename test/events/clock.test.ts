@@ -33,6 +33,12 @@ describe('a CPU that goes on from an earlier time', () => {
   })
 })
 
+describe('a clock that was set back before a silence', () => {
+  it('shows in the events between', () => {
+    expect(run([...onwards(0, 1000), ...onwards(0, 500, 3), ...onwards(0, 2000)])).toEqual({ backs: [10], held: 0 })
+  })
+})
+
 describe('no clock was set back', () => {
   it.each<[string, readonly (readonly [number | undefined, number | undefined])[]]>([
     ['where one event is late', [...onwards(0, 1000), [0, 500], ...onwards(0, 1010)]],
