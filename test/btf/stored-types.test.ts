@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { ROW_FIRST_ID, ROW_WORDS } from '../../src/btf/read/index-layout.ts'
 import { hashByteString } from '../../src/btf/read/names.ts'
-import { type StoredBytes, type StoredIndex, StoredTypes } from '../../src/btf/read/stored-types.ts'
+import { type StoredIndex, StoredTypes } from '../../src/btf/read/stored-types.ts'
 import { BadFormatError } from '../../src/core/errors.ts'
+import type { StoredBytes } from '../../src/core/stored-bytes.ts'
 import { debian } from './fixtures.ts'
 
 const PIECE = 64
