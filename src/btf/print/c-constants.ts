@@ -104,8 +104,7 @@ export const REFUSED_DECLARATION = 5
 export const REFUSED_CHAIN = 6
 export const REFUSED_NESTING = 7
 
-/** Texts, by number: the names of kinds in lower case, and these. */
-export const TEXT_KINDS = 128
+/** Texts, by number: below 128 the names of kinds in lower case, by kind, and these. */
 export const TEXT_STRUCT = 128
 export const TEXT_UNION = 129
 export const TEXT_ENUM = 130
