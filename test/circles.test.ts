@@ -10,13 +10,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 function imports(): Map<string, string[]> {
   const files = ['src', 'bench', 'workers'].flatMap((room) =>
     readdirSync(resolve(root, room), { recursive: true, encoding: 'utf8' })
-      .filter((file) => /\.tsx?$/.test(file) && !file.includes('assembly/'))
+      .filter((file) => /\.tsx?$/.test(file))
       .map((file) => resolve(root, room, file)),
   )
   const all = new Set(files)
   const of = (file: string) =>
     [...readFileSync(file, 'utf8').matchAll(/^(?:import|export|\}) .*?from '(\.[^']+)'/gm)]
-      .map(([, path]) => resolve(dirname(file), path!))
+      // The sources of compiled loops name files without their ending.
+      .map(([, path]) => resolve(dirname(file), /\.tsx?$/.test(path!) ? path! : `${path}.ts`))
       .filter((path) => all.has(path))
   return new Map(files.map((file) => [file, of(file)]))
 }

@@ -1,5 +1,5 @@
-// C declarations: a type around a name (`int (*name)(void)`), with anonymous structs and enums written out in place. The syntax of every
-// detail is that of libbpf's btf_dump, so that headers agree byte for byte.
+// C declarations: a type around a name (`int (*name)(void)`), with anonymous structs and enums written out in place, whose members are
+// declarations again; typedefs. The syntax of every detail is that of libbpf's btf_dump, so that headers agree byte for byte.
 
 import {
   ARRAY,
@@ -19,9 +19,13 @@ import {
   TEXT_ATTRIBUTE,
   TEXT_ATTRIBUTE_END,
   TEXT_ENUM,
+  TEXT_GNUC_VA_LIST,
+  TEXT_GNUC_VA_LIST_TYPEDEF,
+  TEXT_PACKED,
   TEXT_STRUCT,
   TEXT_TYPE_TAG,
   TEXT_TYPE_TAG_END,
+  TEXT_TYPEDEF,
   TEXT_UNION,
   TEXT_VOID,
   TYPE_TAG,
@@ -29,10 +33,24 @@ import {
   UNION,
   VOID,
 } from '../c-constants'
-import { putEnum, putStruct } from './c-define'
+import { isPacked, memberAlign, sizeOf } from './c-align'
+import { putEnum } from './c-enum'
 import { putNumbered, putTag, tagNumber, typedefNumber } from './c-names'
-import { put, putName, putNumber, putText } from './c-text'
-import { flagOf, isNamed, kindNumberOf, nameAt, nameOf, recordOf, refOf, refuse, roleOf, vlenOf } from './c-types'
+import { putPadding, putWidth } from './c-padding'
+import { put, putLine, putName, putNumber, putText, textAt } from './c-text'
+import {
+  flagOf,
+  isNamed,
+  kindNumberOf,
+  nameAt,
+  nameOf,
+  recordOf,
+  refOf,
+  refuse,
+  roleOf,
+  sameName,
+  vlenOf,
+} from './c-types'
 
 const SPACE: u8 = 0x20
 const STAR: u8 = 0x2a
@@ -40,6 +58,9 @@ const COMMA: u8 = 0x2c
 const DOT: u8 = 0x2e
 const OPEN: u8 = 0x28
 const CLOSE: u8 = 0x29
+const SEMICOLON: u8 = 0x3b
+const OPEN_STRUCT: u8 = 0x7b
+const CLOSE_STRUCT: u8 = 0x7d
 const OPEN_ARRAY: u8 = 0x5b
 const CLOSE_ARRAY: u8 = 0x5d
 
@@ -53,11 +74,11 @@ export function openDeclarations(state: usize): void {
 }
 
 /** Notes that a struct or a parameter list in place begins. */
-export function enter(id: u32): void {
+function enter(id: u32): void {
   if (++depth > <u32>MAX_NESTING) refuse(REFUSED_NESTING, id)
 }
 
-export function leave(): void {
+function leave(): void {
   depth--
 }
 
@@ -228,4 +249,55 @@ function putParams(id: u32, record: usize, level: u32): void {
     leave()
   }
   put(CLOSE)
+}
+
+/** A struct or a union with its members, whose declarations may have others in place. */
+export function putStruct(id: u32, level: u32): void {
+  enter(id)
+  const record = recordOf(id)
+  const role = roleOf(record)
+  const hasBits = flagOf(record)
+  const vlen = vlenOf(record)
+  const packed = role === STRUCT && isPacked(record)
+  putStructTag(id, role)
+  put(SPACE)
+  put(OPEN_STRUCT)
+  let end: u64 = 0
+  let afterBitfield = false
+  let member = record + 12
+  for (let left = vlen; left > 0; left--, member += 12) {
+    const type = load<u32>(member, 4)
+    const word = load<u32>(member, 8)
+    const offset = <u64>(hasBits ? word & 0xffffff : word)
+    const bits = <u64>(hasBits ? word >> 24 : 0)
+    if (end < offset) putPadding(end, offset, packed ? 1 : memberAlign(type), afterBitfield && bits !== 0, level + 1)
+    putLine(level + 1)
+    putDeclaration(type, nameAt(load<u32>(member)), 1, level + 1)
+    if (bits !== 0) {
+      putWidth(bits)
+      end = offset + bits
+    } else end = offset + (sizeOf(type) << 3)
+    afterBitfield = bits !== 0
+    put(SEMICOLON)
+  }
+  const size = refOf(record)
+  if (role === STRUCT) putPadding(end, (<u64>size) << 3, memberAlign(id), false, level + 1)
+  if (vlen > 0 || size > 0) putLine(level)
+  put(CLOSE_STRUCT)
+  if (packed) putText(TEXT_PACKED)
+  leave()
+}
+
+/** `typedef … name`. */
+export function putTypedef(id: u32): void {
+  const record = recordOf(id)
+  const name = nameOf(record)
+  const target = refOf(record)
+  const number = typedefNumber(id)
+  // Old GCC describes this one as a typedef of void, which would not compile.
+  if (target === 0 && number === 1 && sameName(name, textAt(TEXT_GNUC_VA_LIST))) putText(TEXT_GNUC_VA_LIST_TYPEDEF)
+  else {
+    putText(TEXT_TYPEDEF)
+    putDeclaration(target, name, number, 0)
+  }
 }

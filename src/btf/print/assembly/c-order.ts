@@ -35,8 +35,8 @@ import {
   UNKNOWN,
   UNSEEN,
 } from '../c-constants'
-import { putForward, putStructTag } from './c-declare'
-import { putEnum, putStruct, putTypedef } from './c-define'
+import { putForward, putStruct, putStructTag, putTypedef } from './c-declare'
+import { putEnum } from './c-enum'
 import { put, putName, putText, textAt } from './c-text'
 import {
   elementWords,
