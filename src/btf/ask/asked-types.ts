@@ -1,6 +1,7 @@
 // Answers to questions by type: which functions take or return it, and which types hold it, point to it or call with it, over all
 // sets of a kernel. A type of another set is the same if it means the same: its name and kind, through typedefs and qualifiers.
 
+import { bisect } from '../../core/bisect.ts'
 import { compileGlob, isGlob } from '../../core/glob.ts'
 import {
   infoVlen,
@@ -166,7 +167,8 @@ export class AskedTypes {
       const rank = index.rankOf(ordinals[at]!)
       const set = index.sets[rank]!
       const back = index.idIn(rank, 0)
-      const end = endOf(ordinals, at, index.endIn(rank))
+      const behind = index.endIn(rank)
+      const end = bisect(at, ordinals.length, (place) => ordinals[place]! < behind)
       if (module === undefined || set.name === module) {
         for (; at < end; at += SLICE) {
           const to = Math.min(end, at + SLICE)
@@ -363,18 +365,6 @@ function makeFunctions(
   place: number,
 ): void {
   for (let i = from; i < to; i++) into[place + i - from] = new KernelFunction(set, ordinals[i]! + back)
-}
-
-/** Where ordinals of `end` and above begin in an ascending list, from a place on. */
-function endOf(ordinals: Int32Array, from: number, end: number): number {
-  let at = from
-  let after = ordinals.length
-  while (at < after) {
-    const middle = (at + after) >>> 1
-    if (ordinals[middle]! < end) at = middle + 1
-    else after = middle
-  }
-  return at
 }
 
 /** Follows the users in a range. It is a function of its own because V8 compiles it sooner than its caller. */
