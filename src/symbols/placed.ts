@@ -3,7 +3,7 @@
 
 import { joinAddress } from '../core/address.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
-import { allocateSections } from '../core/sections.ts'
+import { borrowingTable } from './borrowing-table.ts'
 import { MOST_OWNERS } from './build.ts'
 import type { MarkerAddress } from './claims.ts'
 import {
@@ -30,16 +30,7 @@ import {
   MOVED_HEAD,
   SEVERAL_OWNERS,
 } from './constants.ts'
-import {
-  COUNTS,
-  openSymbolColumns,
-  RUN_WORDS,
-  runOf,
-  SYMBOL_LAYOUT,
-  type SymbolColumns,
-  symbolColumns,
-  symbolSectionBytes,
-} from './layout.ts'
+import { COUNTS, openSymbolColumns, RUN_WORDS, runOf, type SymbolColumns } from './layout.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
 import type { ModuleMemory } from './memory-range.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
@@ -171,44 +162,21 @@ export function* placeTable(
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, 'markMoved')
   yield ALL_DONE
 
-  const names = Buffer.from(`${owners.join('\0')}\0`, 'latin1')
-  const { buffer, sections } = allocateSections(
-    SYMBOL_LAYOUT,
-    symbolSectionBytes({
-      symbols: count,
-      pages: { ...pages, cells },
-      heapBytes: 0,
-      ownerRuns: places.runs.start.length,
-      ownerBytes: names.length,
-      bucketBits: 0,
-      regionWords: regions.length,
-      sized: false,
-      largeWords: 0,
-      runWords: runWords.length,
-      holes: holes === undefined || holes.size === 0 ? 0 : owners.length,
-    }),
-  )
-  const table = symbolColumns(buffer, sections)
-  table.groups.set(pages.groups)
-  table.directory.set(pages.directory)
-  table.chunks.set(pages.chunks)
-  table.cells.set(cells)
+  const { buffer, table } = borrowingTable({
+    symbols: count,
+    pages: { ...pages, cells },
+    owners,
+    ownerRuns: places.runs.start.length,
+    regions,
+    runs: runWords,
+    holes: holes ?? new Map(),
+  })
   table.low.set(own)
   table.kind.set(ownKinds)
   table.ownerStart.set(places.runs.start)
   table.ownerOf.set(places.runs.owner)
-  table.owners.set(names)
-  table.regions.set(regions)
-  table.runs.set(runWords)
-  for (const [owner, why] of holes ?? []) if (table.holes.length > 0) table.holes[owner] = why
   const { counts } = table
-  counts[COUNTS.symbols] = count
-  counts[COUNTS.groups] = groups.length / 2
-  counts[COUNTS.owners] = owners.length
-  counts[COUNTS.ownerRuns] = places.runs.start.length
-  counts[COUNTS.idBits] = Math.ceil(Math.log2(Math.max(2, count)))
   counts[COUNTS.distinctAddresses] = distinct
-  counts[COUNTS.lines] = count
   for (let range = COUNTS.text; range < COUNTS.text + 4; range += 2) {
     counts.set(textOf(stretches, firstOf, columns, range), range)
   }

@@ -1,9 +1,9 @@
 // A table whose symbols are another's, moved by whole chunks: its page index is the other's but for the numbers of chunks, so that it is
 // copied, and only what lies beside symbols that were left out is counted again. Each symbol costs one addition, and nothing is compiled for it.
 
-import { allocateSections } from '../core/sections.ts'
+import { borrowingTable } from './borrowing-table.ts'
 import { LABEL, SPECIAL, UNSURE } from './kinds.ts'
-import { COUNTS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
+import { COUNTS, type SymbolColumns } from './layout.ts'
 import { behindAt, firstAt } from './locate.ts'
 import { CELL_BITS, CELL_STRIDE, CELL_UNSURE, CHUNK_BITS, chunksOfPages, GROUP, GROUP_WORDS } from './pages.ts'
 import type { GroupView } from './search.ts'
@@ -80,25 +80,15 @@ export function shiftedTable({ lender, groups, owner, regions, unsettled, hole }
     parts.map(({ chunks }) => Uint32Array.from(chunks.pairs)),
     count,
   )
-  const cells = new Uint16Array((pages.chunks.length / 2) * CELL_STRIDE)
-  const names = Buffer.from(`${owner}\0`, 'latin1')
-  const { buffer, sections } = allocateSections(
-    SYMBOL_LAYOUT,
-    symbolSectionBytes({
-      symbols: count,
-      pages: { ...pages, cells },
-      heapBytes: 0,
-      ownerRuns: 1,
-      ownerBytes: names.length,
-      bucketBits: 0,
-      regionWords: regions.length,
-      sized: false,
-      largeWords: 0,
-      runWords: borrowed.length,
-      holes: 1,
-    }),
-  )
-  const table = symbolColumns(buffer, sections)
+  const { buffer, table } = borrowingTable({
+    symbols: count,
+    pages: { ...pages, cells: new Uint16Array((pages.chunks.length / 2) * CELL_STRIDE) },
+    owners: [owner],
+    ownerRuns: 1,
+    regions,
+    runs: borrowed,
+    holes: new Map([[0, hole]]),
+  })
   // V8 makes no objects of numbers of 32 bits with a sign.
   const there = signed(lender.low)
   const here = signed(table.low)
@@ -122,27 +112,13 @@ export function shiftedTable({ lender, groups, owner, regions, unsettled, hole }
       const to = pages.chunks[2 * chunk + 3]!
       // The symbol before a chunk answers the addresses before its first.
       const isSame = there !== NONE && !marked.some((ids) => ids.from < to && ids.to >= from)
-      const own = cells.subarray(chunk * CELL_STRIDE, (chunk + 1) * CELL_STRIDE)
+      const own = table.cells.subarray(chunk * CELL_STRIDE, (chunk + 1) * CELL_STRIDE)
       if (isSame) own.set(lender.cells.subarray(there * CELL_STRIDE, (there + 1) * CELL_STRIDE))
       else countCells(table, { from, to }, first, own)
     })
   })
-  table.groups.set(pages.groups)
-  table.directory.set(pages.directory)
-  table.chunks.set(pages.chunks)
-  table.cells.set(cells)
-  table.owners.set(names)
-  table.regions.set(regions)
-  table.runs.set(borrowed)
-  table.holes[0] = hole
   const { counts } = table
-  counts[COUNTS.symbols] = count
-  counts[COUNTS.groups] = groups.length
-  counts[COUNTS.owners] = 1
-  counts[COUNTS.ownerRuns] = 1
-  counts[COUNTS.idBits] = Math.ceil(Math.log2(Math.max(2, count)))
   counts[COUNTS.distinctAddresses] = distinct
-  counts[COUNTS.lines] = count
   for (let word = COUNTS.text; word < COUNTS.text + 4; word++) counts[word] = placeOf(runs, lender.counts[word]!, count)
   return buffer
 }
