@@ -82,9 +82,9 @@ const PARTS = {
     /^(catalog\/(?!(image|next-boot)\.)|open-catalog\.|symbols\/placed\.|load\/(carry-on|catalog.*|host-reading|layout-file|place-layout|recorded-layout)\.)/,
   saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
   cached: /^(catalog\/next-boot|load\/(cached|cached-file|earlier-boot|text-digests)|symbols\/shifted)\./,
-  reading: /^(load\/(first-lines|host|pacer)|snapshot\/source|sources\/(?!source\.|identity\.))/,
+  reading: /^(load\/(first-lines|host)\.|snapshot\/source|sources\/(?!source\.|identity\.))/,
   workspace:
-    /^(core\/wasm-memory|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
+    /^(core\/wasm-memory|load\/pacer|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|define|padding)\./,

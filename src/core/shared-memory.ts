@@ -42,3 +42,10 @@ export function sharedMemory(bytes: number, lasting = false): SharedArrayBuffer 
   weigh(buffer, bytes, lasting ? 1 : COUNTED)
   return buffer
 }
+
+/** A copy of bytes that every thread can read. */
+export function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const copy = new Uint8Array(sharedMemory(bytes.length))
+  copy.set(bytes)
+  return copy
+}

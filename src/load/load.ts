@@ -3,13 +3,13 @@
 
 import { createHash } from 'node:crypto'
 import { BadFormatError } from '../core/errors.ts'
+import { inSharedMemory } from '../core/shared-memory.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TypesLater } from '../snapshot/pending-types.ts'
 import type { FactRecord, Handle, ReadLater } from '../snapshot/snapshot.ts'
 import { loadTypesNow } from '../snapshot/types-now.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
-import { inSharedMemory } from '../sources/later.ts'
 import { type ModuleSections, parseModuleSections } from '../sources/module-sections.ts'
 import {
   type Absence,

@@ -2,7 +2,7 @@
 
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { viewIndex } from '../btf/read/name-index.ts'
-import { inSharedMemory } from '../sources/later.ts'
+import { inSharedMemory } from '../core/shared-memory.ts'
 import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
 import type { SnapshotContent } from './format.ts'
 import type { TextDigests } from './meta.ts'

@@ -2,7 +2,7 @@
 // other threads.
 
 import { gunzipSync } from 'node:zlib'
-import { sharedMemory } from '../core/shared-memory.ts'
+import { inSharedMemory } from '../core/shared-memory.ts'
 import { errorCode } from './reader.ts'
 import { type Absence, absenceOf, type BtfFile } from './source.ts'
 import { gatherNow, SYS_MODULE } from './sys-modules.ts'
@@ -33,11 +33,4 @@ export function readBlobNow({ module, path, bytes: known }: BtfFile): Uint8Array
   if (known !== undefined) return known
   const bytes = readNow(`btf/${module}`, [path])
   return Buffer.isBuffer(bytes) ? inSharedMemory(bytes) : bytes
-}
-
-/** A copy of bytes that every thread can read. */
-export function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
-  const copy = new Uint8Array(sharedMemory(bytes.length))
-  copy.set(bytes)
-  return copy
 }

@@ -101,11 +101,12 @@ export function* sectionedMemory(
   for (const [field, value] of fields) words[field / 4] = value
   new Float64Array(workspace.memory.buffer, at + PIECES_CORE, 1)[0] = core ?? -1
   workspace.set(BUILD_PIECES, at)
-  yield { step: 'findPieces', from: 0, to: 1 }
+  yield { step: 'cutPieces', from: 0, to: 1 }
+  yield { step: 'believePieces', from: 0, to: 1 }
   const { buffer } = workspace.memory
   const word = (field: number) => words[field / 4]!
   new BigUint64Array(buffer, word(PIECES_LIVE), word(PIECES_LIVE_COUNT)).sort()
-  yield { step: 'findPieces', from: 1, to: 2 }
+  yield { step: 'boundPieces', from: 0, to: 1 }
   const found = word(PIECES_STRETCH_COUNT)
   const moduleOf = new Uint32Array(buffer, word(PIECES_MODULE_OF), owners)
   return {

@@ -52,15 +52,23 @@ import { address } from './build'
 
 const NEVER: f64 = Infinity
 
-/** Piece 0 finds the pieces, and the modules whose sections are believed; piece 1, once live ones are sorted, where they end. */
-export function findPieces(build: usize, piece: u32, _thread: u32): void {
+// Three loops, one behind the other, because each runs once: one loop for all would be compiled again, by V8's slow compiler, for nothing.
+
+/** Finds the pieces. */
+export function cutPieces(build: usize, _piece: u32, _thread: u32): void {
+  cut(address(build, BUILD_PIECES))
+}
+
+/** Finds the modules whose sections are believed, and lists their live pieces. */
+export function believePieces(build: usize, _piece: u32, _thread: u32): void {
   const all = address(build, BUILD_PIECES)
-  if (piece === 0) {
-    cut(all)
-    believe(all)
-    listLive(all)
-    return
-  }
+  believe(all)
+  listLive(all)
+}
+
+/** Finds where pieces end, once live ones are sorted. */
+export function boundPieces(build: usize, _piece: u32, _thread: u32): void {
+  const all = address(build, BUILD_PIECES)
   bound(all)
   settleAll(all)
   listRest(all)
