@@ -52,13 +52,16 @@ function layoutOf(
 ): HostLayout {
   const image = mappings.find(isImage)
   const anchor = ANCHORS.find((name) => image?.file === `${KERNEL}${name}`)
-  if (buildId === undefined || !BUILD_ID.test(buildId)) {
-    throw new NotReadableError(`${path} does not tell the kernel's build id: it was recorded without build ids`)
-  }
-  if (anchor === undefined || address < UPPER_HALF) {
+  const isKnown = buildId !== undefined && BUILD_ID.test(buildId)
+  // Of a recording that says nothing at all, not even that is known.
+  if ((isKnown || release !== undefined) && (anchor === undefined || address < UPPER_HALF)) {
     throw new NotReadableError(
-      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it`,
+      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it. Its stacks may tell: ` +
+        'kerndex resolve PERF-SCRIPT-TEXT --build-id ID --slide-from-stacks',
     )
+  }
+  if (!isKnown || anchor === undefined) {
+    throw new NotReadableError(`${path} does not tell the kernel's build id: it was recorded without build ids`)
   }
   const modules = new Map<string, LayoutModule>()
   for (const mapping of mappings) {
