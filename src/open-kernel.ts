@@ -1,5 +1,6 @@
 // How a kernel is opened: from which source, with which threads, by a load, a snapshot file or the cache.
 
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { HostLayout } from './catalog/layout.ts'
 import { threadsThatFit } from './core/address-space.ts'
@@ -19,7 +20,7 @@ import {
   whole,
   wrong,
 } from './core/arguments.ts'
-import { UsageError } from './core/errors.ts'
+import { NotReadableError, UsageError } from './core/errors.ts'
 import { until } from './core/until.ts'
 import { Kernel } from './kernel.ts'
 import type { Load } from './load/cached.ts'
@@ -27,6 +28,7 @@ import { isLayoutFile, readLayout } from './load/layout-file.ts'
 import { type Lender, lendThreads } from './load/lent-threads.ts'
 import { type LoadProgress, loadKernel } from './load/load.ts'
 import { cachedOpening, type Opening, plainOpening, snapshotOpening } from './load/opening.ts'
+import { refuseOwn } from './load/own-files.ts'
 import { layoutOpening } from './load/place-layout.ts'
 import { readSnapshotFile } from './load/snapshot-load.ts'
 import { MOST_THREADS } from './load/threads.ts'
@@ -145,18 +147,18 @@ const OPEN_OPTIONS: Options<OpenOptions> = {
   catalog: catalogArgument,
   cache: anyOf<boolean | KernelCacheOptions>(
     'true, false or { directory, maxBytes, wait }',
-    [true, false],
+    exactly(true),
+    exactly(false),
     nested(CACHE_OPTIONS),
   ),
   threads: whole(0, MOST_THREADS),
   symbols: anyOf<NonNullable<OpenOptions['symbols']>>(
     "'all' or { text: true, data: [names of data symbols to keep] }",
-    ['all'],
     choice('all'),
     textAndData,
   ),
   modules: listOf(nameText, 'names'),
-  types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", [true, false, 'lazy'], choice('lazy')),
+  types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", exactly(true), exactly(false), choice('lazy')),
   ready: choice('all', 'symbols'),
   probes: flag,
   sections: flag,
@@ -196,9 +198,8 @@ export async function openKernelOn(machine: Machine, given: OpenOptions | string
 }
 
 async function open(machine: Machine, options: Opened): Promise<Kernel> {
-  let fitting: number | undefined
-  // Asked for when threads are: a kernel that comes from a file needs none to be ready.
-  const threads = () => (fitting ??= threadsThatFit(options.threads ?? defaultThreads()))
+  const asked = options.threads === undefined ? undefined : threadsThatFit(options.threads)
+  const threads = asked ?? threadsThatFit(defaultThreads())
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
@@ -209,9 +210,9 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
       // Decided once: thousands of modules do not come between two loads.
-      small ??= options.threads === undefined && (types !== true || (await isSmall(source)))
+      small ??= asked === undefined && (types !== true || (await isSmall(source)))
       // Who asks for threads gets them; where they would not pay for their start, those that have started already are taken.
-      const count = small ? undefined : threads()
+      const count = small ? undefined : threads
       const lend: Lender = (work) => lendThreads(count, work)
       const settings = { lend, types, probes: options.probes, sections: options.sections, keep, modules }
       return lend((lent) =>
@@ -231,16 +232,17 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     const timing = timingOf(loaded.timeline)
     const kernel = new Kernel(opening, loaded, timing, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()
-    if (loaded.provisional !== true) return kernel
-    if (typeof options.cache === 'object' && options.cache.wait === true) {
-      // Closing the kernel ends the check.
-      await until(kernel.verified(), options.signal, 'the check').catch(async (error: unknown) => {
-        await kernel.close()
-        throw error
-      })
-    } else {
-      // The caller goes on first. A failure is thrown by `verified`, and published on the channel.
-      setImmediate(() => kernel.verified().catch(() => {}))
+    if (loaded.provisional === true) {
+      const check = kernel.verified()
+      // A failure is thrown by `verified`, and published on the channel.
+      check.catch(() => {})
+      if (typeof options.cache === 'object' && options.cache.wait === true) {
+        // Closing the kernel ends the check.
+        await until(check, options.signal, 'the check').catch(async (error: unknown) => {
+          await kernel.close()
+          throw error
+        })
+      }
     }
     return kernel
   } catch (error) {
@@ -276,7 +278,10 @@ async function openingOf(
     const handle = await files.place(read(), source, 1, options.signal)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }
+  if (from !== undefined) refuseOwn(from, false)
   if (catalog !== undefined) {
+    if (from !== undefined && !existsSync(from))
+      throw new NotReadableError(`${from} cannot be read: there is no such file`)
     throw new UsageError('catalog goes with a layout: give `from` the path of one, as kerndex layout writes it')
   }
   const source = from === undefined ? machine.live() : await openSource(from, options.signal)

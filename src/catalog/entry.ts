@@ -4,7 +4,7 @@
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { MOST_ABSOLUTE } from './image.ts'
 import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
-import { MOST_SYMBOLS_OF_ENTRY } from './limits.ts'
+import { MOST_ENTRY_HEAD, MOST_KERNEL_NAMES, MOST_SYMBOLS_OF_ENTRY, SYMBOL_COST } from './limits.ts'
 import { pack, unpack } from './packed.ts'
 
 /** The identity of a build. */
@@ -93,6 +93,7 @@ export function decodeEntry(bytes: Uint8Array): BuildEntry {
   const text = unpack('entry', bytes).toString('latin1')
   const first = text.indexOf('\n')
   if (first < 0) throw new BadFormatError(`${what}: it has no symbols`)
+  if (first > MOST_ENTRY_HEAD) throw new LimitError(`${what}: a first line of more than ${MOST_ENTRY_HEAD} bytes`)
   const head = Fields.parse(what, text.slice(0, first))
   const kind = head.text('kind') === 'vmlinux' ? 'vmlinux' : 'module'
   const listed = head.list('sections')
@@ -170,6 +171,18 @@ function decimal(text: string, from: number, to: number): number {
 function hexadecimal(text: string, from: number, to: number): bigint | undefined {
   const digits = text.slice(from, Math.min(to, from + 17))
   return /^[0-9a-f]{1,16}$/.test(digits) ? BigInt(`0x${digits}`) : undefined
+}
+
+/** The entries of one kernel, as they come. @throws LimitError if they have more symbols than any kernel's together */
+export function gathered(entries: Iterable<BuildEntry>): BuildEntry[] {
+  const all: BuildEntry[] = []
+  let left = MOST_KERNEL_NAMES
+  for (const entry of entries) {
+    for (const name of entry.symbols.names) left -= name.length + SYMBOL_COST
+    if (left < 0) throw new LimitError('more symbols than any kernel has with all of its modules')
+    all.push(entry)
+  }
+  return all
 }
 
 /** The difference of two entries of one identity, in words that name the symbol; undefined if they are the same. */

@@ -1,6 +1,7 @@
 // A host's table out of books and a layout: which of the books' symbols it has, and where; what the books lack is a hole that says so.
 
 import { joinAddress } from '../core/address.ts'
+import { BadFormatError } from '../core/errors.ts'
 import { CORE_OWNER } from '../symbols/build.ts'
 import { HOLE } from '../symbols/layout.ts'
 import type { ModuleMemory } from '../symbols/memory-range.ts'
@@ -99,21 +100,28 @@ function entriesNamed(entries: ReadonlyMap<string, BookEntry>, name: string): re
 /** The pieces of a table that are vmlinux, wherever it lies; undefined where the books have none. */
 function placeKernel(books: readonly Book[], { anchor }: HostLayout): PlacedPiece[] | undefined {
   for (let lender = 0; lender < books.length; lender++) {
-    const { entries, rows, names } = books[lender]!
+    const { entries, rows, names, table } = books[lender]!
     const entry = entries.get('vmlinux')
     if (entry === undefined) continue
     const pieces: PlacedPiece[] = []
     for (let at = entry.first; at < entry.end; at += ROW.words) {
       const moves = names[rows[at + ROW.name]!] === IMAGE
-      const shift = moves
-        ? BigInt.asUintN(64, anchor.address - joinAddress(rows[at + ROW.high]!, rows[at + ROW.low]!))
-        : 0n
+      const begin = joinAddress(rows[at + ROW.high]!, rows[at + ROW.low]!)
+      const placed = moves && anchor.name !== entry.anchor ? placeOf(table, anchor) : begin
+      const shift = moves ? BigInt.asUintN(64, anchor.address - placed) : 0n
       const [high, low] = [Number(shift >> 32n), Number(shift & 0xffff_ffffn)]
       pieces.push({ lender, from: rows[at + ROW.from]!, to: rows[at + ROW.to]!, high, low, owner: 0 })
     }
     return pieces
   }
   return undefined
+}
+
+/** Where a book has the symbol that a layout places the kernel by. @throws BadFormatError if it does not have it */
+function placeOf(table: SymbolTable, { name }: HostLayout['anchor']): bigint {
+  const [found] = table.named(name, { owner: CORE_OWNER })
+  if (found !== undefined) return found.address
+  throw new BadFormatError(`the layout places the kernel by ${name}, which the catalogue's kernel does not have`)
 }
 
 /** Whether sections that the module keeps have no certain distance from its beginning: since 6.4 they are allocations by themselves. */

@@ -165,7 +165,7 @@ async function writeMerged(
   const wanted = event === undefined ? profiles : only(profiles, event)
   const shown = output.writer?.folding?.addresses === true ? wanted : withoutAddresses(wanted)
   await withTable(fleet, progress.job.table, async (snapshot) => {
-    for (const piece of writeProfile(output, [shown], [progress.job.name], snapshot, { to, weight, event, invert }))
+    for (const piece of writeProfile(output, [shown], [progress.job.name], [snapshot], { to, weight, event, invert }))
       await product.write(piece)
   })
 }

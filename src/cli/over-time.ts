@@ -5,6 +5,7 @@ import { UsageError } from '../core/errors.ts'
 import type { Kernel } from '../kernel.ts'
 import { isLayoutFile, readLayout } from '../load/layout-file.ts'
 import { openCatalog } from '../open-catalog.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { HostState } from '../stacks/states.ts'
 import { type CommonOptions, withKernel } from './open.ts'
 import { note } from './output.ts'
@@ -24,21 +25,22 @@ export function severalFrom(command: Command): Command {
 }
 
 /**
- * Opens what `--from` names, as `withKernel` does; of several layouts the last, beside the states of the host that they are.
+ * Opens what `--from` names, as `withKernel` does; of several layouts the last, beside the states of the host that they are, and the host in
+ * each of them.
  * @throws UsageError if several are named and one is no layout, or they are of several boots
  */
 export async function withHost<T>(
   { from = [], ...options }: OverTimeOptions & Omit<Parameters<typeof withKernel>[0], 'from'>,
-  use: (kernel: Kernel, states: readonly HostState[]) => Promise<T>,
+  use: (kernel: Kernel, states: readonly HostState[], hosts: readonly Snapshot[]) => Promise<T>,
 ): Promise<T> {
-  if (from.length < 2) return withKernel({ ...options, from: from[0] }, (kernel) => use(kernel, []))
+  if (from.length < 2) return withKernel({ ...options, from: from[0] }, (kernel) => use(kernel, [], []))
   for (const path of from) {
     if (!isLayoutFile(path)) throw new UsageError(`${path} is no layout: only of layouts can --from name several`)
   }
   const layouts = from.map((path) => ({ path, layout: readLayout(path) }))
   layouts.sort((a, b) => a.layout.taken.getTime() - b.layout.taken.getTime())
   const catalog = await openCatalog({ directory: options.catalog })
-  const { tables } = await catalog.placeAll(layouts.map(({ layout }) => layout))
+  const history = await catalog.placeAll(layouts.map(({ layout }) => layout))
   for (const { path, layout } of layouts) {
     if (layout.monotonic !== undefined) continue
     note(
@@ -47,5 +49,11 @@ export async function withHost<T>(
     break
   }
   const last = layouts[layouts.length - 1]?.path
-  return withKernel({ ...options, from: last }, (kernel) => use(kernel, tables))
+  return withKernel({ ...options, from: last }, (kernel) =>
+    use(
+      kernel,
+      history.tables,
+      history.states.map(({ host }) => host),
+    ),
+  )
 }

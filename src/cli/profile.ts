@@ -16,15 +16,15 @@ export interface ProfileOptions {
 }
 
 /**
- * The pieces of the output's file. `inputs` are the profiles of each input. Where they hold several events, the first is
- * written, and a note names the others.
+ * The pieces of the output's file. `inputs` are the profiles of each input, `hosts` the kernel, and the same at other times. Where inputs
+ * hold several events, the first is written, and a note names the others.
  * @throws UsageError if several events were asked for
  */
 export function writeProfile(
   output: Output,
   inputs: readonly Profiles[],
   files: readonly string[],
-  snapshot: Snapshot,
+  hosts: readonly [Snapshot, ...Snapshot[]],
   options: ProfileOptions,
 ): Iterable<string | Uint8Array> {
   const { writer } = output
@@ -42,9 +42,9 @@ export function writeProfile(
     title: files.length === 0 ? 'kernel stacks' : files.join(', '),
     to: options.to,
     weighing: options.weight,
-    release: snapshot.host.release,
+    release: hosts[0].host.release,
     get mappings() {
-      return codeMappings(snapshot)
+      return codeMappings(hosts)
     },
   }
   const [first = new Profile(), ...rest] = inputs.map((input) => seen(of(input)))

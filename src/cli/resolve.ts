@@ -11,6 +11,7 @@ import type { Output } from '../events/output/output.ts'
 import { OUTPUTS, outputOf } from '../events/output/outputs.ts'
 import { runStream, type StreamOptions } from '../events/run.ts'
 import type { Kernel } from '../kernel.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type Frame, frameInWords } from '../stacks/frame.ts'
 import { Profiles, type Weighing } from '../stacks/profile.ts'
 import type { HostState } from '../stacks/states.ts'
@@ -173,9 +174,9 @@ Examples:
     )
     .action(async (files: string[], options: ResolveOptions) => {
       const placing = await placingOf(files, options)
-      const own = { ...placing?.trace, ...options }
-      process.exitCode = await withHost({ ...own, layout: placing?.layout, types: false }, (kernel, states) =>
-        resolve(kernel, states, files, own),
+      const own = placing?.stext === undefined ? options : { ...options, traceStext: placing.stext }
+      process.exitCode = await withHost({ ...own, layout: placing?.layout, types: false }, (kernel, states, hosts) =>
+        resolve(kernel, { states, hosts }, files, own),
       )
     })
 }
@@ -200,7 +201,7 @@ function timeRange(text: string): TimeRange {
 
 async function resolve(
   kernel: Kernel,
-  states: readonly HostState[],
+  { states, hosts }: { readonly states: readonly HostState[]; readonly hosts: readonly Snapshot[] },
   given: readonly string[],
   options: ResolveOptions,
 ): Promise<number> {
@@ -223,7 +224,7 @@ async function resolve(
         await runInput(kernel, input, { states, output, options, profiles: profiles.at(-1)!, product, letters, counts })
       }
       if (output !== undefined) {
-        for (const piece of writeProfile(output, profiles, files, kernel.snapshot(), options))
+        for (const piece of writeProfile(output, profiles, files, [kernel.snapshot(), ...hosts], options))
           await product.write(piece)
       }
     }),

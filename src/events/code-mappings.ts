@@ -5,8 +5,17 @@ import { parseBuildIds } from '../sources/facts.ts'
 import { isAbsence } from '../sources/source.ts'
 import type { CodeMapping } from './output/output.ts'
 
-/** Where the kernel's code lies, vmlinux first, with the build ids that are known. */
-export function codeMappings(snapshot: Snapshot): CodeMapping[] {
+/** Where the kernel's code lies, and where it lay at other times of the same boot, vmlinux first, with the build ids that are known. */
+export function codeMappings(hosts: readonly Snapshot[]): CodeMapping[] {
+  const known = new Map<string, CodeMapping>()
+  for (const mapping of hosts.flatMap(mappingsOf)) {
+    const key = Object.values(mapping).join(' ')
+    if (!known.has(key)) known.set(key, mapping)
+  }
+  return [...known.values()]
+}
+
+function mappingsOf(snapshot: Snapshot): CodeMapping[] {
   const { symbols, host } = snapshot
   const place = (name: string) => symbols.named(name, { owner: 'vmlinux' })[0]?.address
   const start = place('_text') ?? place('_stext')

@@ -155,7 +155,8 @@ export class StackFolder {
       kept = keptFrame({
         name: foldedName(frame, kernelMark, userAddresses),
         kind: codeKind(frame),
-        owner: frame.owner ?? undefined,
+        // What lay there at another time alone is nowhere now.
+        owner: frame.reason === 'stale_layout' ? undefined : (frame.owner ?? undefined),
         address: addresses ? calledAt(frame) : undefined,
       })
       this.#kept.set(frame, kept)

@@ -19,11 +19,12 @@ import { type BuildEntry, decodeEntry, encodeEntry, entryKey } from '../catalog/
 import { BUILD_ID } from '../catalog/json.ts'
 import { MOST_ENTRY_BYTES } from '../catalog/limits.ts'
 import { setBounded } from '../core/bounded-map.ts'
-import { BadFormatError, LimitError, NotReadableError } from '../core/errors.ts'
+import { BadFormatError, contentOf, type KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
+import { checkAborted } from '../core/until.ts'
 import { identityOf } from '../sources/identity.ts'
 import { errorCode, readFailure } from '../sources/reader.ts'
-import { createFile, writeFailure, writeFileSafely } from '../sources/write-file.ts'
+import { createFile, sweep, writeFailure, writeFileSafely } from '../sources/write-file.ts'
 import { Workspace } from '../symbols/workspace.ts'
 import { carryOn } from './carry-on.ts'
 
@@ -71,7 +72,7 @@ export class CatalogStore {
     const folder = join(this.directory, kernel)
     return this.keys(kernel).flatMap((key) => {
       const path = join(folder, key + ENTRY_SUFFIX)
-      const found = lstatSync(path, { throwIfNoEntry: false })
+      const found = this.#found(path)
       return found === undefined ? [] : [{ kernel, key, path, bytes: found.size, used: found.mtime }]
     })
   }
@@ -86,8 +87,8 @@ export class CatalogStore {
   size(kernel: string): { readonly bytes: number; readonly used: number } {
     const folder = join(this.directory, kernel)
     let bytes = 0
-    for (const name of this.#names(folder)) bytes += lstatSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0
-    return { bytes, used: lstatSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+    for (const name of this.#names(folder)) bytes += this.#found(join(folder, name))?.size ?? 0
+    return { bytes, used: this.#found(folder)?.mtimeMs ?? 0 }
   }
 
   /** Remembers that a kernel was used now: its folder's time is that of the last use, as it is of the last file that was written. */
@@ -102,24 +103,57 @@ export class CatalogStore {
       return readdirSync(folder)
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return []
-      throw readFailure(folder, error)
+      throw this.#failure(folder, error)
     }
   }
 
-  /**
-   * The owner of the catalogue: files of other users are not used.
-   * @throws NotReadableError if others than its owner may write into it
-   */
-  #owner(): number {
-    const found = statSync(this.directory)
-    const why = distrustShared(found, found.uid)
-    if (why !== undefined) throw new NotReadableError(`${this.directory} is not used: ${why}`, { path: this.directory })
-    return found.uid
+  /** What is at a path, if anything is. */
+  #found(path: string): Stats | undefined {
+    try {
+      return lstatSync(path, { throwIfNoEntry: false })
+    } catch (error) {
+      throw this.#failure(path, error)
+    }
   }
 
-  /** Reads a file of the catalogue with `read`. @throws NotReadableError, and what `read` throws */
-  #read<T>(path: string, most: number, read: (descriptor: number, found: Stats, trusted: boolean) => T): T {
-    const owner = this.#owner()
+  #failure(path: string, error: unknown): KerndexError {
+    if (errorCode(error) !== 'ENOTDIR') return readFailure(path, error)
+    return new NotReadableError(
+      `${this.directory} is no catalogue: that is a directory with a folder for each kernel`,
+      {
+        path,
+      },
+    )
+  }
+
+  /**
+   * The owner of the catalogue: folders and files of other users are not used.
+   * @throws NotReadableError if others than its owner may write into it, or into the folder of a kernel
+   */
+  #owner(kernel?: string): number {
+    let owner: number | undefined
+    for (const path of kernel === undefined ? [this.directory] : [this.directory, join(this.directory, kernel)]) {
+      let found: Stats
+      try {
+        found = statSync(path)
+      } catch (error) {
+        throw this.#failure(path, error)
+      }
+      owner ??= found.uid
+      const why = distrustShared(found, owner)
+      if (why !== undefined) throw new NotReadableError(`${path} is not used: ${why}`, { path })
+    }
+    return owner! // There is a directory at least.
+  }
+
+  /** Reads a kernel's file with `read`. @throws NotReadableError, and what `read` throws */
+  #read<T>(
+    kernel: string,
+    path: string,
+    most: number,
+    read: (descriptor: number, found: Stats, trusted: boolean) => T,
+  ): T {
+    const owner = this.#owner(kernel)
     let descriptor: number
     try {
       descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -140,12 +174,12 @@ export class CatalogStore {
   /** @throws NotReadableError, BadFormatError, UnsupportedError, LimitError */
   readEntry(kernel: string, key: string): BuildEntry {
     const path = join(this.directory, kernel, key + ENTRY_SUFFIX)
-    const bytes = this.#read(path, MOST_ENTRY_BYTES, (descriptor, { size }) => {
+    const bytes = this.#read(kernel, path, MOST_ENTRY_BYTES, (descriptor, { size }) => {
       const room = Buffer.alloc(size)
       fill(descriptor, room, 0, path)
       return room
     })
-    const entry = decodeEntry(bytes)
+    const entry = contentOf(path, () => decodeEntry(bytes))
     if (entry.kernel !== kernel || entryKey(entry) !== key) {
       throw new BadFormatError(`${path}: it is the entry of ${entryKey(entry)} of kernel ${entry.kernel}`, { path })
     }
@@ -153,21 +187,27 @@ export class CatalogStore {
   }
 
   /**
-   * Writes an entry's file, and makes the folders for it. The disk is not waited for, file by file: what is damaged is found out when it
-   * is read, and written anew by the next that adds it.
-   * @throws NotWritableError if it cannot be written */
-  async writeEntry(entry: BuildEntry, bytes = encodeEntry(entry)): Promise<void> {
-    const folder = await this.makeFolder(entry.kernel)
-    const path = join(folder, entryKey(entry) + ENTRY_SUFFIX)
-    await writeFileSafely(path, bytes, { secret: false, special: 'refuse', lasting: false })
+   * Writes the files of a kernel's entries, and makes the folders for them. The disk is not waited for, file by file: what is damaged is
+   * found out when it is read, and written anew by the next that adds it.
+   * @throws NotWritableError if one cannot be written; AbortedError
+   */
+  async writeEntries(kernel: string, entries: Iterable<BuildEntry>, signal?: AbortSignal): Promise<void> {
+    const folder = await this.#makeFolder(kernel)
+    await sweep(folder)
+    for (const entry of entries) {
+      checkAborted(signal, 'the adding')
+      const path = join(folder, entryKey(entry) + ENTRY_SUFFIX)
+      const how = { secret: false, special: 'refuse', lasting: false, sweep: false } as const
+      await writeFileSafely(path, encodeEntry(entry), how)
+    }
   }
 
-  /** @throws NotReadableError if it cannot be made */
-  async makeFolder(kernel: string): Promise<string> {
+  /** @throws NotWritableError if it cannot be made */
+  async #makeFolder(kernel: string): Promise<string> {
     const folder = join(this.directory, kernel)
     try {
       await mkdir(folder, { recursive: true, mode: 0o755 })
-      this.#owner()
+      this.#owner(kernel)
     } catch (error) {
       throw writeFailure(folder, error)
     }
@@ -180,15 +220,15 @@ export class CatalogStore {
 
   /** Tells whether a kernel's book is still the same; undefined where there is none. */
   bookIdentity(kernel: string): string | undefined {
-    const found = lstatSync(this.bookPath(kernel), { throwIfNoEntry: false })
+    const found = this.#found(this.bookPath(kernel))
     return found && identityOf(found)
   }
 
   /** Reads a kernel's book; undefined if there is none. @throws NotReadableError, BadFormatError, UnsupportedError, LimitError */
   readBook(kernel: string): Book | undefined {
     const path = this.bookPath(kernel)
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined
-    return this.#read(path, MOST_BOOK_BYTES, (descriptor, found, trusted) => {
+    if (this.#found(path) === undefined) return undefined
+    return this.#read(kernel, path, MOST_BOOK_BYTES, (descriptor, found, trusted) => {
       const identity = identityOf(found)
       const known = booksRead.get(path)
       const shared = known?.identity === identity && known.trusted === trusted ? known.book.deref() : undefined

@@ -2,10 +2,10 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey } from '../catalog/entry.ts'
+import { dirname, join } from 'node:path'
+import { type BuildEntry, type BuildIdentity, decodeEntry, entryKey, gathered } from '../catalog/entry.ts'
 import { MOST_ENTRY_BYTES } from '../catalog/limits.ts'
-import { BadFormatError, KerndexError, LimitError, NotReadableError, UsageError } from '../core/errors.ts'
+import { contentOf, KerndexError, LimitError, NotReadableError, UsageError } from '../core/errors.ts'
 import { filesOfArchive, isArchive } from '../sources/archive.ts'
 import { readFailure } from '../sources/reader.ts'
 import { type ArchiveFile, writeArchive } from '../sources/write-archive.ts'
@@ -39,29 +39,46 @@ export async function writeEntries(
 }
 
 /**
- * The entries of an archive, or of a catalogue's directory.
+ * The entries of an archive, or of a catalogue's directory: kernel by kernel, so that no more than one's are in memory.
  * @throws NotReadableError if there are none; BadFormatError, UnsupportedError, LimitError if one is damaged
  */
-export async function readEntries(path: string, signal?: AbortSignal): Promise<BuildEntry[]> {
-  const entries: BuildEntry[] = []
-  if (isArchive(path)) {
-    for (const [name, bytes] of await filesOfArchive(path, signal))
-      if (name.endsWith(SUFFIX)) entries.push(entryIn(bytes, `${path}: ${name}`))
-  } else {
-    for (const file of entryFiles(path)) entries.push(entryIn(bytesOf(file), file))
+export async function* readEntries(path: string, signal?: AbortSignal): AsyncGenerator<BuildEntry[], void, void> {
+  const folders = isArchive(path) ? await archivedEntries(path, signal) : entryFiles(path)
+  if (folders.length === 0) throw new NotReadableError(`${path} holds no entries of a catalogue`, { path })
+  for (const files of folders) {
+    const byKernel = new Map<string, BuildEntry[]>()
+    for (const entry of gathered(decoded(files))) {
+      const own = byKernel.get(entry.kernel)
+      if (own === undefined) byKernel.set(entry.kernel, [entry])
+      else own.push(entry)
+    }
+    yield* byKernel.values()
   }
-  if (entries.length === 0) throw new NotReadableError(`${path} holds no entries of a catalogue`, { path })
-  return entries
+}
+
+/** A file that is read when it is wanted. */
+interface EntryFile {
+  readonly path: string
+  readonly read: () => Uint8Array
 }
 
 /** @throws BadFormatError, UnsupportedError, LimitError that say which file it is */
-function entryIn(bytes: Uint8Array, place: string): BuildEntry {
-  try {
-    return decodeEntry(bytes)
-  } catch (error) {
-    if (error instanceof BadFormatError) throw new BadFormatError(`${place}: ${error.message}`, {}, { cause: error })
-    throw error
+function* decoded(files: readonly EntryFile[]): Generator<BuildEntry> {
+  for (const { path, read } of files) yield contentOf(path, () => decodeEntry(read()))
+}
+
+/** The entries' files in an archive, folder by folder. */
+async function archivedEntries(path: string, signal: AbortSignal | undefined): Promise<EntryFile[][]> {
+  const folders = new Map<string, EntryFile[]>()
+  for (const [name, bytes] of await filesOfArchive(path, signal)) {
+    if (!name.endsWith(SUFFIX)) continue
+    const file = { path: `${path}: ${name}`, read: () => bytes }
+    const folder = dirname(name)
+    const others = folders.get(folder)
+    if (others === undefined) folders.set(folder, [file])
+    else others.push(file)
   }
+  return [...folders.values()]
 }
 
 /** What a file holds that somebody named: a device never ends, and a pipe waits. @throws NotReadableError, NoPermissionError, LimitError */
@@ -79,16 +96,20 @@ function bytesOf(path: string): Buffer {
   }
 }
 
-/** An entry's file itself, or those in a directory and the folders in it. */
-function entryFiles(path: string): string[] {
+/** An entry's file itself, or those in a directory and in each of the folders in it. */
+function entryFiles(path: string): EntryFile[][] {
+  const file = (own: string): EntryFile => ({ path: own, read: () => bytesOf(own) })
   try {
-    if (!statSync(path).isDirectory()) return [path]
-    return readdirSync(path, { withFileTypes: true }).flatMap((found) => {
-      const own = join(path, found.name)
-      if (found.isDirectory())
-        return readdirSync(own).flatMap((name) => (name.endsWith(SUFFIX) ? [join(own, name)] : []))
-      return found.isFile() && found.name.endsWith(SUFFIX) ? [own] : []
+    if (!statSync(path).isDirectory()) return [[file(path)]]
+    const folders = [path]
+    for (const found of readdirSync(path, { withFileTypes: true })) {
+      if (found.isDirectory()) folders.push(join(path, found.name))
+    }
+    const files = folders.map((folder) => {
+      const names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX))
+      return names.map((name) => file(join(folder, name)))
     })
+    return files.filter(({ length }) => length > 0)
   } catch (error) {
     throw readFailure(path, error)
   }

@@ -3,11 +3,13 @@
 import { join } from 'node:path'
 import type { Book } from '../catalog/book.ts'
 import { BuildSymbols } from '../catalog/build-symbols.ts'
-import { type BuildEntry, type BuildIdentity, disagreement, entryKey } from '../catalog/entry.ts'
+import { type BuildEntry, type BuildIdentity, disagreement, entryKey, gathered } from '../catalog/entry.ts'
 import type { HostLayout } from '../catalog/layout.ts'
 import { splitHost } from '../catalog/split.ts'
+import { setBounded } from '../core/bounded-map.ts'
+import { cacheFolder } from '../core/cache-folder.ts'
 import { BadFormatError, KerndexError, NotFoundError, NotReadableError } from '../core/errors.ts'
-import { type CacheUser, cacheDirectory } from '../snapshot/cache.ts'
+import type { CacheUser } from '../snapshot/cache.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
 import { CatalogStore, type StoredEntry } from './catalog-store.ts'
 import { type CatalogEntry, readEntries, writeEntries } from './catalog-travel.ts'
@@ -32,11 +34,16 @@ export type Merged = Pick<CatalogAdded, 'added' | 'known'>
 
 /** The directory of a user's catalogue: beside the cache, which is secret. @throws NotReadableError if there is none */
 export async function catalogDirectory(user: CacheUser): Promise<string> {
-  return join(cacheDirectory(user), '..', 'kerndex-catalog')
+  const found = cacheFolder(user)
+  if ('directory' in found) return join(found.directory, '..', 'kerndex-catalog')
+  throw new NotReadableError(`no catalogue of this user: ${found.reason}; name its directory (--catalog)`)
 }
 
 /** The most bytes that a catalogue may have, unless told. */
 const DEFAULT_MAX_BYTES = 2 ** 30
+
+/** Kernels whose books are held, whether or not a host needs them. */
+const MOST_KERNELS = 16
 
 /** A book, and the file that it came from. */
 interface KnownBooks {
@@ -86,12 +93,14 @@ export class CatalogFiles {
       }
       if (before === undefined || knowsMore(entry, before)) added.push(entry)
     }
-    for (const entry of added) await this.store.writeEntry(entry)
     if (added.length > 0 || this.store.bookIdentity(kernel) === undefined) {
       const taken = new Set(added.map(entryKey))
       const others = this.store.keys(kernel).filter((key) => !taken.has(key))
-      const entries = [...added, ...others.flatMap((key) => this.#soundEntry(kernel, key) ?? [])]
-      await this.store.writeBook(await this.store.makeBook(kernel, entries, signal))
+      // Before anything is written: what no book can hold is not added.
+      const entries = gathered(chain(added, this.#soundEntries(kernel, others)))
+      const book = await this.store.makeBook(kernel, entries, signal)
+      await this.store.writeEntries(kernel, added, signal)
+      await this.store.writeBook(book)
     }
     const identity = ({ kind, name, buildId, srcversion }: BuildEntry) => ({ kind, name, buildId, srcversion, kernel })
     return { added: added.map(identity), known: all.length - added.length }
@@ -117,17 +126,11 @@ export class CatalogFiles {
 
   /** Adds the entries of an archive, or of another catalogue's directory. @throws as `add` */
   async importFrom(path: string, signal?: AbortSignal): Promise<Merged> {
-    const byKernel = new Map<string, BuildEntry[]>()
-    for (const entry of await readEntries(path, signal)) {
-      const own = byKernel.get(entry.kernel)
-      if (own === undefined) byKernel.set(entry.kernel, [entry])
-      else own.push(entry)
-    }
     const added: BuildIdentity[] = []
     let known = 0
-    for (const entries of byKernel.values()) {
+    for await (const entries of readEntries(path, signal)) {
       const merged = await this.#merge(entries, path, signal)
-      added.push(...merged.added)
+      for (const one of merged.added) added.push(one)
       known += merged.known
     }
     return { added, known }
@@ -172,6 +175,13 @@ export class CatalogFiles {
     }
   }
 
+  *#soundEntries(kernel: string, keys: readonly string[]): Generator<BuildEntry> {
+    for (const key of keys) {
+      const entry = this.#soundEntry(kernel, key)
+      if (entry !== undefined) yield entry
+    }
+  }
+
   /** Every entry, by kernel, vmlinux first. @throws NotReadableError */
   list(): CatalogEntry[] {
     return this.store.kernels().flatMap((kernel) => this.store.entries(kernel).map(describe).sort(byKind))
@@ -183,7 +193,7 @@ export class CatalogFiles {
     const known = this.#books.get(kernel)
     if (known !== undefined && known.identity === identity) return known.books
     const books = this.#readBooks(kernel, signal)
-    this.#books.set(kernel, { identity, books })
+    setBounded(this.#books, kernel, { identity, books }, MOST_KERNELS)
     books.catch(() => this.#books.delete(kernel))
     return books
   }
@@ -192,7 +202,7 @@ export class CatalogFiles {
     const keys = this.store.keys(kernel)
     if (keys.length === 0) {
       throw new NotFoundError(
-        `the catalogue ${this.store.directory} has no kernel with the build id ${kernel}: add a capture of it (kerndex catalog add)`,
+        `the catalogue ${this.store.directory} has no kernel with the build id ${kernel}: add a capture of it (kerndex catalog add), or name another catalogue (--catalog)`,
       )
     }
     await this.store.touch(kernel)
@@ -205,7 +215,7 @@ export class CatalogFiles {
     }
     const others = keys.filter((key) => book?.entries.has(key) !== true)
     if (others.length === 0) return book === undefined ? [] : [book]
-    const entries = others.flatMap((key) => this.#soundEntry(kernel, key) ?? [])
+    const entries = gathered(this.#soundEntries(kernel, others))
     if (entries.length === 0) return book === undefined ? [] : [book]
     const more = await this.store.makeBook(kernel, entries, signal)
     return book === undefined ? [more] : [book, more]
@@ -236,6 +246,10 @@ export class CatalogFiles {
     }
     return handle
   }
+}
+
+function* chain<T>(...lists: readonly Iterable<T>[]): Generator<T> {
+  for (const list of lists) yield* list
 }
 
 /** Whether an entry is of a build, or of a kernel of that build id. */

@@ -14,6 +14,7 @@ import { parseModuleSections } from '../sources/module-sections.ts'
 import { openSource } from '../sources/open.ts'
 import { type Absence, isAbsence, type Source } from '../sources/source.ts'
 import { hostOf } from './host.ts'
+import { refuseOwn } from './own-files.ts'
 import { Pacer } from './pacer.ts'
 import { readSnapshotFile } from './snapshot-load.ts'
 
@@ -28,6 +29,7 @@ export async function anySource(from: string | undefined, signal?: AbortSignal):
     const { handle } = await readSnapshotFile(from, 1, false)
     return snapshotSource(new Snapshot(handle))
   }
+  if (from !== undefined) refuseOwn(from, true)
   return openSource(from, signal)
 }
 

@@ -13,7 +13,14 @@ import {
   signal,
   whole,
 } from '../core/arguments.ts'
-import { BadFormatError, KerndexError, LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
+import {
+  BadFormatError,
+  contentOf,
+  KerndexError,
+  LimitError,
+  NoPermissionError,
+  NotReadableError,
+} from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'
@@ -151,7 +158,7 @@ export function isLayoutFile(path: string): boolean {
  */
 export function readLayout(from: string | URL): HostLayout {
   const path = pathOf(from, 'path')
-  return decodeLayout(readStart(path, MOST_LAYOUT_BYTES))
+  return contentOf(path, () => decodeLayout(readStart(path, MOST_LAYOUT_BYTES)))
 }
 
 /**

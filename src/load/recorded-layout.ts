@@ -2,7 +2,7 @@
 // modules were found.
 
 import { statSync } from 'node:fs'
-import { ANCHORS } from '../catalog/image.ts'
+import { ANCHORS, type Anchor } from '../catalog/image.ts'
 import { BUILD_ID, MODULE_NAME } from '../catalog/json.ts'
 import type { HostLayout, LayoutModule } from '../catalog/layout.ts'
 import { NotReadableError } from '../core/errors.ts'
@@ -13,6 +13,11 @@ import type { ProfileMappings } from '../sources/pprof.ts'
 const KERNEL = '[kernel.kallsyms]'
 const UPPER_HALF = 1n << 63n
 const PAGE = 0x1000n
+/** Images lie at multiples of this; arm64 has `_stext` so far behind. */
+const STEP = 0x20_0000n
+const HEAD = 0x1_0000n
+/** What has such a name in the kernel's half is no module. */
+const NO_MODULES: ReadonlySet<string> = new Set(['vsyscall', 'vmlinux', 'kernel.kallsyms'])
 
 /** What a recording tells. */
 interface Recorded {
@@ -22,8 +27,8 @@ interface Recorded {
   /** Build ids of files, beside those that mappings have themselves. */
   readonly files: ReadonlyMap<string, string>
   readonly mappings: readonly PerfMapping[]
-  /** Where the image's symbol lies; 0 where that is hidden. */
-  readonly address: bigint
+  /** The symbol that places the image; undefined where no mapping is of it. */
+  readonly anchor: Anchor | undefined
   readonly taken: Date
 }
 
@@ -31,37 +36,50 @@ interface Recorded {
 export async function recordedLayout(path: string, generation: number): Promise<HostLayout> {
   const { buildId, release, files } = await readPerfHeader(path)
   const mappings = await readPerfMappings(path)
-  const address = mappings.find(isImage)?.offset ?? 0n
-  return layoutOf({ path, buildId, release, files, mappings, address, taken: statSync(path).mtime }, generation)
+  const image = mappings.find(({ file }) => namedAnchor(file) !== undefined)
+  const anchor = image && { name: namedAnchor(image.file)!, address: image.offset } // It was found by that.
+  const taken = statSync(path).mtime
+  return layoutOf({ path, buildId, release, files, mappings, anchor, taken }, generation)
 }
 
 /** The layout of a pprof profile. @throws NotReadableError if it does not tell which kernel, or where it lay */
 export function profiledLayout(path: string, { mappings, time }: ProfileMappings, generation: number): HostLayout {
-  const { buildId, start = 0n, offset = 0n } = mappings.find(isImage) ?? {}
-  // Who leaves out the offset that perf tells begins the mapping at the symbol, or at the page below.
-  const address = offset === 0n && start % PAGE === 0n ? start : offset
+  const image = mappings.find(isImage)
   const taken = time > 0n ? new Date(Number(time / 1_000_000n)) : statSync(path).mtime
-  const told = { path, buildId: buildId?.toLowerCase(), release: undefined, files: new Map<string, string>() }
-  return layoutOf({ ...told, mappings, address, taken }, generation)
+  const told = { path, buildId: image?.buildId?.toLowerCase(), release: undefined, files: new Map<string, string>() }
+  return layoutOf({ ...told, mappings, anchor: image && profiledAnchor(image), taken }, generation)
+}
+
+/** The symbol by which a mapping of a profile places the image. */
+function profiledAnchor({ file, start, offset }: PerfMapping): Anchor | undefined {
+  const name = namedAnchor(file)
+  // Who leaves out the offset that perf tells begins the mapping at the symbol, or at the page below.
+  if (name !== undefined) return { name, address: offset === 0n && start % PAGE === 0n ? start : offset }
+  // One that is named after the file begins where images do, or tells nothing.
+  if (start % STEP === 0n) return { name: '_text', address: start }
+  return start % STEP === HEAD ? { name: '_stext', address: start } : undefined
 }
 
 /** Of modules recorders name the address of /proc/modules, which since 6.4 places their functions only. */
 function layoutOf(
-  { path, buildId, release, files, mappings, address, taken }: Recorded,
+  { path, buildId, release, files, mappings, anchor, taken }: Recorded,
   generation: number,
 ): HostLayout {
-  const image = mappings.find(isImage)
-  const anchor = ANCHORS.find((name) => image?.file === `${KERNEL}${name}`)
-  const isKnown = buildId !== undefined && BUILD_ID.test(buildId)
-  // Of a recording that says nothing at all, not even that is known.
-  if ((isKnown || release !== undefined) && (anchor === undefined || address < UPPER_HALF)) {
+  if (!mappings.some(isImage)) {
     throw new NotReadableError(
-      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it. Its stacks may tell: ` +
-        'kerndex resolve PERF-SCRIPT-TEXT --build-id ID --slide-from-stacks',
+      `${path} has no mapping of a kernel by the symbol that it begins with (${KERNEL}_text, ${KERNEL}_stext), or its file (vmlinux): nothing tells where it lay`,
     )
   }
-  if (!isKnown || anchor === undefined) {
-    throw new NotReadableError(`${path} does not tell the kernel's build id: it was recorded without build ids`)
+  if (buildId === undefined || !BUILD_ID.test(buildId)) {
+    throw new NotReadableError(
+      `${path} does not tell the kernel's build id: record with build ids (perf record --buildid-all), or name it: ` +
+        'kerndex resolve --build-id ID --trace-stext ADDRESS',
+    )
+  }
+  if (anchor === undefined || anchor.address < UPPER_HALF) {
+    throw new NotReadableError(
+      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it`,
+    )
   }
   const modules = new Map<string, LayoutModule>()
   for (const mapping of mappings) {
@@ -73,7 +91,7 @@ function layoutOf(
     bootId: undefined,
     release,
     architecture: undefined,
-    anchor: { name: anchor, address },
+    anchor,
     modules: [...modules.values()],
     dynamic: [],
     taken,
@@ -81,14 +99,30 @@ function layoutOf(
   }
 }
 
-function isImage({ file }: PerfMapping): boolean {
-  return ANCHORS.some((name) => file === `${KERNEL}${name}`)
+/** The symbol that a mapping of the image is named by. */
+function namedAnchor(file: string): Anchor['name'] | undefined {
+  return ANCHORS.find((name) => file === `${KERNEL}${name}`)
+}
+
+/** Whether a mapping is of the image: perf names it by a symbol, profiles also by its file. */
+function isImage({ file, start }: Pick<PerfMapping, 'file' | 'start'>): boolean {
+  if (namedAnchor(file) !== undefined) return true
+  return start >= UPPER_HALF && /(?:^|\/)vmlinux[^/]*$/.test(file)
 }
 
 /** The module that a mapping is of, if it is of any. */
 function moduleIn({ file, start, bytes, buildId }: PerfMapping, hit: string | undefined): LayoutModule | undefined {
-  const name = moduleOfFile(file) ?? (file.startsWith('[') && file.endsWith(']') ? file.slice(1, -1) : '')
-  if (!MODULE_NAME.test(name) || !Number.isSafeInteger(bytes) || bytes < 0 || start < UPPER_HALF) return undefined
+  // By its file, or by its name, in brackets as perf has it, or without.
+  const name = moduleOfFile(file) ?? (file.startsWith('[') && file.endsWith(']') ? file.slice(1, -1) : file)
+  if (
+    !MODULE_NAME.test(name) ||
+    NO_MODULES.has(name) ||
+    isImage({ file, start }) ||
+    !Number.isSafeInteger(bytes) ||
+    bytes < 0 ||
+    start < UPPER_HALF
+  )
+    return undefined
   const id = (buildId ?? hit)?.toLowerCase()
   return {
     name,

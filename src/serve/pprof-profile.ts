@@ -17,7 +17,7 @@ const MOST_UNPACKED = 1 << 27
  */
 export function forRemoteSymbols(bytes: Buffer, snapshot: Snapshot): Buffer {
   const profile = decoded(bytes)
-  const known = codeMappings(snapshot)
+  const known = codeMappings([snapshot])
   const { stringTable: strings } = profile
   const made = new Map<string, number>()
   const mappings: Mapping[] = []

@@ -80,7 +80,7 @@ export class Streams {
     const profile = profiles.all.find((one) => event === undefined || one.event === event) ?? new Profile(event)
     const facts: ProfileFacts = {
       ...{ title: wanted.title, weighing: 'measured' as const, release: snapshot.host.release },
-      mappings: codeMappings(snapshot),
+      mappings: codeMappings([snapshot]),
     }
     const pieces = [...output.writer.write([profile], facts)].map((piece) => Buffer.from(piece))
     const body = Buffer.concat(pieces)

@@ -36,11 +36,10 @@ export interface ByteReader {
 export function readFailure(path: string, cause: unknown): NoPermissionError | NotReadableError {
   const code = errorCode(cause)
   if (code === 'EACCES' || code === 'EPERM') {
-    return new NoPermissionError(
-      `${path} may not be read by this user; run as root or with CAP_SYSLOG`,
-      { path },
-      { cause },
-    )
+    const advice = /^\/(?:proc|sys)\//.test(path)
+      ? 'run as root or with CAP_SYSLOG'
+      : 'run as a user who may, or have its mode changed'
+    return new NoPermissionError(`${path} may not be read by this user; ${advice}`, { path }, { cause })
   }
   return new NotReadableError(`${path} cannot be read: ${whyFailed(cause)}`, { path }, { cause })
 }

@@ -34,10 +34,14 @@ export async function writeArchive(
   // Only archives need it.
   const { pack } = await import('tar-stream')
   const file = await createFile(path, { secret, special: 'refuse', replace, signal })
+  let failure: unknown
   try {
     const archive = pack()
     const written = pipeline(archive, createGzip({ level }), async (packed: AsyncIterable<Uint8Array>) => {
       for await (const piece of packed) await file.write(piece)
+    })
+    written.catch((error: unknown) => {
+      failure = error
     })
     for await (const { content, ...header } of files) {
       checkAborted(signal, what)
@@ -52,6 +56,7 @@ export async function writeArchive(
     await file.finish()
   } catch (error) {
     await file.abandon()
-    throw writeFailure(path, error)
+    // What is put into an archive whose file failed says only that it is closed.
+    throw writeFailure(path, failure ?? error)
   }
 }

@@ -19,6 +19,8 @@ export interface FileOptions {
   readonly replace?: boolean | undefined
   /** Whether to wait until the disk has it. Default true; without, a file may be empty after the power was lost. */
   readonly lasting?: boolean | undefined
+  /** Whether to look first for what killed writers left in the directory. Default true; many files are written after one look. */
+  readonly sweep?: boolean | undefined
   /** Ends the writing, also the wait for the reader of a pipe. */
   readonly signal?: AbortSignal | undefined
 }
@@ -112,7 +114,7 @@ async function beside(
   options: FileOptions,
 ): Promise<FileWriter> {
   const directory = dirname(target)
-  await sweep(directory)
+  if (options.sweep !== false) await sweep(directory)
   const temporary = join(directory, temporaryName())
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   const mode = options.secret ? 0o600 : 0o666

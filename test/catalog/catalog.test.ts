@@ -370,6 +370,56 @@ describe('a host over time', () => {
   })
 })
 
+describe('a layout by another symbol', () => {
+  it('places the kernel by that, or is refused', async () => {
+    const now = readLayout(join(folder, 'capture.layout'))
+    const etext = ownBack.require('_etext').address
+    const read = ownBack.require('vfs_read').address
+    const moved = await whole.place({ ...now, anchor: { name: '_stext', address: ownBack.require('_stext').address } })
+    expect(moved.symbols.require('vfs_read').address).toBe(read)
+    expect(moved.symbols.require('_etext').address).toBe(etext)
+    const arm = await openCatalog({ directory: join(folder, 'arm') })
+    const begin = 0xffff800008010000n
+    const capture = join(folder, 'arm-capture')
+    mkdirSync(capture)
+    cpSync(join(OTHER, 'notes'), join(capture, 'notes'))
+    writeFileSync(
+      join(capture, 'kallsyms'),
+      `${begin.toString(16)} T _stext\n${(begin + 0x40n).toString(16)} T first\n${(begin + 0x80n).toString(16)} T _etext\n`,
+    )
+    await arm.add(capture)
+    const layout = { ...now, modules: [], dynamic: [], anchor: { name: '_text' as const, address: begin - 0x10000n } }
+    await expect(arm.place(layout)).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining('by _text'),
+    })
+  })
+})
+
+describe('what is named in the wrong place', () => {
+  it('is told what it is, and where it belongs', async () => {
+    const directory = join(folder, 'whole')
+    const layout = join(folder, 'other.layout')
+    for (const path of [directory, join(directory, KERNEL, 'vmlinux.entry'), join(directory, KERNEL, 'book')]) {
+      const told = { code: 'NOT_READABLE', message: expect.stringContaining('catalog import') }
+      await expect(openKernel({ from: path })).rejects.toMatchObject(told)
+      await expect(catalog.add(path)).rejects.toMatchObject(told)
+      await expect(writeLayout(join(folder, 'no.layout'), { from: path })).rejects.toMatchObject(told)
+    }
+    await expect(catalog.add(layout)).rejects.toMatchObject({ message: expect.stringContaining('is a layout') })
+    for (const path of [layout, join(layout, 'below')]) {
+      const file = await openCatalog({ directory: path })
+      const no = { code: 'NOT_READABLE', message: expect.stringContaining('is no catalogue') }
+      await expect(file.list()).rejects.toMatchObject(no)
+      await expect(file.place(readLayout(layout))).rejects.toMatchObject(no)
+    }
+    await expect(openKernel({ from: join(folder, 'none'), catalog })).rejects.toMatchObject({ code: 'NOT_READABLE' })
+    const cut = join(folder, 'cut.layout')
+    writeFileSync(cut, readFileSync(layout).subarray(0, 3000))
+    expect(() => readLayout(cut)).toThrow(cut)
+  })
+})
+
 describe('what is no kernel source', () => {
   it('is told so', async () => {
     const file = join(folder, 'text')

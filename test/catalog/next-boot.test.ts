@@ -1,7 +1,6 @@
 // What of an earlier boot's table is certain of the next, on tables made by hand: two boots of which the second's own text tells the truth.
 import { describe, expect, it } from 'vitest'
-import { coreOf } from '../../src/catalog/boot-core.ts'
-import { moveCore } from '../../src/catalog/next-boot.ts'
+import { moveBoot } from '../../src/catalog/next-boot.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { tableOf } from '../symbols/build-table.ts'
 
@@ -40,10 +39,9 @@ function core(image: bigint, variables: readonly (readonly [number, string])[] =
 
 /** The table of one boot as it is certain of another, whose image begins at `image`. */
 function moved(before: string, image: bigint = BOOTS[1].image): SymbolTable | undefined {
-  const kept = coreOf(tableOf(before))
-  return kept !== undefined && moveCore(kept, { name: '_text', address: image })
-    ? new SymbolTable(kept.symbols)
-    : undefined
+  const earlier = tableOf(before)
+  const buffer = moveBoot(earlier, { name: '_text', address: image })
+  return buffer && new SymbolTable(buffer, [earlier.buffer])
 }
 
 const answer = (table: SymbolTable, address: bigint) => {

@@ -1,8 +1,10 @@
 // Streams of a host whose modules come and go: each stack is answered by the layout of its time, and nothing by that of another.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { Profile } from 'pprof-format'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeLayout, type HostLayout } from '../../src/catalog/layout.ts'
 import { runStream } from '../../src/events/run.ts'
@@ -141,6 +143,7 @@ describe('stacks of a host over time', () => {
     )
     const from = (...names: string[]) => [...names.flatMap((one) => ['--from', join(folder, one)]), '--catalog', DIR]
     const all = from('2.layout', '0.layout', '1.layout')
+    const profile = join(folder, 'profile.pb.gz')
     const [found, folded, text, events, ofOtherBoot, ofOtherPlace, noLayout] = await kerndexes([
       ['resolve', file, '--json', ...all],
       ['resolve', file, '--output', 'folded', ...all],
@@ -149,6 +152,7 @@ describe('stacks of a host over time', () => {
       ['resolve', file, ...from('0.layout', 'other-boot.layout')],
       ['resolve', file, ...from('0.layout', 'elsewhere.layout')],
       ['resolve', file, ...from('0.layout', 'perf.txt')],
+      ['resolve', file, '--output', 'pprof', '--to', profile, ...all],
     ])
     const stale = `stale_layout ${module}`
     const expected = [
@@ -166,5 +170,20 @@ describe('stacks of a host over time', () => {
     expect(ofOtherBoot!.stderr).toContain('layouts of several boots')
     expect(ofOtherPlace!.stderr).toContain('layouts of several boots')
     expect(noLayout!.stderr).toContain('is no layout')
+    // Each frame is in a mapping around it, wherever the module lay at its time; what was nowhere then is in none.
+    const { location, mapping, stringTable } = Profile.decode(gunzipSync(readFileSync(profile)))
+    const places = location.map(({ address, mappingId, line }) => {
+      const found = mapping.find(({ id }) => id === mappingId)
+      const isIn = found && BigInt(address) >= BigInt(found.memoryStart) && BigInt(address) < BigInt(found.memoryLimit)
+      return [line.length, isIn && stringTable.strings[Number(found.filename)]]
+    })
+    expect(places.sort()).toEqual([
+      [0, undefined],
+      [0, undefined],
+      [1, module],
+      [1, module],
+      [1, 'vmlinux'],
+    ])
+    expect(mapping.filter(({ filename }) => stringTable.strings[Number(filename)] === module).length).toBe(2)
   }, 120_000)
 })

@@ -286,12 +286,28 @@ describe('the layout of a profile', () => {
     }
   })
 
+  it('is what its mappings tell that are named as kerndex names them', async () => {
+    const own = [
+      { file: 'nfsd', start: 0xffffffffc0200000n },
+      { file: '[vsyscall]', start: 0xffffffffff600000n },
+    ]
+    const layout = await written(profileOf([{ ...kernel, file: 'vmlinux' }, ...own]))
+    expect(layout).toMatchObject({ buildId: KERNEL, anchor: { name: '_text', address: kernel.start } })
+    expect(layout.modules.map(({ name }) => name)).toEqual(['nfsd'])
+    // arm64, whose symbols begin with _stext.
+    const behind = kernel.start + 0x1_0000n
+    const arm = await written(profileOf([{ ...kernel, file: '/boot/vmlinux-6.1.0', start: behind }]))
+    expect(arm.anchor).toEqual({ name: '_stext', address: behind })
+  })
+
   it('is none where the kernel, or its place, is not told', async () => {
     const of = (mapping: Partial<Mapping>) =>
       written(profileOf([...others, { ...kernel, file: '[kernel.kallsyms]_text', ...mapping }]))
     await expect(of({ id: '' })).rejects.toThrow(/build id/)
     await expect(of({ id: '../../etc' })).rejects.toThrow(/build id/)
-    await expect(of({ file: '[kernel.kallsyms]' })).rejects.toThrow(/build id/)
+    await expect(of({ file: '[kernel.kallsyms]' })).rejects.toThrow(/no mapping of a kernel/)
+    await expect(of({ file: 'vmlinux', start: kernel.start + 0x1000n })).rejects.toThrow(/where the kernel lay/)
+    await expect(of({ file: 'vmlinux', start: 0n })).rejects.toThrow(/no mapping of a kernel/)
     await expect(of({ start: 0n })).rejects.toThrow(/where the kernel lay/)
     // A mapping that begins within a page, and does not say where the symbol is, begins where nobody knows.
     await expect(of({ start: kernel.start + 0x198n })).rejects.toThrow(/where the kernel lay/)

@@ -115,7 +115,46 @@ describe('the header of perf.data', () => {
     expect((await recordedLayout(file('cut-events.data', withEvents(cut)), 1)).modules).toEqual([])
     const hidden = mapping(1, '[kernel.kallsyms]_text', { start: 0n, offset: 0n })
     await expect(recordedLayout(file('hidden.data', withEvents(hidden)), 1)).rejects.toThrow(/where the kernel lay/)
-    await expect(recordedLayout(file('short.data', recording.subarray(0, 200)), 1)).rejects.toThrow(/build id/)
+    await expect(recordedLayout(file('short.data', recording.subarray(0, 200)), 1)).rejects.toThrow(
+      /no mapping of a kernel/,
+    )
+  })
+
+  it('tells the build id in a mapping alone, as with --buildid-mmap, and what perf wrote into a pipe', async () => {
+    const at = { start: 0xffffffff9a000000n, offset: 0xffffffff9a000000n }
+    const image = mapping(10, '[kernel.kallsyms]_text', { ...at, id: BUILD_ID })
+    const module = mapping(10, '[nfsd]', { start: 0xffffffffc0200000n, id: 'ab'.repeat(20) })
+    const pipe = (...events: Buffer[]) => {
+      const head = Buffer.from('PERFILE2\x10\0\0\0\0\0\0\0', 'latin1')
+      return Buffer.concat([head, ...events])
+    }
+    // HEADER_FEATURE of the release; TRACING_DATA, whose data follow it; HEADER_BUILD_ID.
+    const release = Buffer.alloc(16 + 4 + 12)
+    release.writeUInt32LE(80, 0)
+    release.writeUInt16LE(release.length, 6)
+    release.writeUInt32LE(4, 8)
+    release.writeUInt32LE(12, 16)
+    release.write('6.1.0-x', 20)
+    const tracing = Buffer.alloc(12 + 16)
+    tracing.writeUInt32LE(66, 0)
+    tracing.writeUInt16LE(12, 6)
+    tracing.writeUInt32LE(13, 8)
+    const id = Buffer.alloc(36 + 24)
+    id.writeUInt32LE(67, 0)
+    id.writeUInt16LE(1, 4)
+    id.writeUInt16LE(id.length, 6)
+    id.write('cd'.repeat(20), 12, 'hex')
+    id.write('[kernel.kallsyms]', 36)
+    const plain = mapping(1, '[kernel.kallsyms]_text', at)
+    const piped = await recordedLayout(file('piped.data', pipe(release, tracing, image, module)), 1)
+    expect(piped).toMatchObject({ buildId: BUILD_ID, release: '6.1.0-x', anchor: { name: '_text', address: at.start } })
+    expect(piped.modules.map(({ name, buildId }) => [name, buildId])).toEqual([['nfsd', 'ab'.repeat(20)]])
+    expect((await recordedLayout(file('told.data', pipe(id, plain)), 1)).buildId).toBe('cd'.repeat(20))
+    await expect(recordedLayout(file('untold.data', pipe(plain)), 1)).rejects.toThrow(/--buildid-all/)
+    const bytes = pipe(release, tracing, image, id, module)
+    for (let length = 0; length < bytes.length; length += 7) {
+      expect(typeof (await readPerfHeader(file('cut-pipe.data', bytes.subarray(0, length))))).toBe('object')
+    }
   })
 
   it('may be cut anywhere, and hold any numbers', async () => {

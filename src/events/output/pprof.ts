@@ -64,15 +64,20 @@ class Writer {
   readonly mapping: Mapping[] = []
   readonly functions: NamedFunction[] = []
   readonly #locations = new Map<ProfileFrame, number>()
-  readonly #mappings = new Map<string, number>()
+  readonly #mappings = new Map<CodeMapping, number>()
   readonly #functions = new Map<string, number>()
-  readonly #known: ReadonlyMap<string, CodeMapping>
+  /** By owner: several where it lay at several places in the time of the profile. */
+  readonly #known = new Map<string, CodeMapping[]>()
 
   constructor(known: readonly CodeMapping[]) {
-    this.#known = new Map(known.map((mapping) => [mapping.owner, mapping]))
+    for (const mapping of known) {
+      const others = this.#known.get(mapping.owner)
+      if (others === undefined) this.#known.set(mapping.owner, [mapping])
+      else others.push(mapping)
+    }
     // pprof takes the first mapping for the program that the profile is of.
     const [core] = known
-    if (core !== undefined) this.#mapping(core.owner)
+    if (core !== undefined) this.#mapping(core)
   }
 
   /** The number of a frame's location, made when it is new. */
@@ -83,7 +88,7 @@ class Writer {
       id = this.location.push(
         new Location({
           id: this.location.length + 1,
-          mappingId: owner === undefined ? 0 : this.#mapping(owner),
+          mappingId: owner === undefined ? 0 : this.#mapping(this.#around(owner, address)),
           address: address ?? 0n,
           // A frame without a name keeps its address alone: its reader may know more.
           line: kind === 'unknown' && address !== undefined ? [] : [this.#line(name, owner)],
@@ -115,10 +120,24 @@ class Writer {
     return new Line({ functionId: id })
   }
 
-  #mapping(owner: string): number {
-    let id = this.#mappings.get(owner)
+  /** The mapping of an owner that an address is in; where none of several is around it, one that tells no place. */
+  #around(owner: string, address: bigint | undefined): CodeMapping {
+    let known = this.#known.get(owner)
+    if (known === undefined) {
+      known = [{ owner, start: 0n, end: 0n, buildId: undefined }]
+      this.#known.set(owner, known)
+    }
+    const found = known.find(({ start, end }) => address !== undefined && address >= start && address < end)
+    if (found !== undefined || known.length === 1) return found ?? known[0]!
+    const nowhere = { owner, start: 0n, end: 0n, buildId: undefined }
+    known.push(nowhere)
+    return nowhere
+  }
+
+  #mapping(mapping: CodeMapping): number {
+    let id = this.#mappings.get(mapping)
     if (id === undefined) {
-      const { start = 0n, end = 0n, buildId = '' } = this.#known.get(owner) ?? {}
+      const { owner, start, end, buildId = '' } = mapping
       id = this.mapping.push(
         new Mapping({
           id: this.mapping.length + 1,
@@ -129,7 +148,7 @@ class Writer {
           hasFunctions: true,
         }),
       )
-      this.#mappings.set(owner, id)
+      this.#mappings.set(mapping, id)
     }
     return id
   }
