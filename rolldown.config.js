@@ -79,10 +79,11 @@ const PARTS = {
   'catalog-add':
     /^(catalog\/(build-elf|build-symbols|slide)|host-history|load\/(catalog-travel|host-reading|recorded-layout))\./,
   catalog:
-    /^(catalog\/(?!(image|next-boot)\.)|open-catalog\.|symbols\/placed\.|load\/(carry-on|catalog.*|host-reading|layout-file|own-files|place-layout|recorded-layout)\.)/,
-  saving: /^(load\/(capture|save)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
-  cached: /^(catalog\/next-boot|load\/(cached|cached-file|earlier-boot|text-digests)|symbols\/shifted)\./,
-  reading: /^(load\/(first-lines|host)\.|snapshot\/source|sources\/(?!source\.|identity\.))/,
+    /^(catalog\/(?!(boot-core|image|next-boot)\.)|open-catalog\.|symbols\/placed\.|load\/(carry-on|catalog.*|host-reading|layout-file|own-files|place-layout|recorded-layout)\.)/,
+  saving:
+    /^(catalog\/boot-core|load\/(capture|save)|symbols\/cut|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
+  reading:
+    /^(catalog\/next-boot|load\/(cached|cached-file|first-lines|host|later|text-digests)|snapshot\/source|sources\/(?!source\.|identity\.))/,
   workspace:
     /^(core\/wasm-memory|load\/pacer|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,

@@ -147,18 +147,18 @@ const OPEN_OPTIONS: Options<OpenOptions> = {
   catalog: catalogArgument,
   cache: anyOf<boolean | KernelCacheOptions>(
     'true, false or { directory, maxBytes, wait }',
-    exactly(true),
-    exactly(false),
+    [true, false],
     nested(CACHE_OPTIONS),
   ),
   threads: whole(0, MOST_THREADS),
   symbols: anyOf<NonNullable<OpenOptions['symbols']>>(
     "'all' or { text: true, data: [names of data symbols to keep] }",
+    ['all'],
     choice('all'),
     textAndData,
   ),
   modules: listOf(nameText, 'names'),
-  types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", exactly(true), exactly(false), choice('lazy')),
+  types: anyOf<boolean | 'lazy'>("true, false or 'lazy'", [true, false, 'lazy'], choice('lazy')),
   ready: choice('all', 'symbols'),
   probes: flag,
   sections: flag,
@@ -198,8 +198,9 @@ export async function openKernelOn(machine: Machine, given: OpenOptions | string
 }
 
 async function open(machine: Machine, options: Opened): Promise<Kernel> {
-  const asked = options.threads === undefined ? undefined : threadsThatFit(options.threads)
-  const threads = asked ?? threadsThatFit(defaultThreads())
+  let fitting: number | undefined
+  // Asked for when threads are: a kernel that comes from a file needs none to be ready.
+  const threads = () => (fitting ??= threadsThatFit(options.threads ?? defaultThreads()))
   const keep = keepOf(options)
   const modules = options.modules === undefined ? undefined : new Set(options.modules)
   const all = modules === undefined && keep.data === undefined
@@ -210,9 +211,9 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     return async (generation, more) => {
       const first = generation === 1 ? { signal: options.signal, onProgress: options.onProgress } : {}
       // Decided once: thousands of modules do not come between two loads.
-      small ??= asked === undefined && (types !== true || (await isSmall(source)))
+      small ??= options.threads === undefined && (types !== true || (await isSmall(source)))
       // Who asks for threads gets them; where they would not pay for their start, those that have started already are taken.
-      const count = small ? undefined : threads
+      const count = small ? undefined : threads()
       const lend: Lender = (work) => lendThreads(count, work)
       const settings = { lend, types, probes: options.probes, sections: options.sections, keep, modules }
       return lend((lent) =>
@@ -232,17 +233,16 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
     const timing = timingOf(loaded.timeline)
     const kernel = new Kernel(opening, loaded, timing, new QueryPool(threads), options.signal)
     if (options.probes === true) kernel.probes.prepare()
-    if (loaded.provisional === true) {
-      const check = kernel.verified()
-      // A failure is thrown by `verified`, and published on the channel.
-      check.catch(() => {})
-      if (typeof options.cache === 'object' && options.cache.wait === true) {
-        // Closing the kernel ends the check.
-        await until(check, options.signal, 'the check').catch(async (error: unknown) => {
-          await kernel.close()
-          throw error
-        })
-      }
+    if (loaded.provisional !== true) return kernel
+    if (typeof options.cache === 'object' && options.cache.wait === true) {
+      // Closing the kernel ends the check.
+      await until(kernel.verified(), options.signal, 'the check').catch(async (error: unknown) => {
+        await kernel.close()
+        throw error
+      })
+    } else {
+      // The caller goes on first. A failure is thrown by `verified`, and published on the channel.
+      setImmediate(() => kernel.verified().catch(() => {}))
     }
     return kernel
   } catch (error) {

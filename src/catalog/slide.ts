@@ -69,6 +69,9 @@ export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): Fou
     stacks++
     counts.set(address, (counts.get(address) ?? 0) + 1)
   }
+  if (stacks === 0) {
+    throw new NotFoundError('no stack has an address of the kernel: nothing tells where it lay')
+  }
   if (stacks < LEAST_STACKS) {
     throw new NotFoundError(
       `${stacks} stacks tell too little of where the kernel lay: at least ${LEAST_STACKS} are needed`,

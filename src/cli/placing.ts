@@ -1,13 +1,16 @@
 // `--build-id ID` with `--slide-from-stacks` or `--trace-stext`: traces of hosts that tell nothing but which kernel they run.
 
+import type { BuildSymbols } from '../catalog/build-symbols.ts'
+import { coreLayout } from '../catalog/core-layout.ts'
+import type { HostLayout } from '../catalog/layout.ts'
 import { findSlide, percent } from '../catalog/slide.ts'
-import { standIn } from '../catalog/stand-in.ts'
 import { formatAddress } from '../core/address.ts'
 import { NotFoundError, UsageError } from '../core/errors.ts'
 import { detectFormat, inputFormat, SAMPLE_BYTES } from '../events/formats.ts'
 import { readEvents } from '../events/live.ts'
 import { openCatalog } from '../open-catalog.ts'
-import { isMarker } from '../stacks/frame.ts'
+import { isRecording } from '../sources/perf-data.ts'
+import { isMarker, type RawFrame } from '../stacks/frame.ts'
 import { interrupted } from './interrupt.ts'
 import { note } from './output.ts'
 import { inputStreams } from './stream.ts'
@@ -21,14 +24,23 @@ export interface PlacingOptions {
   readonly input?: string
 }
 
+/** Where a trace's kernel lay: the layout of its core, and options that say of which boot the trace is, so that only the core is looked up. */
+interface Placing {
+  readonly layout: HostLayout
+  readonly trace: { readonly traceBootId: string; readonly traceStext: bigint }
+}
+
+/** The boot of a trace of which nothing else is known. */
+const UNKNOWN_BOOT = 'unknown'
+
 /** Stacks that are looked at: they tell no more when there are more. */
 const MOST_STACKS = 100_000
 
 /**
- * What the options say of where a trace's kernel lay: a layout to open, and where its `_stext` was; undefined where they do not ask.
+ * What the options say of where a trace's kernel lay; undefined where they do not ask.
  * @throws UsageError, NotFoundError
  */
-export async function placingOf(files: readonly string[], options: PlacingOptions) {
+export async function placingOf(files: readonly string[], options: PlacingOptions): Promise<Placing | undefined> {
   const { buildId, slideFromStacks = false, traceStext, from, catalog } = options
   if (buildId === undefined) {
     if (slideFromStacks) throw new UsageError('--slide-from-stacks needs the kernel: give its --build-id')
@@ -46,18 +58,23 @@ export async function placingOf(files: readonly string[], options: PlacingOption
     throw new NotFoundError(`the catalogue ${known.directory} has no kernel with the build id ${buildId}`)
   }
   if (traceStext !== undefined) {
-    const offset = build.named('_stext')[0]?.offset ?? 0n
-    return { layout: standIn(build, traceStext - offset).layout, stext: traceStext }
+    return placed(build, traceStext - (build.named('_stext')[0]?.offset ?? 0n))
   }
-  if (files.length === 0 || files.includes('-')) {
+  const texts = files.filter((file) => file === '-' || !isRecording(file))
+  if (texts.length === 0 || texts.includes('-')) {
     throw new UsageError('--slide-from-stacks reads the stacks twice: name a file instead of stdin')
   }
-  const found = findSlide(build, await outermostOf(files, options.input))
+  const found = findSlide(build, await outermostOf(texts, options.input))
   note(
     `the kernel lay at ${formatAddress(found.text)} (${build.origin}): ${percent(found.share)} of ${found.stacks} stacks end there in an ` +
       `entry point, ${percent(found.runnerUp)} at the next best place`,
   )
-  return standIn(build, found.text)
+  return placed(build, found.text)
+}
+
+function placed(build: BuildSymbols, text: bigint): Placing {
+  const stext = text + (build.named('_stext')[0]?.offset ?? 0n)
+  return { layout: coreLayout(build, text), trace: { traceBootId: UNKNOWN_BOOT, traceStext: stext } }
 }
 
 /** The outermost kernel address of each stack. */
@@ -71,16 +88,24 @@ async function outermostOf(files: readonly string[], input: string | undefined):
     if (format === undefined) throw new UsageError(`${file}: its format is not known: name it with --input`)
     for (const { bytes } of inputStreams([file])) {
       for await (const { frames } of readEvents(bytes, format, undefined, { signal: interrupted })) {
-        const kernel = frames.filter(({ address, user }) => {
-          return !user && address !== undefined && address >= 1n << 63n && !isMarker(address)
-        })
-        const outermost = kernel[kernel.length - 1]?.address
+        const outermost = outermostIn(frames)
         if (outermost !== undefined) found.push(outermost)
         if (found.length >= MOST_STACKS) return found
       }
     }
   }
   return found
+}
+
+/** That of the first kernel frames in a row: behind frames of user space what looks like one is none, where perf took a wrong turn. */
+function outermostIn(frames: readonly RawFrame[]): bigint | undefined {
+  let outermost: bigint | undefined
+  for (const { address, user } of frames) {
+    if (address === undefined || isMarker(address)) continue
+    if (!user && address >= 1n << 63n) outermost = address
+    else if (outermost !== undefined) break
+  }
+  return outermost
 }
 
 async function sampleOf(bytes: AsyncIterable<Uint8Array>): Promise<[sample: string, complete: boolean]> {

@@ -40,6 +40,7 @@ function verdictOn({ release, buildId, files }: PerfHeader, kernel: Kernel): { t
   if (release !== undefined && host.release !== undefined && host.release !== release) {
     return { text: `${of}, the symbols are of ${printable(host.release)}`, other: true }
   }
+  if (buildId === undefined) return { text: `${of}: it tells no build id to compare the symbols with`, other: false }
   return { text: `${of}; the symbols have no build id to compare it with`, other: false }
 }
 

@@ -174,7 +174,7 @@ Examples:
     )
     .action(async (files: string[], options: ResolveOptions) => {
       const placing = await placingOf(files, options)
-      const own = placing?.stext === undefined ? options : { ...options, traceStext: placing.stext }
+      const own = { ...placing?.trace, ...options }
       process.exitCode = await withHost({ ...own, layout: placing?.layout, types: false }, (kernel, states, hosts) =>
         resolve(kernel, { states, hosts }, files, own),
       )

@@ -159,9 +159,18 @@ export function listOf<T>(element: Check<T>, elements: string): Check<readonly T
   }
 }
 
-/** The first of several checks that passes; the last is the one for objects. `expected` says what all of them take. */
-export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Check<T> {
+/** Exactly this value. */
+export function exactly<T>(wanted: T): Check<T> {
   return (value, name) => {
+    if (value !== wanted) throw wrong(name, String(wanted), value)
+    return wanted
+  }
+}
+
+/** One of these values, or what the first of several checks passes; the last is the one for objects. `expected` says what all of them take. */
+export function anyOf<T>(expected: string, values: readonly T[], ...checks: readonly Check<T>[]): Check<T> {
+  return (value, name) => {
+    for (const known of values) if (value === known) return known
     const last = checks.at(-1)
     // The error of a member says more than that the object is wrong.
     if (isObject(value) && last !== undefined) return last(value, name)
@@ -173,14 +182,6 @@ export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Chec
       }
     }
     throw wrong(name, expected, value)
-  }
-}
-
-/** Exactly this value. */
-export function exactly<T>(wanted: T): Check<T> {
-  return (value, name) => {
-    if (value !== wanted) throw wrong(name, String(wanted), value)
-    return wanted
   }
 }
 

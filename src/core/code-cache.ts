@@ -53,14 +53,13 @@ export interface CompiledPart {
 const here = fileURLToPath(import.meta.url)
 const read = createRequire(here)
 const parts: Part[] = []
+/** Those that are whole: to ask Node for one takes as long as a hundred lookups. */
+const whole = new Map<string, Module>()
 /** Null where there is none. */
 let known: CodeCache | null | undefined
 
 /** What `require` is beside the parts; they are compiled by what was kept of them. */
-export const readPart: NodeJS.Require = Object.assign((id: string) => {
-  if (PART.test(id)) takePart(id)
-  return read(id)
-}, read)
+export const readPart: NodeJS.Require = Object.assign((id: string) => takePart(id)?.exports ?? read(id), read)
 
 /** Has parts at hand for files that ask Node for them, because bundlers look for calls of `require`. */
 export function takeParts(ids: readonly string[]): void {
@@ -124,13 +123,15 @@ function openCodeCache(): CodeCache | undefined {
   return { directory, uid, flags: [process.version, process.arch, env.NODE_OPTIONS ?? '', ...given].join('\n') }
 }
 
-/** Puts a part where `require` finds it, if there is a cache. */
-function takePart(id: string): void {
+/** A part, put where `require` finds it, if there is a cache; undefined for anything else. */
+function takePart(id: string): Module | undefined {
+  const taken = whole.get(id)
+  if (taken !== undefined || !PART.test(id)) return taken
   known ??= openCodeCache() ?? null
   const path = join(dirname(here), id)
-  if (known === null || read.cache[path] !== undefined) return
+  if (known === null || read.cache[path] !== undefined) return undefined
   const part = compiled(path, known)
-  if (part === undefined) return
+  if (part === undefined) return undefined
   const module = new Module(path)
   module.filename = path
   read.cache[path] = module
@@ -142,6 +143,8 @@ function takePart(id: string): void {
   }
   module.loaded = true
   parts.push(part)
+  whole.set(id, module)
+  return module
 }
 
 /** A part's code; undefined where there is no such file. */

@@ -1,6 +1,7 @@
 // The file of a kernel in the cache, opened: of this boot, or of another boot of the same build. What it says has not been checked yet.
 
 import type { EarlyTypes } from '../btf/read/set-list.ts'
+import { moveCore } from '../catalog/next-boot.ts'
 import { KerndexError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { identitiesOf } from '../snapshot/format.ts'
@@ -12,10 +13,10 @@ import type { SnapshotReader } from '../snapshot/read.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
-import { symbolsOfEarlier } from './earlier-boot.ts'
-import { showsAddresses } from './first-lines.ts'
+import { firstAnchor, showsAddresses } from './first-lines.ts'
 import { sameModules } from './host.ts'
-import { inLoadOrder, type Loaded, type LoadMemory, type LoadOptions, laterFacts, restOf } from './load.ts'
+import { inLoadOrder, laterFacts, restOf } from './later.ts'
+import type { Loaded, LoadMemory, LoadOptions } from './load.ts'
 import { Timeline } from './timeline.ts'
 
 /** A message of the channel `kerndex:cache`, and an element of `kernel.cacheReports`. */
@@ -135,22 +136,25 @@ export class CachedFiles {
     const { meta } = reader.plan
     const { buildId, bootId, release } = meta.host
     const isNamed = buildId === key.buildId && reader.path === cache.pathOf({ buildId, bootId: bootId ?? '' })
-    if (!isNamed || bootId === key.bootId || release !== host.release) {
+    if (!isNamed || meta.anchors.length === 0 || bootId === key.bootId || release !== host.release) {
       reader.close()
       return undefined
     }
-    const finish = reader.begin({ symbols: true, groups: () => false, facts: false })
+    const finish = reader.begin({ core: true, groups: () => false })
     let rest: TypesLater | undefined
     try {
       const { files, now, later, absences } = await this.wantedTypes(host)
       cache.check()
+      // A user who may not see addresses is not given them by a file either.
+      const anchor = await firstAnchor(this.#source.openSymbols())
       const facts = await laterFacts(this.#source, options.probes === true)
-      const moved = await symbolsOfEarlier(async () => (await finish()).parts.symbols!, this.#source) // Asked for.
-      if (moved === undefined) return undefined
+      const { parts } = await finish()
+      const symbols = parts.core! // Asked for.
+      if (anchor === undefined || !moveCore({ symbols, anchors: meta.anchors }, anchor)) return undefined
       const handle: Handle = {
         kerndex: 1,
         generation: 1,
-        ...moved,
+        symbols,
         types: [],
         host: { ...host, absences: allAbsences(host.absences, absences) },
         skipped: { count: 0, lines: [], leftOut: { data: 0, owners: 0 } },

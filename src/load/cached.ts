@@ -2,7 +2,6 @@
 // and written for the next process.
 
 import { channel } from 'node:diagnostics_channel'
-import { setImmediate as turn } from 'node:timers/promises'
 import { NotReadableError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'
@@ -17,7 +16,8 @@ import { btfIdentity } from '../sources/blob.ts'
 import type { BtfFile, Source } from '../sources/source.ts'
 import { CachedFiles, type CacheReport, type FromFile, type KernelLoad } from './cached-file.ts'
 import { hostNow, sameModules } from './host.ts'
-import { type Loaded, type LoadMemory, type LoadOptions, sameSets } from './load.ts'
+import { sameSets } from './later.ts'
+import type { Loaded, LoadMemory, LoadOptions } from './load.ts'
 import { Pacer } from './pacer.ts'
 import { isSameText } from './text-digests.ts'
 import { Timeline } from './timeline.ts'
@@ -99,8 +99,6 @@ export class CachedKernel {
   async again(generation: number, earlier: LoadMemory | undefined, signal: AbortSignal): Promise<KernelLoad> {
     const file = this.#fromFile
     if (file === undefined) return this.#load(generation, { earlier, signal })
-    // The caller of `openKernel` goes on first.
-    await turn()
     this.#cache.touch(file.path)
     const timeline = new Timeline()
     if (await this.#isCurrent(file, timeline, signal)) {

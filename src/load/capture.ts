@@ -69,7 +69,9 @@ async function write(path: string, options: CaptureOptions): Promise<CaptureSumm
   checkTarget(path, options.replace === true)
   const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'), options.signal)
   if (!(await showsAddresses(source.openSymbols()))) {
-    throw new NoPermissionError(`${source.description}: addresses are hidden from this user; run as root`)
+    throw new NoPermissionError(
+      `${source.description}: addresses are hidden from this user: it takes root, and kptr_restrict below 2`,
+    )
   }
   let gathered = await gather(source, options)
   for (let attempt = 1; attempt < ATTEMPTS && gathered.unsettled; attempt++) gathered = await gather(source, options)

@@ -3,26 +3,17 @@
 
 import { createHash } from 'node:crypto'
 import { BadFormatError } from '../core/errors.ts'
-import { inSharedMemory } from '../core/shared-memory.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TypesLater } from '../snapshot/pending-types.ts'
-import type { FactRecord, Handle, ReadLater } from '../snapshot/snapshot.ts'
-import { loadTypesNow } from '../snapshot/types-now.ts'
+import type { Handle } from '../snapshot/snapshot.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { type ModuleSections, parseModuleSections } from '../sources/module-sections.ts'
-import {
-  type Absence,
-  type BtfFile,
-  type FactFile,
-  isAbsence,
-  MODULE_FACTS,
-  PROBE_FACTS,
-  type Source,
-} from '../sources/source.ts'
+import { type Absence, type BtfFile, isAbsence, type Source } from '../sources/source.ts'
 import type { Keep } from '../symbols/build.ts'
 import type { ModuleMemory } from '../symbols/memory-range.ts'
 import { filesNow, HOST_FILES, type HostBytes, type HostFile, hostOf, type ListedModules } from './host.ts'
+import { inLoadOrder, laterFacts, restOf, sameSets } from './later.ts'
 import type { Lender } from './lent-threads.ts'
 import { Pacer } from './pacer.ts'
 import { loadSymbols, type TextMemory } from './symbols.ts'
@@ -165,24 +156,6 @@ function spareOf(threads: LoaderThreads | undefined): TypeThreads | undefined {
   return threads && { count: threads.count - 1, run: (task) => threads.run(task) }
 }
 
-/** How files are loaded later, with threads that are lent for it. */
-export function restOf(
-  files: readonly BtfFile[],
-  lend: Lender = (work) => work(undefined),
-  timeline = new Timeline(),
-  known?: LoadedTypes,
-): TypesLater {
-  return {
-    place: { files },
-    async load(signal) {
-      const pacer = new Pacer(signal)
-      pacer.check()
-      return lend((threads) => loadTypes(files, { threads, pacer, timeline }, known))
-    },
-    now: () => loadTypesNow(files, known),
-  }
-}
-
 /** The type files that are loaded now, those that are left until they are asked for, and why there are none. */
 async function listTypes(
   source: Source,
@@ -198,35 +171,6 @@ async function listTypes(
   )
   const now = types === 'lazy' ? wanted.filter(({ module }) => module === 'vmlinux') : wanted
   return { now, later: wanted.filter((file) => !now.includes(file)), absences: [] }
-}
-
-/** The files that plans of probes and snapshots are made from: in shared memory, if `now` what plans need, or where to find them. */
-export async function laterFacts(source: Source, now: boolean): Promise<ReadLater['facts']> {
-  const records = await Promise.all(
-    [...PROBE_FACTS, ...MODULE_FACTS].map(async (name): Promise<[FactFile, FactRecord]> => {
-      const paths = source.factPaths(name)
-      const wanted = now && (PROBE_FACTS as readonly FactFile[]).includes(name)
-      if (paths.length > 0 && !wanted) return [name, { paths }]
-      const fact = await source.fact(name)
-      return [name, isAbsence(fact) ? fact : inSharedMemory(fact)]
-    }),
-  )
-  return Object.fromEntries(records)
-}
-
-/**
- * Blobs in the order in which the kernel searches them (btf_find_by_name_kind, bpf_find_btf_id): vmlinux, then modules as
- * they were loaded, which /proc/modules lists newest first. Those that it does not list come last, by name.
- */
-export function inLoadOrder(files: readonly BtfFile[], loaded: readonly ModuleInfo[]): BtfFile[] {
-  const rank = new Map(loaded.map(({ name }, position) => [name, loaded.length - position]))
-  const rankOf = ({ module }: BtfFile) => (module === 'vmlinux' ? 0 : (rank.get(module) ?? loaded.length + 1))
-  const ranked = files.map((file) => ({ file, rank: rankOf(file) }))
-  return ranked.sort((a, b) => a.rank - b.rank).map(({ file }) => file)
-}
-
-export function sameSets(a: LoadedTypes, b: LoadedTypes): boolean {
-  return a.records.length === b.records.length && a.records.every((record, i) => record === b.records[i])
 }
 
 /** Reads the small files that describe the host. What is not there is recorded, never an error. */

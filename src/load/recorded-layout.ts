@@ -12,6 +12,8 @@ import type { ProfileMappings } from '../sources/pprof.ts'
 
 const KERNEL = '[kernel.kallsyms]'
 const UPPER_HALF = 1n << 63n
+/** What is left where a recording of a host that hid its addresses says nothing. */
+const STACKS_TELL = 'Its stacks may: kerndex resolve PERF-SCRIPT-TEXT --build-id ID --slide-from-stacks'
 const PAGE = 0x1000n
 /** Images lie at multiples of this; arm64 has `_stext` so far behind. */
 const STEP = 0x20_0000n
@@ -67,7 +69,8 @@ function layoutOf(
 ): HostLayout {
   if (!mappings.some(isImage)) {
     throw new NotReadableError(
-      `${path} has no mapping of a kernel by the symbol that it begins with (${KERNEL}_text, ${KERNEL}_stext), or its file (vmlinux): nothing tells where it lay`,
+      `${path} has no mapping of a kernel by the symbol that it begins with (${KERNEL}_text, ${KERNEL}_stext), or its file (vmlinux): nothing ` +
+        `tells where it lay. ${STACKS_TELL}`,
     )
   }
   if (buildId === undefined || !BUILD_ID.test(buildId)) {
@@ -78,7 +81,7 @@ function layoutOf(
   }
   if (anchor === undefined || anchor.address < UPPER_HALF) {
     throw new NotReadableError(
-      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it`,
+      `${path} does not tell where the kernel lay: addresses were hidden from whoever recorded it. ${STACKS_TELL}`,
     )
   }
   const modules = new Map<string, LayoutModule>()

@@ -47,11 +47,11 @@ const MATCH_OPTIONS: Options<MatchOptions> = { signal, owner: pattern }
 
 /** Threads that answer bulk lookups over whatever table they are given. Started on first use. */
 export class QueryPool {
-  readonly #count: number
+  readonly #count: () => number
   #threads: Threads<QueryTask, QueryResult> | undefined
 
-  /** `count` threads; 0 answers everything on the calling thread. */
-  constructor(count: number) {
+  /** `count` says how many threads, when they are needed; 0 answers everything on the calling thread. */
+  constructor(count: () => number) {
     this.#count = count
   }
 
@@ -158,12 +158,12 @@ export class QueryPool {
    * opened.
    */
   async #answer(task: QueryTask): Promise<QueryResult> {
-    this.#threads ??= new Threads<QueryTask, QueryResult>(workerUrl('query'), this.#count)
+    this.#threads ??= new Threads<QueryTask, QueryResult>(workerUrl('query'), this.#count())
     const threads = this.#threads
     try {
       return await threads.run(task)
     } catch (error) {
-      if (!(error instanceof WorkerFailedError) || threads.ready === this.#count) throw error
+      if (!(error instanceof WorkerFailedError) || threads.ready === this.#count()) throw error
       await turn()
       return runQueryTask(task)
     }
@@ -171,7 +171,7 @@ export class QueryPool {
 
   /** Whether the calling thread would be done before a thread could begin. */
   #isSmall(count: number, batch: number): boolean {
-    return this.#count === 0 || count * 2 < batch
+    return this.#count() === 0 || count * 2 < batch
   }
 
   /** Has the threads fill an id and a number for every address. */
@@ -191,7 +191,7 @@ export class QueryPool {
       ids: ids.buffer,
       numbers: numbers.buffer,
     }
-    const share = Math.ceil(addresses.length / (this.#count * BATCHES_A_THREAD))
+    const share = Math.ceil(addresses.length / (this.#count() * BATCHES_A_THREAD))
     const batch = Math.min(LARGEST_BATCH, Math.max(BATCH, share))
     await this.#run(addresses.length, batch, signal, async (range) => {
       await this.#answer({ do: what, ...common, ...range })
@@ -224,7 +224,7 @@ export class QueryPool {
       }
     }
     try {
-      const lanes = Promise.all(Array.from({ length: this.#count * TASKS_A_THREAD }, lane))
+      const lanes = Promise.all(Array.from({ length: this.#count() * TASKS_A_THREAD }, lane))
       // Threads may still be starting: a caller that has aborted does not wait for them.
       await until(lanes, signal, 'the lookup')
       checkAborted(signal, 'the lookup')

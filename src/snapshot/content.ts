@@ -2,8 +2,10 @@
 
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { viewIndex } from '../btf/read/name-index.ts'
+import { coreOf } from '../catalog/boot-core.ts'
 import { inSharedMemory } from '../core/shared-memory.ts'
 import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
+import { SymbolTable } from '../symbols/table.ts'
 import type { SnapshotContent } from './format.ts'
 import type { TextDigests } from './meta.ts'
 import type { Handle, Snapshot } from './snapshot.ts'
@@ -15,7 +17,8 @@ export function cachedContent(
   text: TextDigests | undefined,
 ): SnapshotContent {
   const { symbols, types, host, skipped } = handle
-  return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts: {} }
+  const core = coreOf(new SymbolTable(symbols))
+  return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts: {}, core }
 }
 
 /** Everything that a snapshot knows, with all its types and the files that plans of probes need, to be used elsewhere. */

@@ -7,17 +7,18 @@
 //   `sums`, a checksum of every 64 KiB of each part; `meta`, JSON (meta.ts) |
 // | part 0 | the symbol table, as it is in memory (symbols/layout.ts) |
 // | parts 1, 2; 3, 4; … | for each group of type sets its index, as it is in memory (btf/read/index-layout.ts), and its blobs |
-// | those behind | what else PARTS lists: the small files of the host |
+// | those behind | the small files of the host; in the cache's files the table that other boots of the kernel begin with (catalog/boot-core.ts) |
 //
 // Parts follow each other without gaps and have lengths that are multiples of eight, so their places follow from their
 // lengths. Numbers are in the byte order of the machine that wrote them, as in the columns themselves.
 
-import { crc32 } from 'node:zlib'
 import type { KindLayout } from '../btf/kinds.ts'
 import { checkTypeIndex } from '../btf/read/check-index.ts'
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import type { StoredIndex } from '../btf/read/stored-types.ts'
 import { Types } from '../btf/types.ts'
+import type { BootCore } from '../catalog/boot-core.ts'
+import { checksum } from '../core/blocks.ts'
 import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import type { StoredBytes } from '../core/stored-bytes.ts'
@@ -28,7 +29,7 @@ import { decodeMeta, encodeMeta, type FactPlace, type SetPlace, type SnapshotMet
 export const SNAPSHOT_LAYOUT = {
   what: 'snapshot file',
   magic: 0x5053444b,
-  version: 2,
+  version: 3,
   sections: ['seal', 'parts', 'sums', 'meta'],
 } as const satisfies Layout<string>
 
@@ -40,7 +41,7 @@ export const MOST_FILE_BYTES = 2 ** 30
 export const PREAMBLE_BYTES = 20
 
 /**
- * Bytes of a part that have a checksum (CRC-32) of their own, a block; the last ones of a part may be fewer. So few, because a lookup of
+ * Bytes of a part that have a checksum of their own, a block; the last ones of a part may be fewer. So few, because a lookup of
  * one name reads one block of each column it looks at.
  */
 export const BLOCK_BYTES = 1 << 16
@@ -51,9 +52,9 @@ export const BLOCK_BYTES = 1 << 16
  * raise the version.
  */
 export function byPart<T>(give: (part: PartName) => T): Readonly<Record<PartName, T>> {
-  return { symbols: give('symbols'), facts: give('facts') }
+  return { symbols: give('symbols'), facts: give('facts'), core: give('core') }
 }
-type PartName = 'symbols' | 'facts'
+type PartName = 'symbols' | 'facts' | 'core'
 
 /** The content of a snapshot file. */
 export interface SnapshotContent {
@@ -65,10 +66,9 @@ export interface SnapshotContent {
   readonly skipped: SkippedLines
   readonly text: TextDigests | undefined
   readonly facts: Readonly<Partial<Record<FactFile, Uint8Array<SharedArrayBuffer> | Absence>>>
+  /** What other boots of this kernel begin with, if any shall. */
+  readonly core?: BootCore | undefined
 }
-
-/** Makes the CRC-32 of bytes. */
-export type Checksum = (bytes: Uint8Array) => number
 
 /** A part's place in the file, and the checksums of its blocks. */
 export interface Part {
@@ -128,11 +128,15 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
       factsAt += padded(fact.length)
     }
   }
-  const own: Readonly<Record<PartName, Uint8Array[]>> = { symbols: [new Uint8Array(content.symbols)], facts: factBytes }
+  const own: Readonly<Record<PartName, Uint8Array[]>> = {
+    symbols: [new Uint8Array(content.symbols)],
+    facts: factBytes,
+    core: content.core === undefined ? [] : [new Uint8Array(content.core.symbols)],
+  }
   const [first, ...behind] = Object.values(byPart((part) => own[part]))
   const parts = [first!, ...inGroups, ...behind]
-  const { host, skipped, text } = content
-  const meta = encodeMeta({ host, skipped, text, groups, facts })
+  const { host, skipped, text, core } = content
+  const meta = encodeMeta({ host, skipped, text, groups, facts, anchors: core?.anchors ?? [] })
   const lengths = parts.map((pieces) => pieces.reduce((sum, { length }) => sum + length, 0))
   const sums: number[] = []
   for (const pieces of parts) {
@@ -155,27 +159,26 @@ export function* encodeSnapshot(content: SnapshotContent): Generator<void, Uint8
   new Uint32Array(buffer, sections.sums.offset, sums.length).set(sums)
   const header = new Uint8Array(buffer)
   header.set(meta, sections.meta.offset)
-  new Uint32Array(buffer, sections.seal.offset, 1)[0] = crc32(header)
+  new Uint32Array(buffer, sections.seal.offset, 1)[0] = checksum(header)
   return [header, ...parts.flat()]
 }
 
 /** The checksums of the blocks of a part. */
 function* checksums(pieces: readonly Uint8Array[]): Generator<number, void, void> {
-  let crc = 0
-  let left = BLOCK_BYTES
+  const block = new Uint8Array(BLOCK_BYTES)
+  let filled = 0
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; ) {
-      const bytes = piece.subarray(at, at + left)
-      crc = crc32(bytes, crc)
+      const bytes = piece.subarray(at, at + BLOCK_BYTES - filled)
+      block.set(bytes, filled)
       at += bytes.length
-      left -= bytes.length
-      if (left > 0) continue
-      yield crc
-      crc = 0
-      left = BLOCK_BYTES
+      filled += bytes.length
+      if (filled < BLOCK_BYTES) continue
+      yield checksum(block)
+      filled = 0
     }
   }
-  if (left < BLOCK_BYTES) yield crc
+  if (filled > 0) yield checksum(block.subarray(0, filled))
 }
 
 /** Bytes, and the zeroes that fill them up to a multiple of eight. */
@@ -207,11 +210,8 @@ export function headerLength(preamble: Uint8Array): number {
   return sound ? Math.max(length, 64) : 64
 }
 
-/**
- * Reads a header of `headerLength` bytes, whose checksum `sum` makes.
- * @throws BadFormatError, UnsupportedError
- */
-export function decodeHeader(block: SharedArrayBuffer, sum: Checksum = crc32): SnapshotPlan {
+/** Reads a header of `headerLength` bytes. @throws BadFormatError, UnsupportedError */
+export function decodeHeader(block: SharedArrayBuffer): SnapshotPlan {
   const sections = readSections(SNAPSHOT_LAYOUT, block)
   const bad = (what: string) => new BadFormatError(`snapshot file: ${what}`)
   if (sections.seal.length !== 4) throw bad('it has no seal')
@@ -219,7 +219,7 @@ export function decodeHeader(block: SharedArrayBuffer, sum: Checksum = crc32): S
   const seal = new Uint32Array(block, sections.seal.offset, 1)
   const sealed = seal[0]
   seal[0] = 0
-  if (sum(header) !== sealed) throw bad('its header is damaged (wrong checksum)')
+  if (checksum(header) !== sealed) throw bad('its header is damaged (wrong checksum)')
   const lengths = new Uint32Array(block, sections.parts.offset, sections.parts.length >>> 2)
   const sums = new Uint32Array(block, sections.sums.offset, sections.sums.length >>> 2)
   const parts: Part[] = []

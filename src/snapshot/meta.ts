@@ -1,6 +1,7 @@
 // The small things in a snapshot file, as JSON: what is known of the host, which type sets there are, what was skipped.
 // What comes back is checked field by field, because a file can say anything.
 
+import { ANCHORS, type Anchor } from '../catalog/image.ts'
 import { BadFormatError } from '../core/errors.ts'
 import type { ModuleInfo } from '../sources/facts.ts'
 import { type Absence, FACT_FILES, type FactFile } from '../sources/source.ts'
@@ -39,6 +40,8 @@ export interface SnapshotMeta {
   /** Sets by group: those of one index. */
   readonly groups: readonly (readonly SetPlace[])[]
   readonly facts: readonly FactPlace[]
+  /** Where the kernel's image begins in the table for other boots; none where the file has no such table. */
+  readonly anchors: readonly Anchor[]
 }
 
 const REASONS: ReadonlySet<string> = new Set(['blank', 'address', 'type', 'name', 'owner'])
@@ -47,8 +50,15 @@ const FACTS: ReadonlySet<string> = new Set(FACT_FILES)
 /** The JSON text of the small things, in UTF-8. Addresses are hexadecimal strings. */
 export function encodeMeta(meta: SnapshotMeta): Buffer {
   const { modules, ...host } = meta.host
+  const anchors = meta.anchors.map(({ name, address }) => [name, address.toString(16)])
   const listed = modules?.map(({ name, size, state, address }) => [name, size, state, address.toString(16)])
-  return Buffer.from(JSON.stringify({ ...meta, host: { ...host, modules: listed } }))
+  return Buffer.from(
+    JSON.stringify({
+      ...meta,
+      host: { ...host, modules: listed },
+      anchors,
+    }),
+  )
 }
 
 /** @throws BadFormatError for anything that is not what `encodeMeta` writes */
@@ -84,6 +94,7 @@ export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
     },
     groups: list(meta.groups, 'groups').map((sets) => list(sets, 'sets').map(setOf)),
     facts: list(meta.facts, 'facts').map(factOf),
+    anchors: list(meta.anchors, 'anchors').map(anchorOf),
   }
 }
 
@@ -115,16 +126,27 @@ function whole(value: unknown, what: string): number {
   return value
 }
 
+function addressOf(value: unknown): bigint {
+  const digits = string(value, 'address')
+  if (!/^[0-9a-f]{1,16}$/.test(digits)) throw wrong('address')
+  return BigInt(`0x${digits}`)
+}
+
 function moduleOf(value: unknown): ModuleInfo {
   const [name, size, state, address] = list(value, 'module')
-  const digits = string(address, 'address')
-  if (!/^[0-9a-f]{1,16}$/.test(digits)) throw wrong('address')
   return {
     name: string(name, 'name'),
     size: whole(size, 'size'),
     state: string(state, 'state'),
-    address: BigInt(`0x${digits}`),
+    address: addressOf(address),
   }
+}
+
+function anchorOf(value: unknown): Anchor {
+  const [given, address] = list(value, 'anchor')
+  const name = ANCHORS.find((anchor) => anchor === given)
+  if (name === undefined) throw wrong('anchor')
+  return { name, address: addressOf(address) }
 }
 
 function absenceOf(value: unknown): Absence {

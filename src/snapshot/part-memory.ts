@@ -2,10 +2,11 @@
 // is used only when its checksum is right. Blocks that have not been read cost address space alone.
 
 import { readSync } from 'node:fs'
+import { checksum } from '../core/blocks.ts'
 import { BadFormatError, NotReadableError } from '../core/errors.ts'
 import { sharedMemory } from '../core/shared-memory.ts'
 import type { StoredBytes } from '../core/stored-bytes.ts'
-import { BLOCK_BYTES, type Checksum, type Part } from './format.ts'
+import { BLOCK_BYTES, type Part } from './format.ts'
 
 /** Blocks that are read at once at most: about a millisecond. */
 const MOST_BLOCKS = 24
@@ -25,16 +26,14 @@ export class PartMemory implements StoredBytes {
   /** By block: whether it is there. */
   readonly #there: Uint8Array
   readonly #placed: (error: unknown) => unknown
-  readonly #sum: Checksum
 
-  /** Of an open file. `placed` adds the file's path to an error, `sum` makes checksums. */
-  constructor(descriptor: number, part: Part, placed: (error: unknown) => unknown, sum: Checksum) {
+  /** Of an open file. `placed` adds the file's path to an error. */
+  constructor(descriptor: number, part: Part, placed: (error: unknown) => unknown) {
     this.buffer = sharedMemory(part.length)
     this.#descriptor = descriptor
     this.#part = part
     this.#there = new Uint8Array(part.sums.length)
     this.#placed = placed
-    this.#sum = sum
   }
 
   /** The blocks that are not there, in ranges of about the same length. */
@@ -59,7 +58,7 @@ export class PartMemory implements StoredBytes {
     const check = () => {
       for (let block = first; block < end; block++) {
         const at = block * BLOCK_BYTES - from
-        if (this.#sum(bytes.subarray(at, at + BLOCK_BYTES)) !== sums[block]) {
+        if (checksum(bytes.subarray(at, at + BLOCK_BYTES)) !== sums[block]) {
           throw new BadFormatError('its content is damaged (wrong checksum)')
         }
         this.#there[block] = 1

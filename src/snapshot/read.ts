@@ -1,7 +1,6 @@
 // Snapshot files from disk: read part by part into shared memory.
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import type { TypeSetRecord } from '../btf/read/index-types.ts'
 import { StoredTypes } from '../btf/read/stored-types.ts'
 import { BadFormatError, KerndexError, LimitError, NotReadableError } from '../core/errors.ts'
@@ -13,7 +12,6 @@ import { checkSymbolTable } from '../symbols/check-table.ts'
 import { SymbolTable } from '../symbols/table.ts'
 import {
   byPart,
-  type Checksum,
   decodeHeader,
   headerLength,
   MOST_FILE_BYTES,
@@ -68,20 +66,17 @@ export class SnapshotReader {
   readonly stat: Stats
   readonly #descriptor: number
   readonly #trusted: boolean
-  readonly #sum: Checksum
   readonly #memory = new Map<Part, PartMemory>()
   #closed = false
 
   /**
    * Opens a file and reads its header. With `trust`, which says of a file's owner and mode why it must not be used, links
-   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked. `sum` makes the
-   * checksums.
+   * are refused, and content that has the right checksum is taken for what this user wrote; without, it is checked.
    * @throws NotReadableError, NoPermissionError; BadFormatError, UnsupportedError, LimitError if it is damaged or not of
    * this version
    */
-  constructor(path: string, trust?: (stat: Stats) => string | undefined, sum: Checksum = crc32) {
+  constructor(path: string, trust?: (stat: Stats) => string | undefined) {
     this.path = path
-    this.#sum = sum
     this.#trusted = trust !== undefined
     try {
       // Without O_NONBLOCK a pipe of that name would hold the thread for ever.
@@ -117,7 +112,7 @@ export class SnapshotReader {
     const header = new Uint8Array(block)
     header.set(first.subarray(0, length))
     if (length > first.length) fill(this.#descriptor, header.subarray(first.length), first.length)
-    const plan = decodeHeader(block, this.#sum)
+    const plan = decodeHeader(block)
     if (plan.bytes !== size) throw new BadFormatError(`${path} has ${size} bytes, its header says ${plan.bytes}`)
     return plan
   }
@@ -194,7 +189,7 @@ export class SnapshotReader {
   #of(part: Part): PartMemory {
     let memory = this.#memory.get(part)
     if (memory === undefined) {
-      memory = new PartMemory(this.#descriptor, part, (error) => placed(this.path, error), this.#sum)
+      memory = new PartMemory(this.#descriptor, part, (error) => placed(this.path, error))
       this.#memory.set(part, memory)
     }
     return memory

@@ -1,6 +1,5 @@
 // The symbols of a snapshot file so far as the answers to a few questions look at them.
 
-import { crc32OfFew } from '../core/crc32.ts'
 import { bringAnswers } from '../symbols/stored-answers.ts'
 import type { SymbolTable } from '../symbols/table.ts'
 import { SnapshotReader } from './read.ts'
@@ -11,7 +10,7 @@ import { SnapshotReader } from './read.ts'
  * @throws as `SnapshotReader.read`
  */
 export function symbolsAround(path: string, addresses: readonly bigint[]): SymbolTable | undefined {
-  const reader = new SnapshotReader(path, undefined, crc32OfFew)
+  const reader = new SnapshotReader(path)
   try {
     if (reader.plan.meta.host.placement !== undefined) return undefined
     return reader.symbolsIf((stored) => bringAnswers(stored, addresses))

@@ -1,6 +1,7 @@
 // What of an earlier boot's table is certain of the next, on tables made by hand: two boots of which the second's own text tells the truth.
 import { describe, expect, it } from 'vitest'
-import { moveBoot } from '../../src/catalog/next-boot.ts'
+import { coreOf } from '../../src/catalog/boot-core.ts'
+import { moveCore } from '../../src/catalog/next-boot.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { tableOf } from '../symbols/build-table.ts'
 
@@ -39,9 +40,10 @@ function core(image: bigint, variables: readonly (readonly [number, string])[] =
 
 /** The table of one boot as it is certain of another, whose image begins at `image`. */
 function moved(before: string, image: bigint = BOOTS[1].image): SymbolTable | undefined {
-  const earlier = tableOf(before)
-  const buffer = moveBoot(earlier, { name: '_text', address: image })
-  return buffer && new SymbolTable(buffer, [earlier.buffer])
+  const kept = coreOf(tableOf(before))
+  return kept !== undefined && moveCore(kept, { name: '_text', address: image })
+    ? new SymbolTable(kept.symbols)
+    : undefined
 }
 
 const answer = (table: SymbolTable, address: bigint) => {

@@ -135,7 +135,7 @@ describe('bulk lookups through the pool', () => {
   })
 
   it('without threads are done here', async () => {
-    const pool = new QueryPool(0)
+    const pool = new QueryPool(() => 0)
     const asked = addresses(2 * BATCH)
     const { ids } = await pool.findMany(kernel.symbols, asked)
     expect(Buffer.from(ids.buffer).equals(Buffer.from(kernel.symbols.findMany(asked).ids.buffer))).toBe(true)

@@ -2,9 +2,9 @@
 import { link, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checksum } from '../../src/core/blocks.ts'
 import { BadFormatError, KerndexError, UnsupportedError } from '../../src/core/errors.ts'
 import type { Kernel } from '../../src/kernel.ts'
 import { openTypes } from '../../src/load/open-types.ts'
@@ -108,12 +108,12 @@ function resealed(content: Buffer, change: (copy: Buffer) => void): Buffer {
   for (let part = 0; part < partsBytes! / 4; part++) {
     const length = words[partsAt! / 4 + part]!
     for (let from = 0; from < length; from += BLOCK_BYTES) {
-      words[sum++] = crc32(copy.subarray(offset + from, Math.min(offset + from + BLOCK_BYTES, offset + length)))
+      words[sum++] = checksum(copy.subarray(offset + from, Math.min(offset + from + BLOCK_BYTES, offset + length)))
     }
     offset += length
   }
   words[sealAt! / 4] = 0
-  words[sealAt! / 4] = crc32(copy.subarray(0, header))
+  words[sealAt! / 4] = checksum(copy.subarray(0, header))
   return copy
 }
 
@@ -593,6 +593,7 @@ describe('a hostile file with right checksums', () => {
       text: { chunkBytes: 4, digests: ['a'] },
       groups: [],
       facts: [{ what: 'version' as const, offset: 0, length: 8 }],
+      anchors: [{ name: '_text' as const, address: 0xffffffff81000000n }],
     }
     expect(decodeMeta(encodeMeta(meta))).toEqual(meta)
     const json = JSON.parse(encodeMeta(meta).toString()) as Record<string, unknown>
@@ -607,6 +608,9 @@ describe('a hostile file with right checksums', () => {
       { ...json, groups: {} },
       { ...json, facts: [{ what: '../../etc/passwd', offset: 0, length: 1 }] },
       { ...json, facts: [{ what: 'version', offset: 0.5, length: 1 }] },
+      { ...json, anchors: undefined },
+      { ...json, anchors: [['_end', 'ffffffff81000000']] },
+      { ...json, anchors: [['_text', '0xffffffff81000000']] },
       { ...json, skipped: { count: 1, lines: [{ line: 1, reason: 'other' }], leftOut: { data: 0, owners: 0 } } },
     ]
     for (const value of spoilt) {

@@ -1,10 +1,11 @@
-// Tables of moved symbols take over their lenders' marks. Where a mark is missing, an answer is given at first glance that a second look
+// Tables of moved symbols take over the marks of those that they are made of. Where a mark is missing, an answer is given at first glance that a second look
 // would not give: so each table is compared with itself with every symbol marked.
 import { expect, it } from 'vitest'
 import { seededRandom } from '../../bench/lib/random.ts'
-import { moveBoot } from '../../src/catalog/next-boot.ts'
+import { coreOf } from '../../src/catalog/boot-core.ts'
+import { moveCore } from '../../src/catalog/next-boot.ts'
 import { SPECIAL, TYPE_MASK } from '../../src/symbols/kinds.ts'
-import { openSymbolColumns } from '../../src/symbols/layout.ts'
+import { COUNTS, openSymbolColumns, type SymbolColumns } from '../../src/symbols/layout.ts'
 import type { ModuleMemory } from '../../src/symbols/memory-range.ts'
 import { CELL_UNSURE } from '../../src/symbols/pages.ts'
 import { type PlacedPiece, placeTable } from '../../src/symbols/placed.ts'
@@ -78,7 +79,7 @@ function memory(name: string, number: number): ModuleMemory[] {
 }
 
 /** The same table, of which nothing is taken at first glance. */
-function doubted(buffer: SharedArrayBuffer, names: readonly SharedArrayBuffer[]): SymbolTable {
+function doubted(buffer: SharedArrayBuffer, names?: readonly SharedArrayBuffer[]): SymbolTable {
   const copy = new SharedArrayBuffer(buffer.byteLength)
   new Uint8Array(copy).set(new Uint8Array(buffer))
   const { kind, cells } = openSymbolColumns(copy)
@@ -156,13 +157,36 @@ function kernel(): string {
   ].join('')
 }
 
-it('a table that is moved by whole chunks is as one whose symbols were placed', () => {
+/** Each symbol has its name, and each name its symbols, in the order of the text. */
+function expectNames(table: SymbolTable, whole: SymbolTable): void {
+  const kept = [...whole].filter(({ owner }) => owner === 'vmlinux')
+  const names = [...table].map(({ name }) => name)
+  expect(names).toEqual(kept.map(({ name }) => name))
+  const here = new Map(kept.map(({ id }, i) => [id, i]))
+  for (const name of new Set([...names, 'f', 'never'])) {
+    const wanted = whole.named(name, { owner: 'vmlinux' }).map(({ id }) => here.get(id))
+    expect(table.named(name).map(({ id }) => id)).toEqual(wanted)
+  }
+  expect(table.distinct.names).toBe(new Set(names).size)
+}
+
+/** All but names, which a placed table borrows, and what depends on marks. */
+function places(columns: SymbolColumns) {
+  const { groups, directory, chunks, low, ownerStart, ownerOf, owners, regions, holes, counts } = columns
+  const { symbols, distinctAddresses, lines, text } = COUNTS
+  const told = [symbols, distinctAddresses, lines, text, text + 1, text + 2, text + 3].map((word) => counts[word])
+  return { groups, directory, chunks, low, ownerStart, ownerOf, owners, regions, holes, told }
+}
+
+it('a core that is moved to another boot is as one whose symbols were placed, and has its names', () => {
   let indexed = 0
   for (let round = 0; round < 40; round++) {
     const lender = tableOf(kernel())
     const slide = BigInt(random(60) - 30) * 0x10000n
-    const buffer = moveBoot(lender, { name: '_text', address: IMAGE + slide })!
-    const table = new SymbolTable(buffer, [lender.buffer])
+    const core = coreOf(lender)!
+    expect(moveCore(core, { name: '_text', address: IMAGE + slide })).toBe(true)
+    const buffer = core.symbols
+    const table = new SymbolTable(buffer)
     const columns = openSymbolColumns(buffer)
     const pieces: PlacedPiece[] = []
     for (const { id, owner, address } of lender) {
@@ -189,7 +213,8 @@ it('a table that is moved by whole chunks is as one whose symbols were placed', 
     const placed = openSymbolColumns(carryOut(placeTable(workspace, given), workspace))
     workspace.release()
     const { kind, cells } = columns
-    expect({ ...columns, kind: 0, cells: 0 }).toEqual({ ...placed, kind: 0, cells: 0 })
+    expect(places(columns)).toEqual(places(placed))
+    expectNames(table, lender)
     expect(Buffer.from(kind.map((each) => each & TYPE_MASK))).toEqual(
       Buffer.from(placed.kind.map((each) => each & TYPE_MASK)),
     )
@@ -197,7 +222,7 @@ it('a table that is moved by whole chunks is as one whose symbols were placed', 
     expect(counted(cells)).toBe(counted(placed.cells))
     indexed += cells.length > 0 ? 1 : 0
 
-    const slow = doubted(buffer, [lender.buffer])
+    const slow = doubted(buffer)
     const asked = BigUint64Array.from(
       [...table].flatMap(({ address }) =>
         [0n, 1n, BigInt(random(0x900)), BigInt(-random(0x900))].map((by) => BigInt.asUintN(64, address + by)),

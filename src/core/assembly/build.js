@@ -17,7 +17,7 @@ try {
     ['btf/read/assembly/walk.ts', 'btf/read/walk-wasm.ts', 'WALK_WASM'],
     ['btf/ask/assembly/users.ts', 'btf/ask/users-wasm.ts', 'USERS_WASM'],
     ['btf/print/assembly/c-header.ts', 'btf/print/c-header-wasm.ts', 'C_HEADER_WASM'],
-    ['core/assembly/crc32.ts', 'core/crc32-wasm.ts', 'CRC32_WASM'],
+    ['core/assembly/blocks.ts', 'core/blocks-wasm.ts', 'BLOCKS_WASM'],
   ]) {
     const out = join(folder, 'out.wasm')
     const [from, config, to] = [join(src, source), join(here, 'asconfig.json'), out].map((path) => relative('.', path))
