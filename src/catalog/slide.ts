@@ -19,48 +19,62 @@ export interface FoundSlide {
 /** A build, as an argument. */
 const built = instance(BuildSymbols, 'a build, as catalog.build gives it')
 
-/** How stacks end: where system calls, threads and exceptions begin, on x86 and on arm64. */
-const ENTRIES = [
-  /^entry_SYSCALL_64(?:_after_hwframe|_safe_stack)?$/,
-  /^entry_SYS(?:CALL|ENTER)_compat(?:_after_hwframe)?$/,
-  /^ret_from_fork(?:_asm)?$/,
-  /^asm_[a-z0-9_]+$/,
-  /^el0t_(?:64|32)_(?:sync|irq)$/,
-  /^__primary_switched$/,
-  /^__secondary_switched$/,
-]
+/** Symbols in which stacks end; `last`: in the last of their bytes, because the call is the end of them. */
+interface Entry {
+  readonly names: RegExp
+  readonly last?: number
+}
 
-/** Where processors start: what they call next does not return, so that the call is the last of it. */
-const STARTS = /^(?:secondary|common)_startup_64(?:_no_verify)?$/
+/** How stacks end on an architecture, and how the kernel is moved at boot. */
+interface Architecture {
+  readonly entries: readonly Entry[]
+  /** The distance that it is moved by is a multiple of this. */
+  readonly step: bigint
+}
+
 const LAST_BYTES = 32
 
-/** The distance by which the kernel is moved at boot is a multiple of this, on x86 and on arm64. */
-const STEP = 0x20_0000n
-/** Where images begin within a step: `_text` at its beginning, `_stext` of arm64 behind the image's header. */
-const BEGINS: Readonly<Record<string, readonly bigint[]>> = { _text: [0n], _stext: [0n, 0x1_0000n] }
+/** Where system calls, threads and exceptions begin, and where processors start: what they call there does not return. */
+const ARCHITECTURES: readonly Architecture[] = [
+  {
+    step: 0x20_0000n,
+    entries: [
+      { names: /^entry_SYSCALL_64(?:_after_hwframe|_safe_stack)?$/ },
+      { names: /^entry_SYS(?:CALL|ENTER)_compat(?:_after_hwframe)?$/ },
+      { names: /^ret_from_fork(?:_asm)?$/ },
+      { names: /^asm_[a-z0-9_]+$/ },
+      { names: /^(?:secondary|common)_startup_64(?:_no_verify)?$/, last: LAST_BYTES },
+    ],
+  },
+  {
+    // arm64. Firmware of the EFI kind puts the image anywhere in steps of 64 KiB, and its address keeps what is below 2 MiB of that.
+    step: 0x1_0000n,
+    entries: [
+      { names: /^el0t?_(?:64_|32_)?(?:sync|irq|fiq|error)(?:_compat)?$/, last: LAST_BYTES },
+      { names: /^ret_from_fork$/ },
+      { names: /^__(?:primary|secondary)_switched$/, last: LAST_BYTES },
+    ],
+  },
+]
+
 /** So few stacks tell nothing; and so much of the winner's share makes the next best place as likely. */
 const LEAST_STACKS = 10
 const CLOSE = 0.75
-/** By chance one address in 700 lies in an entry point of a place: a place for which so few stacks speak is none. */
+/** By chance one address in some hundreds lies in an entry point of a place: a place for which so few stacks speak is none. */
 const LEAST_SHARE = 0.1
+const LEAST_VOTES = 3
 const UPPER_HALF = 1n << 63n
 
 /**
  * Finds where a kernel build lay from the outermost kernel address of each of many stacks, as they stand in a trace: return addresses.
  * Only the core kernel is found so: where modules lay is told by nothing.
  * @throws NotFoundError if there are fewer than 10 stacks, or two places are nearly as likely, or so few stacks speak for the best that
- * chance may, with what was found; UsageError
+ * chance may, with what was found, or the build is of another architecture than x86-64 and arm64; UsageError
  */
 export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): FoundSlide {
   built(build, 'build')
   iterable('addresses')(outermost, 'outermost')
-  const entries = Array.from(build).flatMap(({ name, offset, size }) => {
-    if (ENTRIES.some((entry) => entry.test(name))) return [{ offset, size }]
-    if (!STARTS.test(name)) return []
-    const last = Math.min(size, LAST_BYTES)
-    return [{ offset: offset + BigInt(size - last), size: last }]
-  })
-  const begins = BEGINS[build.origin] ?? [0n]
+  const { step, ends } = endsIn(build)
   const counts = new Map<bigint, number>()
   let stacks = 0
   for (const address of outermost) {
@@ -80,12 +94,10 @@ export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): Fou
   const votes = new Map<bigint, number>()
   for (const [address, count] of counts) {
     const places = new Set<bigint>()
-    for (const { offset, size } of entries) {
-      for (const begin of begins) {
-        // The origin is where this symbol would reach from just before the address to at most its size before.
-        const distance = (((address - 1n - offset - begin) % STEP) + STEP) % STEP
-        if (distance < BigInt(size)) places.add(address - 1n - offset - distance)
-      }
+    for (const { offset, size } of ends) {
+      // The origin is where this symbol would reach from just before the address to at most its size before.
+      const distance = (((address - 1n - offset) % step) + step) % step
+      if (distance < BigInt(size)) places.add(address - 1n - offset - distance)
     }
     for (const place of places) votes.set(place, (votes.get(place) ?? 0) + count)
   }
@@ -96,7 +108,7 @@ export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): Fou
     )
   }
   const found = { text: best[0], stacks, share: best[1] / stacks, runnerUp: (next?.[1] ?? 0) / stacks }
-  if (found.share < LEAST_SHARE) {
+  if (found.share < LEAST_SHARE || best[1] < LEAST_VOTES) {
     throw new NotFoundError(
       `only ${percent(found.share)} of ${stacks} stacks end in an entry point of ${build.buildId} at any one place: they are cut, or of another kernel`,
     )
@@ -107,6 +119,26 @@ export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): Fou
     )
   }
   return found
+}
+
+/** The places within a build where stacks end, by the architecture that has most of them, and the step of that. */
+function endsIn(build: BuildSymbols): { step: bigint; ends: { offset: bigint; size: number }[] } {
+  const symbols = Array.from(build)
+  const all = ARCHITECTURES.map(({ step, entries }) => {
+    const ends = symbols.flatMap(({ name, offset, size }) => {
+      const entry = entries.find(({ names }) => names.test(name))
+      if (entry === undefined) return []
+      const last = Math.min(size, entry.last ?? size)
+      return [{ offset: offset + BigInt(size - last), size: last }]
+    })
+    return { step, ends }
+  })
+  const known = all.reduce((most, one) => (one.ends.length > most.ends.length ? one : most))
+  // Threads begin in a symbol of the same name on every architecture.
+  if (known.ends.length > 1) return known
+  throw new NotFoundError(
+    `how stacks of ${build.buildId} end is not known: where the kernel lay is told by stacks of x86-64 and arm64 only`,
+  )
 }
 
 /** A share in words. */

@@ -70,10 +70,14 @@ function rebaseBy(delta: bigint, symbols: SymbolTable): Rebase {
 
 /** The distance by which a kernel is moved at boot is a multiple of this: pages on s390, far more elsewhere. */
 const PAGE = 0x1000n
-/** A single frame at such a multiple can be believed: by chance one in 65,536 would be there. */
+/**
+ * A single frame at such a multiple can be believed: by chance one in 65,536 would be there. Where firmware chose the place, arm64
+ * moves the kernel by no more.
+ */
 const LARGE_PAGE = 0x10000n
-/** What x86 and arm64 move the kernel by: enough to tell by names alone, as functions are shorter. */
+/** What x86 moves the kernel by within the last 2 GiB: enough to tell by names alone, as functions are shorter. */
 const USUAL_SLIDE = 0x200000n
+const LAST_GIGABYTES = 0xffff_ffff_8000_0000n
 
 /** What the words of a trace's own frames say of the kernel that it is of. */
 export interface Testimony {
@@ -141,7 +145,7 @@ function displacements({ offset }: RawFrame, address: bigint, { address: start, 
     return delta % PAGE === 0n ? [delta] : []
   }
   const least = start - address
-  const slide = least + modulo(-least, USUAL_SLIDE)
+  const slide = least + modulo(-least, start >= LAST_GIGABYTES ? USUAL_SLIDE : LARGE_PAGE)
   return slide !== 0n && slide <= least + BigInt(size) ? [slide] : []
 }
 

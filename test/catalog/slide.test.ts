@@ -51,6 +51,8 @@ describe('the slide from stacks', () => {
     expect(() => findSlide(build, many(40, moved.slice(0, 2)))).toThrow(/not clear/)
     const cut = Array.from({ length: 300 }, (_, i) => TEXT + 0x300000n + BigInt(i))
     expect(() => findSlide(build, [...cut, ...sites()])).toThrow(/only 1 % of 303 stacks/)
+    expect(() => findSlide(build, [...cut.slice(0, 10), ...sites().slice(0, 2)])).toThrow(/only 17 % of 12 stacks/)
+    expect(() => findSlide(build, many(20, [0x7f0012345678n]))).toThrow(/no stack has an address of the kernel/)
   })
 
   it('places a trace of a host that tells nothing else', async () => {

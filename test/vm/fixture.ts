@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
-import { type Line, ofLoadedModule, readLines, spread } from './kallsyms.ts'
+import { countUpTo, type Line, ofLoadedModule, readLines, spread } from './kallsyms.ts'
 import { type AddressTruth, formatTruth, parsePrinted, parseTruth } from './symbol-truth.ts'
 
 /** Symbols of modules in a fixture, at most. */
@@ -76,12 +76,7 @@ function ofModulesKept(): (line: Line) => boolean {
   const starts = [...new Set(core.map(({ address }) => address))].sort((a, b) => (a < b ? -1 : 1))
   const near = new Set<bigint>()
   for (const { address } of keptTruth) {
-    let [low, high] = [0, starts.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (starts[middle]! <= address) low = middle + 1
-      else high = middle
-    }
+    const low = countUpTo(starts, address)
     for (const each of starts.slice(Math.max(0, low - 2), low + 2)) near.add(each)
   }
   return (line) => {

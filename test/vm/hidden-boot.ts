@@ -4,8 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
-import { bisect } from '../../src/core/bisect.ts'
-import { type Line, readLines } from './kallsyms.ts'
+import { countUpTo, type Line, readLines } from './kallsyms.ts'
 
 /** Samples kept, at even distances. */
 const SAMPLES = 160
@@ -29,7 +28,7 @@ const texts = ['script.txt', 'ip.txt'].map((name) => {
 const kept = new Set<number>()
 /** A symbol, its aliases, and where the next one begins. */
 const keep = (address: bigint): void => {
-  const place = bisect(0, starts.length, (i) => starts[i]! <= address)
+  const place = countUpTo(starts, address)
   for (const limit of [starts[place - 1], starts[place]]) {
     for (const at of order.slice(Math.max(0, place - 9), place + 9)) if (own[at]!.address === limit) kept.add(at)
   }

@@ -29,6 +29,17 @@ export function addressOf(lines: readonly Line[], name: string): bigint {
   return lines.find((line) => line.name === name && line.module === '')?.address ?? 0n
 }
 
+/** How many addresses of an ascending list are not above an address. */
+export function countUpTo(ascending: readonly bigint[], address: bigint): number {
+  let [low, high] = [0, ascending.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (ascending[middle]! <= address) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** So many of a list, spread evenly over it. */
 export function spread<T>(list: readonly T[], count: number): T[] {
   if (list.length <= count) return [...list]
