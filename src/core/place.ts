@@ -8,11 +8,12 @@ declare const KERNDEX_BUNDLED: true | undefined
 
 const bundled = typeof KERNDEX_BUNDLED !== 'undefined'
 const here = import.meta.url
+/** The folder `dist`, unless this is bundled. */
+const dist = here.endsWith('.ts') ? '../../dist' : '../..'
 
 /** A file that tsc has compiled, by its path without ending, or the same in the package, where it may have another name. */
 function compiled(path: string, inPackage: string): URL {
-  if (bundled) return new URL(`./${inPackage}`, here)
-  return new URL(here.endsWith('.ts') ? `../../dist/${path}.js` : `../../${path}.js`, here)
+  return new URL(bundled ? `./${inPackage}` : `${dist}/${path}.js`, here)
 }
 
 /**
@@ -20,8 +21,7 @@ function compiled(path: string, inPackage: string): URL {
  * while it reads modules, as one that is closed at once may be; a single CommonJS file has none to read.
  */
 export function workerUrl(name: 'loader' | 'query' | 'events'): URL {
-  if (here.endsWith('.ts')) return new URL(`../../dist/lib/thread-${name}.cjs`, here)
-  return shipped(compiled(`workers/${name}`, `thread-${name}.cjs`))
+  return shipped(new URL(bundled ? `./thread-${name}.cjs` : `${dist}/lib/thread-${name}.cjs`, here))
 }
 
 /**
@@ -47,8 +47,7 @@ export function benchUrl(path: string): URL {
 
 /** A file of the page that `kerndex serve` shows, as the bundler has made it. */
 export function servedUrl(name: string): URL {
-  if (bundled) return new URL(`./page/${name}`, here)
-  return new URL(`${here.endsWith('.ts') ? '../../dist' : '../..'}/lib/page/${name}`, here)
+  return new URL(`${bundled ? '.' : `${dist}/lib`}/page/${name}`, here)
 }
 
 /** A file that the package or its folder holds as it is. */

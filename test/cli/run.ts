@@ -5,8 +5,6 @@ import { expect } from 'vitest'
 
 /** The command as it is installed. */
 export const MAIN = fileURLToPath(new URL('../../dist/lib/cli.cjs', import.meta.url))
-/** Its module before it is bundled, which runs as often as it is called. */
-const MODULE = new URL('../../dist/src/cli/main.js', import.meta.url).href
 
 export interface Outcome {
   readonly code: number | null
@@ -55,7 +53,7 @@ export function asked(args: readonly string[], stdin: string | Uint8Array = ''):
       asker = testPath
     }
     // Its output is caught where streams are written to, which files and pipes of the system's are not (src/cli/plain-output.ts).
-    server ??= fork(SEVERAL, [MODULE], { execArgv: [], stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
+    server ??= fork(SEVERAL, [MAIN], { execArgv: [], stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
     const child = server
     return new Promise<Outcome>((resolve, reject) => {
       const died = () => {

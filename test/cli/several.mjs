@@ -1,10 +1,11 @@
 // Runs command lines of `kerndex` as they are asked for, one after the other in one process, and says what came of each: starting a
-// process for each would take most of a test's time. The command is a module that runs when it is imported; under another query
-// it is another module, over the same library.
+// process for each would take most of a test's time. The command is a file that runs when it is read; forgotten, it is read again,
+// over the same library.
+import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 
 const main = process.argv[2]
-let number = 0
+const require = createRequire(main)
 
 process.on('disconnect', () => process.exit())
 process.on('message', async ({ args, stdin, env }) => {
@@ -21,8 +22,8 @@ process.on('message', async ({ args, stdin, env }) => {
   Object.defineProperty(process, 'stdin', { value: input, configurable: true })
   process.exitCode = undefined
   process.argv = [process.argv[0], main, ...args]
-  const { done } = await import(`${main}?${number++}`)
-  await done
+  delete require.cache[main]
+  await require(main).done
   process.removeAllListeners('beforeExit')
   const [out, err] = [Buffer.concat(pieces.stdout).toString('latin1'), Buffer.concat(pieces.stderr).toString()]
   process.send({ code: process.exitCode ?? 0, stdout: out, stderr: err })

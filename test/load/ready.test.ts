@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Kernel } from '../../src/kernel.ts'
 import { saveSnapshot, snapshotInfo } from '../../src/load/save.ts'
 import { attachKernel, type Machine, type OpenOptions, openKernel, openKernelOn } from '../../src/open-kernel.ts'
@@ -313,7 +313,7 @@ test('a snapshot file is let go of when its types are there, whoever read them',
     await settle(kernel)
     await kernel.refresh().catch(() => {})
     // The descriptor is closed on another thread.
-    await vi.waitFor(async () => expect(await held()).toBe(0))
+    await expect.poll(held).toBe(0)
   }
 })
 
