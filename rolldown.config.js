@@ -85,7 +85,7 @@ const PARTS = {
   reading:
     /^(catalog\/next-boot|load\/(cached|cached-file|first-lines|host|later|text-digests)|snapshot\/source|sources\/(?!source\.|identity\.))/,
   workspace:
-    /^(core\/wasm-memory|load\/pacer|symbols\/(claim.*|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
+    /^(core\/wasm-memory|load\/pacer|symbols\/(claim.*|lent-claims|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|define|padding)\./,

@@ -5,7 +5,7 @@
 // | piece of the file | holds |
 // |---|---|
 // | header | a block of sections (core/sections.ts): `seal`, the header's own checksum; `sum`, that of the table; `meta`, JSON;
-//   `sections`, rows of eight words, see ROW |
+//   `sections`, rows of six words, see ROW; `claims`, what the table's symbols tell of memory (symbols/lent-claims.ts) |
 // | table | the symbol table, as it is in memory (symbols/layout.ts) |
 
 import { crc32 } from 'node:zlib'
@@ -13,6 +13,8 @@ import { BadFormatError, LimitError } from '../core/errors.ts'
 import { allocateSections, type Layout, readSections } from '../core/sections.ts'
 import { TableBuilder } from '../symbols/build.ts'
 import { checkSymbolTable } from '../symbols/check-table.ts'
+import { openSymbolColumns } from '../symbols/layout.ts'
+import { areSoundClaims, lentClaims } from '../symbols/lent-claims.ts'
 import type { ModuleMemory } from '../symbols/memory-range.ts'
 import { SymbolTable } from '../symbols/table.ts'
 import type { Plan, Workspace } from '../symbols/workspace.ts'
@@ -23,8 +25,8 @@ import { MOST_LAYOUT_SECTIONS, MOST_MODULES } from './limits.ts'
 export const BOOK_LAYOUT = {
   what: 'book of a kernel',
   magic: 0x4b424b44,
-  version: 1,
-  sections: ['seal', 'sum', 'meta', 'sections'],
+  version: 2,
+  sections: ['seal', 'sum', 'meta', 'sections', 'claims'],
 } as const satisfies Layout<string>
 
 /**
@@ -54,6 +56,8 @@ export interface Book {
   /** The names of sections by number, and the sections of all entries: see ROW. */
   readonly names: readonly string[]
   readonly rows: Uint32Array
+  /** What the table's symbols tell of memory, as `lentClaims` gives it. */
+  readonly claims: Uint32Array
   /** By `entryKey`; vmlinux is the first, where it is in the book. */
   readonly entries: ReadonlyMap<string, BookEntry>
 }
@@ -98,12 +102,19 @@ export function* bookOf(workspace: Workspace, kernel: string, given: readonly Bu
       builder.trim(number)
     }
   }
-  const { buffer } = yield* builder.finish({ ranges })
+  const { buffer, remembered } = yield* builder.finish({ ranges })
   const table = new SymbolTable(buffer)
   const names = new Map<string, number>()
   const rows: number[] = []
   const listed = entries.map((entry, i) => [entryKey(entry), entryIn(table, entry, laid[i]!, names, rows)] as const)
-  return { kernel, table, names: [...names.keys()], rows: Uint32Array.from(rows), entries: new Map(listed) }
+  return {
+    kernel,
+    table,
+    names: [...names.keys()],
+    rows: Uint32Array.from(rows),
+    claims: lentClaims(table, remembered.regions?.groups ?? []),
+    entries: new Map(listed),
+  }
 }
 
 function rank({ kind }: BuildIdentity): number {
@@ -238,7 +249,7 @@ const MOST_HEADER_BYTES = 1 << 27
 export const BOOK_PREAMBLE_BYTES = 20
 
 /** The pieces of a book's file. */
-export function encodeBook({ kernel, table, names, rows, entries }: Book): [Uint8Array, Uint8Array] {
+export function encodeBook({ kernel, table, names, rows, claims, entries }: Book): [Uint8Array, Uint8Array] {
   const listed = Array.from(entries.values(), ({ kernel: _, base, ...entry }) => ({
     ...entry,
     base: base && [base.address.toString(16), base.group],
@@ -250,10 +261,12 @@ export function encodeBook({ kernel, table, names, rows, entries }: Book): [Uint
     sum: 8,
     meta: meta.length,
     sections: rows.length * 4,
+    claims: claims.length * 4,
   })
   const header = new Uint8Array(buffer)
   header.set(meta, sections.meta.offset)
   new Uint32Array(buffer, sections.sections.offset, rows.length).set(rows)
+  new Uint32Array(buffer, sections.claims.offset, claims.length).set(claims)
   new Uint32Array(buffer, sections.sum.offset, 2).set([crc32(bytes), bytes.length])
   new Uint32Array(buffer, sections.seal.offset, 1)[0] = crc32(header)
   return [header, bytes]
@@ -304,7 +317,9 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   const rows = new Uint32Array(block, places.sections.offset, places.sections.length >>> 2)
   if (rows.length % ROW.words !== 0) throw bad('a section is cut')
   if (rows.length / ROW.words > MOST_LAYOUT_SECTIONS) throw new LimitError(`${what}: too many sections`)
+  const claims = new Uint32Array(block, places.claims.offset, places.claims.length >>> 2)
   if (!trusted && !areSound(rows, names.length, table.size)) throw bad('a section lies outside of it')
+  if (!trusted && !areSoundClaims(claims, openSymbolColumns(buffer))) throw bad('its claims are of other symbols')
   const entries = listed.map((fields): BookEntry => {
     const kind = fields.text('kind') === 'vmlinux' ? 'vmlinux' : 'module'
     const first = fields.whole('first', rows.length)
@@ -331,5 +346,5 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
       unplaced: fields.texts('unplaced'),
     }
   })
-  return { kernel, table, names, rows, entries: new Map(entries.map((entry) => [entryKey(entry), entry])) }
+  return { kernel, table, names, rows, claims, entries: new Map(entries.map((entry) => [entryKey(entry), entry])) }
 }

@@ -209,7 +209,8 @@ export function* placeHost(
     const lender = lenders.push(dynamic) - 1
     for (const piece of ownedPieces(dynamic, lender, owners)) pieces.push(piece)
   }
-  return { table: { lenders, pieces, owners, ranges, holes }, placement: { missing, byName: named, unplaced } }
+  const claims = books.map((book) => book.claims)
+  return { table: { lenders, pieces, claims, owners, ranges, holes }, placement: { missing, byName: named, unplaced } }
 }
 
 /** The runs of one owner in a table of dynamic lines; their owners come behind those that there are. */

@@ -172,25 +172,28 @@ export class Sites {
     this.#lows = new Uint32Array(buffer, words[SITES_TOLD_LOWS / 4]!, rows)
   }
 
-  #word(site: number, field: number): number {
-    return this.#words[(SITES_HEAD + SITE_BYTES * site + field) / 4]!
+  /** Where a module's words begin. */
+  #row(site: number): number {
+    return (SITES_HEAD + SITE_BYTES * site) / 4
   }
 
   /** Whether any two of a module's sections contradict each other. */
   isContradicted(site: number): boolean {
-    return (this.#word(site, SITE_STATE) & SITE_CONTRADICTED) !== 0
+    return (this.#words[this.#row(site) + SITE_STATE / 4]! & SITE_CONTRADICTED) !== 0
   }
 
   /** Whether nothing tells where any of it lies. */
   isNowhere(site: number): boolean {
-    return (this.#word(site, SITE_STATE) & SITE_ANY) === 0
+    return (this.#words[this.#row(site) + SITE_STATE / 4]! & SITE_ANY) === 0
   }
 
   /** The ids in the book that cannot be placed. */
   lacking(site: number): number[] {
     const ids: number[] = []
-    const first = this.#word(site, SITE_LACKING)
-    for (let i = first; i < first + this.#word(site, SITE_LACKING_COUNT); i++) {
+    const row = this.#row(site)
+    const first = this.#words[row + SITE_LACKING / 4]!
+    const end = first + this.#words[row + SITE_LACKING_COUNT / 4]!
+    for (let i = first; i < end; i++) {
       for (let id = this.#lacking[2 * i]!; id < this.#lacking[2 * i + 1]!; id++) ids.push(id)
     }
     return ids
@@ -198,17 +201,20 @@ export class Sites {
 
   /** Adds a module's pieces to others. */
   addPieces(site: number, lender: number, owner: number, pieces: PlacedPiece[]): void {
-    const first = this.#word(site, SITE_PIECES)
-    for (let i = first; i < first + this.#word(site, SITE_PIECE_COUNT); i++) {
-      const [from, to] = [this.#pieces[4 * i]!, this.#pieces[4 * i + 1]!]
-      pieces.push({ lender, from, to, high: this.#pieces[4 * i + 2]!, low: this.#pieces[4 * i + 3]!, owner })
+    const row = this.#row(site)
+    const first = this.#words[row + SITE_PIECES / 4]!
+    const end = first + this.#words[row + SITE_PIECE_COUNT / 4]!
+    const words = this.#pieces
+    for (let at = 4 * first; at < 4 * end; at += 4) {
+      pieces.push({ lender, from: words[at]!, to: words[at + 1]!, high: words[at + 2]!, low: words[at + 3]!, owner })
     }
   }
 
   /** Where those sections are that tell where memory begins and ends; undefined where the entry knows of none. */
   sections(site: number, { names }: Book): SectionStarts | undefined {
-    const first = this.#word(site, SITE_TOLD)
-    const end = first + this.#word(site, SITE_TOLD_COUNT)
+    const row = this.#row(site)
+    const first = this.#words[row + SITE_TOLD / 4]!
+    const end = first + this.#words[row + SITE_TOLD_COUNT / 4]!
     if (end === first) return undefined
     return {
       names,

@@ -93,7 +93,7 @@ export class CatalogFiles {
       }
       if (before === undefined || knowsMore(entry, before)) added.push(entry)
     }
-    if (added.length > 0 || this.store.bookIdentity(kernel) === undefined) {
+    if (added.length > 0 || this.#soundBook(kernel) === undefined) {
       const taken = new Set(added.map(entryKey))
       const others = this.store.keys(kernel).filter((key) => !taken.has(key))
       // Before anything is written: what no book can hold is not added.
@@ -165,6 +165,16 @@ export class CatalogFiles {
     return new NotFoundError(`the catalogue ${this.store.directory} has no build ${buildId}`)
   }
 
+  /** The book; undefined where there is none, or one that is damaged or of another version: it is made of the entries, which are still there. */
+  #soundBook(kernel: string): Book | undefined {
+    try {
+      return this.store.readBook(kernel)
+    } catch (error) {
+      if (!(error instanceof KerndexError) || error instanceof NotReadableError) throw error
+      return undefined
+    }
+  }
+
   /** An entry; undefined where its file is damaged, as after the power was lost. */
   #soundEntry(kernel: string, key: string): BuildEntry | undefined {
     try {
@@ -206,13 +216,7 @@ export class CatalogFiles {
       )
     }
     await this.store.touch(kernel)
-    let book: Book | undefined
-    try {
-      book = this.store.readBook(kernel)
-    } catch (error) {
-      // It is made of the entries, which are still there.
-      if (!(error instanceof KerndexError) || error instanceof NotReadableError) throw error
-    }
+    const book = this.#soundBook(kernel)
     const others = keys.filter((key) => book?.entries.has(key) !== true)
     if (others.length === 0) return book === undefined ? [] : [book]
     const entries = gathered(this.#soundEntries(kernel, others))

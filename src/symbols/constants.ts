@@ -190,7 +190,7 @@ export const BUILD_MOVE_COUNT = 224
 export const BUILD_SAY = 228
 export const BUILD_BUILTIN = 232
 export const BUILD_VOTES = 236
-/** For each group where its claims go. */
+/** The ranges of ids whose claims are listed: see CLAIMED_COUNT. */
 export const BUILD_CLAIMS = 240
 /** Digests of an earlier text, as a set of names; 0: none. */
 export const BUILD_KNOWN = 256
@@ -293,6 +293,30 @@ export const CLAIM_LAST = 20
 export const CLAIM_BYTES = 24
 /** Before a group's claims: how many there are. */
 export const CLAIMS_HEAD = 8
+/** A claim of a table that lends its symbols: its ids [first, end), and what else it has, the two kinds in one word. */
+export const LENT_FIRST = 0
+export const LENT_END = 4
+export const LENT_START = 8
+export const LENT_PAST = 12
+export const LENT_SYMBOLS = 16
+export const LENT_KINDS = 20
+export const LENT_BYTES = 24
+/** Ranges of ids whose claims are listed: how many; then the rows. */
+export const CLAIMED_COUNT = 0
+export const CLAIMED_HEAD = 8
+/**
+ * Where a range's claims go, and its ids [first, end). Where their lender has claims (else 0): its rows, how many it has, its first id of
+ * the range, what is to be added to addresses, and whose they are.
+ */
+export const CLAIMED_OUT = 0
+export const CLAIMED_FIRST = 4
+export const CLAIMED_END = 8
+export const CLAIMED_LENT = 12
+export const CLAIMED_LENT_COUNT = 16
+export const CLAIMED_THERE = 20
+export const CLAIMED_SHIFT = 24
+export const CLAIMED_OWNER = 28
+export const CLAIMED_BYTES = 32
 export const PAGE = 4096
 
 /** A move: its first id, what is added to the lower halves of its addresses, and 1 where it begins a group. */
@@ -302,13 +326,19 @@ export const MOVE_GROUP = 8
 /** Whose its symbols are here, and the upper half of their addresses. */
 export const MOVE_OWNER = 12
 export const MOVE_HALF = 16
-/** Whose they are in the table that lends them, the halves of the first address there, and the regions there: see assembly/marks.ts. */
-export const MOVE_OWNER_THERE = 20
+/** Its first id in the table that lends it, the halves of the address there, and what is told of that table. */
+export const MOVE_THERE = 20
 export const MOVE_HALF_THERE = 24
 export const MOVE_LOW_THERE = 28
-export const MOVE_REGIONS = 32
-export const MOVE_REGION_WORDS = 36
-export const MOVE_BYTES = 40
+export const MOVE_LENDER = 32
+export const MOVE_BYTES = 36
+/** A table that lends symbols: its regions, how many words, and its runs of owners, how many: see assembly/marks.ts. */
+export const LENDER_REGIONS = 0
+export const LENDER_REGION_WORDS = 4
+export const LENDER_RUN_START = 8
+export const LENDER_RUN_OWNER = 12
+export const LENDER_RUNS = 16
+export const LENDER_BYTES = 20
 /** In place of an owner: they are of more than one. */
 export const SEVERAL_OWNERS = 0xffffffff
 /** What the moves found: different addresses, chunks that hold symbols, 1 if addresses do not ascend; then those chunks as pairs. */

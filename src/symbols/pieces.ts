@@ -103,10 +103,12 @@ export function* sectionedMemory(
   workspace.set(BUILD_PIECES, at)
   yield { step: 'cutPieces', from: 0, to: 1 }
   yield { step: 'believePieces', from: 0, to: 1 }
+  yield { step: 'doubtPieces', from: 0, to: 1 }
   const { buffer } = workspace.memory
   const word = (field: number) => words[field / 4]!
   new BigUint64Array(buffer, word(PIECES_LIVE), word(PIECES_LIVE_COUNT)).sort()
   yield { step: 'boundPieces', from: 0, to: 1 }
+  yield { step: 'settlePieces', from: 0, to: 1 }
   const found = word(PIECES_STRETCH_COUNT)
   const moduleOf = new Uint32Array(buffer, word(PIECES_MODULE_OF), owners)
   return {

@@ -13,24 +13,29 @@ import {
   BUILD_MOVES,
   BUILD_PLACED,
   CHUNK_BITS,
+  LENDER_BYTES,
+  LENDER_REGION_WORDS,
+  LENDER_REGIONS,
+  LENDER_RUN_OWNER,
+  LENDER_RUN_START,
+  LENDER_RUNS,
   MOVE_BYTES,
   MOVE_FIRST,
   MOVE_GROUP,
   MOVE_HALF,
   MOVE_HALF_THERE,
+  MOVE_LENDER,
   MOVE_LOW_THERE,
   MOVE_OWNER,
-  MOVE_OWNER_THERE,
-  MOVE_REGION_WORDS,
-  MOVE_REGIONS,
   MOVE_SHIFT,
+  MOVE_THERE,
   MOVED_BAD,
   MOVED_CHUNK_COUNT,
   MOVED_DISTINCT,
   MOVED_HEAD,
-  SEVERAL_OWNERS,
 } from './constants.ts'
 import { COUNTS, openSymbolColumns, RUN_WORDS, runOf, type SymbolColumns } from './layout.ts'
+import { claimedRanges, LENT_WORDS } from './lent-claims.ts'
 import { MARKER_NAMES } from './loop-tables.ts'
 import type { ModuleMemory } from './memory-range.ts'
 import { indexPlaces, type Places, regionsOfPlaces } from './places.ts'
@@ -54,6 +59,8 @@ export interface PlacedTable {
   /** The tables that lend names. They have their own names, and no sizes. */
   readonly lenders: readonly SymbolTable[]
   readonly pieces: readonly PlacedPiece[]
+  /** Claims that lenders lend, by lender: rows as `lentClaims` gives them. */
+  readonly claims?: readonly (Uint32Array | undefined)[]
   /** In the order of the kernel's text: the core first. */
   readonly owners: readonly string[]
   /** Memory of modules, also of those that have no symbols here. */
@@ -88,20 +95,19 @@ interface Stretch {
 /** Makes the table's buffer. @throws LimitError; BadFormatError if a lender's symbols do not ascend */
 export function* placeTable(
   workspace: Workspace,
-  { lenders, pieces, owners, ranges, regions: known, holes }: PlacedTable,
+  { lenders, pieces, claims = [], owners, ranges, regions: known, holes }: PlacedTable,
 ): Plan<SharedArrayBuffer> {
   if (owners.length > MOST_OWNERS) throw new LimitError(`more than ${MOST_OWNERS} owners cannot be numbered in 16 bits`)
   const columns = lenders.map(({ buffer }) => openSymbolColumns(buffer))
   const lows = columns.map(({ low }) => low)
   const groupsOf = columns.map(groupViews)
-  const stretches = apart(
-    pieces.flatMap((piece) => stretchesOf(piece, lows[piece.lender]!, groupsOf[piece.lender]!)),
-    lows,
-  )
+  const cut: Stretch[] = []
+  for (const piece of pieces) addStretches(piece, lows[piece.lender]!, groupsOf[piece.lender]!, cut)
+  const stretches = apart(cut, lows)
   const count = stretches.reduce((sum, { from, to }) => sum + to - from, 0)
   const low = workspace.room(4 * count)
   const kind = workspace.room(count)
-  const regionsOf = columns.map(({ regions }) => workspace.copy(regions))
+  const tellers = columns.map((told) => tellOf(workspace, told))
   const own = new Uint32Array(workspace.memory.buffer, low, count)
   const ownKinds = workspace.bytes(kind, count)
   const groups: number[] = []
@@ -117,11 +123,10 @@ export function* placeTable(
     moves[move + MOVE_SHIFT / 4] = shift
     moves[move + MOVE_OWNER / 4] = owner
     moves[move + MOVE_HALF / 4] = ownHalf
-    moves[move + MOVE_OWNER_THERE / 4] = ownerOfAll(columns[lender]!, from, to)
+    moves[move + MOVE_THERE / 4] = from
     moves[move + MOVE_HALF_THERE / 4] = halfThere
     moves[move + MOVE_LOW_THERE / 4] = lows[lender]![from]!
-    moves[move + MOVE_REGIONS / 4] = regionsOf[lender]!
-    moves[move + MOVE_REGION_WORDS / 4] = columns[lender]!.regions.length
+    moves[move + MOVE_LENDER / 4] = tellers[lender]!
     if (ownHalf !== half) {
       groups.push(ownHalf, id)
       moves[move + MOVE_GROUP / 4] = 1
@@ -157,7 +162,9 @@ export function* placeTable(
   if (regions === undefined) {
     const ownerNumbers = new Map(owners.map((name, number) => [name, number]))
     const told = { owners, ownerNumbers, markers: markersOf(lenders, pieces), nameOf }
-    regions = (yield* regionsOfPlaces(workspace, places, told, ranges)).words
+    const lent = claims.map((rows) => rows && { address: workspace.copy(rows), count: rows.length / LENT_WORDS })
+    const claimed = claimedRanges(stretches, CORE, lent)
+    regions = (yield* regionsOfPlaces(workspace, places, told, ranges, undefined, false, undefined, claimed)).words
   }
   const { pages, cells } = yield* indexPlaces(workspace, places, regions, 'markMoved')
   yield ALL_DONE
@@ -183,10 +190,15 @@ export function* placeTable(
   return buffer
 }
 
-/** The owner of a lender's ids [from, to), if they have one. */
-function ownerOfAll({ ownerStart, ownerOf, low }: SymbolColumns, from: number, to: number): number {
-  const run = upperBound(ownerStart, 0, ownerStart.length, from) - 1
-  return (ownerStart[run + 1] ?? low.length) < to ? SEVERAL_OWNERS : ownerOf[run]!
+/** Tells the loops of a table that lends symbols. */
+function tellOf(workspace: Workspace, { regions, ownerStart, ownerOf }: SymbolColumns): number {
+  const words = new Uint32Array(LENDER_BYTES / 4)
+  words[LENDER_REGIONS / 4] = workspace.copy(regions)
+  words[LENDER_REGION_WORDS / 4] = regions.length
+  words[LENDER_RUN_START / 4] = workspace.copy(ownerStart)
+  words[LENDER_RUN_OWNER / 4] = workspace.copy(ownerOf)
+  words[LENDER_RUNS / 4] = ownerStart.length
+  return workspace.copy(words)
 }
 
 /** Where ids of the core's text are that stand in two words of its lender's counts. */
@@ -210,30 +222,35 @@ function textOf(
   return end === 0 ? [0, 0] : [begin, end]
 }
 
-/** A piece, cut where an upper half ends there or here. */
-function stretchesOf(
-  { lender, from, to, high: upper, low: shift, owner }: PlacedPiece,
-  low: Uint32Array,
-  groups: readonly GroupView[],
-): Stretch[] {
-  const stretches: Stretch[] = []
-  const add = (first: number, end: number, half: number) => {
-    if (first >= end) return
-    const start = (low[first]! + shift) % HALF
-    const last = (low[end - 1]! + shift) % HALF
-    stretches.push({ lender, from: first, to: end, owner, halfThere, half: half % HALF, shift, start, last })
-  }
-  let halfThere = 0
-  for (const { half, first, end } of groups) {
-    halfThere = half
+/** Adds a piece's stretches, cut where an upper half ends there or here. */
+function addStretches(piece: PlacedPiece, low: Uint32Array, groups: readonly GroupView[], stretches: Stretch[]): void {
+  const { from, to, high: upper, low: shift } = piece
+  for (let g = 0; g < groups.length; g++) {
+    const { half, first, end } = groups[g]!
     const begin = Math.max(from, first)
     const stop = Math.min(to, end)
     if (begin >= stop) continue
-    const carried = shift === 0 ? stop : upperBound(low, begin, stop, HALF - shift - 1)
-    add(begin, carried, half + upper)
-    add(carried, stop, half + upper + 1)
+    // Ids from here on come to the next upper half.
+    const isCarried = low[stop - 1]! + shift >= HALF
+    const carried = isCarried ? upperBound(low, begin, stop, HALF - shift - 1) : stop
+    addStretch(piece, half, begin, carried, half + upper, low, stretches)
+    addStretch(piece, half, carried, stop, half + upper + 1, low, stretches)
   }
-  return stretches
+}
+
+function addStretch(
+  { lender, owner, low: shift }: PlacedPiece,
+  halfThere: number,
+  from: number,
+  to: number,
+  half: number,
+  low: Uint32Array,
+  stretches: Stretch[],
+): void {
+  if (from >= to) return
+  const start = (low[from]! + shift) % HALF
+  const last = (low[to - 1]! + shift) % HALF
+  stretches.push({ lender, from, to, owner, halfThere, half: half % HALF, shift, start, last })
 }
 
 /** The same symbols in table order, in stretches that do not overlap. */

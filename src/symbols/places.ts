@@ -1,7 +1,7 @@
 // What is made of symbols that have their places: regions of memory, marks, and the index over pages. The same for a table that is built
 // and for one whose symbols were only moved.
 
-import { claimsOf } from './claim-pages.ts'
+import { type ClaimedRange, claimsOf } from './claim-pages.ts'
 import type { RegionInput } from './claims.ts'
 import {
   BUILD_CELLS,
@@ -54,7 +54,8 @@ function say(workspace: Workspace, { count, low, kind, groups, runs }: Places): 
 
 /**
  * The regions that the symbols tell of, and what is known of modules' memory. `earlier`: those that were found before, perhaps where
- * every symbol had the same address, kind and owner (`isSame`). `beside`: a step for which nothing of this is needed.
+ * every symbol had the same address, kind and owner (`isSame`). `beside`: a step for which nothing of this is needed. `claimed`: ranges of
+ * which claims are known, as `claimsOf` takes them.
  */
 export function* regionsOfPlaces(
   workspace: Workspace,
@@ -64,13 +65,14 @@ export function* regionsOfPlaces(
   earlier?: FoundRegions,
   isSame = false,
   beside?: StepPieces,
+  claimed?: readonly ClaimedRange[],
 ): Plan<FoundRegions> {
   const { count, low, kind, groups, runs } = places
   say(workspace, places)
   const claims =
     isSame && earlier !== undefined
       ? earlier.groups.map((group) => group.claims)
-      : yield* claimsOf(workspace, groups, count, told.owners)
+      : yield* claimsOf(workspace, groups, count, told.owners, claimed)
   if (beside !== undefined) yield { ...beside, ahead: true }
   const lows = new Uint32Array(workspace.memory.buffer, low, count)
   return yield* regionsOf(

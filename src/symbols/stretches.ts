@@ -47,16 +47,26 @@ export class Stretches {
     this.owner[i] = owner
   }
 
-  /** Adds one of others. */
-  take(from: Stretches, i: number): void {
-    this.add(from.start[i]!, from.end[i]!, from.owner[i]!)
+  /** Adds others, [from, to), for which there is room. */
+  take({ start, end, owner }: Stretches, from: number, to: number): void {
+    if (from >= to) return
+    this.start.set(start.subarray(from, to), this.count)
+    this.end.set(end.subarray(from, to), this.count)
+    this.owner.set(owner.subarray(from, to), this.count)
+    this.count += to - from
   }
 
   /** The same, ascending. */
   sorted(): Stretches {
+    let isSorted = true
+    for (let i = 1; isSorted && i < this.count; i++) isSorted = this.start[i - 1]! <= this.start[i]!
+    if (isSorted) return this
     const order = orderOf(this.start.subarray(0, this.count))
     const sorted = new Stretches(this.count)
-    for (let k = 0; k < order.length; k++) sorted.take(this, order[k]!)
+    for (let k = 0; k < order.length; k++) {
+      const i = order[k]!
+      sorted.add(this.start[i]!, this.end[i]!, this.owner[i]!)
+    }
     return sorted
   }
 
@@ -76,14 +86,18 @@ export class Stretches {
 export function overlay(below: Stretches, above: Stretches): Stretches {
   if (below.count === 0) return above
   if (above.count === 0) return below
-  const result = new Stretches(below.count + above.count)
+  // Each of `above` may cut one of `below` in two.
+  const result = new Stretches(below.count + 2 * above.count)
   let a = 0
   let start = 0
   for (let b = 0; b < below.count; b++) {
     const from = below.start[b]!
     const to = below.end[b]!
     const owner = below.owner[b]!
-    while (a < above.count && above.end[a]! <= from) result.take(above, a++)
+    let first = a
+    while (first < above.count && above.end[first]! <= from) first++
+    result.take(above, a, first)
+    a = first
     if (from > start) start = from
     for (; a < above.count; a++) {
       const cut = above.start[a]!
@@ -94,7 +108,7 @@ export function overlay(below: Stretches, above: Stretches): Stretches {
     }
     if (start < to) result.add(start, to, owner)
   }
-  while (a < above.count) result.take(above, a++)
+  result.take(above, a, above.count)
   return result
 }
 

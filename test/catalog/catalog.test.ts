@@ -217,7 +217,7 @@ describe('a host from a catalogue and a layout', () => {
 })
 
 describe('a catalogue', () => {
-  it('does not change when the same is added again, or another boot of it', async () => {
+  it('does not change when the same is added again, or another boot of it; only a book of another version is made anew', async () => {
     const read = () =>
       readdirSync(join(folder, 'whole', KERNEL)).map((name) => [
         name,
@@ -227,6 +227,11 @@ describe('a catalogue', () => {
       ])
     const before = read()
     expect(await whole.add(OTHER)).toMatchObject({ buildId: KERNEL, added: [], known: 419, skipped: [] })
+    expect(read()).toEqual(before)
+    const book = join(folder, 'whole', KERNEL, 'book')
+    const bytes = readFileSync(book)
+    bytes.writeUInt32LE(1, 4)
+    writeFileSync(book, bytes)
     expect(await whole.add(CAPTURE)).toMatchObject({ buildId: KERNEL, added: [], known: 13, skipped: [] })
     expect(read()).toEqual(before)
   })

@@ -178,16 +178,19 @@ describe('what anybody may have written', () => {
     }
     for (let round = 0; round < ROUNDS * 2; round++) {
       const rows = book.rows.slice()
+      const claims = book.claims.slice()
       const table = Buffer.from(new Uint8Array(book.table.buffer))
       for (let i = 1 + below(4); i > 0; i--) {
         const value = [0, 1, 0xffff_ffff, 0x8000_0000, below(2 ** 32), below(64)][below(6)]!
-        if (below(2) === 0) rows[below(rows.length)] = value
+        const which = below(3)
+        if (which === 0) rows[below(rows.length)] = value
+        else if (which === 1) claims[below(claims.length)] = value
         else table.writeUInt32LE(value, 4 * below(table.length / 4))
       }
       const copy = new Uint8Array(new SharedArrayBuffer(table.length))
       copy.set(table)
       try {
-        await use([again({ ...book, rows }, copy)], layout)
+        await use([again({ ...book, rows, claims }, copy)], layout)
       } catch (error) {
         expect(error, `round ${round}: ${error instanceof Error ? error.stack : error}`).toBeInstanceOf(KerndexError)
       }

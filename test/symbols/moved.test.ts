@@ -6,12 +6,13 @@ import { coreOf } from '../../src/catalog/boot-core.ts'
 import { moveCore } from '../../src/catalog/next-boot.ts'
 import { SPECIAL, TYPE_MASK } from '../../src/symbols/kinds.ts'
 import { COUNTS, openSymbolColumns, type SymbolColumns } from '../../src/symbols/layout.ts'
+import { areSoundClaims, lentClaims } from '../../src/symbols/lent-claims.ts'
 import type { ModuleMemory } from '../../src/symbols/memory-range.ts'
 import { CELL_UNSURE } from '../../src/symbols/pages.ts'
 import { type PlacedPiece, placeTable } from '../../src/symbols/placed.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
-import { tableOf } from './build-table.ts'
+import { build, tableOf } from './build-table.ts'
 
 const random = seededRandom(20)
 const IMAGE = 0xffff_ffff_8100_0000n
@@ -99,11 +100,12 @@ const answer = (table: SymbolTable, address: bigint) => {
   ]
 }
 
-it('no answer of a moved table changes at a second look', () => {
+it('no answer of a moved table changes at a second look, and claims that are lent change none of its bytes', () => {
   let asked = 0
   for (let round = 0; round < 150; round++) {
     const all = owners()
-    const lender = tableOf(textOf(all), { ranges: all.flatMap(({ name }, number) => memory(name, number)) })
+    const built = build(textOf(all), { ranges: all.flatMap(({ name }, number) => memory(name, number)) })
+    const lender = new SymbolTable(built.buffer)
     const names = ['vmlinux', ...all.slice(1).map(({ name }) => name)]
     const numbers = new Map(names.map((name, number) => [name, number]))
     const moved = pieces(lender, numbers)
@@ -112,6 +114,10 @@ it('no answer of a moved table changes at a second look', () => {
     const ranges = all.flatMap(({ name }, number) => memory(name, number))
     const given = { lenders: [lender], pieces: moved, owners: names, ranges }
     const buffer = carryOut(placeTable(workspace, given), workspace)
+    const claims = lentClaims(lender, built.remembered.regions?.groups ?? [])
+    expect(areSoundClaims(claims, openSymbolColumns(built.buffer))).toBe(true)
+    const lent = carryOut(placeTable(workspace, { ...given, claims: [claims] }), workspace)
+    expect(Buffer.from(new Uint8Array(lent)).equals(Buffer.from(new Uint8Array(buffer)))).toBe(true)
     workspace.release()
     const table = new SymbolTable(buffer, [lender.buffer])
     const slow = doubted(buffer, [lender.buffer])
@@ -126,6 +132,37 @@ it('no answer of a moved table changes at a second look', () => {
     }
   }
   expect(asked).toBeGreaterThan(4_000)
+})
+
+it('pages that come to follow another piece of their module are claimed with that', () => {
+  const module = '\t[m1]'
+  const built = build(
+    linesAt(IMAGE, [0, 8], 'T') +
+      linesAt(MODULES, [0x1000, 0x1010], 't', module) +
+      // What is weak may be any kind of memory.
+      linesAt(MODULES, [0x8000], 'W', module) +
+      linesAt(MODULES, [0x9000], 'd', module),
+  )
+  const lender = new SymbolTable(built.buffer)
+  const claims = lentClaims(lender, built.remembered.regions?.groups ?? [])
+  const piece = (from: number, to: number, distance: number, owner: number): PlacedPiece => {
+    const shift = BigInt.asUintN(64, BigInt(distance))
+    return { lender: 0, from, to, high: Number(shift >> 32n), low: Number(shift & 0xffff_ffffn), owner }
+  }
+  const modules = lender.lowerBound(MODULES).id
+  const isFirst = modules === 0
+  const pieces = [
+    piece(isFirst ? 4 : 0, isFirst ? 6 : 2, 0, 0),
+    piece(modules, modules + 2, 0, 1),
+    piece(modules + 2, modules + 4, -0x6000, 1),
+  ]
+  const workspace = Workspace.open()
+  const given = { lenders: [lender], pieces, owners: ['vmlinux', 'm1'], ranges: [] }
+  const found = carryOut(placeTable(workspace, given), workspace)
+  const lent = carryOut(placeTable(workspace, { ...given, claims: [claims] }), workspace)
+  workspace.release()
+  expect(Buffer.from(new Uint8Array(lent)).equals(Buffer.from(new Uint8Array(found)))).toBe(true)
+  expect(new SymbolTable(lent, [lender.buffer]).at(MODULES + 0x2fffn)?.symbol.type).toBe('W')
 })
 
 /** Lines at places behind a beginning. */

@@ -10,20 +10,25 @@ import {
   BUILD_REGION_WORDS,
   BUILD_REGIONS,
   LABEL,
+  LENDER_REGION_WORDS,
+  LENDER_REGIONS,
+  LENDER_RUN_OWNER,
+  LENDER_RUN_START,
+  LENDER_RUNS,
   MOVE_BYTES,
   MOVE_FIRST,
   MOVE_HALF,
   MOVE_HALF_THERE,
+  MOVE_LENDER,
   MOVE_LOW_THERE,
   MOVE_OWNER,
-  MOVE_OWNER_THERE,
-  MOVE_REGION_WORDS,
-  MOVE_REGIONS,
+  MOVE_THERE,
   REGION_BYTES,
   SEVERAL_OWNERS,
   SPECIAL,
 } from '../constants'
 import { address } from './build'
+import { lastAtOrBelow } from './flags'
 
 /** An address whose upper half stands before its lower one. */
 function joined(at: usize): u64 {
@@ -73,6 +78,16 @@ function firstAtOrAbove(lows: usize, from: u32, to: u32, value: u64): u32 {
   return from
 }
 
+/** Whose a lender's `count` ids from `first` on are; SEVERAL_OWNERS if they are not one's. */
+function ownerOfAll(lender: usize, first: u32, count: u32): u32 {
+  const runs = load<u32>(lender + LENDER_RUNS)
+  if (runs === 0) return SEVERAL_OWNERS
+  const starts = address(lender, LENDER_RUN_START)
+  const run = lastAtOrBelow(starts, runs, 2, first)
+  const isOne = run + 1 >= runs || load<u32>(starts + ((run + 1) << 2)) >= first + count
+  return isOne ? <u32>load<u16>(address(lender, LENDER_RUN_OWNER) + (run << 1)) : SEVERAL_OWNERS
+}
+
 function mark(kinds: usize, from: u32, to: u32): void {
   for (let id = from; id < to; id++) store<u8>(kinds + id, load<u8>(kinds + id) | SPECIAL)
 }
@@ -84,12 +99,15 @@ export function markMoved(build: usize, _piece: u32, _thread: u32): void {
   const moves = address(build, BUILD_MOVES)
   const moveCount = load<u32>(build + BUILD_MOVE_COUNT)
   const regions = address(build, BUILD_REGIONS)
-  const regionWords = load<u32>(build + BUILD_REGION_WORDS)
+  const behindHere = regions + (load<u32>(build + BUILD_REGION_WORDS) << 2)
+  // The first region that does not end before a move: those of the next are no earlier.
+  let firstHere = regions
   for (let move: u32 = 0; move < moveCount; move++) {
     const row = moves + move * MOVE_BYTES
     const first = load<u32>(row + MOVE_FIRST)
     const end = move + 1 < moveCount ? load<u32>(row + MOVE_BYTES + MOVE_FIRST) : load<u32>(build + BUILD_COUNT)
-    const ownerThere = load<u32>(row + MOVE_OWNER_THERE)
+    const lender = address(row, MOVE_LENDER)
+    const ownerThere = ownerOfAll(lender, load<u32>(row + MOVE_THERE), end - first)
     if (ownerThere === SEVERAL_OWNERS) {
       mark(kinds, first, end)
       continue
@@ -112,11 +130,11 @@ export function markMoved(build: usize, _piece: u32, _thread: u32): void {
     const base = ((<u64>load<u32>(row + MOVE_HALF)) << 32) | start
     const baseThere = ((<u64>load<u32>(row + MOVE_HALF_THERE)) << 32) | <u64>load<u32>(row + MOVE_LOW_THERE)
     const owner = load<u32>(row + MOVE_OWNER)
-    const rowsThere = address(row, MOVE_REGIONS)
-    const wordsThere = load<u32>(row + MOVE_REGION_WORDS)
-    const behindHere = regions + (regionWords << 2)
+    const rowsThere = address(lender, LENDER_REGIONS)
+    const wordsThere = load<u32>(lender + LENDER_REGION_WORDS)
     const behindThere = rowsThere + (wordsThere << 2)
-    let here = firstBehind(regions, regionWords, base)
+    while (firstHere < behindHere && endOf(firstHere) <= base) firstHere += REGION_BYTES
+    let here = firstHere
     let there = firstBehind(rowsThere, wordsThere, baseThere)
     for (;;) {
       const isHere = meets(here, behindHere, base, bytes)

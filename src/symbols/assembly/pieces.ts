@@ -52,24 +52,37 @@ import { address } from './build'
 
 const NEVER: f64 = Infinity
 
-// Three loops, one behind the other, because each runs once: one loop for all would be compiled again, by V8's slow compiler, for nothing.
+// Loops one behind the other, because each runs once: where one does so much that V8 compiles it again, by its slow compiler, that is
+// for nothing.
 
 /** Finds the pieces. */
 export function cutPieces(build: usize, _piece: u32, _thread: u32): void {
   cut(address(build, BUILD_PIECES))
 }
 
-/** Finds the modules whose sections are believed, and lists their live pieces. */
+/** Finds the modules whose sections their own symbols bear out. */
 export function believePieces(build: usize, _piece: u32, _thread: u32): void {
   const all = address(build, BUILD_PIECES)
   believe(all)
+  listStrangers(all)
+}
+
+/** Takes out those in whose pieces others' symbols are, and lists the live pieces of the rest. */
+export function doubtPieces(build: usize, _piece: u32, _thread: u32): void {
+  const all = address(build, BUILD_PIECES)
+  doubt(all)
+  listStrangers(all)
   listLive(all)
 }
 
-/** Finds where pieces end, once live ones are sorted. */
+/** Finds where pieces may end, once live ones are sorted. */
 export function boundPieces(build: usize, _piece: u32, _thread: u32): void {
+  bound(address(build, BUILD_PIECES))
+}
+
+/** Lists the memory of modules, and the claims that lie in none of it. */
+export function settlePieces(build: usize, _piece: u32, _thread: u32): void {
   const all = address(build, BUILD_PIECES)
-  bound(all)
   settleAll(all)
   listRest(all)
 }
@@ -109,24 +122,32 @@ function cut(all: usize): void {
     store<u32>(address(all, PIECES_FIRST_PIECE) + (m << 2), count)
     const isLoading = load<u8>(address(all, PIECES_LOADING) + m) !== 0
     let row: usize = 0
+    let least: f64 = 0
     let isLive = false
     const end = load<u32>(firsts + (m << 2), 4)
     for (let i = load<u32>(firsts + (m << 2)); i < end; i++) {
       const value = <u64>load<f64>(starts + ((<usize>i) << 3))
       const low = <u32>(value / <u64>CODES)
+      let begins = row === 0
+      if (!begins && low % PAGE !== 0) {
+        least = pageEnd(<f64>low + 1)
+        continue
+      }
       const code = <u32>(value % <u64>CODES)
       const kind = code & ~(<u32>INITIAL)
       const initial: u32 = (code & <u32>INITIAL) === 0 ? 0 : 1
-      let begins = row === 0
-      if (!begins && low % PAGE === 0) {
+      if (!begins) {
         const ownKind = load<u32>(row + PIECE_KIND)
         const differs = ownKind !== kind || load<u32>(row + PIECE_INITIAL) !== initial
         // Text from a cache has no unmapped page behind it.
         const between: f64 = kind === PIECE_TEXT && ownKind === PIECE_TEXT ? 0 : guard
-        begins = differs && <f64>low >= load<f64>(row + PIECE_LEAST) + between
+        begins = differs && <f64>low >= least + between
       }
       if (begins) {
-        if (row !== 0) store<f64>(row + PIECE_NEXT, <f64>low)
+        if (row !== 0) {
+          store<f64>(row + PIECE_LEAST, least)
+          store<f64>(row + PIECE_NEXT, <f64>low)
+        }
         row = rowOf(all, count++)
         store<u32>(row + PIECE_KIND, kind)
         store<u32>(row + PIECE_START, low - (low % PAGE))
@@ -137,8 +158,9 @@ function cut(all: usize): void {
         store<f64>(row + PIECE_END, 0)
         if (initial === 0 || isLoading) isLive = true
       }
-      store<f64>(row + PIECE_LEAST, pageEnd(<f64>low + 1))
+      least = pageEnd(<f64>low + 1)
     }
+    if (row !== 0) store<f64>(row + PIECE_LEAST, least)
     if (isLive) store<u32>(moduleOf(all, ownerOf(all, m)), m)
   }
   store<u32>(address(all, PIECES_FIRST_PIECE) + (modules << 2), count)
@@ -157,10 +179,7 @@ function behindPiece(all: usize, m: u32, value: u32): u32 {
   return from === first ? 0 : from
 }
 
-/**
- * Takes out the modules whose sections their own symbols or others' contradict, lets symbols reach into the pieces of the others, and
- * lists where the claims start that no piece explains.
- */
+/** Takes out the modules whose sections their own symbols contradict, and lets symbols reach into the pieces of the others. */
 function believe(all: usize): void {
   const claims = load<u32>(all + PIECES_CLAIM_COUNT)
   const starts = address(all, PIECES_CLAIM_START)
@@ -190,7 +209,10 @@ function believe(all: usize): void {
       store<f64>(at + PIECE_LEAST, max(load<f64>(at + PIECE_LEAST), min(end, load<f64>(at + PIECE_NEXT))))
     }
   }
-  listStrangers(all)
+}
+
+/** Takes out the modules in whose pieces claims start that no piece explains. */
+function doubt(all: usize): void {
   const ownerCount = load<u32>(all + PIECES_OWNER_COUNT)
   const strangers = address(all, PIECES_STRANGERS)
   const strangerCount = load<u32>(all + PIECES_STRANGER_COUNT)
@@ -207,7 +229,6 @@ function believe(all: usize): void {
       if (isIn) store<u32>(own, NO_MODULE)
     }
   }
-  listStrangers(all)
 }
 
 function firstAtOrAbove(list: usize, count: u32, value: u32): u32 {
@@ -311,7 +332,7 @@ function settleAll(all: usize): void {
     // Initialisation memory is an allocation by itself, which the sum counts while there is one.
     const isLoading = load<u8>(address(all, PIECES_LOADING) + m) !== 0
     addJoined(all, m, 0, isLoading ? NaN : bytes, owner)
-    addJoined(all, m, 1, NaN, owner)
+    if (isLoading) addJoined(all, m, 1, NaN, owner)
   }
 }
 
