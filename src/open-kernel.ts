@@ -278,7 +278,7 @@ async function openingOf(
     const handle = await files.place(read(), source, 1, options.signal)
     return plainOpening(loading(snapshotSource(new Reader(handle))))
   }
-  if (from !== undefined) refuseOwn(from, false)
+  if (from !== undefined) refuseOwn(from)
   if (catalog !== undefined) {
     if (from !== undefined && !existsSync(from))
       throw new NotReadableError(`${from} cannot be read: there is no such file`)

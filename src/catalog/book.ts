@@ -243,6 +243,8 @@ function lastOf({ symbols }: BuildEntry, laid: readonly Laid[], section: number,
 
 /** Groups are numbered by their first sections. */
 export const MOST_GROUP = 4096
+/** The most bytes that a book's description may have. */
+const MOST_META_BYTES = 1 << 24
 /** The most bytes a book's header may have. */
 const MOST_HEADER_BYTES = 1 << 27
 /** Bytes at the start of a book that tell the header's length. */
@@ -309,6 +311,7 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   if (!trusted) checkSymbolTable(buffer)
   const table = new SymbolTable(buffer)
   const { offset, length: metaBytes } = places.meta
+  if (metaBytes > MOST_META_BYTES) throw new LimitError(`${what}: a description of ${metaBytes} bytes`)
   const head = Fields.parse(what, Buffer.from(block, offset, metaBytes).toString('latin1'))
   const kernel = head.text('kernel', BUILD_ID)
   const names = head.texts('names', WORD)

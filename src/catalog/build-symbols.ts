@@ -135,8 +135,9 @@ export class BuildSymbols {
       }
     }
     const isKernel = this.kind === 'vmlinux'
-    const isX86 = table.named('entry_SYSCALL_64', { owner: CORE_OWNER }).length > 0
-    const isArm = table.named('el0t_64_sync', { owner: CORE_OWNER }).length > 0
+    const has = (name: string) => table.named(name, { owner: CORE_OWNER }).length > 0
+    const isX86 = has('entry_SYSCALL_64')
+    const isArm = has('el0t_64_sync') || has('el0_sync')
     return elfOf({
       buildId: this.buildId ?? '',
       machine: isX86 ? EM_X86_64 : isArm ? EM_AARCH64 : 0,

@@ -2,6 +2,7 @@
 // boot, and tells nothing about any of them.
 
 import { BadFormatError, LimitError } from '../core/errors.ts'
+import { LONGEST_NAME } from '../symbols/constants.ts'
 import { MOST_ABSOLUTE } from './image.ts'
 import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_ENTRY_HEAD, MOST_KERNEL_NAMES, MOST_SYMBOLS_OF_ENTRY, SYMBOL_COST } from './limits.ts'
@@ -154,6 +155,7 @@ function symbolsIn(text: string, from: number, sections: readonly EntrySection[]
     if (where === undefined || where >= BigInt(isAbsolute ? MOST_ABSOLUTE : MOST_DISTANCE)) throw bad()
     offset.push(where)
     types.push(text[two + 1]!)
+    if (end - two - 3 > LONGEST_NAME) throw bad()
     names.push(text.slice(two + 3, end))
     if (names.length > MOST_SYMBOLS_OF_ENTRY) {
       throw new LimitError(`catalogue entry: more than ${MOST_SYMBOLS_OF_ENTRY} symbols`)

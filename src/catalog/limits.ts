@@ -7,7 +7,7 @@ export const MOST_SYMBOLS_OF_ENTRY = 1 << 20
 export const MOST_MODULES = 20_000
 export const MOST_LAYOUT_SECTIONS = 1 << 20
 /** Bytes of a layout's text, and of its dynamic lines. */
-export const MOST_LAYOUT_TEXT = 1 << 25
+export const MOST_LAYOUT_TEXT = 1 << 24
 /** Bytes of an entry's first line, which lists its sections. */
 export const MOST_ENTRY_HEAD = 1 << 21
 /** Characters of the names of all entries of a kernel, and for each symbol what it takes beside its name. */

@@ -2,7 +2,7 @@
 // moved to, only the right one has the entry points where the stacks end.
 
 import { instance, iterable, wrong } from '../core/arguments.ts'
-import { NotFoundError } from '../core/errors.ts'
+import { LimitError, NotFoundError } from '../core/errors.ts'
 import { BuildSymbols } from './build-symbols.ts'
 
 /** Where a build lay, and how sure that is. */
@@ -43,6 +43,11 @@ const ARCHITECTURES: readonly Architecture[] = [
       { names: /^entry_SYS(?:CALL|ENTER)_compat(?:_after_hwframe)?$/ },
       { names: /^ret_from_fork(?:_asm)?$/ },
       { names: /^asm_[a-z0-9_]+$/ },
+      // Before 5.8.
+      {
+        names:
+          /^(?:page_fault|general_protection|apic_timer_interrupt|reschedule_interrupt|call_function(?:_single)?_interrupt|ret_from_intr)$/,
+      },
       { names: /^(?:secondary|common)_startup_64(?:_no_verify)?$/, last: LAST_BYTES },
     ],
   },
@@ -57,6 +62,8 @@ const ARCHITECTURES: readonly Architecture[] = [
   },
 ]
 
+/** More entry points than any kernel has: each address is held against each of them. */
+const MOST_ENDS = 4096
 /** So few stacks tell nothing; and so much of the winner's share makes the next best place as likely. */
 const LEAST_STACKS = 10
 const CLOSE = 0.75
@@ -69,12 +76,13 @@ const UPPER_HALF = 1n << 63n
  * Finds where a kernel build lay from the outermost kernel address of each of many stacks, as they stand in a trace: return addresses.
  * Only the core kernel is found so: where modules lay is told by nothing.
  * @throws NotFoundError if there are fewer than 10 stacks, or two places are nearly as likely, or so few stacks speak for the best that
- * chance may, with what was found, or the build is of another architecture than x86-64 and arm64; UsageError
+ * chance may, with what was found, or the build is of another architecture than x86-64 and arm64; LimitError if it claims more entry points than kernels have; UsageError
  */
 export function findSlide(build: BuildSymbols, outermost: Iterable<bigint>): FoundSlide {
   built(build, 'build')
   iterable('addresses')(outermost, 'outermost')
   const { step, ends } = endsIn(build)
+  if (ends.length > MOST_ENDS) throw new LimitError(`${build.buildId} has more than ${MOST_ENDS} entry points`)
   const counts = new Map<bigint, number>()
   let stacks = 0
   for (const address of outermost) {

@@ -5,6 +5,7 @@ import { BadFormatError, LimitError, NoPermissionError } from '../core/errors.ts
 import type { ModuleIdentity, ModuleInfo } from '../sources/facts.ts'
 import type { ModuleSections } from '../sources/module-sections.ts'
 import { PAGE } from '../symbols/claims.ts'
+import { LONGEST_NAME } from '../symbols/constants.ts'
 import { TYPE_CODE } from '../symbols/kinds.ts'
 import { layoutOfSections, SectionedModules, sectionPlace } from '../symbols/section-starts.ts'
 import { ABSOLUTE, BASE, type BuildEntry, type EntrySection, IMAGE, NOWHERE } from './entry.ts'
@@ -109,7 +110,7 @@ export function parseLine(line: string): { address: bigint; type: string; name: 
   const name = line.slice(blank + 3, tab < 0 ? undefined : tab)
   const owner = tab < 0 ? '' : line.slice(tab + 2, -1)
   const isOwned = tab < 0 || (line[tab + 1] === '[' && line.endsWith(']') && owner !== '')
-  if (name === '' || !isOwned) return undefined
+  if (name === '' || name.length > LONGEST_NAME || !isOwned) return undefined
   return { address: BigInt(`0x${digits}`), type: line[blank + 1]!, name, owner }
 }
 

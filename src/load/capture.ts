@@ -4,8 +4,9 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { callback, flag, type Options, options as optionsOf, path as pathOf, signal } from '../core/arguments.ts'
-import { NoPermissionError, UsageError } from '../core/errors.ts'
+import { NoPermissionError, NotReadableError, UsageError } from '../core/errors.ts'
 import { checkAborted, until } from '../core/until.ts'
+import { isSnapshotFile } from '../snapshot/read.ts'
 import { isArchive } from '../sources/archive.ts'
 import { readBtf } from '../sources/blob.ts'
 import { openSource } from '../sources/open.ts'
@@ -14,6 +15,7 @@ import { readRegularFile } from '../sources/whole-file.ts'
 import { writeArchive } from '../sources/write-archive.ts'
 import { writeFolder } from '../sources/write-file.ts'
 import { showsAddresses } from './first-lines.ts'
+import { refuseOwn } from './own-files.ts'
 
 export interface CaptureOptions {
   /** undefined: the running kernel; else a capture to be written anew, such as a directory as an archive. */
@@ -64,10 +66,17 @@ export async function writeCapture(to: string | URL, given?: CaptureOptions): Pr
   return until(write(path, options), options.signal, 'the capture')
 }
 
+/** What may be captured, where nothing running is. */
+const NEEDED = 'another capture, or nothing for the running kernel'
+
 async function write(path: string, options: CaptureOptions): Promise<CaptureSummary> {
   if (path.endsWith('.tar')) throw new UsageError(`${path}: archives are written packed; name it .tar.gz`)
   checkTarget(path, options.replace === true)
-  const source = await openSource(options.from === undefined ? undefined : pathOf(options.from, 'from'), options.signal)
+  const from = options.from === undefined ? undefined : pathOf(options.from, 'from')
+  if (from !== undefined) refuseOwn(from, NEEDED)
+  if (from !== undefined && isSnapshotFile(from))
+    throw new NotReadableError(`${from} is a snapshot file, which does not have the kernel's own files: give ${NEEDED}`)
+  const source = await openSource(from, options.signal)
   if (!(await showsAddresses(source.openSymbols()))) {
     throw new NoPermissionError(
       `${source.description}: addresses are hidden from this user: it takes root, and kptr_restrict below 2`,

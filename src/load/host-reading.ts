@@ -29,7 +29,7 @@ export async function anySource(from: string | undefined, signal?: AbortSignal):
     const { handle } = await readSnapshotFile(from, 1, false)
     return snapshotSource(new Snapshot(handle))
   }
-  if (from !== undefined) refuseOwn(from, true)
+  if (from !== undefined) refuseOwn(from, 'a capture or a snapshot file of a host')
   return openSource(from, signal)
 }
 

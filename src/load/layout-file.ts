@@ -13,14 +13,8 @@ import {
   signal,
   whole,
 } from '../core/arguments.ts'
-import {
-  BadFormatError,
-  contentOf,
-  KerndexError,
-  LimitError,
-  NoPermissionError,
-  NotReadableError,
-} from '../core/errors.ts'
+import { contentOf } from '../core/content.ts'
+import { BadFormatError, KerndexError, LimitError, NoPermissionError, NotReadableError } from '../core/errors.ts'
 import { printable } from '../core/printable.ts'
 import { until } from '../core/until.ts'
 import { isRecording } from '../sources/perf-data.ts'

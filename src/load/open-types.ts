@@ -77,7 +77,9 @@ async function open({
 }: OpenTypesOptions & { readonly from: string | undefined }): Promise<OpenedTypes> {
   if (from !== undefined && isSnapshotFile(from)) return openSnapshotTypes(from, modules)
   if (from !== undefined && isLayoutFile(from)) {
-    throw new NotReadableError(`${from}: no types: a layout tells only where things lie, and a catalogue holds symbols`)
+    throw new NotReadableError(
+      `${from}: no types: a layout tells only where things lie, and a catalogue holds symbols; give a capture or a snapshot file of such a host`,
+    )
   }
   const file = from === undefined || isArchive(from) ? undefined : await findBtfFile(from, signal)
   if (file) return { types: new Types([indexOne('vmlinux', file.btf)]), absences: [], opened: ['vmlinux'] }

@@ -12,10 +12,10 @@ const ELSEWHERE =
   'which knows builds and no host: name the catalogue with --catalog, beside a layout; `kerndex catalog import` takes it in'
 
 /**
- * Refuses a catalogue, a file of one, and a layout where `hosts` alone will do; anything else is for the source that it is.
+ * Refuses a catalogue, a file of one, and, where `needed` says what is needed instead, a layout; anything else is for the source that it is.
  * @throws NotReadableError that says what the path is, and what is needed
  */
-export function refuseOwn(path: string, hosts: boolean): void {
+export function refuseOwn(path: string, needed?: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isDirectory() === true && isCatalog(path))
     throw new NotReadableError(`${path} is a catalogue, ${ELSEWHERE}`, { path })
@@ -24,11 +24,10 @@ export function refuseOwn(path: string, hosts: boolean): void {
   const isBook = start.length >= 4 && new Uint32Array(start.slice(0, 4).buffer)[0] === BOOK_LAYOUT.magic
   if (isBook || isPacked('entry', start))
     throw new NotReadableError(`${path} is a file of a catalogue, ${ELSEWHERE}`, { path })
-  if (hosts && isPacked('layout', start)) {
-    throw new NotReadableError(
-      `${path} is a layout, which tells only where a host has its builds: give a capture or a snapshot file of a host`,
-      { path },
-    )
+  if (needed !== undefined && isPacked('layout', start)) {
+    throw new NotReadableError(`${path} is a layout, which tells only where a host has its builds: give ${needed}`, {
+      path,
+    })
   }
 }
 

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../bench/lib/random.ts'
 import { type Book, bookHeaderLength, bookOf, decodeBook, encodeBook } from '../../src/catalog/book.ts'
-import { type BuildEntry, decodeEntry, encodeEntry } from '../../src/catalog/entry.ts'
+import { type BuildEntry, decodeEntry, encodeEntry, gathered } from '../../src/catalog/entry.ts'
 import { decodeLayout, encodeLayout, type HostLayout, layoutOf } from '../../src/catalog/layout.ts'
 import { pack, unpack } from '../../src/catalog/packed.ts'
 import { splitHost } from '../../src/catalog/split.ts'
@@ -195,5 +195,36 @@ describe('what anybody may have written', () => {
         expect(error, `round ${round}: ${error instanceof Error ? error.stack : error}`).toBeInstanceOf(KerndexError)
       }
     }
+  })
+})
+
+describe('what claims to be larger than anything is', () => {
+  const head = JSON.parse(
+    unpack('entry', encodeEntry(host.modules[0]!)).toString('latin1').split('\n', 1)[0]!,
+  ) as object
+  const entry = (first: string, rest = '') => pack('entry', Buffer.from(`${first}\n${rest}`, 'latin1'))
+
+  it('is refused before it costs memory', () => {
+    const deep = '['.repeat(1 << 22)
+    expect(() => decodeEntry(entry(deep))).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+    const long = `0 0 t ${'a'.repeat(70_000)}\n`
+    expect(() => decodeEntry(entry(JSON.stringify(head), long))).toThrow(
+      expect.objectContaining({ code: 'BAD_FORMAT' }),
+    )
+    const many = pack('layout', Buffer.alloc((1 << 24) + 1, '['))
+    expect(() => decodeLayout(many)).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+  })
+
+  it('is counted over all entries of a kernel', () => {
+    const names = new Array<string>(1 << 17).fill('a'.repeat(1000))
+    const { symbols, ...rest } = host.modules[0]!
+    const large = { ...rest, symbols: { ...symbols, names } }
+    expect(gathered([large]).length).toBe(1)
+    let asked = 0
+    function* endless() {
+      for (; ; asked++) yield large
+    }
+    expect(() => gathered(endless())).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+    expect(asked).toBeLessThan(4)
   })
 })
