@@ -74,7 +74,7 @@ const PARTS = {
   printing: /^btf\/(relocate\/(?!distilled)|verify\/|print\/(c-(dump|header|tables).*|layout)|ask\/diff)/,
   probes: /^probes\/(?!spec-error\.)/,
   sources:
-    /^(core\/elf|sources\/(archive|btf-file|capture|file|unpack)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
+    /^(core\/elf|snapshot\/source|sources\/(archive|btf-file|capture|file|parts|pprof|stream|unpack|write-archive)|load\/(elf|open-types)|symbols\/(elf.*|sized)|btf\/(read\/blob-file|relocate\/distilled))\./,
   'load-types': /^(load\/(shared-files|types)|snapshot\/types-now|btf\/read\/(index-types|name-index-write|walk.*))\./,
   'catalog-add':
     /^(catalog\/(build-elf|build-symbols|slide)|host-history|load\/(catalog-travel|host-reading|recorded-layout))\./,
@@ -83,14 +83,14 @@ const PARTS = {
   saving:
     /^(catalog\/boot-core|load\/(capture|save)|symbols\/cut|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
   reading:
-    /^(catalog\/next-boot|load\/(cached|cached-file|first-lines|host|later|text-digests)|snapshot\/source|sources\/(?!source\.|identity\.))/,
+    /^(catalog\/next-boot|load\/(cached|cached-file|first-lines|host|later|text-digests)|sources\/(?!facts\.|source\.|identity\.))/,
   workspace:
-    /^(core\/wasm-memory|load\/pacer|symbols\/(claim.*|lent-claims|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
+    /^(core\/wasm-memory|load\/pacer|sources\/module-sections|symbols\/(claim.*|lent-claims|loop.*|module-ranges|pieces|places|regions|section-starts|stretches|workspace))\./,
   loading: /^(load\/(crew.*|load|symbols)|symbols\/(assemble|build|extents|keep|parse|remembered))\./,
   asking: /^btf\/(ask\/(asked-types|type-(question|uses)|users-(build|index|wasm))|print\/type-facts)\./,
   declaring: /^btf\/print\/c-(declare|define|padding)\./,
   decoding: /^btf\/(read\/(type|sizes|references|flavour)|ask\/(layout|member-path)|print\/raw)\./,
-  core: /^((core|symbols)\/|sources\/(identity|source)\.|snapshot\/(format|keep-code|meta|part-memory|read|stored-symbols)\.)/,
+  core: /^((core|symbols)\/|sources\/(facts|identity|source)\.|snapshot\/(format|keep-code|late-names|meta|part-memory|read|stored-symbols)\.)/,
   cli: /^(stacks\/pasted|cli\/(main|program|open|output|address.*|settled|plain-output|terminal|rows|input|exit|interrupt|colours|fit|help|unanswered|symbol|unknown|whereabouts))\./,
   'cli-types': /^cli\/(btf|by-type|core|function|known-names|type.*)\./,
   'cli-more': /^cli\//,

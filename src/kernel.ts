@@ -67,7 +67,7 @@ export class Kernel {
   constructor(opening: Opening, loaded: KernelLoad, timing: Timing, query: QueryPool, signal?: AbortSignal) {
     this.#opening = opening
     this.#pending = loaded.rest && new PendingTypes(loaded.rest)
-    this.#snapshot = new Reader(loaded.handle, this.#pending)
+    this.#snapshot = new Reader(loaded.handle, this.#pending, loaded.bringNames)
     this.#memory = loaded.memory
     this.#provisional = loaded.provisional === true
     this.#timing = timing

@@ -242,7 +242,7 @@ async function open(machine: Machine, options: Opened): Promise<Kernel> {
       })
     } else {
       // The caller goes on first. A failure is thrown by `verified`, and published on the channel.
-      setImmediate(() => kernel.verified().catch(() => {}))
+      process.nextTick(() => kernel.verified().catch(() => {}))
     }
     return kernel
   } catch (error) {

@@ -7,7 +7,7 @@ import { plainRead } from '../lib/plain-read.ts'
 export interface ColdOpen {
   /** The snapshot file, or the directory of the cache. */
   readonly path: string
-  readonly how: 'file' | 'cache' | 'cache, checked'
+  readonly how: 'file' | 'cache' | 'cache, another boot' | 'cache, checked'
   readonly types: boolean
   /** What the plain read reads: what a load would have to. */
   readonly files: readonly string[]
@@ -46,7 +46,7 @@ const start = now()
 const kernel = await openKernel(
   how === 'file'
     ? { from: path, types, threads: 0 }
-    : { cache: { directory: path, wait: how !== 'cache' }, types, threads: 0 },
+    : { cache: { directory: path, wait: how === 'cache, checked' }, types, threads: 0 },
 )
 const { symbols, types: sets } = kernel
 const openMs = now() - start

@@ -48,7 +48,7 @@ async function run(given: readonly string[]): Promise<void> {
   }
   await program.parseAsync(args, { from: 'user' })
   // A user who clears the cache wants nothing in it.
-  if (word !== 'cache') await keepCode()
+  if (word !== 'cache') await keepCode(word ?? '')
 }
 
 let isDone = false

@@ -39,8 +39,8 @@ interface Part {
   readonly script: Script
   /** What its compiled code is of, and by what V8 compiled it. */
   readonly key: Buffer
-  /** A file of the cache has it. */
-  isKept: boolean
+  /** The ways that a file of the cache has it by: see `wayOf`; none where there is no such file. */
+  ways: bigint
 }
 
 /** A file for what V8 has compiled of a part. */
@@ -66,17 +66,29 @@ export function takeParts(ids: readonly string[]): void {
   for (const id of ids) takePart(id)
 }
 
-/** Parts that this process has compiled and that are not kept yet, each once. Keeping one takes milliseconds. */
-export function* compiledParts(): Generator<CompiledPart> {
+/**
+ * Parts with what this process has compiled of them on its way, such as a command, where nothing is kept by that yet, each once; what was kept by
+ * other ways is in them. Keeping one takes milliseconds.
+ */
+export function* compiledParts(way: string): Generator<CompiledPart> {
   if (!known) return
   const { directory } = known
+  const own = wayOf(way)
   for (const part of parts) {
-    if (part.isKept) continue
-    part.isKept = true
+    if ((part.ways & own) !== 0n) continue
+    part.ways |= own
     const code = part.script.createCachedData()
-    yield { directory, name: part.name, bytes: Buffer.concat([code, code, part.key]) }
+    const ways = Buffer.alloc(WAYS_BYTES)
+    ways.writeBigUInt64LE(part.ways)
+    yield { directory, name: part.name, bytes: Buffer.concat([code, code, ways, part.key]) }
   }
 }
+
+/** Bytes that say by which ways a part was kept, a bit each. */
+const WAYS_BYTES = 8
+
+/** V8 compiles a function when it is first called, so that processes that go different ways have different code. Two ways may share a bit. */
+const wayOf = (way: string) => 1n << BigInt(Number.parseInt(shortHash(way), 16) % (8 * WAYS_BYTES))
 
 /** The folder of compiled code in a user's cache, there or not; undefined without a cache that is the user's alone. */
 export function codeDirectory(user: FolderUser): string | undefined {
@@ -160,25 +172,27 @@ function compiled(path: string, { directory, uid, flags }: CodeCache): Part | un
   const key = Buffer.from([path, found.size, found.mtimeMs, found.ctimeMs, KERNDEX_PARTS, flags].join('\n'))
   const name = `${basename(path, '.cjs')}-${shortHash(`${path}\n${flags}`)}`
   const kept = contentsOf(join(directory, name), uid)
-  const cachedData = kept && codeIn(kept.bytes, key)
+  const taken = kept && codeIn(kept.bytes, key)
+  const cachedData = taken?.code
   const script = new Script(code, {
     filename: path,
     columnOffset: -before.length,
     ...(cachedData !== undefined && { cachedData }),
   })
   // V8 refuses code that it compiled by other flags.
-  return { name, script, key, isKept: cachedData !== undefined && script.cachedDataRejected === false }
+  return { name, script, key, ways: taken === undefined || script.cachedDataRejected === true ? 0n : taken.ways }
 }
 
 /**
- * The code in a kept file, which has it twice, and then what it is of: to compare bytes is what a process that has just begun does
+ * The code in a kept file, which has it twice, then the ways, and then what it is of: to compare bytes is what a process that has just begun does
  * fastest, and V8 looks for no damage. Undefined if it is of something else, or damaged.
  */
-function codeIn(kept: Buffer, key: Buffer): Buffer | undefined {
-  const end = kept.length - key.length
-  if (end <= 0 || !kept.subarray(end).equals(key)) return undefined
+function codeIn(kept: Buffer, key: Buffer): { readonly code: Buffer; readonly ways: bigint } | undefined {
+  const end = kept.length - key.length - WAYS_BYTES
+  if (end <= 0 || !kept.subarray(end + WAYS_BYTES).equals(key)) return undefined
   const code = kept.subarray(0, end / 2)
-  return code.equals(kept.subarray(end / 2, end)) ? code : undefined
+  if (!code.equals(kept.subarray(end / 2, end))) return undefined
+  return { code, ways: kept.readBigUInt64LE(end) }
 }
 
 /** What tells files of one part by their names; what they are of stands in them. */

@@ -6,6 +6,7 @@ import { KerndexError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { identitiesOf } from '../snapshot/format.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
+import type { LateNames } from '../snapshot/late-names.ts'
 import { type LoadedTypes, NO_TYPES } from '../snapshot/loaded-types.ts'
 import type { TextDigests } from '../snapshot/meta.ts'
 import { allAbsences, type TypesLater, typesLaterInFile } from '../snapshot/pending-types.ts'
@@ -13,6 +14,7 @@ import type { SnapshotReader } from '../snapshot/read.ts'
 import type { Handle } from '../snapshot/snapshot.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import { type BtfFile, isAbsence, type Source } from '../sources/source.ts'
+import { bringPlaces } from '../symbols/stored-answers.ts'
 import { firstAnchor, showsAddresses } from './first-lines.ts'
 import { sameModules } from './host.ts'
 import { inLoadOrder, laterFacts, restOf } from './later.ts'
@@ -34,12 +36,16 @@ export interface KernelLoad extends Omit<Loaded, 'memory'> {
   readonly memory: LoadMemory | undefined
   /** It came from a file and has not been checked against the kernel. */
   readonly provisional?: boolean
+  /** Brings the names of the symbols, where they are still in the file. @throws BadFormatError, NotReadableError if that is damaged */
+  readonly bringNames?: (() => void) | undefined
 }
 
 /** The facts by which a snapshot from a file is checked. */
 export interface FromFile {
   readonly path: string
   readonly handle: Handle
+  /** The names of the handle's symbols. */
+  readonly names: LateNames
   /** The types that have been loaded; undefined if those of the file turned out to be damaged. */
   types: LoadedTypes | undefined
   readonly files: readonly BtfFile[]
@@ -84,7 +90,7 @@ export class CachedFiles {
     const groups = meta.groups.map((sets) => this.#mayWant(sets.map(({ name }) => name)))
     // The types of a file can be asked for by name before they are read.
     const later = (options.symbolsFirst === true || options.types !== 'lazy') && groups.includes(true)
-    const finish = reader.begin({ symbols: true, groups: (i) => !later && groups[i] === true, facts: false })
+    const finish = reader.begin({ groups: (i) => !later && groups[i] === true })
     let rest: TypesLater | undefined
     try {
       const same =
@@ -100,13 +106,14 @@ export class CachedFiles {
       // A user who may not see addresses is not given them by a file either.
       const shown = await showsAddresses(this.#source.openSymbols())
       const facts = await laterFacts(this.#source, options.probes === true)
-      const { parts, types } = await finish()
+      const { types } = await finish()
       if (!same || !covered || !shown || meta.text === undefined) return undefined
+      const { symbols, names } = reader.symbolsWithoutNames('symbols', bringPlaces)
       const records = types.filter(({ name }) => wanted.now.has(name))
       const handle: Handle = {
         kerndex: 1,
         generation: 1,
-        symbols: parts.symbols!, // Asked for.
+        symbols,
         types: records,
         host: { ...host, absences: options.types === false ? host.absences : meta.host.absences },
         skipped: meta.skipped,
@@ -114,11 +121,11 @@ export class CachedFiles {
       }
       const identities = this.#identities(reader, wanted.files)
       const loaded = { records, identities, absences: [] }
-      const file: FromFile = { path: reader.path, handle, types: loaded, files: wanted.files, text: meta.text }
+      const file: FromFile = { path: reader.path, handle, names, types: loaded, files: wanted.files, text: meta.text }
       timeline.record('read', 'snapshot', start)
       this.#report({ did: 'opened', path: reader.path })
       if (later) rest = this.#typesLater(reader, file, loaded, wanted.now, timeline)
-      return { load: { handle, memory: undefined, timeline, provisional: true, rest }, file }
+      return { load: { handle, memory: undefined, timeline, provisional: true, rest, bringNames: names.now }, file }
     } finally {
       await finish().catch(() => {})
       if (rest === undefined) reader.close()
@@ -140,7 +147,6 @@ export class CachedFiles {
       reader.close()
       return undefined
     }
-    const finish = reader.begin({ core: true, groups: () => false })
     let rest: TypesLater | undefined
     try {
       const { files, now, later, absences } = await this.wantedTypes(host)
@@ -148,9 +154,12 @@ export class CachedFiles {
       // A user who may not see addresses is not given them by a file either.
       const anchor = await firstAnchor(this.#source.openSymbols())
       const facts = await laterFacts(this.#source, options.probes === true)
-      const { parts } = await finish()
-      const symbols = parts.core! // Asked for.
-      if (anchor === undefined || !moveCore({ symbols, anchors: meta.anchors }, anchor)) return undefined
+      if (anchor === undefined) return undefined
+      const { symbols, names } = reader.symbolsWithoutNames('core', bringPlaces)
+      if (!moveCore({ symbols, anchors: meta.anchors }, anchor)) {
+        names.close()
+        return undefined
+      }
       const handle: Handle = {
         kerndex: 1,
         generation: 1,
@@ -161,16 +170,18 @@ export class CachedFiles {
         later: { facts, types: later },
       }
       const none: LoadedTypes = { ...NO_TYPES, identities: this.#identities(reader, files) }
-      const file: FromFile = { path: reader.path, handle, types: none, files, text: undefined }
+      const file: FromFile = { path: reader.path, handle, names, types: none, files, text: undefined }
       timeline.record('read', 'snapshot', start)
       this.#report({ did: 'opened', path: reader.path })
       const inFile = meta.groups.some((sets) => sets.some(({ name }) => name === 'vmlinux'))
       // Modules' types may be others at another boot.
       if (now.size === 1 && now.has('vmlinux') && inFile) rest = this.#typesLater(reader, file, none, now, timeline)
       const types = rest ?? (now.size === 0 ? undefined : this.#liveTypes(key, file, now, timeline))
-      return { load: { handle, memory: undefined, timeline, provisional: true, rest: types }, file }
+      return {
+        load: { handle, memory: undefined, timeline, provisional: true, rest: types, bringNames: names.now },
+        file,
+      }
     } finally {
-      await finish().catch(() => {})
       if (rest === undefined) reader.close()
     }
   }

@@ -2,6 +2,7 @@
 // and written for the next process.
 
 import { channel } from 'node:diagnostics_channel'
+import { setImmediate as turn } from 'node:timers/promises'
 import { NotReadableError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'
@@ -39,6 +40,8 @@ export class CachedKernel {
   #control: AbortController | undefined
   #fromFile: FromFile | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** How this kernel was opened. */
+  #way = 'load'
 
   /** `load` loads the source with the caller's options and a few more. */
   constructor(
@@ -78,6 +81,7 @@ export class CachedKernel {
       try {
         const opened = (await this.#files.open(key, host)) ?? (await this.#files.openEarlier(key, host))
         if (opened !== undefined) {
+          this.#way = opened.file.text === undefined ? 'another boot' : 'same boot'
           this.#fromFile = opened.file
           return opened.load
         }
@@ -101,7 +105,7 @@ export class CachedKernel {
     if (file === undefined) return this.#load(generation, { earlier, signal })
     this.#cache.touch(file.path)
     const timeline = new Timeline()
-    if (await this.#isCurrent(file, timeline, signal)) {
+    if ((await this.#hasNames(file)) && (await this.#isCurrent(file, timeline, signal))) {
       this.#keepCode()
       return { handle: file.handle, memory: undefined, timeline }
     }
@@ -114,13 +118,15 @@ export class CachedKernel {
   /** Ends a check that is under way, and waits for the file that is being written. */
   async close(): Promise<void> {
     this.#closing.abort()
+    if (this.#fromFile !== undefined) await this.#hasNames(this.#fromFile)
     this.#keepCode()
     await this.#writing
   }
 
   /** By now most of what is compiled in a process has been. */
   #keepCode(): void {
-    this.#writing = this.#writing.then(keepCode)
+    const way = this.#way
+    this.#writing = this.#writing.then(() => keepCode(way))
   }
 
   /**
@@ -147,6 +153,17 @@ export class CachedKernel {
       return types
     } finally {
       reader?.close()
+    }
+  }
+
+  /** Reads the names that the opening left in the file; whether it has them. They are for whoever holds the table, whatever the check says. */
+  async #hasNames({ names, path }: FromFile): Promise<boolean> {
+    try {
+      for (const _ of names.bring()) await turn()
+      return true
+    } catch (error) {
+      this.#report({ did: 'ignored', path, error })
+      return false
     }
   }
 

@@ -10,11 +10,11 @@ import { writeFileSafely } from '../sources/write-file.ts'
 /** Bytes of all files together: one version of kerndex and Node has some two million. */
 const MOST_BYTES = 1 << 25
 
-/** Writes what has been compiled since, and removes what was written longest ago beyond the bound. Never fails. */
-export async function keepCode(): Promise<void> {
+/** Writes what has been compiled on a way that nothing is kept by yet, and removes what was written longest ago beyond the bound. Never fails. */
+export async function keepCode(way: string): Promise<void> {
   let folder: string | undefined
   try {
-    for (const { directory, name, bytes } of compiledParts()) {
+    for (const { directory, name, bytes } of compiledParts(way)) {
       if (folder === undefined) await mkdir(directory, { recursive: true, mode: 0o700 })
       folder = directory
       await writeFileSafely(join(directory, name), bytes, { secret: true, special: 'refuse', lasting: false })

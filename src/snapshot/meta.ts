@@ -3,7 +3,7 @@
 
 import { ANCHORS, type Anchor } from '../catalog/image.ts'
 import { BadFormatError } from '../core/errors.ts'
-import type { ModuleInfo } from '../sources/facts.ts'
+import { formatModules, type ModuleInfo, parseModules } from '../sources/facts.ts'
 import { type Absence, FACT_FILES, type FactFile } from '../sources/source.ts'
 import type { BadLine } from '../symbols/parse.ts'
 import type { HostFacts, SkippedLines } from './host-facts.ts'
@@ -51,11 +51,10 @@ const FACTS: ReadonlySet<string> = new Set(FACT_FILES)
 export function encodeMeta(meta: SnapshotMeta): Buffer {
   const { modules, ...host } = meta.host
   const anchors = meta.anchors.map(({ name, address }) => [name, address.toString(16)])
-  const listed = modules?.map(({ name, size, state, address }) => [name, size, state, address.toString(16)])
   return Buffer.from(
     JSON.stringify({
       ...meta,
-      host: { ...host, modules: listed },
+      host: { ...host, modules: modules && formatModules(modules) },
       anchors,
     }),
   )
@@ -80,7 +79,7 @@ export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
       release: optional(host.release, 'release'),
       bootId: optional(host.bootId, 'bootId'),
       buildId: optional(host.buildId, 'buildId'),
-      modules: host.modules === undefined ? undefined : list(host.modules, 'modules').map(moduleOf),
+      modules: host.modules === undefined ? undefined : modulesOf(host.modules),
       absences: list(host.absences, 'absences').map(absenceOf),
     },
     skipped: {
@@ -132,14 +131,11 @@ function addressOf(value: unknown): bigint {
   return BigInt(`0x${digits}`)
 }
 
-function moduleOf(value: unknown): ModuleInfo {
-  const [name, size, state, address] = list(value, 'module')
-  return {
-    name: string(name, 'name'),
-    size: whole(size, 'size'),
-    state: string(state, 'state'),
-    address: addressOf(address),
-  }
+function modulesOf(value: unknown): ModuleInfo[] {
+  const text = string(value, 'modules')
+  const modules = parseModules(text)
+  if (formatModules(modules) !== text) throw wrong('modules')
+  return modules
 }
 
 function anchorOf(value: unknown): Anchor {

@@ -36,13 +36,14 @@ export class PartMemory implements StoredBytes {
     this.#placed = placed
   }
 
-  /** The blocks that are not there, in ranges of about the same length. */
-  *missing(): Generator<MissingRange, void, void> {
+  /** The blocks with bytes of [from, to) that are not there, in ranges of about the same length. */
+  *missing(from = 0, to = this.buffer.byteLength): Generator<MissingRange, void, void> {
     const there = this.#there
-    for (let first = 0, end = 0; first < there.length; first = end) {
+    const behind = Math.min(Math.ceil(to / BLOCK_BYTES), there.length)
+    for (let first = Math.floor(from / BLOCK_BYTES), end = first; first < behind; first = end) {
       end = first + 1
       if (there[first] === 1) continue
-      while (end < there.length && there[end] === 0) end++
+      while (end < behind && there[end] === 0) end++
       for (let left = Math.ceil((end - first) / MOST_BLOCKS); left > 0; left--) {
         const until = first + Math.ceil((end - first) / left)
         yield this.#range(first, until)
@@ -67,19 +68,22 @@ export class PartMemory implements StoredBytes {
     return { bytes, position: offset + from, check }
   }
 
-  /** @throws BadFormatError, NotReadableError */
-  need(from: number, to: number): void {
-    const end = Math.min(Math.ceil(to / BLOCK_BYTES), this.#there.length)
-    for (let block = Math.floor(from / BLOCK_BYTES); block < end; block++) {
-      if (this.#there[block] === 1) continue
+  /** Reads what is not there of [from, to), in pieces of about a millisecond. @throws BadFormatError, NotReadableError */
+  *bring(from?: number, to?: number): Generator<void, void, void> {
+    for (const { bytes, position, check } of this.missing(from, to)) {
       try {
-        const range = this.#range(block, block + 1)
-        fill(this.#descriptor, range.bytes, range.position)
-        range.check()
+        fill(this.#descriptor, bytes, position)
+        check()
       } catch (error) {
         throw this.#placed(error)
       }
+      yield
     }
+  }
+
+  /** @throws as `bring` */
+  need(from: number, to: number): void {
+    for (const _ of this.bring(from, to));
   }
 }
 

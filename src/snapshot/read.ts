@@ -24,6 +24,7 @@ import {
   typeRecords,
   type Wanted,
 } from './format.ts'
+import { LateNames } from './late-names.ts'
 import { fill, type MissingRange, PartMemory } from './part-memory.ts'
 import { RangeReading, readNow } from './range-reading.ts'
 
@@ -68,6 +69,8 @@ export class SnapshotReader {
   readonly #trusted: boolean
   readonly #memory = new Map<Part, PartMemory>()
   #closed = false
+  /** Names that are still to be read. */
+  #holds = 0
 
   /**
    * Opens a file and reads its header. With `trust`, which says of a file's owner and mode why it must not be used, links
@@ -185,6 +188,28 @@ export class SnapshotReader {
     }
   }
 
+  /**
+   * The symbols of a trusted file but for their names: `bring` has in memory what is looked at otherwise. The file stays open until they are there.
+   * @throws as `read`
+   */
+  symbolsWithoutNames(
+    part: 'symbols' | 'core',
+    bring: (stored: StoredBytes) => void,
+  ): { readonly symbols: SharedArrayBuffer; readonly names: LateNames } {
+    const memory = this.#of(this.plan[part])
+    try {
+      bring(memory)
+    } catch (error) {
+      throw placed(this.path, error)
+    }
+    this.#holds++
+    const release = () => {
+      this.#holds--
+      this.#closeUnused()
+    }
+    return { symbols: memory.buffer, names: new LateNames(memory, release) }
+  }
+
   /** The memory of a part. */
   #of(part: Part): PartMemory {
     let memory = this.#memory.get(part)
@@ -232,6 +257,11 @@ export class SnapshotReader {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#closeUnused()
+  }
+
+  #closeUnused(): void {
+    if (!this.#closed || this.#holds > 0) return
     // At once: a thread of the system's, in a process that has none yet, costs more than the call.
     closeSync(this.#descriptor)
   }

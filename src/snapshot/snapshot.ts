@@ -81,13 +81,14 @@ export class Snapshot {
   #types: Types | undefined
 
   /**
-   * Attaches a handle. `pending` are its types where the thread that opened the kernel is loading them.
+   * Attaches a handle. `pending` are its types where the thread that opened the kernel is loading them; `late` brings the names of its symbols
+   * where they are not there yet.
    * @throws UsageError if it is none; BadFormatError, UnsupportedError if its buffers are not of this version's layout
    */
-  constructor(handle: Handle, pending?: PendingTypes) {
+  constructor(handle: Handle, pending?: PendingTypes, late?: () => void) {
     checkHandle(handle)
     this.generation = handle.generation
-    this.symbols = new SymbolTable(handle.symbols, handle.names)
+    this.symbols = new SymbolTable(handle.symbols, handle.names, late)
     this.skipped = handle.skipped
     this.#host = handle.host
     this.#records = handle.types

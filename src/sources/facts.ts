@@ -11,32 +11,25 @@ export interface ModuleInfo {
   readonly address: bigint
 }
 
-const NEWLINE = 0x0a
-const BLANK = 0x20
-/** Fields of a line of /proc/modules: name, size, users, who they are, state, address; what follows is of no interest. */
-const FIELDS = 6
+/** A line of /proc/modules: name, size, users, who they are, state, address; what follows is of no interest. */
+const MODULE = /^([^ \n]+) (\d+) [^ \n]+ [^ \n]+ ([^ \n]+) (0x[0-9a-f]+)(?![^ \n])/gm
 /** The states that the kernel knows: one string for each, as there are thousands of modules. */
 const STATES = ['Live', 'Loading', 'Unloading']
 
 /** The modules that /proc/modules lists, newest first as there; lines of another form are left out. */
-export function parseModules(text: Buffer): ModuleInfo[] {
-  const modules: ModuleInfo[] = []
-  const ends = new Uint32Array(FIELDS)
-  for (let at = 0, end = 0; at < text.length; at = end + 1) {
-    end = text.indexOf(NEWLINE, at)
-    if (end < 0) end = text.length
-    let fields = 0
-    for (let i = at; i <= end && fields < FIELDS; i++) if (i === end || text[i] === BLANK) ends[fields++] = i
-    if (fields < FIELDS) continue
-    const field = (i: number) => text.toString('latin1', i === 0 ? at : ends[i - 1]! + 1, ends[i])
-    const size = field(1)
-    const address = field(5)
-    if (!/^\d+$/.test(size) || !/^0x[0-9a-f]+$/.test(address)) continue
-    const state = field(4)
-    const known = STATES.indexOf(state)
-    modules.push({ name: field(0), size: Number(size), state: STATES[known] ?? state, address: BigInt(address) })
-  }
+export function parseModules(text: Buffer | string): ModuleInfo[] {
+  // By one pattern, which a process that has just begun need not compile a loop for.
+  return Array.from(text.toString('latin1').matchAll(MODULE), ([, name, size, given, address]): ModuleInfo => {
+    const known = STATES.indexOf(given!) // A match has all groups, here and below.
+    return { name: name!, size: Number(size), state: STATES[known] ?? given!, address: BigInt(address!) }
+  })
+}
+
+/** The same modules as lines of /proc/modules, whose users are left out. */
+export function formatModules(modules: readonly ModuleInfo[]): string {
   return modules
+    .map(({ name, size, state, address }) => `${name} ${size} 0 - ${state} 0x${address.toString(16)}\n`)
+    .join('')
 }
 
 /** The module that a file holds, by its name: `nf-tables.ko.xz` is `nf_tables`; undefined for any other file. */

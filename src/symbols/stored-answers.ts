@@ -1,5 +1,5 @@
-// Answers about a few addresses from a table that lies in a file: only what they look at is brought into memory, which is done long
-// before all of it is there. Where more is to be looked at than one symbol and its neighbours, nobody is told anything.
+// Answers from a table that lies in a file: only what they look at is brought into memory, which is done long before all of it is there. There
+// are answers about a few addresses, and all but names. Where more is to be looked at than one symbol and its neighbours, nobody is told anything.
 
 import { readSections, type Section } from '../core/sections.ts'
 import type { StoredBytes } from '../core/stored-bytes.ts'
@@ -34,6 +34,18 @@ const SMALL: readonly SymbolSection[] = [
   'runs',
   'holes',
 ]
+
+/** What is looked at to name a symbol, or to find a name. */
+const NAMES: readonly SymbolSection[] = ['name', 'heap', 'buckets', 'entries']
+
+/** Brings into memory all of a table but the names of its symbols. @throws BadFormatError, UnsupportedError; what reading throws */
+export function bringPlaces(stored: StoredBytes): void {
+  stored.need(0, HEAD_BYTES)
+  const sections = readSections(SYMBOL_LAYOUT, stored.buffer)
+  for (const name of SYMBOL_LAYOUT.sections) {
+    if (!NAMES.includes(name)) stored.need(sections[name].offset, sections[name].offset + sections[name].length)
+  }
+}
 
 /**
  * Brings into memory what a table looks at to answer what is at these addresses, and the names of it. False where that is more than the

@@ -123,18 +123,19 @@ export function splitQuery(query: string): { owner: string | undefined; name: st
 
 /** A symbol table over a shared buffer. */
 export class SymbolTable {
-  /** The buffer, to hand to other threads. */
-  readonly buffer: SharedArrayBuffer
   /** The buffers of the tables that lend this one its names, to go with its own; undefined where it has them itself. */
   readonly names: readonly SharedArrayBuffer[] | undefined
   /** Number of symbols. */
   readonly size: number
   /** Owner names by number; the first is the core kernel. */
   readonly owners: readonly string[]
+  readonly #buffer: SharedArrayBuffer
   readonly #columns: SymbolColumns
   readonly #groups: readonly GroupView[]
   readonly #heap: Buffer
   readonly #names: NameFinder
+  /** Brings the names into the buffer; undefined when they are there. */
+  #late: (() => void) | undefined
   readonly #borrowed: BorrowedNames | undefined
   /** Made when it is first asked for: there may be thousands of owners. */
   #ownerNumbers: ReadonlyMap<string, number> | undefined
@@ -143,13 +144,15 @@ export class SymbolTable {
   #sizes: { readonly first: number; readonly byOwner: ReadonlyMap<number, number> } | undefined
 
   /**
-   * Attaches to a table's buffer; `names` are the buffers that come with it, if any do.
+   * Attaches to a table's buffer; `names` are the buffers that come with it, if any do. With `late`, its names are not in it yet: that brings them,
+   * when they are first looked at.
    * @throws BadFormatError if the bytes are no symbol table, UnsupportedError if another version wrote them.
    */
-  constructor(buffer: SharedArrayBuffer, names?: readonly SharedArrayBuffer[]) {
+  constructor(buffer: SharedArrayBuffer, names?: readonly SharedArrayBuffer[], late?: () => void) {
     if (!(buffer instanceof SharedArrayBuffer)) throw wrong('buffer', 'the SharedArrayBuffer of a table', buffer)
     if (names !== undefined) listOf(instance(SharedArrayBuffer, 'a SharedArrayBuffer'), 'buffers')(names, 'names')
-    this.buffer = buffer
+    this.#buffer = buffer
+    this.#late = late
     const columns = openSymbolColumns(buffer)
     const lenders = columns.runs.length === 0 ? undefined : lendersOf(columns, names)
     this.names = lenders && names
@@ -167,6 +170,23 @@ export class SymbolTable {
     this.#sized = columns.counts[COUNTS.sized] === 1 ? new SizedLookup(columns, this.#groups) : undefined
   }
 
+  /** The buffer, to hand to other threads. */
+  get buffer(): SharedArrayBuffer {
+    this.#bringNames()
+    return this.#buffer
+  }
+
+  #bringNames(): void {
+    this.#late?.()
+    this.#late = undefined
+  }
+
+  /** Looks up names, which are there. */
+  get #finder(): NameFinder {
+    this.#bringNames()
+    return this.#names
+  }
+
   #numberOf(owner: string): number | undefined {
     this.#ownerNumbers ??= new Map(this.owners.map((name, number) => [name, number]))
     return this.#ownerNumbers.get(owner)
@@ -174,7 +194,7 @@ export class SymbolTable {
 
   /** Bytes of the shared buffer. */
   get byteLength(): number {
-    return this.buffer.byteLength
+    return this.#buffer.byteLength
   }
 
   /** Whether symbols have sizes of their own, as those of ELF files do, instead of reaching to the next. */
@@ -209,7 +229,7 @@ export class SymbolTable {
 
   /** How many different addresses, and how many different names, the symbols have. */
   get distinct(): { addresses: number; names: number } {
-    return { addresses: this.#columns.counts[COUNTS.distinctAddresses]!, names: this.#names.distinct() }
+    return { addresses: this.#columns.counts[COUNTS.distinctAddresses]!, names: this.#finder.distinct() }
   }
 
   /** The symbol of an id. @throws UsageError if there is no such id. */
@@ -297,7 +317,7 @@ export class SymbolTable {
   named(name: string, options?: NameOptions): KernelSymbol[] {
     if (typeof name !== 'string') text(name, 'name')
     const { suffixes, owner: ownerName } = optionsOf(options, 'named', NAME_OPTIONS)
-    const ids = suffixes === true ? this.#names.withSuffixes(name) : this.#names.ids(encodeName(name))
+    const ids = suffixes === true ? this.#finder.withSuffixes(name) : this.#finder.ids(encodeName(name))
     let owner = -1
     if (ownerName !== undefined) {
       const number = this.#numberOf(ownerName)
@@ -397,6 +417,7 @@ export class SymbolTable {
   ): Generator<number, void, void> {
     const { owner, kinds } = optionsOf(options, 'scan', SCAN_OPTIONS)
     const owners = owner === undefined ? undefined : this.owners.map(predicate(owner))
+    this.#bringNames()
     const table = { columns: this.#columns, borrowed: this.#borrowed, nameOf: (id: number) => this.nameOf(id) }
     return scanNames(table, text(glob, 'glob'), { owners, kinds })
   }
@@ -408,8 +429,8 @@ export class SymbolTable {
     if (!(length <= count(name.length, 'length')))
       throw wrong('length', `a number of bytes up to ${name.length}`, length)
     const ids: number[] = []
-    const found = this.#names.find(name, 0, length, FOUND, 0)
-    if (found > FOUND.length) return Array.from(this.#names.ids(name, length))
+    const found = this.#finder.find(name, 0, length, FOUND, 0)
+    if (found > FOUND.length) return Array.from(this.#finder.ids(name, length))
     for (let i = 0; i < found; i++) ids.push(FOUND[i]!)
     return ids
   }
@@ -421,7 +442,7 @@ export class SymbolTable {
     if (!(position(from, 'from') <= position(end, 'to') && end <= packed.ends.length)) {
       throw wrong('to', `a number of names from ${from} to ${packed.ends.length}`, end)
     }
-    return this.#names.many(packed, from, end)
+    return this.#finder.many(packed, from, end)
   }
 
   /** Bulk `startingAt`: aliases have consecutive ids, so the first and their number say all. */
@@ -458,6 +479,7 @@ export class SymbolTable {
   /** A symbol's name; for the others of this kind see KernelSymbol. @throws UsageError if there is no such id */
   nameOf(id: number): string {
     this.#check(id)
+    if (this.#late !== undefined) this.#bringNames()
     if (this.#borrowed !== undefined) return this.#borrowed.nameOf(id)
     const { prefix, start, end } = nameBytes(this.#columns, id)
     const root = decodeName(this.#heap, start, end)

@@ -115,7 +115,7 @@ describe('compiled code', () => {
   })
 
   /** The answer of a command that opens a kernel, and what was taken from the cache for it. */
-  async function asked(env: NodeJS.ProcessEnv = {}, before: readonly string[] = []) {
+  async function asked(env: NodeJS.ProcessEnv = {}, before: readonly string[] = [], command = ['symbol', 'vfs_read']) {
     const taken = join(home, 'taken.json')
     await rm(taken, { force: true })
     const [program, ...args] = [
@@ -123,7 +123,8 @@ describe('compiled code', () => {
       process.execPath,
       `--require=${hook}`,
       join(lib, 'cli.cjs'),
-      ...['symbol', 'vfs_read', '--from', kallsyms, '--threads', '0'],
+      ...command,
+      ...['--from', kallsyms, '--threads', '0'],
     ]
     const { PATH } = process.env
     const { stdout, stderr } = await run(program!, args, { env: { PATH, HOME: home, TAKEN: taken, ...env } })
@@ -150,6 +151,22 @@ describe('compiled code', () => {
     expect(new Set(Object.values(await asked()))).toEqual(new Set(['used']))
     // It is not written again.
     expect(await Promise.all(files.map(async (file) => (await stat(join(cache, 'code', file))).mtimeMs))).toEqual(times)
+  })
+
+  it('is kept anew by the first process that goes another way, with what others compiled', async () => {
+    await asked()
+    const before = await readFile(await keptFile('main'))
+    const other = () => asked({}, [], ['symbol', 'vfs_rea?'])
+    const third = () => asked({}, [], ['address', 'ffffffff81000100'])
+    expect(await other()).toMatchObject({ main: 'used' })
+    expect(await readFile(await keptFile('main'))).toEqual(before)
+    expect(await third()).toMatchObject({ main: 'used' })
+    const after = await readFile(await keptFile('main'))
+    expect(after.length).toBeGreaterThanOrEqual(before.length)
+    expect(after).not.toEqual(before)
+    expect(await asked()).toMatchObject({ main: 'used' })
+    expect(await third()).toMatchObject({ main: 'used' })
+    expect(await readFile(await keptFile('main'))).toEqual(after)
   })
 
   it('is neither read nor kept without a cache, or where Node is told to keep none', async () => {

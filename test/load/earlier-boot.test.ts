@@ -1,13 +1,25 @@
 // A new boot of a kernel that the cache has seen at another: ready at once with what is certain, and nothing else. What is certain is told
 // by the boots themselves.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BadFormatError } from '../../src/core/errors.ts'
 import type { Kernel } from '../../src/kernel.ts'
 import { firstAnchor } from '../../src/load/first-lines.ts'
-import { type OpenOptions, openKernelOn } from '../../src/open-kernel.ts'
+import { attachKernel, type OpenOptions, openKernelOn } from '../../src/open-kernel.ts'
+import { SnapshotReader } from '../../src/snapshot/read.ts'
 import { captureSource } from '../../src/sources/capture.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { fixtureBytes, fixturePath } from '../fixtures.ts'
@@ -246,6 +258,87 @@ describe('two boots of a kernel that allocates text and data of modules by thems
     await kernel.verified()
     expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
     await kernel.close()
+    await own.close()
+  })
+})
+
+describe('names that are still in the file when a kernel is ready', () => {
+  let host: string
+  let later: string
+  let cache: string
+  beforeAll(async () => {
+    const files = { ...small(capture), kallsyms: capture('kallsyms'), modules: capture('modules') }
+    host = writeHost('named', { ...files, boot_id: BOOTS[0] })
+    later = writeHost('named-later', { ...files, boot_id: BOOTS[1] })
+    cache = await cacheOf(host, 'cache-named')
+  }, 60_000)
+
+  /** A copy of the cache in which one byte of the names of each table is another. */
+  function damaged(): string {
+    const directory = mkdtempSync(join(folder, 'damaged-'))
+    cpSync(cache, directory, { recursive: true })
+    const path = join(directory, readdirSync(directory).find((name) => name.endsWith('.kerndex'))!)
+    const reader = new SnapshotReader(path)
+    reader.close()
+    const content = readFileSync(path)
+    for (const { offset, length } of [reader.plan.symbols, reader.plan.core])
+      content[offset + Math.floor(length / 2)]! ^= 1
+    writeFileSync(path, content)
+    return directory
+  }
+
+  const held = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      const link = `/proc/self/fd/${fd}`
+      return existsSync(link) && readlinkSync(link).startsWith(folder) && readlinkSync(link).includes('.kerndex')
+    })
+
+  it.each([
+    ['this boot', () => host],
+    ['another boot', () => later],
+  ])('are there for handles, and when it is closed at once: by a file of %s', async (_, of) => {
+    const own = await open(of())
+    const wanted = own.symbols.named('vfs_read').map(({ address }) => address)
+    const kernel = await openBy(cache, of())
+    expect(kernel.provisional).toBe(true)
+    const attached = attachKernel(kernel.handle())
+    expect(attached.symbols.named('vfs_read').map(({ address }) => address)).toEqual(wanted)
+    await kernel.close()
+
+    const closed = await openBy(cache, of())
+    const reader = closed.snapshot()
+    await closed.close()
+    expect(reader.symbols.at(wanted[0]!)?.symbol.name).toBe('vfs_read')
+    expect(reader.symbols.scan('vfs_rea*').next().done).toBe(false)
+    expect(held()).toEqual([])
+    await own.close()
+  })
+
+  it.each([
+    ['this boot', () => host],
+    ['another boot', () => later],
+  ])('are an error where they are damaged, until the check has replaced them: by a file of %s', async (_, of) => {
+    const own = await open(of())
+    const directory = damaged()
+    const kernel = await open(of(), { cache: { directory } })
+    const early = kernel.symbols
+    const vfsRead = own.symbols.require('vfs_read').address
+    // Places are right, and no wrong name is given, at the first question and at the next.
+    expect(early.sizeOf(early.lowerBound(vfsRead).id)).toBe(own.symbols.require('vfs_read').size)
+    for (let times = 0; times < 2; times++) {
+      expect(() => early.at(vfsRead)?.symbol.name).toThrow(BadFormatError)
+      expect(() => early.named('vfs_read')).toThrow(/is damaged/)
+      expect(() => kernel.handle()).toThrow(BadFormatError)
+    }
+    expect(await kernel.verified()).toMatchObject({ changed: true })
+    expect(kernel.symbols.at(vfsRead)?.symbol.name).toBe('vfs_read')
+    await kernel.close()
+    expect(kernel.cacheReports.map(({ did }) => did)).toEqual(['opened', 'ignored', 'stored'])
+    expect(held()).toEqual([])
+    const again = await open(of(), { cache: { directory } })
+    expect(again.provisional).toBe(true)
+    expect(again.symbols.named('vfs_read')).toHaveLength(1)
+    await again.close()
     await own.close()
   })
 })
