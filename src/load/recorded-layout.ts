@@ -15,9 +15,9 @@ const UPPER_HALF = 1n << 63n
 /** What is left where a recording of a host that hid its addresses says nothing. */
 const STACKS_TELL = 'Its stacks may: kerndex resolve PERF-SCRIPT-TEXT --build-id ID --slide-from-stacks'
 const PAGE = 0x1000n
-/** Images lie at multiples of this; arm64 has `_stext` so far behind. */
+/** Images of x86-64 lie in the last 2 GiB, at multiples of this. */
+const LAST_GIGABYTES = 0xffff_ffff_8000_0000n
 const STEP = 0x20_0000n
-const HEAD = 0x1_0000n
 /** What has such a name in the kernel's half is no module. */
 const NO_MODULES: ReadonlySet<string> = new Set(['vsyscall', 'vmlinux', 'kernel.kallsyms'])
 
@@ -57,9 +57,8 @@ function profiledAnchor({ file, start, offset }: PerfMapping): Anchor | undefine
   const name = namedAnchor(file)
   // Who leaves out the offset that perf tells begins the mapping at the symbol, or at the page below.
   if (name !== undefined) return { name, address: offset === 0n && start % PAGE === 0n ? start : offset }
-  // One that is named after the file begins where images do, or tells nothing.
-  if (start % STEP === 0n) return { name: '_text', address: start }
-  return start % STEP === HEAD ? { name: '_stext', address: start } : undefined
+  // One that is named after the file begins where images do, or tells nothing: arm64's begin where either symbol may be, 64 KiB apart.
+  return start >= LAST_GIGABYTES && start % STEP === 0n ? { name: '_text', address: start } : undefined
 }
 
 /** Of modules recorders name the address of /proc/modules, which since 6.4 places their functions only. */

@@ -1,12 +1,13 @@
 // What `npm run test:vm` makes of what a kernel said: on a small recording, without a boot.
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeLayout } from '../../src/load/layout-file.ts'
 import { fixturePath } from '../fixtures.ts'
 import { runCommand } from './command.ts'
-import { BOOT, NOTED } from './job.ts'
+import { AGAIN, BOOT, NOTED } from './job.ts'
 
 const RELEASE = '6.12.117'
 const recorded = fixturePath(`kernels/${RELEASE}`)
@@ -75,6 +76,75 @@ describe('what a kernel said, judged', () => {
     const early = await run('--judge', kept, '--suites', 'symbols')
     expect(early.text).toContain('the guest did not come to its end')
     expect(early.code).toBe(1)
+  })
+})
+
+describe('what two boots of a kernel said, judged', () => {
+  let kept: string
+  beforeEach(async () => {
+    kept = await mkdtemp(join(tmpdir(), 'kerndex-judged-'))
+    const facts = { release: RELEASE, version: 'Linux version 6.12', bootId: 'none', modules: 40 }
+    for (const boot of [kept, join(kept, AGAIN)]) {
+      for (const suite of ['catalog', 'hidden']) {
+        await mkdir(join(boot, suite), { recursive: true })
+        await writeFile(join(boot, suite, NOTED), '[]')
+      }
+      await writeFile(join(boot, BOOT), JSON.stringify(facts))
+    }
+  })
+  afterEach(() => rm(kept, { recursive: true, force: true }))
+
+  /** Unpacks a folder of fixtures. */
+  async function unpack(from: string, to: string): Promise<void> {
+    await mkdir(to, { recursive: true })
+    for (const file of await readdir(fixturePath(from))) {
+      if (!file.endsWith('.br')) continue
+      await writeFile(
+        join(to, file.slice(0, -'.br'.length)),
+        brotliDecompressSync(await readFile(join(fixturePath(from), file))),
+      )
+    }
+  }
+
+  it('agrees where each predicts the other, and tells of a symbol that is elsewhere', async () => {
+    for (const [boot, folder] of [
+      ['a', join(kept, 'catalog')],
+      ['b', join(kept, AGAIN, 'catalog')],
+    ] as const) {
+      await unpack(`two-boots/7.3/${boot}`, join(folder, 'capture'))
+      await writeLayout(join(folder, 'live.layout'), { from: join(folder, 'capture') })
+    }
+    const { code, text } = await run('--judge', kept, '--suites', 'catalog')
+    expect(text).toMatch(/catalog: second by first: (\d{4,}) compared, \1 agree/)
+    expect(text).toMatch(/catalog: addresses, first by second: (\d{4,}) compared, \1 agree/)
+    expect(text).toMatch(/lists it without a place\n +lists +\d+ +20\n/)
+    expect(code).toBe(0)
+    const symbols = join(kept, AGAIN, 'catalog/capture/kallsyms')
+    const [line = ''] = /^.* T vfs_read$/m.exec(await readFile(symbols, 'latin1')) ?? []
+    await writeFile(symbols, (await readFile(symbols, 'latin1')).replace(line, line.replace('vfs_read', 'vfs_other')))
+    const other = await run('--judge', kept, '--suites', 'catalog')
+    expect(other.text).toContain('DIFFERS: vmlinux: the kernel lists, kerndex not at its place (1)')
+    expect(other.text).toContain('DIFFERS: vmlinux: the kernel nothing, kerndex predicts it (1)')
+    expect(other.code).toBe(1)
+  }, 30_000)
+
+  it('agrees where stacks of a boot that hid its addresses are named as its list names them', async () => {
+    await unpack('hidden/6.12/known', join(kept, 'catalog/capture'))
+    await unpack('hidden/6.12', join(kept, AGAIN, 'hidden'))
+    await mkdir(join(kept, AGAIN, 'catalog/capture'))
+    await rename(join(kept, AGAIN, 'hidden/truth'), join(kept, AGAIN, 'catalog/capture/kallsyms'))
+    const { code, text } = await run('--judge', kept, '--suites', 'hidden')
+    expect(text).toMatch(/hidden: frames, script\.txt: (\d{4}) compared, \1 agree/)
+    expect(text).toMatch(/hidden: place: 2 compared, 2 agree/)
+    expect(code).toBe(0)
+  }, 30_000)
+
+  it('is refused where the second boot did not come to its end', async () => {
+    await rm(join(kept, AGAIN, BOOT))
+    expect(await run('--judge', kept, '--suites', 'catalog')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('the guest did not come to its end'),
+    })
   })
 })
 

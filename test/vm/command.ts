@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fillShare, writeApp } from './app.ts'
-import { BOOT, type BootFacts, FAILURE, JOB, type Job, NOTED } from './job.ts'
+import { AGAIN, BOOT, type BootFacts, FAILURE, JOB, type Job, NOTED } from './job.ts'
 import { type BootableKernel, getKernel, HOME, prepareHost } from './kernels.ts'
 import { KNOWN_DIFFERENCES } from './known-differences.ts'
 import { boot } from './machine.ts'
@@ -91,12 +91,20 @@ async function runWith(args: readonly string[], terminal: Terminal): Promise<num
       const share =
         values.keep === undefined ? mkdtempSync(join(tmpdir(), 'kerndex-boot-')) : freshFolder(values.keep, kernel)
       try {
-        const job: Job = { suites: names, scale: Number(values.scale) }
-        writeFileSync(join(share, JOB), JSON.stringify(job))
         fillShare(ROOT, share, archive, kernel)
         const timeoutMs = Number(values.timeout) * 1000
         const options = { share, cpus: Number(values.cpus), memory: values.memory, timeoutMs }
-        await boot(kernel, { ...options, say: (line) => say(`${kernel.release}  ${line}`) })
+        const bootFor = async (suites: readonly string[], again: boolean) => {
+          const job: Job = { suites, scale: Number(values.scale), again }
+          writeFileSync(join(share, JOB), JSON.stringify(job))
+          await boot(kernel, { ...options, say: (line) => say(`${kernel.release}  ${line}`) })
+        }
+        await bootFor(names, false)
+        const twice = twiceOf(names)
+        if (twice.length > 0 && existsSync(join(share, BOOT))) {
+          mkdirSync(join(share, AGAIN))
+          await bootFor(twice, true)
+        }
         rmSync(join(share, 'app.tar'))
         good = (await judged(share, names, terminal)) && good
       } finally {
@@ -116,9 +124,16 @@ function freshFolder(parent: string, { release }: BootableKernel): string {
   return folder
 }
 
+/** Those of the suites that ask a second boot. */
+function twiceOf(names: readonly string[]): string[] {
+  return SUITES.filter(({ name, again }) => again !== undefined && names.includes(name)).map(({ name }) => name)
+}
+
 /** Judges what a boot left in a folder, and prints the kernel's table. Whether all of it agrees. */
 async function judged(share: string, names: readonly string[], { say, print }: Terminal): Promise<boolean> {
-  if (!existsSync(join(share, BOOT))) {
+  const asked = SUITES.filter(({ name }) => names.includes(name) && existsSync(join(share, name)))
+  const ends = [share, ...(asked.some(({ again }) => again !== undefined) ? [join(share, AGAIN)] : [])]
+  if (!ends.every((folder) => existsSync(join(folder, BOOT)))) {
     const log = join(share, 'log')
     throw new Error(
       `the guest did not come to its end; its log:\n${existsSync(log) ? readFileSync(log, 'utf8') : 'none'}`,
@@ -127,16 +142,19 @@ async function judged(share: string, names: readonly string[], { say, print }: T
   const facts = JSON.parse(readFileSync(join(share, BOOT), 'utf8')) as BootFacts
   const cells: SuiteCells[] = []
   let failures = ''
-  for (const suite of SUITES.filter(({ name }) => names.includes(name))) {
+  for (const suite of asked) {
     const folder = join(share, suite.name)
-    if (!existsSync(folder)) continue
+    const again = join(share, AGAIN, suite.name)
     const tally = new Tally()
-    tally.merge(JSON.parse(readFileSync(join(folder, NOTED), 'utf8')) as Cell[])
-    const failure = join(folder, FAILURE)
-    if (existsSync(failure)) failures += `${suite.name} failed in the guest: ${readFileSync(failure, 'utf8')}`
+    for (const each of suite.again === undefined ? [folder] : [folder, again]) {
+      tally.merge(JSON.parse(readFileSync(join(each, NOTED), 'utf8')) as Cell[])
+      const failure = join(each, FAILURE)
+      if (existsSync(failure)) failures += `${suite.name} failed in the guest: ${readFileSync(failure, 'utf8')}`
+    }
     try {
       const note = (outcome: Outcome) => tally.add(outcome)
-      await suite.judge?.({ release: facts.release, folder, share, note, say: (text) => say(`${suite.name}: ${text}`) })
+      const judging = { release: facts.release, folder, again, share, note }
+      await suite.judge?.({ ...judging, say: (text) => say(`${suite.name}: ${text}`) })
     } catch (error) {
       failures += `${suite.name} failed: ${error instanceof Error ? error.stack : error}\n`
     }

@@ -8,10 +8,14 @@ export const BOOT = 'boot.json'
 export const NOTED = 'noted.json'
 /** Why a suite ended early, in its folder. */
 export const FAILURE = 'failure.txt'
+/** The folder, below the shared one, of what a second boot of the kernel leaves. */
+export const AGAIN = 'again'
 
 export interface Job {
   readonly suites: readonly string[]
   readonly scale: number
+  /** Whether this is the second boot. */
+  readonly again: boolean
 }
 
 export interface BootFacts {

@@ -8,7 +8,7 @@ export interface Guest {
   readonly release: string
   /** The folder of this suite that host and guest share. */
   readonly folder: string
-  /** The folder that holds those of all suites. */
+  /** The folder that holds those of all suites, of this boot. */
   readonly share: string
   /** The modules of the list, which are loaded unless the suite runs before them. */
   readonly modules: readonly string[]
@@ -27,6 +27,8 @@ export interface Judging {
   readonly release: string
   readonly folder: string
   readonly share: string
+  /** The suite's folder of the second boot, if it asks for one. */
+  readonly again: string
   note(outcome: Outcome): void
   /** Says what cannot be judged, and why. */
   say(text: string): void
@@ -42,6 +44,11 @@ export interface Suite {
   readonly onRequest?: true
   /** Asks the kernel. What it notes counts; what it writes to its folder is there for `judge`. */
   record(guest: Guest): Promise<void>
+  /**
+   * Asks a second boot of the same kernel, where the list's modules were loaded the other way round. Its folder is another one; that of the
+   * first boot is `first`. A kernel is booted again only if a suite has this.
+   */
+  again?(guest: Guest, first: string): Promise<void>
   /** Compares what was written with what kerndex makes of the same boot's capture. */
   judge?(judging: Judging): Promise<void>
 }

@@ -19,7 +19,7 @@ chmod 755 /opt/app
 cp "$(readlink -f "$(command -v node)")" /opt/node
 export PATH=/opt:/opt/app/node_modules/.bin:$PATH
 cd /opt/app
-node --expose-gc dist/test/vm/guest/main.js > /share/log 2>&1
+node --expose-gc dist/test/vm/guest/main.js >> /share/log 2>&1
 echo $? > /share/status
 sync
 umount /share

@@ -3,13 +3,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
-import { BOOT, type BootFacts, FAILURE, JOB, type Job, NOTED } from '../job.ts'
+import { AGAIN, BOOT, type BootFacts, FAILURE, JOB, type Job, NOTED } from '../job.ts'
 import { Tally } from '../outcome.ts'
 import type { Guest } from '../suite.ts'
 import { SUITES } from '../suites.ts'
 
 const SHARE = '/share'
 const job = JSON.parse(readFileSync(join(SHARE, JOB), 'utf8')) as Job
+/** Where this boot's folders are. */
+const share = job.again ? join(SHARE, AGAIN) : SHARE
 const modules = readFileSync(join(SHARE, 'modules.txt'), 'latin1').trim().split(/\s+/)
 const begun = performance.now()
 
@@ -19,10 +21,12 @@ function say(text: string): void {
   writeFileSync('/dev/console', `vm: ${line}\n`)
 }
 
-/** Loads the list's modules; a kernel has not all of them, and some refuse the emulator's hardware. */
+/**
+ * Loads the list's modules, in a second boot from its end; a kernel has not all of them, and some refuse the emulator's hardware.
+ */
 function loadModules(): number {
   const load = (...names: string[]) => execFileSync('modprobe', ['-q', ...names], { stdio: 'ignore' })
-  for (const name of modules) {
+  for (const name of job.again ? modules.toReversed() : modules) {
     try {
       load(name)
     } catch {
@@ -48,13 +52,13 @@ for (const suite of SUITES.filter(({ name }) => job.suites.includes(name))) {
     loaded = loadModules()
     say(`${loaded} modules`)
   }
-  const folder = join(SHARE, suite.name)
+  const folder = join(share, suite.name)
   mkdirSync(folder, { recursive: true })
   const tally = new Tally()
   const guest: Guest = {
     release: release(),
     folder,
-    share: SHARE,
+    share,
     modules,
     scale: job.scale,
     note: (outcome) => tally.add(outcome),
@@ -62,12 +66,12 @@ for (const suite of SUITES.filter(({ name }) => job.suites.includes(name))) {
     run: (command, ...args) => execFileSync(command, args, { encoding: 'latin1', maxBuffer: 1 << 28 }),
   }
   try {
-    await suite.record(guest)
+    await (job.again ? suite.again?.(guest, join(SHARE, suite.name)) : suite.record(guest))
   } catch (error) {
     say(`${suite.name} failed: ${error}`)
     writeFileSync(join(folder, FAILURE), error instanceof Error ? `${error.stack}\n` : `${error}\n`)
   }
   writeFileSync(join(folder, NOTED), JSON.stringify(tally.cells))
 }
-writeFileSync(join(SHARE, BOOT), JSON.stringify(bootFacts()))
+writeFileSync(join(share, BOOT), JSON.stringify(bootFacts()))
 say('done')
