@@ -34,7 +34,7 @@ export interface UnplacedSymbol {
 export interface Placement {
   /** Modules of whose memory nothing is known: ask for these. */
   readonly missing: readonly MissingModule[]
-  /** Modules that were chosen by the kernel's build id and their names alone, as neither side knows more. */
+  /** Modules that were chosen by the kernel's build id and their names alone, as the layout or the catalogue knows no more. */
   readonly byName: readonly string[]
   readonly unplaced: readonly UnplacedSymbol[]
 }
@@ -51,32 +51,30 @@ export type FoundEntry =
   | MissingModule['why']
 
 /**
- * Chooses the entry of a module of a layout. By its own build id, or its sources' version, if it has one; else the entries of that
- * name have to be one.
+ * Chooses the entry of a module of a layout: by its own build id, or its sources' version; else by its name, where one side knows no more
+ * than that and no other entry has the name. What was built outside of the kernel's tree is not taken by its name alone.
  */
 export function findEntry(books: readonly Book[], module: LayoutModule, kernel: string): FoundEntry {
-  const { name, buildId, srcversion } = module
-  const identified = buildId !== undefined || srcversion !== undefined
-  if (identified) {
-    const key = entryKey({
-      kind: 'module',
-      name,
-      buildId,
-      srcversion: buildId === undefined ? srcversion : undefined,
-      kernel,
-    })
-    for (let book = 0; book < books.length; book++) {
-      const entry = books[book]!.entries.get(key)
-      if (entry !== undefined) return { book, entry, byName: false }
-    }
+  const { name, buildId, srcversion, taint } = module
+  const isNamed = buildId === undefined && srcversion === undefined
+  const key = entryKey({
+    kind: 'module',
+    name,
+    buildId,
+    srcversion: buildId === undefined ? srcversion : undefined,
+    kernel,
+  })
+  for (let book = 0; book < books.length; book++) {
+    const entry = books[book]!.entries.get(key)
+    if (entry !== undefined) return { book, entry, byName: isNamed }
   }
-  const named = books.flatMap(({ entries }, book) =>
+  const [only, ...others] = books.flatMap(({ entries }, book) =>
     entriesNamed(entries, name).map((entry) => ({ book, entry, byName: true })),
   )
-  if (named.length === 0) return 'unknown'
-  const [only] = named
-  if (identified || named.length > 1 || only === undefined) return 'other build'
-  return only
+  if (only === undefined) return 'unknown'
+  const { entry } = only
+  const isAnyones = isNamed || (entry.buildId === undefined && entry.srcversion === undefined && !/O/.test(taint ?? ''))
+  return isAnyones && others.length === 0 ? only : 'other build'
 }
 
 const byName = new WeakMap<ReadonlyMap<string, BookEntry>, Map<string, BookEntry[]>>()

@@ -115,7 +115,7 @@ function tellPlacement({ host: { placement } }: Kernel): void {
   }
   if (byName.length > 0) {
     note(
-      `${byName.length} modules are known by the kernel's build id and their names only: the layout has no build ids`,
+      `${byName.length} modules are known by the kernel's build id and their names only: the layout or the catalogue has no build ids of them`,
     )
   }
 }

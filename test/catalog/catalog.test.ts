@@ -138,7 +138,7 @@ describe('a host from a catalogue and a layout', () => {
     expect(resolved).toBeDefined()
   })
 
-  it('says which modules only their names speak for, as neither side knows more', () => {
+  it('says which modules only their names speak for, as one side knows no more', () => {
     const known = ownBack.owners.slice(1).sort()
     expect([...(predicted.host.placement?.byName ?? [])].sort()).toEqual(known)
     expect([...(back.host.placement?.byName ?? [])].sort()).toEqual(known)
@@ -157,14 +157,42 @@ describe('a host from a catalogue and a layout', () => {
     const { name } = now.modules[0]!
     const { address } = [...ownBack].find(({ owner, type }) => owner === name && type === 't')!
     expect((await identified.place({ ...now, modules: own })).host.placement).toMatchObject({ missing: [], byName: [] })
-    // One catalogue knows the build of its module, the other only its name.
-    for (const one of [identified, whole]) {
-      const { symbols, host } = await one.place({ ...now, modules: foreign })
+    const outOfTree = { ...own[0]!, taint: 'OE' }
+    const larger = { ...own[0]!, bytes: own[0]!.bytes + 0x1000 }
+    const { sections } = own[0]!
+    const low = sections!.low.map((low, i) => (sections!.names[sections!.name[i]!] === '.text' ? low + 0x1000 : low))
+    const apart = { ...own[0]!, sections: { ...sections!, low } }
+    const hosts = [
+      // One catalogue knows the build of its module, the other only its name: there all speaks against it that can.
+      await identified.place({ ...now, modules: foreign }),
+      await whole.place({ ...now, modules: [outOfTree, ...own.slice(1)] }),
+      await whole.place({ ...now, modules: [larger, ...own.slice(1)] }),
+      await whole.place({ ...now, modules: [apart, ...own.slice(1)] }),
+    ]
+    for (const { symbols, host } of hosts) {
       expect(host.placement?.missing).toContainEqual(expect.objectContaining({ name, why: 'other build' }))
       expect(symbols.at(address)).toBeUndefined()
-      expect([symbols.reasonFor(address), symbols.ownerAt(address)]).toEqual(['unknown_module', name])
+      // The last has its text elsewhere.
+      const known = host === hosts.at(-1)!.host ? ['gap', 'hidden'] : ['unknown_module', name]
+      expect([symbols.reasonFor(address), symbols.ownerAt(address)]).toEqual(known)
       expect([...symbols].filter(({ owner }) => owner === name)).toEqual([])
     }
+  })
+
+  it('knows modules by their names where one side knows no more, and by both where there are both', async () => {
+    const now = readLayout(join(folder, 'capture.layout'))
+    const own = now.modules.map((module, i) => ({ ...module, buildId: String(i).padStart(40, 'a') }))
+    const names = now.modules.map(({ name }) => name).sort()
+    const identified = await openCatalog({ directory: join(folder, 'identified') })
+    const placement = async (of: Catalog, modules: typeof now.modules) => {
+      const { missing, byName } = (await of.place({ ...now, modules })).host.placement!
+      return { missing: missing.length, byName: [...byName].sort() }
+    }
+    expect(await placement(whole, own)).toEqual({ missing: 0, byName: names })
+    expect(await placement(identified, now.modules)).toEqual({ missing: 0, byName: names })
+    await identified.add(CAPTURE)
+    expect(await placement(identified, now.modules)).toEqual({ missing: 0, byName: names })
+    expect(await placement(identified, own)).toEqual({ missing: 0, byName: [] })
   })
 
   it('lists per-cpu symbols of modules by name, without an address', async () => {
