@@ -115,23 +115,28 @@ const rewriting = (rewrite) => ({ name: rewrite.name, renderChunk: (code) => rew
 const parts = {
   name: 'parts',
   generateBundle(_, bundle) {
+    const needs = new Map()
+    const functions = new Map()
     for (const [file, { code }] of Object.entries(bundle)) {
+      if (code === undefined) continue
+      needs.set(
+        file,
+        readAtTop(code).map((one) => basename(one)),
+      )
+      functions.set(file, functionsOf(code))
       if (file.startsWith('part-') && !file.startsWith('part-imports') && importsLater(code))
         this.error(`${file} imports while it runs, which kept code cannot: do it in a file packages.ts`)
     }
-    const needed = (file) =>
-      bundle[file]?.code === undefined ? [] : readAtTop(bundle[file].code).map((one) => basename(one))
     for (const [entry, { code, isEntry }] of Object.entries(bundle)) {
       for (const { name, file, member } of isEntry ? calledLater(code) : []) {
-        if (!functionsOf(bundle[basename(file)].code).has(member))
+        if (!functions.get(basename(file)).has(member))
           this.error(`${entry} hands out ${name}, which is no function, as one: let it begin with a capital letter`)
       }
     }
     // Every command reads this one.
-    const early = needed('part-cli.cjs').filter((file) => file.startsWith('part-'))
+    const early = needs.get('part-cli.cjs').filter((file) => file.startsWith('part-'))
     if (early.length > 0)
       this.error(`part-cli.cjs needs ${early.join()} at its top, for whatever command: make it a function`)
-    const needs = new Map(Object.keys(bundle).map((file) => [file, needed(file)]))
     const follow = (file, path) => {
       if (path.includes(file)) {
         const circle = [...path.slice(path.indexOf(file)), file].join(' needs ')

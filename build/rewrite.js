@@ -273,8 +273,12 @@ export function moduleOf(code) {
   return `${lines.join('\n')}\n`
 }
 
+/** What was parsed last: what one rewrite has made is looked at by the next. */
+let last = { code: undefined, program: undefined }
+
 function parse(code) {
-  return parseAst(code, { lang: 'js', sourceType: 'script' })
+  if (last.code !== code) last = { code, program: parseAst(code, { lang: 'js', sourceType: 'script' }) }
+  return last.program
 }
 
 /** Calls `visit` with every node and those it is in, outermost first. */

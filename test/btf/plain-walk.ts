@@ -198,8 +198,8 @@ export function plainIndex(sets: readonly PlainWalk[]): { readonly buckets: numb
     for (const { hash, ordinal } of members) {
       const width = 32 - startBits
       const filter = width === 0 ? 0 : 2 ** (31 - Math.floor(((hash % 65536) * width) / 65536))
-      word = Number(BigInt(word) | BigInt(filter))
-      entries.push(Number((BigInt(hash) << BigInt(ordinalBits)) & 0xffffffffn) + ordinal, places[ordinal]!)
+      word = (word | filter) >>> 0
+      entries.push(((hash << ordinalBits) >>> 0) + ordinal, places[ordinal]!)
     }
     buckets.push(word)
   }

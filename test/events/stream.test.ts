@@ -8,6 +8,7 @@ import { Cutter, STRETCH_BYTES } from '../../src/events/cut.ts'
 import { inputFormat } from '../../src/events/formats.ts'
 import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { Profiles } from '../../src/stacks/profile.ts'
+import { same } from '../same.ts'
 import { DEBIAN, HOST, inPieces, output, run, sample, snapshotOf } from './samples.ts'
 
 let host: Snapshot
@@ -197,13 +198,13 @@ describe('text in place', () => {
     lines.forEach((line, i) => {
       const kernel = /^(\t[0-9a-f]{16}) .*( \(\[kernel\.kallsyms\]\))$/.exec(line)
       if (kernel === null) {
-        expect(words[i]).toBe(line)
+        same(words[i], line)
         return
       }
       replaced++
       const [, before = '', behind = ''] = kernel
       const changed = words[i] ?? ''
-      expect(changed.startsWith(before) && changed.endsWith(behind)).toBe(true)
+      same(changed.startsWith(before) && changed.endsWith(behind), true)
       expect(changed.slice(before.length, changed.length - behind.length)).toMatch(/^ [\w.]+\+0x[0-9a-f]+$/)
     })
     expect(replaced).toBeGreaterThan(2_500)

@@ -5,6 +5,7 @@ import { parseModuleSections } from '../../src/sources/module-sections.ts'
 import type { ModuleMemory } from '../../src/symbols/memory-range.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { fixtureBytes } from '../fixtures.ts'
+import { same } from '../same.ts'
 import { tableOf } from './build-table.ts'
 import { type MadeKernel, madeKernel } from './kernels.ts'
 import { Model, type PlainRegion, regionsIn } from './model.ts'
@@ -77,7 +78,7 @@ describe('whose memory an address is in', () => {
           const match = table.at(address)
           const answer = match && { id: match.symbol.id, offset: BigInt(match.offset), size: BigInt(match.size) }
           const { candidates: _, ...expected } = model.at(address) ?? { candidates: [] }
-          expect(answer ?? {}, address.toString(16)).toEqual(expected)
+          same(answer ?? {}, expected, () => address.toString(16))
         }
       }),
       { numRuns: LONG ? 2000 : 120 },
@@ -89,7 +90,7 @@ describe('whose memory an address is in', () => {
       fc.property(madeKernel(true), (kernel) => {
         const table = tableOf(kernel.text, { ranges: kernel.modules })
         for (const { owner, start, end } of kernel.memory) {
-          for (const address of [start, end - 1n]) expect(table.ownerAt(address), address.toString(16)).toBe(owner)
+          for (const address of [start, end - 1n]) same(table.ownerAt(address), owner, () => address.toString(16))
           // Behind a module's memory is another's, or nothing's.
           const isOwn = kernel.memory.some((other) => other.owner === owner && other.start === end)
           if (!isOwn) expect(table.ownerAt(end), end.toString(16)).not.toBe(owner)
@@ -103,17 +104,15 @@ describe('whose memory an address is in', () => {
     fc.assert(
       fc.property(madeKernel(false), knowledge, (kernel, known) => {
         const table = tableOf(kernel.text, { ranges: KNOWLEDGE[known](kernel) })
-        const symbols = readPlainly(Buffer.from(kernel.text)).symbols.filter(({ name }) => name !== 'setup')
-        for (const { owner, address } of symbols) {
-          if (owner === 'vmlinux') continue
+        const all = readPlainly(Buffer.from(kernel.text)).symbols
+        for (const { owner, name, address } of all) {
+          if (owner === 'vmlinux' || name === 'setup') continue
           const page = address - (address % 4096n)
           const voices = (who: (other: string) => boolean) =>
-            readPlainly(Buffer.from(kernel.text)).symbols.filter(
-              (other) => who(other.owner) && other.address - (other.address % 4096n) === page,
-            ).length
+            all.filter((other) => who(other.owner) && other.address - (other.address % 4096n) === page).length
           // What is left of another's initialisation may outnumber the symbols of a page, where nothing else is known.
           if (voices((other) => other !== owner) >= voices((other) => other === owner)) continue
-          expect(table.at(address)?.symbol.owner, `${address.toString(16)} in\n${kernel.text}`).toBe(owner)
+          same(table.at(address)?.symbol.owner, owner, () => `${address.toString(16)} in\n${kernel.text}`)
         }
       }),
       { numRuns: LONG ? 2000 : 120 },
@@ -146,7 +145,7 @@ describe('a kernel whose modules are in pieces', () => {
       const [, address, name, owner] = /^([0-9a-f]+) (\S+) \[(.+)\]$/.exec(site)!
       const match = table.at(BigInt(`0x${address}`))
       const names = [match?.symbol, ...(match?.aliases ?? [])].map((symbol) => symbol?.name)
-      expect(match?.symbol.owner, site).toBe(owner)
+      same(match?.symbol.owner, owner, () => site)
       expect(names, site).toContain(name)
     }
   })
