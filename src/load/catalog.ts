@@ -42,6 +42,9 @@ export async function catalogDirectory(user: CacheUser): Promise<string> {
 /** The most bytes that a catalogue may have, unless told. */
 const DEFAULT_MAX_BYTES = 2 ** 30
 
+/** How often a book is made anew because others add to the same kernel. What is in no book is read from its entry. */
+const ATTEMPTS = 4
+
 /** Kernels whose books are held, whether or not a host needs them. */
 const MOST_KERNELS = 16
 
@@ -93,17 +96,25 @@ export class CatalogFiles {
       }
       if (before === undefined || knowsMore(entry, before)) added.push(entry)
     }
-    if (added.length > 0 || this.#soundBook(kernel) === undefined) {
-      const taken = new Set(added.map(entryKey))
-      const others = this.store.keys(kernel).filter((key) => !taken.has(key))
+    if (added.length > 0 || this.#soundBook(kernel) === undefined) await this.#write(kernel, added, signal)
+    const identity = ({ kind, name, buildId, srcversion }: BuildEntry) => ({ kind, name, buildId, srcversion, kernel })
+    return { added: added.map(identity), known: all.length - added.length }
+  }
+
+  /** Writes entries, and the book that has them and those that are there. */
+  async #write(kernel: string, added: readonly BuildEntry[], signal?: AbortSignal): Promise<void> {
+    const own = new Set(added.map(entryKey))
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const others = this.store.keys(kernel).filter((key) => !own.has(key))
       // Before anything is written: what no book can hold is not added.
       const entries = gathered(chain(added, this.#soundEntries(kernel, others)))
       const book = await this.store.makeBook(kernel, entries, signal)
-      await this.store.writeEntries(kernel, added, signal)
+      if (attempt === 0) await this.store.writeEntries(kernel, added, signal)
       await this.store.writeBook(book)
+      // Who adds others meanwhile may have written a book without these, or this one is without those.
+      const there = new Set([...own, ...others])
+      if (this.store.keys(kernel).every((key) => there.has(key))) return
     }
-    const identity = ({ kind, name, buildId, srcversion }: BuildEntry) => ({ kind, name, buildId, srcversion, kernel })
-    return { added: added.map(identity), known: all.length - added.length }
   }
 
   /**

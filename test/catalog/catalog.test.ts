@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seededRandom } from '../../bench/lib/random.ts'
 import type { Kernel } from '../../src/kernel.ts'
+import { CatalogStore } from '../../src/load/catalog-store.ts'
 import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
 import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
@@ -282,6 +283,25 @@ describe('a catalogue', () => {
     expect(listed.length).toBe(13)
     expect(listed[0]).toMatchObject({ kind: 'vmlinux', name: 'vmlinux', buildId: KERNEL, kernel: KERNEL })
     expect(listed.every(({ kernel }) => kernel === KERNEL)).toBe(true)
+  })
+
+  it('has all in its book when several add to it at once', async () => {
+    const directory = join(folder, 'at-once')
+    const one = await openCatalog({ directory })
+    const two = await openCatalog({ directory })
+    // Another boot of the same build, without the modules that are listed first.
+    const rest = join(folder, 'rest')
+    cpSync(CAPTURE, rest, { recursive: true })
+    const listed = readLayout(join(folder, 'capture.layout')).modules.map(({ name }) => name)
+    const gone = new Set(listed.slice(0, 4))
+    const text = [...ownBack].filter(({ owner }) => !gone.has(owner))
+    const line = ({ address, type, name, owner }: (typeof text)[number]) =>
+      `${address.toString(16).padStart(16, '0')} ${type} ${name}${owner === 'vmlinux' ? '' : `\t[${owner}]`}\n`
+    for (const name of ['kallsyms', 'kallsyms.gz']) rmSync(join(rest, name), { force: true })
+    writeFileSync(join(rest, 'kallsyms'), text.map(line).join(''))
+    await Promise.all([two.add(rest), one.add(CAPTURE)])
+    const { entries } = new CatalogStore(directory, process.getuid!()).readBook(KERNEL)!
+    expect(entries.size).toBe(1 + listed.length)
   })
 
   it('refuses captures that disagree, names the symbol, and keeps what it had', async () => {
