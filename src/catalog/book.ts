@@ -19,13 +19,13 @@ import type { ModuleMemory } from '../symbols/memory-range.ts'
 import { SymbolTable } from '../symbols/table.ts'
 import type { Plan, Workspace } from '../symbols/workspace.ts'
 import { ABSOLUTE, type BuildEntry, type BuildIdentity, entryKey, NOWHERE } from './entry.ts'
-import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
+import { ADDRESS, BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_LAYOUT_SECTIONS, MOST_MODULES } from './limits.ts'
 
 export const BOOK_LAYOUT = {
   what: 'book of a kernel',
   magic: 0x4b424b44,
-  version: 2,
+  version: 3,
   sections: ['seal', 'sum', 'meta', 'sections', 'claims'],
 } as const satisfies Layout<string>
 
@@ -252,10 +252,20 @@ export const BOOK_PREAMBLE_BYTES = 20
 
 /** The pieces of a book's file. */
 export function encodeBook({ kernel, table, names, rows, claims, entries }: Book): [Uint8Array, Uint8Array] {
-  const listed = Array.from(entries.values(), ({ kernel: _, base, ...entry }) => ({
-    ...entry,
-    base: base && [base.address.toString(16), base.group],
-  }))
+  // Lists, not objects: there are hundreds, and a host's opening waits for each of their fields.
+  const listed = Array.from(entries.values(), (entry) => [
+    entry.kind === 'vmlinux' ? 0 : entry.name,
+    entry.buildId ?? 0,
+    entry.srcversion ?? 0,
+    entry.release ?? 0,
+    entry.anchor,
+    entry.bytes,
+    entry.first,
+    entry.end,
+    entry.base?.address.toString(16) ?? 0,
+    entry.base?.group ?? 0,
+    ...(entry.unplaced.length === 0 ? [] : [entry.unplaced]),
+  ])
   const bytes = new Uint8Array(table.buffer)
   const meta = Buffer.from(JSON.stringify({ kernel, names, entries: listed }), 'latin1')
   const { buffer, sections } = allocateSections(BOOK_LAYOUT, {
@@ -315,7 +325,7 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   const head = Fields.parse(what, Buffer.from(block, offset, metaBytes).toString('latin1'))
   const kernel = head.text('kernel', BUILD_ID)
   const names = head.texts('names', WORD)
-  const listed = head.records('entries')
+  const listed = head.list('entries')
   if (listed.length > MOST_MODULES) throw new LimitError(`${what}: more than ${MOST_MODULES} entries`)
   const rows = new Uint32Array(block, places.sections.offset, places.sections.length >>> 2)
   if (rows.length % ROW.words !== 0) throw bad('a section is cut')
@@ -323,31 +333,45 @@ export function decodeBook(block: SharedArrayBuffer, buffer: SharedArrayBuffer, 
   const claims = new Uint32Array(block, places.claims.offset, places.claims.length >>> 2)
   if (!trusted && !areSound(rows, names.length, table.size)) throw bad('a section lies outside of it')
   if (!trusted && !areSoundClaims(claims, openSymbolColumns(buffer))) throw bad('its claims are of other symbols')
-  const entries = listed.map((fields): BookEntry => {
-    const kind = fields.text('kind') === 'vmlinux' ? 'vmlinux' : 'module'
-    const first = fields.whole('first', rows.length)
-    const end = fields.whole('end', rows.length, first)
+  const word = (value: unknown, pattern: RegExp): string | undefined => {
+    if (value === 0) return undefined
+    if (typeof value !== 'string' || !pattern.test(value)) throw bad('an entry is damaged')
+    return value
+  }
+  const whole = (value: unknown, most: number): number => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= most) return value
+    throw bad('an entry is damaged')
+  }
+  const entries = new Map<string, BookEntry>()
+  for (const given of listed) {
+    const row: readonly unknown[] = Array.isArray(given) ? given : []
+    const name = word(row[0], MODULE_NAME)
+    const end = whole(row[7], rows.length)
+    const first = whole(row[6], end)
     if (first % ROW.words !== 0 || end % ROW.words !== 0) throw bad('a section is cut')
-    return {
-      kind,
-      name: kind === 'vmlinux' ? 'vmlinux' : fields.text('name', MODULE_NAME),
-      buildId: fields.maybeText('buildId', BUILD_ID),
-      srcversion: fields.maybeText('srcversion', MODULE_NAME),
+    const digits = word(row[8], ADDRESS)
+    const entry: BookEntry = {
+      kind: name === undefined ? 'vmlinux' : 'module',
+      name: name ?? 'vmlinux',
+      buildId: word(row[1], BUILD_ID),
+      srcversion: word(row[2], MODULE_NAME),
       kernel,
-      anchor: fields.text('anchor'),
-      release: fields.maybeText('release', WORD),
-      bytes: fields.whole('bytes'),
+      anchor: row[4] === '' ? '' : (word(row[4], WORD) ?? ''),
+      release: word(row[3], WORD),
+      bytes: whole(row[5], Number.MAX_SAFE_INTEGER),
       first,
       end,
-      base: fields.maybe('base', (value) => {
-        const [digits, group] = Array.isArray(value) ? value : []
-        if (typeof digits !== 'string' || !/^[0-9a-f]{1,16}$/.test(digits) || !(group >= 0 && group <= MOST_GROUP)) {
-          throw bad('a module begins nowhere')
-        }
-        return { address: BigInt(`0x${digits}`), group: Number(group) }
-      }),
-      unplaced: fields.texts('unplaced'),
+      base: digits === undefined ? undefined : { address: BigInt(`0x${digits}`), group: whole(row[9], MOST_GROUP) },
+      unplaced: row[10] === undefined ? NONE : texts(row[10], bad),
     }
-  })
-  return { kernel, table, names, rows, claims, entries: new Map(entries.map((entry) => [entryKey(entry), entry])) }
+    entries.set(entryKey(entry), entry)
+  }
+  return { kernel, table, names, rows, claims, entries }
+}
+
+const NONE: readonly string[] = []
+
+function texts(value: unknown, bad: (why: string) => BadFormatError): readonly string[] {
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) throw bad('a symbol has no name')
+  return value
 }

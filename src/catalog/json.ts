@@ -74,14 +74,10 @@ export class Fields {
       return value
     })
   }
-
-  /** Objects. */
-  records(name: string): readonly Fields[] {
-    return this.list(name).map((value) => new Fields(this.#what, value))
-  }
 }
 
-const ADDRESS = /^[0-9a-f]{1,16}$/
+/** An address in hexadecimal. */
+export const ADDRESS = /^[0-9a-f]{1,16}$/
 /** A GNU build id in hexadecimal. */
 export const BUILD_ID = /^[0-9a-f]{8,128}$/
 /** A name of a module, section, release …: no blanks, nothing that a terminal or a path could take for more. */

@@ -8,7 +8,7 @@ import type { ModuleSections } from '../sources/module-sections.ts'
 import { PAGE } from '../symbols/claims.ts'
 import { sectionPlace } from '../symbols/section-starts.ts'
 import type { Anchor } from './image.ts'
-import { BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
+import { ADDRESS, BUILD_ID, Fields, MODULE_NAME, WORD } from './json.ts'
 import { MOST_LAYOUT_SECTIONS, MOST_LAYOUT_TEXT, MOST_MODULES } from './limits.ts'
 import { pack, unpack } from './packed.ts'
 import { isDynamic, parseLine } from './split.ts'
@@ -173,22 +173,23 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
   const columns = new SectionColumns((text.length - line - 1) / SECTION_BYTES, text.subarray(line + 1))
   const reading = columns.reading()
   let at = 0
-  const modules = rows.map((row): LayoutModule => {
-    const [name, buildId, srcversion, state, taint, size, address, count] = Array.isArray(row) ? row : []
-    const word = (value: unknown, pattern: RegExp): string | undefined => {
-      if (value === 0) return undefined
-      if (typeof value !== 'string' || !pattern.test(value)) throw new BadFormatError(`${what}: a module is damaged`)
-      return value
-    }
-    const digits = word(address, /^[0-9a-f]{1,16}$/)
-    const own = word(name, MODULE_NAME)
+  const word = (value: unknown, pattern: RegExp): string | undefined => {
+    if (value === 0) return undefined
+    if (typeof value !== 'string' || !pattern.test(value)) throw new BadFormatError(`${what}: a module is damaged`)
+    return value
+  }
+  const modules = rows.map((given): LayoutModule => {
+    const row: readonly unknown[] = Array.isArray(given) ? given : []
+    const [size, count] = [row[5], row[7]]
+    const digits = word(row[6], ADDRESS)
+    const own = word(row[0], MODULE_NAME)
     if (own === undefined || digits === undefined || !Number.isSafeInteger(size) || Number(size) < 0) {
       throw new BadFormatError(`${what}: a module is damaged`)
     }
     const begin = BigInt(`0x${digits}`)
     let sections: ModuleSections | undefined
     if (count !== undefined) {
-      if (!(Number.isSafeInteger(count) && count >= 0 && count <= columns.count - at)) {
+      if (typeof count !== 'number' || !(Number.isSafeInteger(count) && count >= 0 && count <= columns.count - at)) {
         throw new BadFormatError(`${what}: a module has sections that are not there`)
       }
       sections = reading.of(begin, names, at, count)
@@ -196,10 +197,10 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
     }
     return {
       name: own,
-      buildId: word(buildId, BUILD_ID),
-      srcversion: word(srcversion, MODULE_NAME),
-      state: word(state, WORD) ?? 'Live',
-      taint: word(taint, WORD),
+      buildId: word(row[1], BUILD_ID),
+      srcversion: word(row[2], MODULE_NAME),
+      state: word(row[3], WORD) ?? 'Live',
+      taint: word(row[4], WORD),
       bytes: Number(size),
       address: begin,
       sections,
@@ -231,7 +232,6 @@ export function decodeLayout(bytes: Uint8Array): HostLayout {
 
 /** Bytes of a section in a layout, over all columns. */
 const SECTION_BYTES = 10
-const HALF = 2 ** 32
 
 /** The columns of sections in a layout's file. They are most of it, and its opening is waited for: numbers, not text. */
 class SectionColumns {
@@ -301,6 +301,8 @@ function numbers(bytes: Buffer, from: number, length: number, each: 2 | 4): Arra
   return copy
 }
 
+const signed = ({ buffer, byteOffset, length }: Uint32Array) => new Int32Array(buffer, byteOffset, length)
+
 /** The sections of a layout's modules: distances become addresses in place, and each module has its part of the columns. */
 class SectionReading {
   readonly #name: Uint16Array
@@ -318,16 +320,19 @@ class SectionReading {
     const name = this.#name.subarray(from, from + count)
     const low = this.#low.subarray(from, from + count)
     const high = this.#high.subarray(from, from + count)
-    let upper = Number(address >> 32n)
-    let lower = Number(address & 0xffff_ffffn)
+    // As signed numbers: those beyond 31 bits are objects until V8 has compiled a loop.
+    const [lows, highs] = [signed(low), signed(high)]
+    let upper = Number(BigInt.asIntN(32, address >> 32n))
+    let lower = Number(BigInt.asIntN(32, address))
     for (let i = 0; i < count; i++) {
       if (name[i]! >= names.length) throw new BadFormatError('layout: a section of a module has no name')
-      lower += low[i]!
-      upper += high[i]! + (lower >= HALF ? 1 : 0)
-      lower %= HALF
-      upper %= HALF
-      high[i] = upper
-      low[i] = lower
+      const step = lows[i]!
+      const sum = (lower + step) | 0
+      const carry = ((lower & step) | ((lower | step) & ~sum)) >>> 31
+      upper = (upper + highs[i]! + carry) | 0
+      lower = sum
+      highs[i] = upper
+      lows[i] = lower
     }
     return { names, name, high, low }
   }

@@ -68,13 +68,18 @@ export function findEntry(books: readonly Book[], module: LayoutModule, kernel: 
     const entry = books[book]!.entries.get(key)
     if (entry !== undefined) return { book, entry, byName: isNamed }
   }
-  const [only, ...others] = books.flatMap(({ entries }, book) =>
-    entriesNamed(entries, name).map((entry) => ({ book, entry, byName: true })),
-  )
+  let only: Exclude<FoundEntry, string> | undefined
+  let count = 0
+  for (let book = 0; book < books.length; book++) {
+    for (const entry of entriesNamed(books[book]!.entries, name)) {
+      only ??= { book, entry, byName: true }
+      count++
+    }
+  }
   if (only === undefined) return 'unknown'
   const { entry } = only
   const isAnyones = isNamed || (entry.buildId === undefined && entry.srcversion === undefined && !/O/.test(taint ?? ''))
-  return isAnyones && others.length === 0 ? only : 'other build'
+  return isAnyones && count === 1 ? only : 'other build'
 }
 
 const byName = new WeakMap<ReadonlyMap<string, BookEntry>, Map<string, BookEntry[]>>()
@@ -227,8 +232,8 @@ function ownedPieces(table: SymbolTable, lender: number, owners: string[]): Plac
 
 /** The identities of a layout's modules, as captures have them. */
 export function identitiesText({ modules }: HostLayout): string {
-  const lines = modules.map(({ name, buildId, srcversion, state, taint }) => {
-    return `${name} ${[buildId, srcversion, state, taint].map((word) => word ?? '-').join(' ')}\n`
-  })
-  return lines.join('')
+  let text = ''
+  for (const { name, buildId = '-', srcversion = '-', state = '-', taint = '-' } of modules)
+    text += `${name} ${buildId} ${srcversion} ${state} ${taint}\n`
+  return text
 }

@@ -461,8 +461,6 @@ export const PIECE_READ_ONLY = 3
 export const AFTER_INIT = 4
 /** Set in a section's code where it is freed when the module is live; the whole tables of symbols are put behind those. */
 export const INITIAL = 8
-/** Codes are below it. */
-export const CODES = 32
 
 /** Chunks of the page index worked on at once. */
 export const CHUNK_SLICE = 32

@@ -2,7 +2,7 @@
 // nothing else is known.
 
 import { type Claims, mayShare } from './claims.ts'
-import { PIECE } from './kinds.ts'
+import { PIECE_TEXT } from './constants.ts'
 import type { ModuleMemory } from './memory-range.ts'
 import { type SectionCodes, SectionedModules } from './section-starts.ts'
 import { orderOf, Stretches } from './stretches.ts'
@@ -150,7 +150,7 @@ export function believedRanges(
     const isInside = range >= 0 && start >= modules.start[range]! && start < modules.end[range]!
     if (isInside) {
       inside[owner]! += claims.symbols[c]!
-      if ((claims.first[c]! | claims.last[c]!) > PIECE.text) hasData[owner] = 1
+      if ((claims.first[c]! | claims.last[c]!) > PIECE_TEXT) hasData[owner] = 1
       if (firstOf[owner] === -1) firstOf[owner] = c
       else nextOf[lastOf[owner]!] = c
       lastOf[owner] = c
@@ -171,7 +171,7 @@ export function believedRanges(
     let from = modules.start[i]!
     for (let c = firstOf[owner]!, next = nextOf[c]!; next !== -1; c = next, next = nextOf[c]!) {
       if (mayShare(claims.last[c]!, claims.first[next]!)) continue
-      if (claims.last[c] !== PIECE.text && claims.first[next] !== PIECE.text) continue
+      if (claims.last[c] !== PIECE_TEXT && claims.first[next] !== PIECE_TEXT) continue
       stretches.add(from, claims.start[next]!, owner)
       from = claims.start[next]!
     }

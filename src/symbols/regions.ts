@@ -4,9 +4,8 @@
 // kernel/module/kallsyms.c) and its layout of modules (kernel/module/main.c).
 
 import { type Claims, claimsWhere, isBuiltin, mayShare, PAGE, type RegionInput } from './claims.ts'
-import { MOST_OFFSET } from './constants.ts'
+import { MOST_OFFSET, PIECE_DATA, PIECE_READ_ONLY, PIECE_TEXT } from './constants.ts'
 import { coreMemory } from './core-memory.ts'
-import { PIECE } from './kinds.ts'
 import type { ModuleMemory } from './memory-range.ts'
 import { bareRanges, believedRanges, KnownModules } from './module-ranges.ts'
 import { sectionedMemory } from './pieces.ts'
@@ -193,7 +192,7 @@ function layoutOf(groups: readonly Group[], owners: number): ModuleLayout {
         const owner = claims.owner[c]!
         for (let side = 0; side < 2; side++) {
           const kind = side === 0 ? claims.first[c] : claims.last[c]
-          const sort = kind === PIECE.readOnly ? READ_ONLY : kind === PIECE.data ? DATA : 0
+          const sort = kind === PIECE_READ_ONLY ? READ_ONLY : kind === PIECE_DATA ? DATA : 0
           if (sort === 0 || seen[owner] === (READ_ONLY | DATA)) continue
           seen[owner]! |= sort
           if (seen[owner] !== (READ_ONLY | DATA)) continue
@@ -252,7 +251,7 @@ function joinClaims(
     if (isNear && !(core !== undefined && core.start < from && core.end > behind)) {
       const stretch = others.count - 1
       const isOne =
-        mayShare(last[before]!, first[c]!) || (!apart && last[before] !== PIECE.text && first[c] !== PIECE.text)
+        mayShare(last[before]!, first[c]!) || (!apart && last[before] !== PIECE_TEXT && first[c] !== PIECE_TEXT)
       others.end[stretch] = isOne ? to : apart ? Math.max(others.end[stretch]!, from - PAGE) : from
       if (!isOne) others.add(from, to, owner[c]!)
     } else (builtin[owner[c]!] === 1 ? own : others).add(from, to, owner[c]!)

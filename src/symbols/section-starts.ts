@@ -1,7 +1,7 @@
 // Where the sections of modules begin (/sys/module/NAME/sections), and what their names tell of where the kernel puts them.
 
-import { AFTER_INIT, CODES, INITIAL } from './constants.ts'
-import { PIECE } from './kinds.ts'
+import { AFTER_INIT, INITIAL, PIECE_DATA, PIECE_READ_ONLY, PIECE_TEXT } from './constants.ts'
+import { LOWER, UPPER } from './search.ts'
 
 /** Where the sections of a module begin: which of `names` each has, and the halves of its address. */
 export interface SectionStarts {
@@ -43,10 +43,11 @@ export class SectionedModules {
   count = 0
   readonly owner: Uint16Array
   /**
-   * The sections that lie in pieces, ascending, those of a module behind each other: each as its lower half times CODES and its code,
-   * plain numbers, which are sorted ten times as fast as objects.
+   * The sections that lie in pieces, ascending, those of a module behind each other: each as its lower half and its code, the halves of a
+   * number of 64 bits. They are sorted as that, and written by halves: numbers beyond 31 bits are objects until V8 has compiled a loop.
    */
-  starts = new Float64Array(0)
+  starts = new BigUint64Array(0)
+  #halves = new Int32Array(0)
   /** Where each module's sections begin in `starts`, and where the last one's end. */
   readonly first: Uint32Array
   /** Bytes of all pieces of each; NaN where not known. */
@@ -67,28 +68,40 @@ export class SectionedModules {
   add(half: number, { names, name, high, low }: SectionStarts, owner: number, bytes: number, loading: boolean): void {
     const codes = this.#codesOf(names)
     const from = this.first[this.count]!
-    const starts = this.#roomFor(from + low.length)
+    const halves = this.#roomFor(from + low.length)
+    const [uppers, lowers, wanted] = [signed(high), signed(low), half | 0]
+    // Names of another part of the bundle are asked for each time.
+    const [upper, lower] = [UPPER, LOWER]
     let to = from
-    for (let i = 0; i < low.length; i++) {
+    for (let i = 0; i < lowers.length; i++) {
       const code = codes[name[i]!]!
-      if (high[i] === half && code !== NOWHERE) starts[to++] = low[i]! * CODES + code
+      if (uppers[i] !== wanted || code === NOWHERE) continue
+      halves[2 * to + upper] = lowers[i]!
+      halves[2 * to + lower] = code
+      to++
     }
     if (to === from) return
-    starts.subarray(from, to).sort()
+    this.starts.subarray(from, to).sort()
     this.owner[this.count] = owner
     this.bytes[this.count] = bytes
     this.loading[this.count] = loading ? 1 : 0
     this.first[++this.count] = to
   }
 
-  /** `starts` with room for so many sections. */
-  #roomFor(sections: number): Float64Array {
+  /** The code of a section that is in `starts`. */
+  codeOf(section: number): number {
+    return this.#halves[2 * section + LOWER]!
+  }
+
+  /** The halves of `starts`, with room for so many sections. */
+  #roomFor(sections: number): Int32Array {
     if (sections > this.starts.length) {
-      const larger = new Float64Array(2 * sections)
+      const larger = new BigUint64Array(2 * sections)
       larger.set(this.starts)
       this.starts = larger
+      this.#halves = new Int32Array(larger.buffer)
     }
-    return this.starts
+    return this.#halves
   }
 
   #codesOf(names: readonly string[]): Uint8Array {
@@ -100,6 +113,8 @@ export class SectionedModules {
     return codes
   }
 }
+
+const signed = ({ buffer, byteOffset, length }: Uint32Array) => new Int32Array(buffer, byteOffset, length)
 
 /** What a section's name tells of where it is put: which kind of memory, whether that is freed, whether it is the module's at all. */
 export function sectionPlace(name: string): {
@@ -116,20 +131,21 @@ function sectionCode(name: string): number {
   if (ELSEWHERE.some((prefix) => name.startsWith(prefix))) return NOWHERE
   const initial = name.startsWith('.init') || name === '.symtab' || name === '.strtab' ? INITIAL : 0
   const bare = name.startsWith('.init.') ? name.slice('.init'.length) : name
-  if (bare.includes('text') || TEXT_SECTIONS.has(bare)) return PIECE.text | initial
+  if (bare.includes('text') || TEXT_SECTIONS.has(bare)) return PIECE_TEXT | initial
   if (AFTER_INIT_SECTIONS.has(bare)) return AFTER_INIT | initial
-  if (DATA_SECTIONS.has(bare) || DATA_PREFIXES.some((prefix) => bare.startsWith(prefix))) return PIECE.data | initial
-  return PIECE.readOnly | initial
+  if (DATA_SECTIONS.has(bare) || DATA_PREFIXES.some((prefix) => bare.startsWith(prefix))) return PIECE_DATA | initial
+  return PIECE_READ_ONLY | initial
 }
 
 /** In how many of the modules data comes below read-only data, as separate pieces do, and in how many above. */
-export function layoutOfSections({ count, first, starts }: SectionedModules): { apart: number; together: number } {
+export function layoutOfSections(modules: SectionedModules): { apart: number; together: number } {
+  const { count, first } = modules
   const votes = { apart: 0, together: 0 }
   for (let m = 0; m < count; m++) {
     for (let i = first[m]!; i < first[m + 1]!; i++) {
-      const code = starts[i]! % CODES
-      if (code !== PIECE.data && code !== PIECE.readOnly) continue
-      votes[code === PIECE.data ? 'apart' : 'together']++
+      const code = modules.codeOf(i)
+      if (code !== PIECE_DATA && code !== PIECE_READ_ONLY) continue
+      votes[code === PIECE_DATA ? 'apart' : 'together']++
       break
     }
   }

@@ -117,12 +117,13 @@ export function orderOf(values: Uint32Array): Uint32Array {
   const keys = new BigUint64Array(values.length)
   // By way of memory: numbers of 64 bits that go through JavaScript are objects.
   const halves = new Uint32Array(keys.buffer)
+  const [upper, lower] = [UPPER, LOWER]
   for (let i = 0; i < values.length; i++) {
-    halves[2 * i + UPPER] = values[i]!
-    halves[2 * i + LOWER] = i
+    halves[2 * i + upper] = values[i]!
+    halves[2 * i + lower] = i
   }
   keys.sort()
   const order = new Uint32Array(values.length)
-  for (let k = 0; k < order.length; k++) order[k] = halves[2 * k + LOWER]!
+  for (let k = 0; k < order.length; k++) order[k] = halves[2 * k + lower]!
   return order
 }

@@ -135,7 +135,7 @@ export class Workspace {
   }
 
   /** Memory with a copy of an array. */
-  copy(array: Uint8Array | Uint16Array | Uint32Array | Float64Array): number {
+  copy(array: Uint8Array | Uint16Array | Uint32Array | Float64Array | BigUint64Array): number {
     const address = this.room(array.byteLength)
     this.bytes(address, array.byteLength).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
     return address

@@ -3,7 +3,6 @@
 import {
   AFTER_INIT,
   BUILD_PIECES,
-  CODES,
   INITIAL,
   NO_MODULE,
   PAGE,
@@ -126,14 +125,14 @@ function cut(all: usize): void {
     let isLive = false
     const end = load<u32>(firsts + (m << 2), 4)
     for (let i = load<u32>(firsts + (m << 2)); i < end; i++) {
-      const value = <u64>load<f64>(starts + ((<usize>i) << 3))
-      const low = <u32>(value / <u64>CODES)
+      const value = load<u64>(starts + ((<usize>i) << 3))
+      const low = <u32>(value >> 32)
       let begins = row === 0
       if (!begins && low % PAGE !== 0) {
         least = pageEnd(<f64>low + 1)
         continue
       }
-      const code = <u32>(value % <u64>CODES)
+      const code = <u32>value
       const kind = code & ~(<u32>INITIAL)
       const initial: u32 = (code & <u32>INITIAL) === 0 ? 0 : 1
       if (!begins) {
