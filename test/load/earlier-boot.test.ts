@@ -262,6 +262,36 @@ describe('two boots of a kernel that allocates text and data of modules by thems
   })
 })
 
+describe('two boots that were recorded', () => {
+  it.each([
+    ['6.12', 'a', 'b'],
+    ['6.12', 'b', 'a'],
+    ['7.3', 'a', 'b'],
+    ['7.3', 'b', 'a'],
+    ['6.12-arm64', 'a', 'b'],
+    ['6.12-arm64', 'b', 'a'],
+  ])('of %s: the core of %s is that of %s, and all of it is there', async (kernel, before, after) => {
+    const hostOf = (boot: string) => {
+      const own = `two-boots/${kernel}/${boot}`
+      const files = readdirSync(fixturePath(own)).map((file): [string, Buffer] => {
+        return [file.replace('.br', ''), fixtureBytes(`${own}/${file}`)]
+      })
+      return writeHost(`recorded-${kernel}-${boot}`, Object.fromEntries(files))
+    }
+    const cache = await cacheOf(hostOf(before), `cache-${kernel}-${before}`)
+    const own = await open(hostOf(after))
+    const opened = await openBy(cache, hostOf(after))
+    expect(opened.provisional).toBe(true)
+    expect(opened.symbols.owners).toEqual(['vmlinux'])
+    expect(opened.symbols.size).toBe([...own.symbols].filter((symbol) => symbol.owner === 'vmlinux').length)
+    expect(expectNothingWrong(opened.symbols, own.symbols)).toBeGreaterThan(1000)
+    await opened.verified()
+    expect(Buffer.from(opened.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
+    await opened.close()
+    await own.close()
+  })
+})
+
 describe('names that are still in the file when a kernel is ready', () => {
   let host: string
   let later: string
