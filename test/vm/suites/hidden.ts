@@ -35,26 +35,14 @@ export const hidden: Suite = {
   async record() {},
 
   async again(guest) {
-    if (spawnSync('perf', ['--version']).error !== undefined) {
-      guest.say('not asked: this machine has no perf')
-      return
-    }
     const disk = mountModule(guest)
     const before = readFileSync(RESTRICT, 'latin1')
     writeFileSync(RESTRICT, '2')
-    const recording = join(guest.folder, RECORDING)
-    // Frames of libraries without frame pointers are wrong, and long: those of the kernel are wanted.
-    const event = ['-e', 'cpu-clock', '-F', '199']
-    guest.run('perf', 'record', '-q', '-a', '-g', ...event, '-o', recording, '--', 'bash', '-c', WORK, 'work', disk)
-    for (const [name, args] of Object.entries(TEXTS))
-      writeFileSync(join(guest.folder, name), guest.run('perf', 'script', '-i', recording, ...args), 'latin1')
-    for (const [what, args] of Object.entries({ 'the host': [], 'its recording': ['--from', recording] })) {
-      const { status, stderr } = spawnSync('kerndex', ['layout', '/tmp/hidden.layout', ...args], { encoding: 'utf8' })
-      const outcome = { check: 'layouts', class: what, kernel: 'hides where it lies', subject: stderr.trim() }
-      guest.note({ ...outcome, kerndex: `ends with ${status}`, wrong: status !== REFUSED })
+    try {
+      ask(guest, disk)
+    } finally {
+      writeFileSync(RESTRICT, before)
     }
-    writeFileSync(RESTRICT, before)
-    guest.say('recorded')
   },
 
   async judge(judging) {
@@ -84,6 +72,28 @@ export const hidden: Suite = {
       rmSync(directory, { recursive: true, force: true })
     }
   },
+}
+
+/** Records stacks, and asks for layouts, which are refused. */
+function ask(guest: Guest, disk: string): void {
+  const recording = join(guest.folder, RECORDING)
+  const event = ['-e', 'cpu-clock', '-F', '199']
+  const args = ['record', '-q', '-a', '-g', ...event, '-o', recording, '--', 'bash', '-c', WORK, 'work', disk]
+  const { status, signal, stderr, error } = spawnSync('perf', args, { encoding: 'latin1' })
+  if (error !== undefined || status !== 0) {
+    // There may be none, or one that is older than the kernel and not up to it.
+    rmSync(recording, { force: true })
+    guest.say(`not asked: perf: ${error?.message ?? `it ended with ${status ?? signal}: ${stderr.trim()}`}`)
+    return
+  }
+  for (const [name, args] of Object.entries(TEXTS))
+    writeFileSync(join(guest.folder, name), guest.run('perf', 'script', '-i', recording, ...args), 'latin1')
+  for (const [what, args] of Object.entries({ 'the host': [], 'its recording': ['--from', recording] })) {
+    const { status, stderr } = spawnSync('kerndex', ['layout', '/tmp/hidden.layout', ...args], { encoding: 'utf8' })
+    const outcome = { check: 'layouts', class: what, kernel: 'hides where it lies', subject: stderr.trim() }
+    guest.note({ ...outcome, kerndex: `ends with ${status}`, wrong: status !== REFUSED })
+  }
+  guest.say('recorded')
 }
 
 /** Mounts a file system that is a module, if it can be made; else a folder in memory. */
