@@ -21,7 +21,8 @@ export function* compareFrames(
   core.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
   const starts = core.map(({ address }) => address)
   const named = (wanted: string) => core.find(({ name }) => name === wanted)?.address ?? 0n
-  const [begin, end] = [named('_stext'), named('_end')]
+  // Kernels that list functions only have no symbol at their end.
+  const [begin, end] = [named('_stext'), named('_end') || (starts.at(-1) ?? 0n) + 1n]
   for (const { address, symbol, offset, reason } of frames) {
     const at = BigInt(address)
     if (reason === 'not_kernel') continue

@@ -62,7 +62,7 @@ export const hidden: Suite = {
       const lines = readLines(readFileSync(own, 'latin1'))
       for (const name of Object.keys(TEXTS).filter((each) => existsSync(join(again, each)))) {
         const { place, frames } = resolved(join(again, name), directory, kernel)
-        const right = addressOf(lines, '_text')
+        const right = addressOf(lines, '_text') || addressOf(lines, '_stext')
         const subject = `${name}: the kernel lay at 0x${right.toString(16)}, kerndex says ${place?.toString(16)}`
         const kerndex = place === right ? 'the same' : place === undefined ? 'refuses' : 'another'
         judging.note({ check: 'place', class: name, kernel: 'one', kerndex, wrong: place !== right, subject })
