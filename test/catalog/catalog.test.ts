@@ -21,7 +21,7 @@ import type { Kernel } from '../../src/kernel.ts'
 import { CatalogStore } from '../../src/load/catalog-store.ts'
 import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
-import { type Catalog, openCatalog } from '../../src/open-catalog.ts'
+import { type Catalog, filesOf, openCatalog } from '../../src/open-catalog.ts'
 import { openKernel } from '../../src/open-kernel.ts'
 import type { Reader } from '../../src/reader.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
@@ -299,7 +299,16 @@ describe('a catalogue', () => {
       `${address.toString(16).padStart(16, '0')} ${type} ${name}${owner === 'vmlinux' ? '' : `\t[${owner}]`}\n`
     for (const name of ['kallsyms', 'kallsyms.gz']) rmSync(join(rest, name), { force: true })
     writeFileSync(join(rest, 'kallsyms'), text.map(line).join(''))
-    await Promise.all([two.add(rest), one.add(CAPTURE)])
+    const { store } = filesOf(two)
+    const makeBook = store.makeBook.bind(store)
+    store.makeBook = async (...given) => {
+      store.makeBook = makeBook
+      const book = await makeBook(...given)
+      // The other begins and ends before this book is written.
+      await one.add(CAPTURE)
+      return book
+    }
+    await two.add(rest)
     const { entries } = new CatalogStore(directory, process.getuid!()).readBook(KERNEL)!
     expect(entries.size).toBe(1 + listed.length)
   })
