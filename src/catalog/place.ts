@@ -191,6 +191,8 @@ export function* placeHost(
         sections = sites.sections(site, books[book]!) ?? sections
       }
     }
+    // A profile does not tell the size; an entry does.
+    const entryBytes = typeof found === 'string' ? 0 : found.entry.bytes
     // Its size is that of all its pieces, and only its text has a place.
     const isTextAlone =
       typeof found !== 'string' && module.sections === undefined && liesInPieces(books[found.book]!, found.entry)
@@ -201,7 +203,7 @@ export function* placeHost(
     ranges.push({
       owner: name,
       start: address,
-      end: address === 0n || isTextAlone ? address : address + BigInt(bytes),
+      end: address === 0n || isTextAlone ? address : address + BigInt(bytes || entryBytes),
       sections,
       loading: state === 'Loading',
       bare: typeof found === 'string' && sections === undefined,

@@ -119,7 +119,7 @@ Examples:
         const build = await files.build(id, { signal: interrupted })
         const entry = all.find(({ buildId }) => buildId === id.toLowerCase())
         if (build === undefined || entry === undefined) {
-          note(`no build ${id} in ${files.directory}`)
+          note(unknownBuild(id, files))
           process.exitCode = EXIT.notFound
           continue
         }
@@ -216,7 +216,7 @@ Examples:
       const files = await open(options)
       const build = await files.build(id, { signal: interrupted })
       if (build === undefined) {
-        note(`no build ${id} in ${files.directory}`)
+        note(unknownBuild(id, files))
         process.exitCode = EXIT.notFound
         return
       }
@@ -254,7 +254,7 @@ Examples:
       const there = new Set((await files.list()).flatMap(({ buildId, kernel }) => [buildId, kernel]))
       for (const id of ids) {
         if (!there.has(id.toLowerCase())) {
-          note(`no build ${id} in ${files.directory}`)
+          note(unknownBuild(id, files))
           process.exitCode = EXIT.notFound
           continue
         }
@@ -300,6 +300,10 @@ function open({ catalog }: CatalogCommandOptions): Promise<Catalog> {
 function bytes(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number of bytes is needed.')
   return Number(text)
+}
+
+function unknownBuild(id: string, { directory }: Catalog): string {
+  return `no build ${printable(id)} in ${printable(directory)}: kerndex catalog list shows the build ids that are there`
 }
 
 function count(number: number, one: string, many: string): string {

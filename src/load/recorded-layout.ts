@@ -125,14 +125,16 @@ function moduleIn({ file, start, bytes, buildId }: PerfMapping, hit: string | un
     start < UPPER_HALF
   )
     return undefined
-  const id = (buildId ?? hit)?.toLowerCase()
+  const told = (buildId ?? hit)?.toLowerCase()
+  const id = told !== undefined && BUILD_ID.test(told) ? told : undefined
   return {
     name,
-    buildId: id !== undefined && BUILD_ID.test(id) ? id : undefined,
+    buildId: id,
     srcversion: undefined,
     state: 'Live',
     taint: undefined,
-    bytes,
+    // As kerndex writes profiles, a module ends where the next begins, so that its size tells nothing of its build.
+    bytes: file === name && id === undefined ? 0 : bytes,
     address: start,
     sections: undefined,
   }

@@ -293,7 +293,7 @@ describe('the layout of a profile', () => {
     ]
     const layout = await written(profileOf([{ ...kernel, file: 'vmlinux' }, ...own]))
     expect(layout).toMatchObject({ buildId: KERNEL, anchor: { name: '_text', address: kernel.start } })
-    expect(layout.modules.map(({ name }) => name)).toEqual(['nfsd'])
+    expect(layout.modules.map(({ name, bytes }) => [name, bytes])).toEqual([['nfsd', 0]])
     const installed = await written(profileOf([{ ...kernel, file: '/boot/vmlinux-6.1.0' }]))
     expect(installed.anchor).toEqual({ name: '_text', address: kernel.start })
   })
