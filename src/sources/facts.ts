@@ -12,7 +12,7 @@ export interface ModuleInfo {
 }
 
 /** A line of /proc/modules: name, size, users, who they are, state, address; what follows is of no interest. */
-const MODULE = /^([^ \n]+) (\d+) [^ \n]+ [^ \n]+ ([^ \n]+) (0x[0-9a-f]+)(?![^ \n])/gm
+const MODULE = /^(\S+) (\d+) \S+ \S+ (\S+) (0x[0-9a-f]+)(?!\S)/gm
 /** The states that the kernel knows: one string for each, as there are thousands of modules. */
 const STATES = ['Live', 'Loading', 'Unloading']
 
