@@ -128,7 +128,7 @@ export class CatalogStore {
   }
 
   /**
-   * The owner of the catalogue: folders and files of other users are not used.
+   * The owner of the catalogue: folders and files of others than that and root are not used.
    * @throws NotReadableError if others than its owner may write into it, or into the folder of a kernel
    */
   #owner(kernel?: string): number {
@@ -287,9 +287,12 @@ export class CatalogStore {
   }
 }
 
-/** Why a shared directory is not used: it belongs to another user, or others may write to it; undefined if it is. */
+/**
+ * Why a shared directory is not used: it belongs to another user, or others may write to it; undefined if it is. Root may have added to
+ * the catalogue of somebody, as only root sees addresses.
+ */
 function distrustShared({ uid, mode }: Pick<Stats, 'uid' | 'mode'>, owner: number): string | undefined {
-  if (uid !== owner) return `it belongs to user ${uid}, the catalogue to user ${owner}`
+  if (uid !== owner && uid !== 0) return `it belongs to user ${uid}, the catalogue to user ${owner}`
   if ((mode & 0o022) !== 0) return `others may write to it (mode ${(mode & 0o777).toString(8)}): chmod go-w it`
   return undefined
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  chownSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -380,6 +381,20 @@ describe('a catalogue', () => {
       code: 'NOT_READABLE',
     })
     chmodSync(path, 0o755)
+    chmodSync(join(path, KERNEL), 0o775)
+    await expect(careful.place(readLayout(join(folder, 'other.layout')))).rejects.toThrow(/others may write/)
+    chmodSync(join(path, KERNEL), 0o755)
+  })
+
+  it.runIf(process.getuid?.() === 0)("uses what root added to somebody's, and nobody else's files", async () => {
+    const path = join(folder, 'somebodys')
+    cpSync(join(folder, 'catalog'), path, { recursive: true })
+    chownSync(path, 65534, 65534)
+    const somebodys = await openCatalog({ directory: path })
+    expect((await somebodys.place(readLayout(join(folder, 'other.layout')))).symbols.size).toBe(predicted.symbols.size)
+    chownSync(join(path, KERNEL, 'book'), 65533, 65533)
+    const changed = await openCatalog({ directory: path })
+    await expect(changed.place(readLayout(join(folder, 'other.layout')))).rejects.toThrow(/belongs to user 65533/)
   })
 })
 
