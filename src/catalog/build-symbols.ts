@@ -32,9 +32,12 @@ export interface BuildSymbol {
 
 const EM_X86_64 = 62
 const EM_AARCH64 = 183
-/** Where kernels are linked: `_text` of x86, and the image of arm64 since 6.9. */
+/** Where kernels are linked: `_text` of x86; the image of arm64 with 48 bits of addresses, behind 2 GiB for modules since 6.5. */
 const X86_TEXT = 0xffff_ffff_8100_0000n
 const ARM_TEXT = 0xffff_8000_8000_0000n
+const ARM_TEXT_BEFORE = 0xffff_8000_0800_0000n
+/** So far behind the image's begin arm64 has `_stext`. */
+const ARM_HEAD = 0x1_0000n
 
 /** The largest kernel image and the largest module are far smaller. */
 const MOST_OFFSET = 1n << 30n
@@ -142,10 +145,17 @@ export class BuildSymbols {
       buildId: this.buildId ?? '',
       machine: isX86 ? EM_X86_64 : isArm ? EM_AARCH64 : 0,
       type: isKernel ? ET_EXEC : ET_DYN,
-      address: isKernel ? (isX86 ? X86_TEXT : ARM_TEXT) : 0n,
+      address: isKernel ? (isX86 ? X86_TEXT : this.#linkedOnArm()) : 0n,
       bytes: end,
       symbols,
     })
+  }
+
+  /** Where the origin of an arm64 kernel is linked. */
+  #linkedOnArm(): bigint {
+    const [, major = '', minor = ''] = /^(\d{1,3})\.(\d{1,3})/.exec(this.release ?? '') ?? []
+    const isBefore = Number(major) < 6 || (Number(major) === 6 && Number(minor) < 5)
+    return (isBefore ? ARM_TEXT_BEFORE : ARM_TEXT) + (this.origin === '_stext' ? ARM_HEAD : 0n)
   }
 
   #isNear({ id }: KernelSymbol): boolean {

@@ -462,9 +462,13 @@ describe('a layout by another symbol', () => {
     cpSync(join(OTHER, 'notes'), join(capture, 'notes'))
     writeFileSync(
       join(capture, 'kallsyms'),
-      `${begin.toString(16)} T _stext\n${(begin + 0x40n).toString(16)} T first\n${(begin + 0x80n).toString(16)} T _etext\n`,
+      `${begin.toString(16)} T _stext\n${(begin + 0x40n).toString(16)} T el0t_64_sync\n${(begin + 0x80n).toString(16)} T _etext\n`,
     )
+    writeFileSync(join(capture, 'version'), 'Linux version 6.1.0-x (a@b) #1\n')
     await arm.add(capture)
+    // As the image of such a kernel is linked: _stext behind its head.
+    const elf = (await arm.build(KERNEL))!.elf()
+    expect((await openElf(elf)).symbols.require('_stext').address).toBe(0xffff800008010000n)
     const layout = { ...now, modules: [], dynamic: [], anchor: { name: '_text' as const, address: begin - 0x10000n } }
     await expect(arm.place(layout)).rejects.toMatchObject({
       code: 'BAD_FORMAT',
