@@ -243,7 +243,7 @@ for (const name of readdirSync('dist/bench/cold').filter((file) => file.endsWith
 const shippedLibrary = {
   name: 'shipped-library',
   resolveId(source) {
-    const name = source.match(/\/src\/(index|btf|events|fleet)\.js$/)?.[1]
+    const name = source.match(/\/src\/(index|btf|catalog|events|fleet)\.js$/)?.[1]
     return name && { id: resolve(`dist/lib/${name}.js`), external: 'relative' }
   },
 }

@@ -23,6 +23,7 @@ import { benchLookups } from './lookups.ts'
 import { benchMemory } from './memory.ts'
 import { benchModel } from './model.ts'
 import { benchNames } from './names.ts'
+import { benchPlaced } from './placed.ts'
 import { benchProbes } from './probes.ts'
 import { benchRefresh } from './refresh.ts'
 import { benchScale, SCALE } from './scale.ts'
@@ -59,6 +60,7 @@ const SUITES: Readonly<Record<Exclude<SuiteName, typeof SCALE>, (input: Input) =
   refresh: (input) => benchRefresh(input, rounds, threads),
   model: (input) => benchModel(input, rounds, threads),
   snapshot: (input) => benchSnapshot(input, processes),
+  placed: (input) => benchPlaced(input, processes),
   events: (input) => benchEvents(input, processes, seed),
   serve: (input) => benchServe(input, processes, seed),
   tools: async (input) => benchTools(input, processes, (one) => leaveOut(one)),

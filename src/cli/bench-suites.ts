@@ -12,6 +12,7 @@ export const SUITE_HELP = {
   model: 'what more cores would make of a load',
   refresh: 'reading a kernel again',
   snapshot: 'snapshot files and the cache',
+  placed: 'a host opened from its layout and a catalogue',
   events: 'streams of stacks, in each format',
   serve: 'answers over HTTP',
   tools: 'the same work by perf, bpftool, pahole and bpftrace, where they are installed',
