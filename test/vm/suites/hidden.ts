@@ -1,7 +1,7 @@
 // A host that hides every address (kptr_restrict=2): perf records stacks there, and the command names them by the builds of the other boot,
 // which the suite `catalog` leaves. Truth is the kernel's own list, from before it was restricted.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -76,16 +76,17 @@ export const hidden: Suite = {
 
 /** Records stacks, and asks for layouts, which are refused. */
 function ask(guest: Guest, disk: string): void {
-  const recording = join(guest.folder, RECORDING)
+  // The kernel's buffers that perf writes out of cannot be sent to the shared folder on every kernel.
+  const recording = join('/tmp', RECORDING)
   const event = ['-e', 'cpu-clock', '-F', '199']
   const args = ['record', '-q', '-a', '-g', ...event, '-o', recording, '--', 'bash', '-c', WORK, 'work', disk]
   const { status, signal, stderr, error } = spawnSync('perf', args, { encoding: 'latin1' })
   if (error !== undefined || status !== 0) {
     // There may be none, or one that is older than the kernel and not up to it.
-    rmSync(recording, { force: true })
     guest.say(`not asked: perf: ${error?.message ?? `it ended with ${status ?? signal}: ${stderr.trim()}`}`)
     return
   }
+  copyFileSync(recording, join(guest.folder, RECORDING))
   for (const [name, args] of Object.entries(TEXTS))
     writeFileSync(join(guest.folder, name), guest.run('perf', 'script', '-i', recording, ...args), 'latin1')
   for (const [what, args] of Object.entries({ 'the host': [], 'its recording': ['--from', recording] })) {
