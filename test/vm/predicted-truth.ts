@@ -1,5 +1,5 @@
 // A table that was made without reading a boot's symbols, against that boot's own: symbol by symbol, and by answers to addresses. Pure.
-import { encodeName, type SymbolTable } from 'kerndex'
+import { encodeName, type SymbolMatch, type SymbolTable } from 'kerndex'
 import { seededRandom } from '../../bench/lib/random.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -84,10 +84,11 @@ export function* compareAnswers(
   let wrongs = 0
   for (let i = 0; i < count; i++) {
     const address = BigInt.asUintN(64, own.addressOf(below(own.size)) + BigInt(below(AROUND) - BEFORE))
-    const [right, mine] = [answer(own, address, listed), answer(other, address, listed)]
-    const owner = own.at(address)?.symbol.owner ?? own.ownerAt(address) ?? 'nobody'
-    const outcome = { check, class: classOf(owner), kernel: own.at(address) === undefined ? 'nothing' : 'answers' }
-    const reason = other.at(address) === undefined ? other.reasonFor(address) : undefined
+    const [match, found] = [own.at(address), other.at(address)]
+    const [right, mine] = [answer(own, address, match, listed), answer(other, address, found, listed)]
+    const owner = match?.symbol.owner ?? own.ownerAt(address) ?? 'nobody'
+    const outcome = { check, class: classOf(owner), kernel: match === undefined ? 'nothing' : 'answers' }
+    const reason = found === undefined ? other.reasonFor(address) : undefined
     const open =
       (reason === 'unknown_module' && holes.has(other.ownerAt(address) ?? '')) ||
       (reason === 'not_loaded_yet' && demand === 'not wrong')
@@ -101,8 +102,12 @@ export function* compareAnswers(
 }
 
 /** An answer in words, without those that have no place, of which others may be aliases. */
-function answer(table: SymbolTable, address: bigint, listed: ReadonlySet<string>): string {
-  const match = table.at(address)
+function answer(
+  table: SymbolTable,
+  address: bigint,
+  match: SymbolMatch | undefined,
+  listed: ReadonlySet<string>,
+): string {
   if (match === undefined) return `none ${table.reasonFor(address)} ${table.ownerAt(address)}`
   const candidates = match.candidates.map(({ symbol, offset }) => `${symbol.name}+${offset} [${symbol.owner}]`)
   const aliases = match.aliases.filter((alias) => !listed.has(keyOf(alias))).map(({ name }) => name)
