@@ -81,7 +81,7 @@ const PARTS = {
   catalog:
     /^(catalog\/(?!(boot-core|image|next-boot)\.)|open-catalog\.|symbols\/placed\.|load\/(carry-on|catalog.*|host-reading|layout-file|own-files|place-layout|recorded-layout)\.)/,
   saving:
-    /^(catalog\/boot-core|load\/(capture|save)|symbols\/cut|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
+    /^(catalog\/boot-core|load\/(capture|save)|symbols\/(cut|own-names)|sources\/(perf-data|write-file)|snapshot\/(compare|content|write))\./,
   reading:
     /^(catalog\/next-boot|load\/(cached|cached-file|first-lines|host|later|text-digests)|sources\/(?!facts\.|source\.|identity\.))/,
   workspace:

@@ -37,6 +37,7 @@ const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMEN
 export function allocateSections<Name extends string>(
   layout: Layout<Name>,
   lengths: Readonly<Record<Name, number>>,
+  allocate = (bytes: number) => sharedMemory(bytes),
 ): { buffer: SharedArrayBuffer; sections: Record<Name, Section> } {
   const sections = {} as Record<Name, Section>
   let offset = align((FIXED_WORDS + 2 * layout.sections.length) * 4)
@@ -45,7 +46,7 @@ export function allocateSections<Name extends string>(
     offset = align(offset + lengths[name])
   }
   if (offset > 0xffffffff) throw new LimitError(`${layout.what} would need ${offset} bytes; the limit is 4 GiB`)
-  const buffer = sharedMemory(offset)
+  const buffer = allocate(offset)
   const words = new Uint32Array(buffer)
   words.set([layout.magic, layout.version, BYTE_ORDER_MARK, layout.sections.length, offset])
   layout.sections.forEach((name, i) => {

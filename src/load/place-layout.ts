@@ -6,6 +6,7 @@ import type { HostLayout } from '../catalog/layout.ts'
 import { identitiesText, type PlacedHost, placeHost } from '../catalog/place.ts'
 import { inSharedMemory } from '../core/shared-memory.ts'
 import type { HostFacts } from '../snapshot/host-facts.ts'
+import { keepCode } from '../snapshot/keep-code.ts'
 import type { FactRecord, Handle } from '../snapshot/snapshot.ts'
 import { identityOf } from '../sources/identity.ts'
 import { TableBuilder } from '../symbols/build.ts'
@@ -124,7 +125,7 @@ export function layoutOpening(
   return {
     first: () => read(1, signal),
     again: (generation, _, end) => read(generation, end),
-    close: async () => {},
+    close: () => keepCode('layout'),
     reports: [],
   }
 }

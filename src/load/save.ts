@@ -9,6 +9,8 @@ import { SnapshotReader } from '../snapshot/read.ts'
 import { Snapshot, snapshotArgument } from '../snapshot/snapshot.ts'
 import { snapshotSource } from '../snapshot/source.ts'
 import { writeSnapshot } from '../snapshot/write.ts'
+import { withOwnNames } from '../symbols/own-names.ts'
+import { SymbolTable } from '../symbols/table.ts'
 import { loadKernel } from './load.ts'
 
 /** The description of a snapshot file. */
@@ -45,15 +47,17 @@ export async function saveSnapshot(snapshot: Snapshot, path: string | URL, optio
   snapshotArgument(snapshot, 'snapshot')
   const file = pathOf(path, 'path')
   const { replace = false, signal } = optionsOf(options, 'saveSnapshot', SAVE_OPTIONS)
-  const write = async () => writeSnapshot(file, wholeContent(await withOwnNames(snapshot)), { replace, signal })
+  const write = async () => writeSnapshot(file, wholeContent(await named(snapshot)), { replace, signal })
   return until(write(), signal, 'the writing')
 }
 
 /** The same snapshot with names of its own, which one that was placed by a catalogue has not. */
-async function withOwnNames(snapshot: Snapshot): Promise<Snapshot> {
-  if (snapshot.symbols.names === undefined) return snapshot
-  const { handle } = await loadKernel(snapshotSource(snapshot), snapshot.generation, { types: false })
-  return new Snapshot(handle)
+async function named(snapshot: Snapshot): Promise<Snapshot> {
+  const { symbols } = snapshot
+  if (symbols.names === undefined) return snapshot
+  const { names: _, ...handle } = snapshot.handle()
+  const loaded = await loadKernel(snapshotSource(snapshot), snapshot.generation, { types: false })
+  return new Snapshot({ ...handle, symbols: withOwnNames(symbols, new SymbolTable(loaded.handle.symbols)) })
 }
 
 /**

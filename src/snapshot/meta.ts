@@ -2,6 +2,7 @@
 // What comes back is checked field by field, because a file can say anything.
 
 import { ANCHORS, type Anchor } from '../catalog/image.ts'
+import type { MissingModule, Placement } from '../catalog/place.ts'
 import { BadFormatError } from '../core/errors.ts'
 import { formatModules, type ModuleInfo, parseModules } from '../sources/facts.ts'
 import { type Absence, FACT_FILES, type FactFile } from '../sources/source.ts'
@@ -81,6 +82,7 @@ export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
       buildId: optional(host.buildId, 'buildId'),
       modules: host.modules === undefined ? undefined : modulesOf(host.modules),
       absences: list(host.absences, 'absences').map(absenceOf),
+      ...(host.placement !== undefined && { placement: placementOf(host.placement) }),
     },
     skipped: {
       count: whole(skipped.count, 'count'),
@@ -136,6 +138,30 @@ function modulesOf(value: unknown): ModuleInfo[] {
   const modules = parseModules(text)
   if (formatModules(modules) !== text) throw wrong('modules')
   return modules
+}
+
+/** A reason why a catalogue does not give a module. */
+const WHY: ReadonlySet<string> = new Set<MissingModule['why']>(['unknown', 'other build', 'no place'])
+
+function placementOf(value: unknown): Placement {
+  const { missing, byName, unplaced } = record(value, 'placement')
+  return {
+    missing: list(missing, 'missing').map((each): MissingModule => {
+      const { name, buildId, srcversion, why } = record(each, 'missing module')
+      if (!WHY.has(string(why, 'reason'))) throw wrong('reason')
+      return {
+        name: string(name, 'name'),
+        buildId: optional(buildId, 'build id'),
+        srcversion: optional(srcversion, 'srcversion'),
+        why: why as MissingModule['why'], // One of WHY.
+      }
+    }),
+    byName: list(byName, 'names').map((name) => string(name, 'name')),
+    unplaced: list(unplaced, 'unplaced').map((each) => {
+      const { owner, name, type } = record(each, 'symbol')
+      return { owner: string(owner, 'owner'), name: string(name, 'name'), type: string(type, 'type') }
+    }),
+  }
 }
 
 function anchorOf(value: unknown): Anchor {

@@ -1,5 +1,6 @@
 // A snapshot as a source of text, blobs and small files, for loads that keep only some symbols.
 
+import { formatModules } from '../sources/facts.ts'
 import { type BtfFile, type FactFile, isAbsence, MODULE_FACTS, PROBE_FACTS, type Source } from '../sources/source.ts'
 import { kallsymsText } from '../symbols/print.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -8,9 +9,7 @@ import type { Snapshot } from './snapshot.ts'
 export function snapshotSource(snapshot: Snapshot): Source {
   const { host, symbols } = snapshot
   const texts: Readonly<Partial<Record<FactFile, string | undefined>>> = {
-    modules: host.modules
-      ?.map(({ name, size, state, address }) => `${name} ${size} 0 - ${state} 0x${address.toString(16)}\n`)
-      .join(''),
+    modules: host.modules && formatModules(host.modules),
     version: host.release && `Linux version ${host.release} `,
     boot_id: host.bootId,
   }

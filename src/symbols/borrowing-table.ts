@@ -1,6 +1,7 @@
 // The memory of a table that borrows its names from others, with all that is known before its symbols are written.
 
 import { allocateSections } from '../core/sections.ts'
+import { sharedMemory } from '../core/shared-memory.ts'
 import { COUNTS, SYMBOL_LAYOUT, type SymbolColumns, symbolColumns, symbolSectionBytes } from './layout.ts'
 import { GROUP_WORDS, type PageIndex } from './pages.ts'
 
@@ -38,6 +39,8 @@ export function borrowingTable({ symbols, pages, owners, ownerRuns, regions, run
       runWords: runs.length,
       holes: holes.size === 0 ? 0 : owners.length,
     }),
+    // A quarter of a table with names, and a program has those of many hosts: collecting for each of them costs as much as placing it.
+    (bytes) => sharedMemory(bytes, true),
   )
   const table = symbolColumns(buffer, sections)
   table.groups.set(pages.groups)

@@ -22,9 +22,11 @@ import type { Kernel } from '../../src/kernel.ts'
 import { CatalogStore } from '../../src/load/catalog-store.ts'
 import { openElf } from '../../src/load/elf.ts'
 import { parseLayout, readLayout, writeLayout } from '../../src/load/layout-file.ts'
+import { saveSnapshot } from '../../src/load/save.ts'
 import { type Catalog, filesOf, openCatalog } from '../../src/open-catalog.ts'
 import { openKernel } from '../../src/open-kernel.ts'
 import type { Reader } from '../../src/reader.ts'
+import { kallsymsText } from '../../src/symbols/print.ts'
 import type { SymbolTable } from '../../src/symbols/table.ts'
 import { CAPTURE, fixtureBytes } from '../fixtures.ts'
 
@@ -138,6 +140,31 @@ describe('a host from a catalogue and a layout', () => {
     expect(predicted.symbols.ownerAt(symbol.address)).toBe('ext4')
     const resolved = predicted.stacks.resolve(BigUint64Array.of(symbol.address), { depth: 1 })
     expect(resolved).toBeDefined()
+  })
+
+  it.each([
+    ['holes', () => predicted],
+    ['all modules', () => back],
+  ])('is the same in a snapshot file, with %s', async (_, of) => {
+    const path = join(folder, 'placed.kerndex')
+    await saveSnapshot(of(), path, { replace: true })
+    const kernel = await openKernel({ from: path, threads: 0 })
+    expect(kernel.host.placement).toEqual(of().host.placement)
+    const text = (table: SymbolTable) => Buffer.concat([...kallsymsText(table, 16)])
+    expect(text(kernel.symbols).equals(text(of().symbols))).toBe(true)
+    const random = seededRandom(3)
+    for (let i = 0; i < 20_000; i++) {
+      const near = own.addressOf(random(own.size))
+      const address = BigInt.asUintN(64, near + BigInt(random(0x4000) - 0x1000))
+      expect(answer(kernel.symbols, address)).toBe(answer(of().symbols, address))
+    }
+    for (const name of ['vfs_read', '__func__.0', 'init_module', 'never'])
+      expect(kernel.symbols.named(name).map(({ id }) => id)).toEqual(
+        of()
+          .symbols.named(name)
+          .map(({ id }) => id),
+      )
+    await kernel.close()
   })
 
   it('says which modules only their names speak for, as one side knows no more', () => {

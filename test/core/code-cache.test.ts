@@ -2,6 +2,7 @@
 // or where anybody else could have written it. Processes of the built package are asked, each with a home of its own; what they say of
 // themselves is `cachedDataRejected`, seen through a wrapped `vm.Script`, so that nothing here trusts the code under test.
 import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import {
   appendFile,
   chmod,
@@ -24,6 +25,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { codeDirectory } from '../../src/core/code-cache.ts'
+import { fixtureBytes, fixturePath } from '../fixtures.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -77,6 +79,16 @@ describe('the folder of compiled code', () => {
     expect(found()).toBeUndefined()
   })
 })
+
+/** The files of a boot that was recorded. */
+function recordedBoot(): Record<string, Buffer> {
+  const folder = 'two-boots/6.12/a'
+  const files = readdirSync(fixturePath(folder)).map((file) => [
+    file.replace('.br', ''),
+    fixtureBytes(`${folder}/${file}`),
+  ])
+  return Object.fromEntries(files)
+}
 
 /** Notes, by part, whether a process gave V8 compiled code, and whether V8 took it. */
 const HOOK = `
@@ -229,6 +241,26 @@ describe('compiled code', () => {
     await rename(file, aside)
     await symlink(aside, file)
     expect(await asked()).toMatchObject({ main: 'nothing' })
+  })
+
+  it('is kept by a program that opened a layout with a catalogue, and has closed it', async () => {
+    const host = join(home, 'host')
+    await mkdir(host)
+    for (const [file, bytes] of Object.entries(recordedBoot())) await writeFile(join(host, file), bytes)
+    const program = `
+      const { openCatalog, writeLayout } = require(${JSON.stringify(join(root, 'dist/lib/catalog.cjs'))})
+      const { openKernel } = require(${JSON.stringify(join(root, 'dist/lib/index.cjs'))})
+      const [host, layout, directory] = process.argv.slice(1)
+      void (async () => {
+        const catalog = await openCatalog({ directory })
+        await catalog.add(host)
+        await writeLayout(layout, { from: host })
+        await (await openKernel({ from: layout, catalog, threads: 0 })).close()
+      })()`
+    const args = ['-e', program, host, join(home, 'host.layout'), join(home, 'catalog')]
+    await run(process.execPath, args, { env: { HOME: home, PATH: process.env.PATH } })
+    const kept = (await readdir(join(cache, 'code'))).map((name) => name.replace(/^part-|-[0-9a-f]{8}$/g, ''))
+    expect(kept).toEqual(expect.arrayContaining(['catalog', 'workspace']))
   })
 
   it('goes with the cache when that is cleared', async () => {

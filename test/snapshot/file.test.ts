@@ -609,6 +609,15 @@ describe('a hostile file with right checksums', () => {
       { ...json, facts: [{ what: '../../etc/passwd', offset: 0, length: 1 }] },
       { ...json, facts: [{ what: 'version', offset: 0.5, length: 1 }] },
       { ...json, anchors: undefined },
+      { ...json, host: { ...fresh.host, modules: undefined, placement: { missing: [], byName: [1], unplaced: [] } } },
+      {
+        ...json,
+        host: {
+          ...fresh.host,
+          modules: undefined,
+          placement: { missing: [{ name: 'a', why: 'else' }], byName: [], unplaced: [] },
+        },
+      },
       { ...json, anchors: [['_end', 'ffffffff81000000']] },
       { ...json, anchors: [['_text', '0xffffffff81000000']] },
       { ...json, skipped: { count: 1, lines: [{ line: 1, reason: 'other' }], leftOut: { data: 0, owners: 0 } } },
