@@ -38,12 +38,12 @@ const patience = {
 
 export default defineConfig({
   test: {
-    // Nothing here judges time, so every core may work.
-    maxWorkers: availableParallelism(),
+    // Nothing here judges time, so every core may work, and one file more while others wait for processes and connections.
+    maxWorkers: availableParallelism() + 1,
     // Of the whole run: a project that inherited it would build again.
     globalSetup: ['test/build.ts'],
     projects: [
-      // All others share a process a core, which reads the sources once.
+      // All others share a few processes, which read the sources once.
       {
         test: {
           ...patience,

@@ -2,9 +2,10 @@
 // hosts with one kernel build have nothing of their own but places, and share what is large.
 
 import { encodeName } from '../core/bytes.ts'
-import { RUN_WORDS, runOf, type SymbolColumns } from './layout.ts'
+import { BadFormatError } from '../core/errors.ts'
+import { openSymbolColumns, RUN_WORDS, runOf, type SymbolColumns } from './layout.ts'
 import { ownerOf } from './locate.ts'
-import { NameFinder, type NameLookup } from './lookup-names.ts'
+import { NameFinder, NameLookup, nameIn } from './lookup-names.ts'
 
 /** A table that lends its names. */
 export interface Lender {
@@ -158,4 +159,31 @@ export class BorrowedNames extends NameFinder {
   #endOf(row: number): number {
     return row + RUN_WORDS < this.#runs.length ? this.#runs[row + RUN_WORDS]! : this.#columns.low.length
   }
+}
+
+/** The lenders of every buffer: tables of many hosts share them. */
+const known = new WeakMap<SharedArrayBuffer, Lender>()
+
+/** The tables that lend a table its names. @throws BadFormatError if they are not those that it needs */
+export function lendersOf({ runs, low }: SymbolColumns, names: readonly SharedArrayBuffer[] = []): readonly Lender[] {
+  const lenders = names.map((buffer): Lender => {
+    let lender = known.get(buffer)
+    if (lender === undefined) {
+      const columns = openSymbolColumns(buffer)
+      const { heap } = columns
+      const bytes = Buffer.from(heap.buffer, heap.byteOffset, heap.byteLength)
+      lender = { columns, names: new NameLookup(columns), nameOf: (id) => nameIn(columns, bytes, id) }
+      known.set(buffer, lender)
+    }
+    return lender
+  })
+  for (let row = 0; row < runs.length; row += RUN_WORDS) {
+    const end = row + RUN_WORDS < runs.length ? runs[row + RUN_WORDS]! : low.length
+    const lender = lenders[runs[row + 1]!]
+    if (row === 0 ? runs[0] !== 0 : end <= runs[row]!) throw new BadFormatError('symbol table: runs of names overlap')
+    if (lender === undefined || lender.columns.name.length < end - runs[row]! + runs[row + 2]!) {
+      throw new BadFormatError('symbol table: its names are in another table, which must be given with it, and is not')
+    }
+  }
+  return lenders
 }

@@ -1,7 +1,7 @@
 // Names to ids over the shared name index: one at a time and in bulk, with or without the suffixes that compilers add.
 
 import { wrong } from '../core/arguments.ts'
-import { encodeName } from '../core/bytes.ts'
+import { decodeName, encodeName } from '../core/bytes.ts'
 import { checkNames } from './arguments.ts'
 import { COUNTS, ROOT_BITS, ROOT_MASK, rootLength, rootStart, type SymbolColumns } from './layout.ts'
 import { fingerprint, nameHash, PREFIXES, splitName } from './names.ts'
@@ -217,4 +217,11 @@ export function nameBytes(
   const root = reference & ROOT_MASK
   const start = rootStart(columns.heap, root)
   return { prefix: PREFIXES[reference >>> ROOT_BITS]!, start, end: start + rootLength(columns.heap, root) }
+}
+
+/** A symbol's name; `heap` is the columns' as a buffer. */
+export function nameIn(columns: Pick<SymbolColumns, 'name' | 'heap'>, heap: Buffer, id: number): string {
+  const { prefix, start, end } = nameBytes(columns, id)
+  const root = decodeName(heap, start, end)
+  return prefix === '' ? root : prefix + root
 }

@@ -13,8 +13,8 @@ import {
   text,
   wrong,
 } from '../core/arguments.ts'
-import { decodeName, encodeName } from '../core/bytes.ts'
-import { AmbiguousError, BadFormatError, NotFoundError } from '../core/errors.ts'
+import { encodeName } from '../core/bytes.ts'
+import { AmbiguousError, NotFoundError } from '../core/errors.ts'
 import { counted, INSPECT, type Inspect, inspected } from '../core/explain.ts'
 import { compileGlob } from '../core/glob.ts'
 import {
@@ -32,9 +32,9 @@ import {
   SCAN_OPTIONS,
   type StartingAnswer,
 } from './arguments.ts'
-import { BorrowedNames, type Lender } from './borrowed-names.ts'
+import { BorrowedNames, lendersOf } from './borrowed-names.ts'
 import { TYPE_MASK, TYPES, typeOf, UNSURE } from './kinds.ts'
-import { COUNTS, openSymbolColumns, RUN_WORDS, type SymbolColumns } from './layout.ts'
+import { COUNTS, openSymbolColumns, type SymbolColumns } from './layout.ts'
 import {
   answerAt,
   behindAt,
@@ -51,7 +51,7 @@ import {
   type NamedAnswer,
   type NameFinder,
   NameLookup,
-  nameBytes,
+  nameIn,
   type PackedNames,
   packNames,
 } from './lookup-names.ts'
@@ -481,9 +481,7 @@ export class SymbolTable {
     this.#check(id)
     if (this.#late !== undefined) this.#bringNames()
     if (this.#borrowed !== undefined) return this.#borrowed.nameOf(id)
-    const { prefix, start, end } = nameBytes(this.#columns, id)
-    const root = decodeName(this.#heap, start, end)
-    return prefix === '' ? root : prefix + root
+    return nameIn(this.#columns, this.#heap, id)
   }
 
   addressOf(id: number): bigint {
@@ -565,32 +563,6 @@ export class SymbolTable {
   [INSPECT](depth: number, options: object, inspect: Inspect): string {
     return inspected('SymbolTable', () => this.toJSON(), depth, options, inspect)
   }
-}
-
-/** The lenders of every buffer: tables of many hosts share them. */
-const known = new WeakMap<SharedArrayBuffer, Lender>()
-
-/** The tables that lend a table its names. @throws BadFormatError if they are not those that it needs */
-function lendersOf({ runs, low }: SymbolColumns, names: readonly SharedArrayBuffer[] = []): readonly Lender[] {
-  const lenders = names.map((buffer): Lender => {
-    let lender = known.get(buffer)
-    if (lender === undefined) {
-      const table = new SymbolTable(buffer)
-      const columns = openSymbolColumns(buffer)
-      lender = { columns, names: new NameLookup(columns), nameOf: (id) => table.nameOf(id) }
-      known.set(buffer, lender)
-    }
-    return lender
-  })
-  for (let row = 0; row < runs.length; row += RUN_WORDS) {
-    const end = row + RUN_WORDS < runs.length ? runs[row + RUN_WORDS]! : low.length
-    const lender = lenders[runs[row + 1]!]
-    if (row === 0 ? runs[0] !== 0 : end <= runs[row]!) throw new BadFormatError('symbol table: runs of names overlap')
-    if (lender === undefined || lender.columns.name.length < end - runs[row]! + runs[row + 2]!) {
-      throw new BadFormatError('symbol table: its names are in another table, which must be given with it, and is not')
-    }
-  }
-  return lenders
 }
 
 /** A table of symbols, as an argument. */

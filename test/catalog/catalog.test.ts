@@ -153,7 +153,7 @@ describe('a host from a catalogue and a layout', () => {
     const text = (table: SymbolTable) => Buffer.concat([...kallsymsText(table, 16)])
     expect(text(kernel.symbols).equals(text(of().symbols))).toBe(true)
     const random = seededRandom(3)
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 4_000; i++) {
       const near = own.addressOf(random(own.size))
       const address = BigInt.asUintN(64, near + BigInt(random(0x4000) - 0x1000))
       expect(answer(kernel.symbols, address)).toBe(answer(of().symbols, address))

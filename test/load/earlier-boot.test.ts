@@ -93,8 +93,8 @@ function expectNothingWrong(early: SymbolTable, own: SymbolTable): number {
     answered++
     if (given !== answer(own, address)) expect(`${address.toString(16)} ${given}`).toBe(answer(own, address))
   }
-  for (let id = 0; id < own.size; id += 3) ask(own.addressOf(id))
-  for (let i = 0; i < 30_000; i++) {
+  for (let id = 0; id < own.size; id += 7) ask(own.addressOf(id))
+  for (let i = 0; i < 15_000; i++) {
     const near = own.addressOf(Math.floor(next() * own.size))
     ask(BigInt.asUintN(64, near + BigInt(Math.floor((next() - 0.3) * 0x3000))))
   }
@@ -136,7 +136,7 @@ describe('two boots of 6.1', () => {
     expect(early.size).toBe(core.length)
     expect(early.census().aliases).toBe(core.length - new Set(core.map(({ address }) => address)).size)
     expect(early.distinct.names).toBe(new Set(core.map(({ name }) => name)).size)
-    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(20_000)
+    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(8_000)
     expect(early.named('vfs_read')).toHaveLength(1)
     expect(early.named('ext4_sync_file')).toEqual([])
 
@@ -254,7 +254,7 @@ describe('two boots of a kernel that allocates text and data of modules by thems
     expect(kernel.provisional).toBe(true)
     const early = kernel.symbols
     expect(early.owners).toEqual(['vmlinux'])
-    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(50)
+    expect(expectNothingWrong(early, own.symbols)).toBeGreaterThan(20)
     await kernel.verified()
     expect(Buffer.from(kernel.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
     await kernel.close()
@@ -284,7 +284,7 @@ describe('two boots that were recorded', () => {
     expect(opened.provisional).toBe(true)
     expect(opened.symbols.owners).toEqual(['vmlinux'])
     expect(opened.symbols.size).toBe([...own.symbols].filter((symbol) => symbol.owner === 'vmlinux').length)
-    expect(expectNothingWrong(opened.symbols, own.symbols)).toBeGreaterThan(1000)
+    expect(expectNothingWrong(opened.symbols, own.symbols)).toBeGreaterThan(500)
     await opened.verified()
     expect(Buffer.from(opened.symbols.buffer).equals(Buffer.from(own.symbols.buffer))).toBe(true)
     await opened.close()
