@@ -19,7 +19,7 @@ const SLOWEST = long ? [16_384, 65_536, 1 << 18, 1 << 20, 1 << 22, 1 << 23] : [1
 /** How many of these there are of each kind of shape. */
 const SLOWEST_COUNT = long ? 100 : 5
 /** Shapes of one character that are tried of a format; all of them in the long run. */
-const MOST_CHARACTERS = long ? Number.POSITIVE_INFINITY : 300
+const MOST_CHARACTERS = long ? Number.POSITIVE_INFINITY : 200
 /** Every so many are looked at by the detection of all other formats too. */
 const DETECTED = 10
 /** Milliseconds below which growth is noise. */
