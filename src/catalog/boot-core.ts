@@ -32,9 +32,9 @@ const MODULES_PER_CPU = 0x1_0000n
 
 /**
  * The core of a table, which has its own names. Undefined where the table does not tell where its image begins, and where the image does not lie
- * within one upper half.
+ * within one upper half. Yields between bounded pieces of work.
  */
-export function coreOf(table: SymbolTable): BootCore | undefined {
+export function* coreOf(table: SymbolTable): Generator<void, BootCore | undefined, void> {
   const owner = table.owners[CORE]
   if (owner === undefined) return undefined
   const anchors = anchorsOf(table, owner)
@@ -70,7 +70,8 @@ export function coreOf(table: SymbolTable): BootCore | undefined {
     settled = image.flatMap((memory) => without(memory, from, to))
   }
   const regions = regionRows(settled)
-  return { symbols: cutTable({ whole, groups, owner, regions, unsettled, hole: HOLE.notLoadedYet }), anchors }
+  const symbols = yield* cutTable({ whole, groups, owner, regions, unsettled, hole: HOLE.notLoadedYet })
+  return { symbols, anchors }
 }
 
 /** Where a table's image begins, by each symbol that says so alone. */

@@ -39,8 +39,8 @@ interface Part {
   readonly script: Script
   /** What its compiled code is of, and by what V8 compiled it. */
   readonly key: Buffer
-  /** The ways that a file of the cache has it by: see `wayOf`; none where there is no such file. */
-  ways: bigint
+  /** The ways that a file of the cache has it by, a bit each: see `bitOf`; none where there is no such file. */
+  readonly ways: Buffer
 }
 
 /** A file for what V8 has compiled of a part. */
@@ -73,22 +73,23 @@ export function takeParts(ids: readonly string[]): void {
 export function* compiledParts(way: string): Generator<CompiledPart> {
   if (!known) return
   const { directory } = known
-  const own = wayOf(way)
-  for (const part of parts) {
-    if ((part.ways & own) !== 0n) continue
-    part.ways |= own
-    const code = part.script.createCachedData()
-    const ways = Buffer.alloc(WAYS_BYTES)
-    ways.writeBigUInt64LE(part.ways)
-    yield { directory, name: part.name, bytes: Buffer.concat([code, code, ways, part.key]) }
+  const { byte, bit } = bitOf(way)
+  for (const { name, script, key, ways } of parts) {
+    if ((ways[byte]! & bit) !== 0) continue
+    ways[byte]! |= bit
+    const code = script.createCachedData()
+    yield { directory, name, bytes: Buffer.concat([code, code, ways, key]) }
   }
 }
 
-/** Bytes that say by which ways a part was kept, a bit each. */
-const WAYS_BYTES = 8
+/** Bytes that say by which ways a part was kept. */
+const WAYS_BYTES = 32
 
 /** V8 compiles a function when it is first called, so that processes that go different ways have different code. Two ways may share a bit. */
-const wayOf = (way: string) => 1n << BigInt(Number.parseInt(shortHash(way), 16) % (8 * WAYS_BYTES))
+function bitOf(way: string): { readonly byte: number; readonly bit: number } {
+  const number = Number.parseInt(shortHash(way), 16) % (8 * WAYS_BYTES)
+  return { byte: number >>> 3, bit: 1 << (number & 7) }
+}
 
 /** The folder of compiled code in a user's cache, there or not; undefined without a cache that is the user's alone. */
 export function codeDirectory(user: FolderUser): string | undefined {
@@ -180,19 +181,20 @@ function compiled(path: string, { directory, uid, flags }: CodeCache): Part | un
     ...(cachedData !== undefined && { cachedData }),
   })
   // V8 refuses code that it compiled by other flags.
-  return { name, script, key, ways: taken === undefined || script.cachedDataRejected === true ? 0n : taken.ways }
+  const isTaken = taken !== undefined && script.cachedDataRejected === false
+  return { name, script, key, ways: isTaken ? taken.ways : Buffer.alloc(WAYS_BYTES) }
 }
 
 /**
  * The code in a kept file, which has it twice, then the ways, and then what it is of: to compare bytes is what a process that has just begun does
  * fastest, and V8 looks for no damage. Undefined if it is of something else, or damaged.
  */
-function codeIn(kept: Buffer, key: Buffer): { readonly code: Buffer; readonly ways: bigint } | undefined {
+function codeIn(kept: Buffer, key: Buffer): { readonly code: Buffer; readonly ways: Buffer } | undefined {
   const end = kept.length - key.length - WAYS_BYTES
   if (end <= 0 || !kept.subarray(end + WAYS_BYTES).equals(key)) return undefined
   const code = kept.subarray(0, end / 2)
   if (!code.equals(kept.subarray(end / 2, end))) return undefined
-  return { code, ways: kept.readBigUInt64LE(end) }
+  return { code, ways: Buffer.from(kept.subarray(end, end + WAYS_BYTES)) }
 }
 
 /** What tells files of one part by their names; what they are of stands in them. */

@@ -3,6 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
+import { coreOf } from '../catalog/boot-core.ts'
 import { NotReadableError } from '../core/errors.ts'
 import type { CacheKey, SnapshotCache } from '../snapshot/cache.ts'
 import { cachedContent } from '../snapshot/content.ts'
@@ -15,6 +16,7 @@ import { allAbsences } from '../snapshot/pending-types.ts'
 import type { SnapshotReader } from '../snapshot/read.ts'
 import { btfIdentity } from '../sources/blob.ts'
 import type { BtfFile, Source } from '../sources/source.ts'
+import { SymbolTable } from '../symbols/table.ts'
 import { CachedFiles, type CacheReport, type FromFile, type KernelLoad } from './cached-file.ts'
 import { hostNow, sameModules } from './host.ts'
 import { sameSets } from './later.ts'
@@ -199,7 +201,8 @@ export class CachedKernel {
     this.#writing = this.#writing.then(async () => {
       try {
         const { records, identities } = await this.#withStoredTypes(key, memory.types)
-        const content = cachedContent({ ...handle, types: records }, identities, digestsOf(memory))
+        const core = await new Pacer().drive(coreOf(new SymbolTable(handle.symbols)))
+        const content = cachedContent({ ...handle, types: records }, identities, digestsOf(memory), core)
         await cache.store(key, content)
         this.#report({ did: 'stored', path: cache.pathOf(key) })
       } catch (error) {

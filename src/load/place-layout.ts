@@ -125,7 +125,7 @@ export function layoutOpening(
   return {
     first: () => read(1, signal),
     again: (generation, _, end) => read(generation, end),
-    close: () => keepCode('layout'),
+    close: () => keepCode('a layout'),
     reports: [],
   }
 }

@@ -2,10 +2,9 @@
 
 import { indexTypes, readShape, type TypeSetRecord } from '../btf/read/index-types.ts'
 import { viewIndex } from '../btf/read/name-index.ts'
-import { coreOf } from '../catalog/boot-core.ts'
+import type { BootCore } from '../catalog/boot-core.ts'
 import { inSharedMemory } from '../core/shared-memory.ts'
 import { isAbsence, MODULE_FACTS, PROBE_FACTS } from '../sources/source.ts'
-import { SymbolTable } from '../symbols/table.ts'
 import type { SnapshotContent } from './format.ts'
 import type { TextDigests } from './meta.ts'
 import type { Handle, Snapshot } from './snapshot.ts'
@@ -15,9 +14,9 @@ export function cachedContent(
   handle: Handle,
   identities: ReadonlyMap<string, string>,
   text: TextDigests | undefined,
+  core: BootCore | undefined,
 ): SnapshotContent {
   const { symbols, types, host, skipped } = handle
-  const core = coreOf(new SymbolTable(symbols))
   return { symbols, types: inWholeIndexes(types), identities, host, skipped, text, facts: {}, core }
 }
 

@@ -3,6 +3,7 @@
 
 import type { PartMemory } from './part-memory.ts'
 
+/** The names of one table, which several may ask for at once: a check in pieces, and whoever looks one up. */
 export class LateNames {
   readonly #memory: PartMemory
   readonly #release: () => void
@@ -21,7 +22,12 @@ export class LateNames {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#there) return
     try {
-      yield* this.#memory.bring()
+      for (const _ of this.#memory.bring()) {
+        yield
+        // Meanwhile somebody else may have read them all, and closed the file.
+        if (this.#failure !== undefined) throw this.#failure
+        if (this.#there) return
+      }
       this.#there = true
       this.close()
     } catch (error) {

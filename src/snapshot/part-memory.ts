@@ -83,7 +83,13 @@ export class PartMemory implements StoredBytes {
 
   /** @throws as `bring` */
   need(from: number, to: number): void {
-    for (const _ of this.bring(from, to));
+    const end = Math.min(Math.ceil(to / BLOCK_BYTES), this.#there.length)
+    for (let block = Math.floor(from / BLOCK_BYTES); block < end; block++) {
+      // Nearly always they are there: every question asks for several ranges.
+      if (this.#there[block] === 1) continue
+      for (const _ of this.bring(from, to));
+      return
+    }
   }
 }
 

@@ -62,8 +62,19 @@ interface Chunks {
   readonly there: number[]
 }
 
-/** Makes the table's buffer. */
-export function cutTable({ whole, groups, owner, regions, unsettled, hole }: CutTable): SharedArrayBuffer {
+/** Symbols between two yields, and buckets, which hold eight: some tenths of a millisecond. */
+const SLICE = 8_192
+const BUCKETS = SLICE / 8
+
+/** Makes the table's buffer. Yields between bounded pieces of work. */
+export function* cutTable({
+  whole,
+  groups,
+  owner,
+  regions,
+  unsettled,
+  hole,
+}: CutTable): Generator<void, SharedArrayBuffer, void> {
   let count = 0
   const parts = groups.map(({ there, ids }) => {
     const first = count
@@ -81,7 +92,7 @@ export function cutTable({ whole, groups, owner, regions, unsettled, hole }: Cut
     count,
   )
   const cells = new Uint16Array((pages.chunks.length / 2) * CELL_STRIDE)
-  const { name, heap } = namesOf(whole, runs, count)
+  const { name, heap } = yield* namesOf(whole, runs, count)
   const owners = Buffer.from(`${owner}\0`, 'latin1')
   const { buffer, sections } = allocateSections(
     SYMBOL_LAYOUT,
@@ -112,12 +123,12 @@ export function cutTable({ whole, groups, owner, regions, unsettled, hole }: Cut
     table.low.set(whole.low.subarray(from, to), here)
     table.kind.set(whole.kind.subarray(from, to), here)
   }
-  indexNames(table, whole, runs)
+  yield* indexNames(table, whole, runs)
   const marked = runs.flatMap((run) => marks(table, run, unsettled))
   for (const { from, to } of marked) for (let id = from; id < to; id++) table.kind[id]! |= SPECIAL
-  parts.forEach(({ first, chunks }, g) => {
+  for (const [g, { first, chunks }] of parts.entries()) {
     const row = g * GROUP_WORDS
-    if (pages.groups[row + GROUP.span] === 0) return
+    if (pages.groups[row + GROUP.span] === 0) continue
     chunks.there.forEach((there, i) => {
       const chunk = pages.groups[row + GROUP.chunks]! + i
       const from = pages.chunks[2 * chunk + 1]!
@@ -128,7 +139,8 @@ export function cutTable({ whole, groups, owner, regions, unsettled, hole }: Cut
       if (isSame) own.set(whole.cells.subarray(there * CELL_STRIDE, (there + 1) * CELL_STRIDE))
       else countCells(table, { from, to }, first, own)
     })
-  })
+    yield
+  }
   const { counts } = table
   counts[COUNTS.symbols] = count
   counts[COUNTS.groups] = parts.length
@@ -144,11 +156,11 @@ export function cutTable({ whole, groups, owner, regions, unsettled, hole }: Cut
 }
 
 /** The references to names of the ids that are kept, and the roots that they lead to, without all others. */
-function namesOf(
+function* namesOf(
   whole: SymbolColumns,
   runs: readonly Run[],
   count: number,
-): { readonly name: Uint32Array; readonly heap: Uint8Array } {
+): Generator<void, { readonly name: Uint32Array; readonly heap: Uint8Array }, void> {
   const name = new Uint32Array(count)
   const heap = new Uint8Array(whole.heap.length)
   // By a root's place there: its place here, and one more.
@@ -156,13 +168,14 @@ function namesOf(
   let length = 0
   for (const { from, to, here } of runs) {
     for (let id = from; id < to; id++) {
+      if ((id - from) % SLICE === SLICE - 1) yield
       const reference = whole.name[id]!
       const root = reference & ROOT_MASK
       if (places[root] === 0) {
-        const end = rootStart(whole.heap, root) + rootLength(whole.heap, root)
-        heap.set(whole.heap.subarray(root, end), length)
         places[root] = length + 1
-        length += end - root
+        const end = rootStart(whole.heap, root) + rootLength(whole.heap, root)
+        // So few bytes each that a call would take longer.
+        for (let at = root; at < end; at++) heap[length++] = whole.heap[at]!
       }
       name[here + id - from] = (reference & ~ROOT_MASK) | (places[root]! - 1)
     }
@@ -171,13 +184,18 @@ function namesOf(
 }
 
 /** The index of names: the whole table's entries but for those of symbols that are not kept. */
-function indexNames({ buckets, entries }: SymbolColumns, whole: SymbolColumns, runs: readonly Run[]): void {
+function* indexNames(
+  { buckets, entries }: SymbolColumns,
+  whole: SymbolColumns,
+  runs: readonly Run[],
+): Generator<void, void, void> {
   const ids = new Int32Array(whole.low.length).fill(NONE)
   for (const { from, to, here } of runs) for (let id = from; id < to; id++) ids[id] = here + id - from
   const bits = whole.counts[COUNTS.idBits]!
   const mask = bits === 32 ? 0xffff_ffff : 2 ** bits - 1
   let count = 0
   for (let bucket = 0; bucket + 1 < buckets.length; bucket++) {
+    if (bucket % BUCKETS === BUCKETS - 1) yield
     for (let i = whole.buckets[bucket]!; i < whole.buckets[bucket + 1]!; i++) {
       const entry = whole.entries[i]!
       const id = ids[(entry & mask) >>> 0]!

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { coreOf } from '../../src/catalog/boot-core.ts'
 import { moveCore } from '../../src/catalog/next-boot.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
-import { tableOf } from '../symbols/build-table.ts'
+import { drained, tableOf } from '../symbols/build-table.ts'
 
 /** Where the image begins, and the first module, at each boot. */
 const BOOTS = [
@@ -40,7 +40,7 @@ function core(image: bigint, variables: readonly (readonly [number, string])[] =
 
 /** The table of one boot as it is certain of another, whose image begins at `image`. */
 function moved(before: string, image: bigint = BOOTS[1].image): SymbolTable | undefined {
-  const kept = coreOf(tableOf(before))
+  const kept = drained(coreOf(tableOf(before)))
   return kept !== undefined && moveCore(kept, { name: '_text', address: image })
     ? new SymbolTable(kept.symbols)
     : undefined

@@ -51,3 +51,11 @@ function behindLines(bytes: Uint8Array, from: number, lines: number): number {
 
 export const tableOf = (text: string | Uint8Array, facts: BuildFacts = {}): SymbolTable =>
   new SymbolTable(build(text, facts).buffer)
+
+/** Goes through all steps at once. */
+export function drained<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}

@@ -12,7 +12,7 @@ import { CELL_UNSURE } from '../../src/symbols/pages.ts'
 import { type PlacedPiece, placeTable } from '../../src/symbols/placed.ts'
 import { SymbolTable } from '../../src/symbols/table.ts'
 import { carryOut, Workspace } from '../../src/symbols/workspace.ts'
-import { build, tableOf } from './build-table.ts'
+import { build, drained, tableOf } from './build-table.ts'
 
 const random = seededRandom(20)
 const IMAGE = 0xffff_ffff_8100_0000n
@@ -221,7 +221,7 @@ it('a core that is moved to another boot is as one whose symbols were placed, an
   for (let round = 0; round < 40; round++) {
     const lender = tableOf(kernel())
     const slide = BigInt(random(60) - 30) * 0x10000n
-    const core = coreOf(lender)!
+    const core = drained(coreOf(lender))!
     expect(moveCore(core, { name: '_text', address: IMAGE + slide })).toBe(true)
     const buffer = core.symbols
     const table = new SymbolTable(buffer)
